@@ -1,0 +1,24 @@
+# Flags every target of ours is compiled with. Assertions stay on in every build (no NDEBUG).
+add_library(estiba_flags INTERFACE)
+target_compile_options(estiba_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wundef -Werror
+  -fstack-protector-strong -fno-plt
+  # The same bytes from any checkout folder, and one ccache for several checkouts.
+  -ffile-prefix-map=${CMAKE_BINARY_DIR}=build -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+target_compile_definitions(estiba_flags INTERFACE _GLIBCXX_ASSERTIONS)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_definitions(estiba_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+target_link_options(estiba_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections)
+target_compile_options(estiba_flags INTERFACE -ffunction-sections -fdata-sections)
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
+
+if(ESTIBA_SANITIZE)
+  add_library(estiba_sanitize INTERFACE)
+  target_compile_options(estiba_sanitize INTERFACE
+    -fsanitize=${ESTIBA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(estiba_sanitize INTERFACE -fsanitize=${ESTIBA_SANITIZE})
+  target_link_libraries(estiba_flags INTERFACE estiba_sanitize)
+endif()
