@@ -1,0 +1,252 @@
+"""Builds and runs every test suite, prints the table suite -> seconds, and one closing line.
+
+Called by ./check. A suite is a function in SUITES that answers a Counts. Output of a suite goes to
+build/check/SUITE.log and is shown only when something in it failed.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "check"
+RELEASE = ROOT / "build" / "release"
+ASAN = ROOT / "build" / "asan"
+
+# Layers whose unit tests also run under ASan and UBSan: they parse bytes that strangers send.
+UNTRUSTED = ["codec", "oci", "http", "apitypes", "security", "net", "store", "plan", "registry", "monitorapi",
+             "image"]
+
+
+@dataclasses.dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    problems: list = dataclasses.field(default_factory=list)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.problems += other.problems
+
+
+def run(log, command, timeout, env=None):
+    """Runs `command` with its output appended to `log`; its exit code, 124 on timeout."""
+    with open(log, "ab") as out:
+        out.write(("\n$ " + " ".join(map(str, command)) + "\n").encode())
+        out.flush()
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=env,
+                                   start_new_session=True)
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 15)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait()
+            return 124
+
+
+def from_junit(path, name, code):
+    """Counts of a JUnit file; a runner that failed without one is one failure."""
+    counts = Counts()
+    try:
+        tree = ElementTree.parse(path)
+    except (OSError, ElementTree.ParseError):
+        return Counts(failed=1, problems=[f"{name}: no results (exit code {code})"])
+    for case in tree.iter("testcase"):
+        label = f"{name}: {case.get('classname')}.{case.get('name')}"
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts.failed += 1
+            counts.problems.append(label)
+        elif case.find("skipped") is not None or case.get("result") == "skipped" or case.get("status") == "notrun":
+            counts.skipped += 1
+        else:
+            counts.passed += 1
+    if code != 0 and counts.failed == 0:
+        counts.failed += 1
+        counts.problems.append(f"{name}: exit code {code} although no test failed")
+    return counts
+
+
+def build(options, preset, log, *targets, **variables):
+    env = dict(os.environ, ESTIBA_LAUNCHER="ccache")
+    configure = ["cmake", "--preset", preset] + [f"-D{key}={value}" for key, value in variables.items()]
+    if run(log, configure, 300, env) != 0:
+        return False
+    command = ["cmake", "--build", ROOT / "build" / preset]
+    if targets:
+        command += ["--target", *targets]
+    return run(log, command, 3000, env) == 0
+
+
+def suite_build(options, log):
+    if build(options, "release", log):
+        return Counts(passed=1)
+    return Counts(failed=1, problems=["build: the release build failed"])
+
+
+def run_script(log, name, command, timeout):
+    code = run(log, command, timeout)
+    return Counts(passed=1) if code == 0 else Counts(failed=1, problems=[f"{name}: exit code {code}"])
+
+
+def suite_lint(options, log):
+    counts = Counts()
+    for name, command in {
+        "lint": ["/usr/bin/python3", "tools/lint.py"],
+        "symbols": ["/usr/bin/python3", "tools/check_symbols.py", RELEASE],
+        "hardening": ["/usr/bin/python3", "tools/check_hardening.py", RELEASE],
+        "ranks": ["/usr/bin/python3", "tools/check_ranks.py"],
+    }.items():
+        counts.add(run_script(log, name, command, 600))
+    return counts
+
+
+def run_gtests(log, folder, names, label, env=None):
+    counts = Counts()
+    for name in names:
+        binary = folder / "bin" / f"{name}_tests"
+        if not binary.exists():
+            counts.add(Counts(failed=1, problems=[f"{label}: {binary.name} was not built"]))
+            continue
+        results = LOGS / f"{label}-{name}.xml"
+        results.unlink(missing_ok=True)
+        code = run(log, [binary, f"--gtest_output=xml:{results}", "--gtest_brief=1"], 900, env)
+        counts.add(from_junit(results, f"{label} {name}", code))
+    return counts
+
+
+def layers_with_tests():
+    return sorted(path.parent.name if path.parent.parent.name == "src" else "api_docker"
+                  for path in (ROOT / "src").glob("**/CMakeLists.txt") if "estiba_tests(" in path.read_text())
+
+
+def suite_unit(options, log):
+    return run_gtests(log, RELEASE, layers_with_tests(), "unit")
+
+
+def suite_asan(options, log):
+    names = [name for name in UNTRUSTED if name in layers_with_tests()]
+    if not build(options, "asan", log, *[f"{name}_tests" for name in names]):
+        return Counts(failed=1, problems=["asan: the build failed"])
+    env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
+    return run_gtests(log, ASAN, names, "asan", env)
+
+
+def fuzz_names():
+    return sorted(path.name.removesuffix("_fuzz.cc") for path in (ROOT / "fuzz").glob("*_fuzz.cc"))
+
+
+def suite_fuzz(options, log):
+    """Every corpus through its target under ASan and UBSan; --long fuzzes each for ten minutes."""
+    counts = Counts()
+    preset = "fuzz" if options.long else "asan"
+    targets = [f"{name}_fuzz" for name in fuzz_names()]
+    if not build(options, preset, log, *targets):
+        return Counts(failed=1, problems=["fuzz: the build failed"])
+    for name in fuzz_names():
+        corpus = ROOT / "fuzz" / "corpus" / name
+        command = [ROOT / "build" / preset / "bin" / f"{name}_fuzz", corpus]
+        if options.long:
+            scratch = LOGS / f"fuzz-{name}"
+            scratch.mkdir(parents=True, exist_ok=True)
+            command = [command[0], scratch, corpus, "-max_total_time=600", f"-seed={options.seed % 2**31}"]
+        code = run(log, command, 900)
+        counts.add(Counts(passed=1) if code == 0 else Counts(failed=1, problems=[f"fuzz: {name} (exit {code})"]))
+    return counts
+
+
+def pytest(options, log, folder, timeout=2400):
+    results = LOGS / f"{folder.replace('/', '-')}.xml"
+    results.unlink(missing_ok=True)
+    env = dict(os.environ, ESTIBA_BIN=str(RELEASE / "bin"), ESTIBA_SEED=str(options.seed),
+               ESTIBA_LONG="1" if options.long else "")
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-x" if options.stop else "-q", "-p", "no:cacheprovider",
+               f"--junitxml={results}", f"tests/{folder}"]
+    code = run(log, command, timeout, env)
+    return from_junit(results, folder, code)
+
+
+def pytest_suite(folder):
+    def suite(options, log):
+        return pytest(options, log, folder, 36000 if options.long else 2400)
+    return suite
+
+
+SUITES = {
+    "build": suite_build,
+    "lint": suite_lint,
+    "unit": suite_unit,
+    "asan": suite_asan,
+    "fuzz": suite_fuzz,
+    **{name: pytest_suite(name) for name in ["harness", "image", "e2e", "crash", "programs", "vm"]
+       if list((ROOT / "tests" / name).glob("test_*.py"))},
+}
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(prog="./check", description=__doc__.splitlines()[0])
+    parser.add_argument("--long", action="store_true", help="the full form of every sampled test")
+    parser.add_argument("--seed", type=int, help="replay a run's random choices")
+    parser.add_argument("--only", help="suites to run, by comma (build always runs)")
+    parser.add_argument("--stop", action="store_true", help="stop a suite at its first failure")
+    parser.add_argument("--list", action="store_true", help="name the suites and stop")
+    options = parser.parse_args()
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1, 2**31)
+    if options.only:
+        unknown = set(options.only.split(",")) - set(SUITES)
+        if unknown:
+            parser.error(f"no suite called {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+    return options
+
+
+def show_failure(name, log):
+    lines = log.read_text(errors="replace").splitlines()
+    print(f"--- the end of {log.relative_to(ROOT)}", *lines[-60:], "---", sep="\n", flush=True)
+
+
+def main():
+    options = parse_options()
+    if options.list:
+        print("\n".join(SUITES))
+        return 0
+    LOGS.mkdir(parents=True, exist_ok=True)
+    chosen = ["build"] + [name for name in options.only.split(",") if name != "build"] if options.only else SUITES
+    total, table = Counts(), []
+    print(f"seed {options.seed}", flush=True)
+    for name in chosen:
+        log = LOGS / f"{name}.log"
+        log.unlink(missing_ok=True)
+        log.touch()
+        started = time.monotonic()
+        counts = SUITES[name](options, log)
+        seconds = time.monotonic() - started
+        table.append((name, seconds, counts))
+        total.add(counts)
+        print(f"{name:10} {seconds:6.0f} s  {counts.passed} passed, {counts.failed} failed, "
+              f"{counts.skipped} skipped", flush=True)
+        if counts.failed:
+            show_failure(name, log)
+        if name == "build" and counts.failed:
+            break
+    print(f"{'all':10} {sum(row[1] for row in table):6.0f} s")
+    for problem in total.problems:
+        print(f"failed: {problem}")
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
