@@ -11,9 +11,10 @@ Result<T> ParseWhole(std::string_view text, int base, T min, T max) {
   T value{};
   const char* end = text.data() + text.size();
   const auto [at, problem] = std::from_chars(text.data(), end, value, base);
-  if (problem == std::errc::result_out_of_range || (problem == std::errc{} && at == end && (value < min || value > max)))
+  const bool whole = problem == std::errc{} && at == end;
+  if (problem == std::errc::result_out_of_range || (whole && (value < min || value > max)))
     return Error(Code::kOutOfRange, "number '" + std::string(text) + "' is out of range");
-  if (problem != std::errc{} || at != end)
+  if (!whole)
     return Error(Code::kInvalidArgument, "'" + std::string(text) + "' is not a number");
   return value;
 }

@@ -1,0 +1,66 @@
+"""Fixtures every test folder shares. `engine` is a whole Estiba of its own: an engine with its own data root, cgroup
+parent and network namespace, and the leak check when the test ends."""
+
+import os
+import pathlib
+import random
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from harness.engine import Engine  # noqa: E402  (the path above comes first)
+from harness.need import need  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def seed():
+    """The run's seed (./check prints it; --seed N replays)."""
+    return int(os.environ.get("ESTIBA_SEED", "1"))
+
+
+@pytest.fixture
+def rng(seed, request):
+    return random.Random(f"{seed}:{request.node.nodeid}")
+
+
+@pytest.fixture(scope="session")
+def full():
+    """True under ./check --long: the counts the issue names, not the sample."""
+    return bool(os.environ.get("ESTIBA_LONG"))
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """A running engine; when the test ends nothing of its containers may be left on the host."""
+    need(os.geteuid() == 0, "root")
+    one = Engine(tmp_path)
+    try:
+        one.start()
+        yield one
+        one.remove_everything()
+        one.assert_no_leaks()
+    finally:
+        one.destroy()
+
+
+@pytest.fixture
+def module_engine_factory(tmp_path_factory):
+    """Engines a test starts and configures by itself; each is checked and destroyed at the end."""
+    made = []
+
+    def make(**settings):
+        one = Engine(tmp_path_factory.mktemp("engine"), **settings)
+        made.append(one)
+        return one
+
+    try:
+        yield make
+        for one in made:
+            one.remove_everything()
+            one.assert_no_leaks()
+    finally:
+        for one in made:
+            one.destroy()

@@ -1,0 +1,189 @@
+"""One Estiba of a test's own, driven as a user would: through the command line and the socket."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import uuid
+
+from harness import leaks
+from harness.host import Host
+from harness.wait import wait_until
+
+BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", pathlib.Path(__file__).parents[2] / "build/release/bin"))
+
+
+class Engine:
+    def __init__(self, folder, extra_config=""):
+        self.folder = pathlib.Path(folder)
+        self.data_root = self.folder / "data"
+        self.run_root = self.folder / "run"
+        self.socket = self.run_root / "estiba.sock"
+        self.config = self.folder / "estibad.toml"
+        self.cgroup_parent = "estiba-test-" + uuid.uuid4().hex[:8]
+        self.host = Host()
+        self.process = None
+        self.config.write_text(f'data_root = "{self.data_root}"\nrun_root = "{self.run_root}"\n'
+                               f'cgroup_parent = "{self.cgroup_parent}"\n{extra_config}')
+        self.before = None
+
+    # -- the engine's life -------------------------------------------------------------------------------------
+
+    def start(self):
+        """Starts estibad in the foreground of this test and waits until it answers."""
+        if self.before is None:
+            self.before = leaks.Snapshot.take(self)
+        self.log = open(self.folder / "estibad.log", "ab")
+        self.process = subprocess.Popen(self.host.prefix() + [str(BIN / "estibad"), "--config", str(self.config)],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        wait_until(self.answers, "the engine answers", 30)
+
+    def answers(self):
+        if self.process and self.process.poll() is not None:
+            raise AssertionError(f"estibad ended with {self.process.returncode}: {self.log_text()[-2000:]}")
+        return self.api("GET", "/_ping")[0] == 200
+
+    def kill(self):
+        """kill -9, as the out-of-memory killer would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+    def log_text(self):
+        return (self.folder / "estibad.log").read_text(errors="replace")
+
+    # -- clients -----------------------------------------------------------------------------------------------
+
+    def environment(self):
+        return {"PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder),
+                "ESTIBA_CONFIG": str(self.config), "LANG": "C.UTF-8", "TERM": "xterm"}
+
+    def command(self, *arguments):
+        return self.host.prefix() + [str(BIN / "estiba"), *map(str, arguments)]
+
+    def cli(self, *arguments, check=True, timeout=120, **options):
+        """Runs `estiba ARGUMENTS…`; a failure names the command and shows both its streams."""
+        options.setdefault("stdin", subprocess.DEVNULL if "input" not in options else None)
+        if options["stdin"] is None:
+            del options["stdin"]
+        result = subprocess.run(self.command(*arguments), env=self.environment(), capture_output=True, text=True,
+                                timeout=timeout, **options)
+        if check and result.returncode != 0:
+            raise AssertionError(f"estiba {' '.join(map(str, arguments))}: exit {result.returncode}\n"
+                                 f"{result.stdout}{result.stderr}")
+        return result
+
+    def out(self, *arguments, **options):
+        return self.cli(*arguments, **options).stdout.strip()
+
+    def popen(self, *arguments, **options):
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen(self.command(*arguments), env=self.environment(), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, **options)
+
+    def api(self, method, path, body=None, timeout=30):
+        """One request over the socket by curl: (status, parsed JSON or text)."""
+        command = ["curl", "-sS", "--unix-socket", str(self.socket), "-X", method, "-w", "\n%{http_code}",
+                   f"http://localhost{path}"]
+        if method == "HEAD":
+            command[3:5] = ["--head"]
+        if body is not None:
+            command += ["-H", "Content-Type: application/json", "--data-binary", json.dumps(body)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        if result.returncode != 0:
+            return 0, result.stderr
+        text, _, status = result.stdout.rpartition("\n")
+        try:
+            return int(status), json.loads(text)
+        except ValueError:
+            return int(status), text
+
+    def docker(self, *arguments, check=True, timeout=120, **options):
+        """The real docker CLI against this engine."""
+        return subprocess.run(self.host.prefix() + ["docker", "-H", f"unix://{self.socket}", *map(str, arguments)],
+                              env=self.environment(), check=check, capture_output=True, text=True, timeout=timeout,
+                              **options)
+
+    def inspect(self, name):
+        return json.loads(self.out("inspect", name))[0]
+
+    def state(self, name):
+        return self.inspect(name)["State"]
+
+    # -- leaving nothing ---------------------------------------------------------------------------------------
+
+    def remove_everything(self):
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        names = self.out("ps", "-aq").split()
+        if names:
+            self.cli("rm", "-f", "-v", *names)
+
+    def leaks(self):
+        found = leaks.Snapshot.take(self).differences(self.before)
+        own = {self.process.pid} if self.process and self.process.poll() is None else set()
+        for pid in set(self.host.processes()) - own:
+            found.append(f"process {pid}: {process_name(pid)}")
+        return found
+
+    def assert_no_leaks(self):
+        """Network namespaces and their links go away asynchronously in the kernel, hence the deadline."""
+        last = []
+
+        def clean():
+            last[:] = self.leaks()
+            return not last
+        try:
+            wait_until(clean, "nothing is left", 10)
+        except AssertionError:
+            raise AssertionError("left on the host:\n  " + "\n  ".join(sorted(last))) from None
+
+    def destroy(self):
+        """Whatever happened, this test leaves nothing: its own processes, cgroups and namespace go."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for pid in self.host.processes():
+            kill_quietly(pid)
+        for path in sorted(leaks.cgroups(self.cgroup_parent), key=len, reverse=True):
+            end_cgroup(path)
+        for base in [leaks.CGROUPS, *leaks.CGROUPS.iterdir()]:
+            if (base / self.cgroup_parent).is_dir():
+                end_cgroup(base / self.cgroup_parent)
+        self.host.destroy()
+
+
+def process_name(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return "(gone)"
+
+
+def kill_quietly(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def end_cgroup(path):
+    try:
+        for pid in (pathlib.Path(path) / "cgroup.procs").read_text().split():
+            kill_quietly(int(pid))
+
+        def removed():
+            try:
+                os.rmdir(path)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                return False
+            return True
+        wait_until(removed, f"{path} is removed", 5)
+    except (OSError, AssertionError):
+        pass  # the leak check has already said so
