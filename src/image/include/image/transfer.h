@@ -1,0 +1,114 @@
+#pragma once
+// What the engine and estiba-transfer say to each other: one job as JSON on the program's descriptor 0 (to its end),
+// events as JSON lines on its descriptor 1. Descriptors: 3 the content store's directory, 4 the snapshots', 5 the
+// archive (read by load, written by save). The last event is kDone or kFailed; without one the program died. The engine
+// ends a transfer by killing it, and clears what it left by its lease (ContentStore and Snapshots::DeleteLeftovers).
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "oci/image.h"
+
+namespace estiba::image {
+
+inline constexpr int kJobFd = 0;
+inline constexpr int kEventFd = 1;
+inline constexpr int kContentFd = 3;
+inline constexpr int kSnapshotsFd = 4;
+inline constexpr int kArchiveFd = 5;
+
+enum class JobKind : unsigned char { kPull, kLoad, kSave };
+
+struct RegistryAuth {
+  std::string username;
+  std::string password;
+  std::string identity_token;  // OAuth2 refresh token
+  std::string registry_token;  // a bearer token as it is
+  bool empty() const {
+    return username.empty() && password.empty() && identity_token.empty() && registry_token.empty();
+  }
+};
+
+// One image to save: its manifest in the content store and the names to write for it (normalised references; may be
+// empty).
+struct SaveItem {
+  std::string manifest_digest;
+  std::vector<std::string> names;
+};
+
+struct TransferJob {
+  JobKind kind = JobKind::kPull;
+  std::string lease;  // letters, digits, '.', '_': starts every temporary name
+  // In a user namespace trusted.* attributes cannot be set and devices not be made: overlay reads user.overlay.*
+  // instead ("userxattr").
+  bool user_xattrs = false;
+
+  // pull
+  std::string reference;                 // "localhost:5000/app:1"; normalised by the program
+  oci::Platform platform;                // empty: the host's (and no check against the image's config)
+  RegistryAuth auth;
+  std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
+  std::string docker_config_path;        // "~/.docker/config.json" to look credentials up in when `auth` is empty
+  // Layers fetched and unpacked at the same time; 0: the default, 3.
+  unsigned parallel = 0;
+
+  // save
+  std::vector<SaveItem> images;
+};
+
+// An applied layer, lowest first in LoadedImage.
+struct LayerInfo {
+  std::string digest;    // of the blob in the content store
+  std::string diff_id;   // of the uncompressed tar
+  std::string chain_id;  // names the snapshot
+  std::uint64_t size = 0;           // of the blob
+  std::uint64_t unpacked_size = 0;  // bytes of the files (0 for a layer that was there already)
+};
+
+// An image whose blobs and layers are in the stores: for the engine to record.
+struct LoadedImage {
+  std::string id;               // digest of the config: docker's image id
+  std::string manifest_digest;
+  std::string manifest_media_type;
+  std::string repo_digest;      // what the reference resolved to (an index's digest for a multi-platform image)
+  std::vector<std::string> names;  // normalised references to give it
+  std::vector<LayerInfo> layers;
+  std::uint64_t size = 0;       // unpacked bytes of all layers
+  bool up_to_date = false;      // pull: everything was there already
+};
+
+enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone };
+
+struct TransferEvent {
+  EventKind kind = EventKind::kProgress;
+
+  // kProgress: docker's words. `id` is the short layer digest, or the tag for "Pulling from …", or empty. total 0
+  // means unknown or no counter.
+  std::string id;
+  std::string status;
+  std::uint64_t current = 0;
+  std::uint64_t total = 0;
+  std::string stream;  // load: "Loaded image: …\n" (docker sends it as "stream")
+
+  LoadedImage image;  // kImage
+
+  // kFailed
+  Code code = Code::kUnknown;
+  std::string message;
+  std::string hint;
+};
+
+std::string WriteJob(const TransferJob& job);
+Result<TransferJob> ParseJob(std::string_view json);
+// One line, with its '\n'.
+std::string WriteEvent(const TransferEvent& event);
+Result<TransferEvent> ParseEvent(std::string_view line);
+
+// A progress event as docker's API sends it: {"status":…,"progressDetail":{…},"progress":"[==> ] 1.2MB/3MB","id":…}
+// ended by "\r\n"; empty for an event that clients do not see.
+std::string DockerProgressLine(const TransferEvent& event);
+
+}  // namespace estiba::image

@@ -1,0 +1,72 @@
+#pragma once
+// File trees on disk: snapshots/layers/CHAINHEX (unpacked, overlay form, never changed), snapshots/tmp/LEASE-… (being
+// unpacked or deleted) and snapshots/containers/ID/{fs,work} (writable). The engine records a container's before it
+// makes it; a layer is known by being there.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "os/fd.h"
+
+namespace estiba::store {
+
+class Snapshots {
+ public:
+  // Makes what is missing of `path`/{layers,tmp,containers}.
+  static Result<Snapshots> Open(const std::string& path);
+  // The same below an open directory; paths are then "layers/…", relative to it.
+  static Result<Snapshots> Open(os::UniqueFd directory);
+
+  // Layers, by chain id ("sha256:…").
+  bool HasLayer(const std::string& chain_id) const;
+  // Where a layer is, for overlay's lowerdir.
+  Result<std::string> LayerPath(const std::string& chain_id) const;
+  Result<std::vector<std::string>> ListLayers() const;
+  // Renamed away first, so that a layer is whole or not there.
+  Status DeleteLayer(const std::string& chain_id) const;
+
+  // A tree to unpack into. CommitLayer gives it its place; if another transfer was first, that one stays and this
+  // tree is deleted.
+  struct Unfinished {
+    std::string name;  // in tmp/
+    os::UniqueFd directory;
+  };
+  Result<Unfinished> CreateUnfinished(const std::string& lease) const;
+  // syncfs(2) once, then rename: after a power failure the layer is whole or not there.
+  Status CommitLayer(const Unfinished& tree, const std::string& chain_id) const;
+  Status DeleteUnfinished(const Unfinished& tree) const;
+  // Deletes what an owner left half-made; an empty lease means everybody's.
+  Status DeleteLeftovers(const std::string& lease) const;
+
+  // Writable layers of containers.
+  struct ContainerPaths {
+    std::string upper;  // …/ID/fs
+    std::string work;   // …/ID/work
+  };
+  ContainerPaths PathsOf(const std::string& container_id) const;
+  // Ensures fs and work. fs gets the owner and mode of the root of the topmost layer (`top_chain_id`, or root:root 0755
+  // when empty): overlayfs shows the upper's.
+  Result<ContainerPaths> EnsureContainer(const std::string& container_id, const std::string& top_chain_id) const;
+  // Succeeds if it is gone.
+  Status DeleteContainer(const std::string& container_id) const;
+  Result<std::vector<std::string>> ListContainers() const;  // ids
+  // Bytes that the files of a writable layer take (`ps -s`).
+  Result<std::uint64_t> ContainerSize(const std::string& container_id) const;
+  Result<std::uint64_t> LayerSize(const std::string& chain_id) const;
+
+ private:
+  Snapshots(std::string path, os::UniqueFd layers, os::UniqueFd tmp, os::UniqueFd containers)
+      : path_(std::move(path)), layers_(std::move(layers)), tmp_(std::move(tmp)), containers_(std::move(containers)) {}
+  Status MoveAwayAndDelete(os::DirFd parent, const std::string& name) const;
+
+  std::string path_;  // with a final '/', or empty
+  os::UniqueFd layers_;
+  os::UniqueFd tmp_;
+  os::UniqueFd containers_;
+};
+
+}  // namespace estiba::store
