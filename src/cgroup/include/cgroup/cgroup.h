@@ -1,0 +1,108 @@
+#pragma once
+// Operations on one container's cgroups: a path relative to each hierarchy's mount, the same in all of them. Everything
+// goes through directory descriptors; nothing is left half-made on failure.
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "cgroup/hierarchy.h"
+#include "cgroup/settings.h"
+#include "oci/runtime_spec.h"
+#include "os/fd.h"
+
+namespace estiba::cgroup {
+
+// "/estiba/ID" or relative "estiba/ID": absolute paths start at the hierarchy's mount, relative ones below this
+// process's own cgroup there. No "..".
+struct CgroupPath {
+  std::string path;
+};
+
+// The open directories of one container.
+class Cgroup {
+ public:
+  // Makes the directory in every hierarchy (v1 cpuset copies its parent's cpus and mems; v2 parents get the needed
+  // controllers enabled). Existing directories are used when `exist_ok`, else kAlreadyExists when one holds processes.
+  static Result<Cgroup> Create(const Hierarchies& hierarchies, const std::string& path,
+                               const std::vector<std::string>& needed_controllers, bool exist_ok = false);
+  // Opens what exists; kNotFound when no hierarchy has it.
+  static Result<Cgroup> Open(const Hierarchies& hierarchies, const std::string& path);
+
+  const std::string& path() const { return path_; }
+  Mode mode() const { return mode_; }
+  // Directory on the unified hierarchy, for CLONE_INTO_CGROUP; -1 when there is none.
+  int unified_fd() const;
+  // Directory that holds a controller's files; -1 when there is none.
+  int controller_fd(std::string_view controller) const;
+
+  // Moves a process into every hierarchy, back to back (the first write costs an RCU grace period, the next ones
+  // nothing); `skip_unified` when it was cloned there.
+  Status Attach(pid_t pid, bool skip_unified = false) const;
+  // Makes writes in order. A missing file or a refusal names the setting.
+  Status Apply(const std::vector<Write>& writes) const;
+  // Device rules: a BPF program on the unified hierarchy where possible, else v1 devices.
+  Status ApplyDevices(const std::vector<oci::DeviceRule>& rules) const;
+
+  // SIGKILLs everything in it and below: cgroup.kill (kernel ≥ 5.14), else freeze, kill, thaw, bounded.
+  Status Kill() const;
+  // `signal` to every process in it and below.
+  Status Signal(int signal) const;
+  Status Freeze() const;
+  Status Thaw() const;
+  Result<bool> Frozen() const;
+  // All processes in it and below.
+  Result<std::vector<pid_t>> Processes() const;
+  Result<bool> Populated() const;
+  // cgroup.events, to poll for EPOLLPRI (read it again from the start after each); invalid on pure v1.
+  Result<os::UniqueFd> OpenEvents() const;
+  // How often the OOM killer struck in it.
+  Result<std::uint64_t> OomKills() const;
+
+ private:
+  struct Directory {
+    bool unified = false;
+    std::vector<std::string> controllers;
+    std::string name;   // named v1 hierarchy
+    std::string shown;  // for errors: "/sys/fs/cgroup/memory/estiba/ID"
+    os::UniqueFd fd;
+  };
+  Mode mode_ = Mode::kNone;
+  std::string path_;
+  std::vector<Directory> directories_;
+};
+
+// Removes the container's directories, those made below them too, and waits a bounded time for dying processes to
+// leave. Succeeds when they are gone.
+Status Delete(const Hierarchies& hierarchies, const std::string& path,
+              std::chrono::milliseconds patience = std::chrono::seconds(5));
+
+struct DeviceIo {
+  std::uint64_t major = 0;
+  std::uint64_t minor = 0;
+  std::uint64_t read_bytes = 0, write_bytes = 0, read_ops = 0, write_ops = 0;
+};
+
+// One sample. Zero where the host does not account.
+struct Stats {
+  std::uint64_t memory_usage = 0;
+  std::uint64_t memory_limit = 0;     // UINT64_MAX: none
+  std::uint64_t memory_max_usage = 0;
+  std::uint64_t memory_failcnt = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> memory_stat;  // memory.stat as the kernel has it
+  std::uint64_t cpu_total_ns = 0;
+  std::uint64_t cpu_user_ns = 0;
+  std::uint64_t cpu_system_ns = 0;
+  std::vector<std::uint64_t> cpu_per_cpu_ns;  // v1 only
+  std::uint64_t throttled_periods = 0, periods = 0, throttled_ns = 0;
+  std::uint64_t pids_current = 0;
+  std::uint64_t pids_limit = 0;       // 0: none
+  std::vector<DeviceIo> io;
+};
+Result<Stats> ReadStats(const Cgroup& cgroup);
+
+}  // namespace estiba::cgroup

@@ -1,0 +1,46 @@
+#pragma once
+// Where this host's cgroup hierarchies are mounted and where this process sits in them.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "os/fd.h"
+
+namespace estiba::cgroup {
+
+enum class Mode : unsigned char {
+  kNone,     // nothing mounted
+  kLegacy,   // v1 only
+  kHybrid,   // v1 controllers and a cgroup2 without (all of) them
+  kUnified,  // cgroup2 only
+};
+
+// One mounted hierarchy.
+struct Hierarchy {
+  bool unified = false;
+  std::string mountpoint;                // "/sys/fs/cgroup/memory"
+  std::vector<std::string> controllers;  // v1: of the mount ("cpu","cpuacct"); unified: cgroup.controllers at the root
+  std::string name;                      // v1 named hierarchies ("systemd"): "name=" stripped; else empty
+  std::string mount_root;                // field 4 of mountinfo: "/" or what part of the tree is mounted
+  std::string own_path = "/";            // this process's cgroup, relative to the mount: "/" , "/user.slice/…"
+};
+
+// All of them. Empty `hierarchies` on a host without cgroups.
+struct Hierarchies {
+  Mode mode = Mode::kNone;
+  std::vector<Hierarchy> hierarchies;
+
+  const Hierarchy* Unified() const;
+  // The hierarchy a controller's files are in ("memory", "cpu", …), or null.
+  const Hierarchy* Find(std::string_view controller) const;
+  bool Has(std::string_view controller) const { return Find(controller) != nullptr; }
+};
+
+// Reads /proc/self/mountinfo and /proc/self/cgroup. The first mount of each hierarchy counts.
+Result<Hierarchies> Probe();
+// The same from texts; `unified_controllers` is the content of the unified root's cgroup.controllers. Pure.
+Hierarchies ProbeFrom(std::string_view mountinfo, std::string_view self_cgroup, std::string_view unified_controllers);
+
+}  // namespace estiba::cgroup
