@@ -1,0 +1,56 @@
+"""Debian's docker-registry on loopback, inside one test host's network, and skopeo as the client that pushes."""
+
+import pathlib
+import socket
+import subprocess
+
+from harness.need import need_program
+from harness.wait import wait_until
+
+CONFIG = """version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
+http: {{addr: 127.0.0.1:{port}}}
+"""
+
+
+class Registry:
+    """Listens on 127.0.0.1:port of `host` (harness.host.Host), or of the real host when it is None."""
+
+    def __init__(self, folder, host=None, port=5000):
+        need_program("docker-registry")
+        self.host = host
+        self.port = port if host else free_port()
+        self.name = f"127.0.0.1:{self.port}"
+        self.folder = pathlib.Path(folder)
+        config = self.folder / "registry.yml"
+        config.write_text(CONFIG.format(root=self.folder / "registry", port=self.port))
+        self.log = open(self.folder / "registry.log", "ab")
+        self.process = subprocess.Popen(self.prefix() + ["docker-registry", "serve", str(config)],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        wait_until(self.answers, "the registry answers")
+
+    def prefix(self):
+        return self.host.prefix() if self.host else []
+
+    def answers(self):
+        return subprocess.run(self.prefix() + ["curl", "-sf", "-o", "/dev/null", f"http://{self.name}/v2/"],
+                              check=False).returncode == 0
+
+    def push(self, archive, name, source="docker-archive"):
+        """Pushes an archive file with skopeo; answers the reference to pull."""
+        need_program("skopeo")
+        subprocess.run(self.prefix() + ["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false",
+                                        f"{source}:{archive}", f"docker://{self.name}/{name}"],
+                       check=True, capture_output=True, timeout=600)
+        return f"{self.name}/{name}"
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
