@@ -1,0 +1,64 @@
+#pragma once
+// Published ports: the forms of `-p`, and which host port a mapping gets. Pure.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/address.h"
+
+namespace estiba::net {
+
+enum class Protocol : std::uint8_t { kTcp = 6, kUdp = 17 };  // IPPROTO_…
+std::string_view ToString(Protocol protocol);                // "tcp", "udp"
+// Case does not matter. "sctp" is kNotImplemented, anything else "invalid proto: x".
+Result<Protocol> ParseProtocol(std::string_view text);
+
+// "80/tcp", "80" (tcp), as in EXPOSE and ExposedPorts; ranges give several.
+struct ContainerPort {
+  std::uint16_t port = 0;
+  Protocol protocol = Protocol::kTcp;
+  auto operator<=>(const ContainerPort&) const = default;
+};
+std::string ToString(const ContainerPort& port);
+Result<ContainerPort> ParseContainerPort(std::string_view text);
+Result<std::vector<ContainerPort>> ParseExpose(std::string_view text);
+
+// One container port asked to be published. A host port is first == last, a range to choose from, or 0 (any).
+struct PublishRequest {
+  std::string host_ip;  // as given, "" when not
+  std::uint16_t host_first = 0;
+  std::uint16_t host_last = 0;
+  ContainerPort container;
+  auto operator<=>(const PublishRequest&) const = default;
+};
+// `[ip:][host[-last]:]container[-last][/proto]`; ranges of equal length pair up, a host range for one container port
+// is a choice. Docker's messages ("invalid containerPort: x", "invalid hostPort: x", …).
+Result<std::vector<PublishRequest>> ParsePublish(std::string_view text);
+// The "HostPort" of the Docker API: "", "8080" or "8080-8090".
+struct HostPortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+};
+Result<HostPortRange> ParseHostPort(std::string_view text);
+
+// A decided mapping: what the nft maps hold and what a monitor's plan carries.
+struct PublishedPort {
+  Protocol protocol = Protocol::kTcp;
+  Ipv4 host_ip;  // 0.0.0.0: every address of the host
+  std::uint16_t host_port = 0;
+  Ipv4 container_ip;
+  std::uint16_t container_port = 0;
+  auto operator<=>(const PublishedPort&) const = default;
+};
+std::string ToString(const PublishedPort& port);  // "0.0.0.0:8080->172.17.0.2:80/tcp"
+
+// Docker's error for a port some container of ours or some process of the host has:
+// "Bind for 0.0.0.0:8080 failed: port is already allocated" (kConflict).
+Error PortTaken(Ipv4 host_ip, std::uint16_t port);
+
+// Where "any host port" comes from: /proc/sys/net/ipv4/ip_local_port_range, Docker's 49153-65535 if unreadable.
+HostPortRange ParseEphemeralRange(std::string_view text);
+
+}  // namespace estiba::net
