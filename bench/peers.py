@@ -1,0 +1,174 @@
+"""Estiba and its peers, each with the same root, in a network and mount namespace of their own, driven by their own
+command line at their own defaults."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from harness.host import Host  # noqa: E402  (the path above comes first)
+from harness.wait import wait_until  # noqa: E402
+
+BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", ROOT / "build/release/bin"))
+IMAGE = BIN.parent / "share/estiba/images/busybox.tar"
+QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+class Peer:
+    """`command` runs the peer's client with arguments; `extra` are options its `run` needs on this host."""
+    name = ""
+    image = "estiba/busybox"
+    extra = ()
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder) / self.name
+        self.folder.mkdir(parents=True)
+        self.host = Host()
+        self.environment = dict(os.environ, HOME=str(self.folder))
+
+    def prefix(self):
+        return self.host.prefix()
+
+    def client(self):
+        raise NotImplementedError
+
+    def command(self, *arguments):
+        return [*self.prefix(), *self.client(), *arguments]
+
+    def run(self, *arguments, check=True):
+        return subprocess.run(self.command(*arguments), env=self.environment, check=check, capture_output=True,
+                              text=True, timeout=120)
+
+    def timed(self, *arguments):
+        """Milliseconds of one client call, process start to exit."""
+        command = self.command(*arguments)
+        started = time.perf_counter()
+        subprocess.run(command, env=self.environment, check=True, **QUIET)
+        return (time.perf_counter() - started) * 1000
+
+    def version(self):
+        raise NotImplementedError
+
+    def memory(self):
+        """{process name: (resident kB, private kB, proportional kB)} of what stays resident."""
+        return {}
+
+    def stop(self):
+        self.host.destroy()
+
+
+class Estiba(Peer):
+    name = "estiba"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        config = self.folder / "estibad.toml"
+        config.write_text(f'data_root = "{self.folder}/data"\nrun_root = "{self.folder}/run"\n'
+                          'cgroup_parent = "estiba-bench"\n')
+        self.environment["ESTIBA_CONFIG"] = str(config)
+        self.process = subprocess.Popen([*self.prefix(), str(BIN / "estibad"), "--config", str(config)], **QUIET)
+        wait_until(lambda: self.run("version", check=False).returncode == 0, "estibad answers")
+
+    def client(self):
+        return [str(BIN / "estiba")]
+
+    def version(self):
+        return "estiba " + self.run("version", "--format", "{{.Server.Version}}").stdout.strip()
+
+    def memory(self):
+        return {"estibad": smaps(self.process.pid),
+                **{"estiba-monitor": smaps(pid) for pid in pids_named("estiba-monitor", self.host)}}
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+        super().stop()
+
+
+class Docker(Peer):
+    name = "docker"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.socket = self.folder / "docker.sock"
+        self.log = open(self.folder / "log", "wb")
+        self.process = subprocess.Popen(
+            [*self.prefix(), "unshare", "--mount", "dockerd", "--data-root", str(self.folder / "data"), "--exec-root",
+             str(self.folder / "exec"), "--pidfile", str(self.folder / "pid"), "-H", f"unix://{self.socket}"],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        wait_until(lambda: self.run("version", check=False).returncode == 0, "dockerd answers", 60)
+        self.run("load", "-i", str(IMAGE))
+
+    def client(self):
+        # Debian's own client where it is beside another one on PATH.
+        return [shutil.which("docker", path="/usr/bin") or "docker", "-H", f"unix://{self.socket}"]
+
+    def version(self):
+        return "docker " + self.run("version", "--format", "{{.Server.Version}}").stdout.strip()
+
+    def memory(self):
+        found = {"dockerd": smaps(self.process.pid)}
+        for name in ("containerd", "containerd-shim"):
+            for pid in pids_named(name, self.host):
+                found[name] = smaps(pid)
+        return found
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(60)
+        super().stop()
+
+
+class Podman(Peer):
+    name = "podman"
+    image = "docker.io/estiba/busybox"
+    # Without CAP_SYS_RESOURCE Debian's podman cannot raise the limits it sets by default.
+    extra = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.run("load", "-i", str(IMAGE))
+
+    def client(self):
+        return ["podman", "--root", str(self.folder / "root"), "--runroot", str(self.folder / "run"),
+                "--cgroup-manager", "cgroupfs", "--runtime", "runc"]
+
+    def version(self):
+        return "podman " + self.run("version", "--format", "{{.Client.Version}}").stdout.strip()
+
+    def memory(self):
+        return {"conmon": smaps(pid) for pid in pids_named("conmon", self.host)}
+
+    def stop(self):
+        self.run("rm", "-fa", check=False)
+        super().stop()
+
+
+def pids_named(name, host):
+    """Pids whose command name starts as given, in this peer's network namespace."""
+    found = []
+    for pid in host.processes():
+        try:
+            if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith(name[:15]):
+                found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def smaps(pid):
+    fields = {}
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        key, value = line.split(":")
+        fields[key] = int(value.split()[0])
+    return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"], fields["Pss"]
+
+
+def image_identity():
+    return json.loads(json.dumps({"image": str(IMAGE.name), "bytes": IMAGE.stat().st_size}))
