@@ -1,0 +1,92 @@
+#pragma once
+// From a configuration and facts about the host to a plan. Pure: no system call, no privilege, the same answer
+// everywhere; what is asked for and cannot be had is an error that names the setting.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cgroup/hierarchy.h"
+#include "net/ports.h"
+#include "net/setup.h"
+#include "oci/runtime_spec.h"
+#include "os/features.h"
+#include "plan/plan.h"
+
+namespace estiba::plan {
+
+// Where the container's root comes from.
+struct Storage {
+  enum class Kind : unsigned char { kBundle, kOverlay };
+  Kind kind = Kind::kBundle;
+  std::string rootfs;               // kBundle: an absolute path
+  std::vector<std::string> lowers;  // kOverlay: absolute paths, top layer first; at least one
+  std::string upper;                // kOverlay: an existing directory; empty: a read-only root of the lowers alone
+  std::string work;
+};
+
+// One attachment to a bridge network; everything in it is already allocated by the engine.
+struct Endpoint {
+  net::BridgeSpec bridge;
+  net::VethSpec veth;
+  net::InsideSpec inside;
+  std::vector<net::PublishedPort> ports;
+};
+
+struct Network {
+  enum class Mode : unsigned char {
+    kAsSpec,  // what the specification's namespaces say and nothing more; a new namespace gets lo up (OCI)
+    kNone,    // a new namespace with lo up
+    kHost,    // the host's
+    kBridge,  // a new namespace with endpoints
+  };
+  Mode mode = Mode::kAsSpec;
+  std::vector<Endpoint> endpoints;
+};
+
+// A directory of the image whose content an empty named volume receives on first use (docker's copy-up). The mount of
+// the same destination must be in spec.mounts.
+struct CopyUp {
+  std::string destination;
+  std::string volume;  // the volume's directory on the host
+};
+
+struct ContainerInput {
+  std::string id;
+  std::string name;         // for messages; empty: the id
+  oci::RuntimeSpec spec;    // spec.root.path is not read: `storage` says it
+  Storage storage;
+  Network network;
+  std::string cgroup_path;  // "/estiba/ID"; empty: spec.linux_config.cgroups_path, and if that is empty none
+  bool use_cgroup = true;
+  // Engine: rlimits, nice, affinity, timer slack, … of whoever started us do not reach the container. An OCI runtime
+  // passes on what its caller set, so estiba-oci leaves this false.
+  bool isolate_from_parent = true;
+  bool make_missing_bind_sources = false;  // docker's -v: a missing source becomes a directory
+  bool new_session_keyring = true;
+  bool no_pivot = false;
+  std::string bundle;       // for hooks' state document
+  std::vector<CopyUp> copy_up;
+};
+
+struct ExecInput {
+  std::string id;           // the container's
+  std::string name;
+  oci::RuntimeSpec spec;    // the container's, as it was started
+  oci::Process process;     // what to run in it
+  std::string cgroup_path;  // as of the container
+  bool isolate_from_parent = true;
+};
+
+struct HostFacts {
+  cgroup::Hierarchies cgroups;
+  os::KernelFeatures kernel;
+  bool rootless = false;         // we are in a user namespace of our own making (or any but the first)
+  bool cgroups_writable = true;  // may make directories in every hierarchy that is used
+};
+
+Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts);
+Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts);
+
+}  // namespace estiba::plan

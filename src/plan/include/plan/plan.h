@@ -1,0 +1,100 @@
+#pragma once
+// What a container is, in the kernel: a list of operations as a value. Built by build.h without a system call, carried
+// by wire.h, carried out by `runtime` and `child`, shown by explain.h, taken back by undo.h.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace estiba::plan {
+
+// Where a step runs. Steps of one place run in the order of the list; kHostChild steps run while the child works and
+// are over before the child passes the next kWaitHost.
+enum class Where : std::uint8_t {
+  kHost = 0,       // in the parent, before the clone
+  kHostChild = 1,  // in the parent, after the clone
+  kChild = 2,      // in the child, which still sees the host's tree
+  kRoot = 3,       // in the child, inside the container's root
+  kAfter = 4,      // in the parent, after the program was executed
+};
+
+// Numbers are the wire format: never reused, never renumbered. From 1000 on they are child::Op + 1000.
+enum class Op : std::uint16_t {
+  kNone = 0,
+  // ---- host, before the clone ----
+  kOpenRoot = 1,         // text: path                                   out: mount tree
+  kMountOverlay = 2,     // text: upper, work, lowers…                   numbers: OverlayFlags   out: mount
+  kOpenTree = 3,         // text: source                                 numbers: attributes     out: mount tree
+  kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…     out: namespace
+  kCreateCgroup = 5,     // text: path, controllers…
+  kWriteCgroup = 6,      // text: controller, file, value                numbers: optional
+  kCgroupDevices = 7,    // text: path; blob: bpf_insn[]
+  kOpenUnified = 8,      // out: directory for CLONE_INTO_CGROUP
+  kOpenTasks = 9,        // text: hierarchy                              out: its v1 "tasks" file
+  kResolveUser = 10,     // text: "user[:group]" or "", extra groups     numbers: uid
+  kRunHook = 11,         // text: path, args…; blob: environment         numbers: timeout, has env
+  kOpenCgroupMount = 12, // text: hierarchy                              out: mount of the container's own cgroup
+  kMakeIdMapFd = 13,     // blob: maps                                   out: user namespace with these maps
+  kOpenFile = 14,        // text: path                                   numbers: open flags     out: descriptor
+  kAttachCgroup = 15,    // joins hierarchies that cannot be joined by the child itself
+  kMaybeDirectory = 16,  // text: path                                   makes a missing bind source
+  kCopyUp = 17,          // text: directory in the root                  in: root  out: tree to copy into a volume
+  // ---- host, while the child runs ----
+  kWriteIdMaps = 40,     // text: uid_map, gid_map                       numbers: deny setgroups
+  kOomScore = 41,        // numbers: value
+  kEnsureTable = 42,
+  kEnsureBridge = 43,    // text: name, gateway, subnet                  numbers: mtu, masquerade
+  kAddVeth = 44,         // text: bridge, host name, container name, mac numbers: mtu
+  kConfigureInside = 45, // text: name, address, gateway
+  kPublishPorts = 46,    // blob: Port[]
+  // ---- host, afterwards ----
+  kDeleteCgroup = 60,    // only in undo lists: text: path
+  kDeleteVeth = 61,      // only in undo lists: text: host name
+  kUnpublishPorts = 62,  // only in undo lists: blob: Port[]
+  kKillCgroup = 63,      // only in undo lists: text: path
+  // ---- child: 1000 + child::Op ----
+  kChildBase = 1000,
+};
+
+// Numbers of the first descriptors of every plan.
+inline constexpr int kNoSlot = -1;
+
+struct Step {
+  Op op = Op::kNone;
+  Where where = Where::kHost;
+  std::vector<std::string> text;
+  std::vector<std::uint64_t> numbers;
+  std::string blob;
+  std::vector<int> in;   // slots that earlier steps filled
+  int out = kNoSlot;     // the slot this step fills
+  std::string why;       // the configuration field behind it: "mounts[3]", "process.user"
+};
+
+enum class Kind : std::uint8_t { kContainer = 0, kExec = 1 };
+
+struct Plan {
+  Kind kind = Kind::kContainer;
+  std::string id;    // the container's
+  std::string name;  // what messages call it: "web", or the id
+  std::uint64_t clone_flags = 0;  // CLONE_NEW…: all namespaces of the one clone; exec: those to enter
+  std::uint32_t slots = 0;        // descriptors the steps name
+  std::string cgroup_path;        // as given to cgroup::Cgroup::Create; empty: none
+  bool terminal = false;
+  std::uint16_t rows = 0;
+  std::uint16_t columns = 0;
+  std::vector<std::string> args;
+  std::vector<std::string> env;
+  std::string state_json_head;    // the state document hooks read, up to the pid; empty: no hooks
+  std::string state_json_tail;    // and from behind the pid
+  std::vector<std::string> warnings;  // what was asked for, is harmless to lack, and is lacking
+  std::vector<Step> steps;
+};
+
+// "mount", "create-cgroup", …: as Explain and traces call it.
+std::string_view OpName(Op op);
+std::string_view WhereName(Where where);
+// "mount 'proc' on '/proc'": what the step does, operands quoted; the subject of error messages.
+std::string Describe(const Step& step);
+
+}  // namespace estiba::plan

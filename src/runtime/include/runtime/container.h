@@ -1,0 +1,85 @@
+#pragma once
+// Carrying a plan out, and taking it back: the OCI runtime as a library. Callers have one thread (checked): between
+// clone and exec the child shares nothing but memory copied at that instant.
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "cgroup/hierarchy.h"
+#include "os/fd.h"
+#include "os/process.h"
+#include "plan/explain.h"
+#include "plan/plan.h"
+
+namespace estiba::runtime {
+
+// Borrowed descriptors that become 0, 1 and 2; -1 is /dev/null. Not used with a terminal.
+struct Stdio {
+  int in = -1;
+  int out = -1;
+  int err = -1;
+};
+
+struct LaunchOptions {
+  Stdio stdio;
+  std::vector<int> extra_fds;  // become 3, 4, …
+  // Two-stage start across processes (estiba-oci): a folder in which two FIFOs "start" and "report" are made; the child
+  // waits there and ReleaseAt() lets it go. Invalid: Container::Start() lets it go.
+  os::DirFd gate{-1};
+  // Trusted descriptor of what the child must not see is not needed: everything of ours is CLOEXEC and closed.
+  bool measure = false;  // fill Container::timings()
+};
+
+// A container whose child waits just before its program, or runs it. Dropped before Detach(), it kills the child and
+// undoes everything.
+class Container {
+ public:
+  // Host steps, the one clone, host steps beside the child; back when the child waits for Start(). On failure
+  // everything is undone and the error names the step, its operands, its configuration field and a hint.
+  static Result<Container> Create(const plan::Plan& plan, const LaunchOptions& options);
+  Container(Container&&) noexcept;
+  Container& operator=(Container&&) noexcept;
+  ~Container();
+
+  pid_t pid() const;
+  int pidfd() const;
+  // The master side of the container's terminal; invalid without one.
+  os::UniqueFd TakeTerminal();
+  // Lets the child execute its program; back when that has happened, or with the reason why not
+  // (`exec: "foo": executable file not found in $PATH`), then everything is undone.
+  Status Start();
+  const std::vector<plan::Timing>& timings() const;
+  // The process, from here on the caller's; nothing is undone any more when this object goes.
+  os::Process Detach();
+
+ private:
+  struct Rep;
+  explicit Container(std::unique_ptr<Rep> rep);
+  std::unique_ptr<Rep> rep_;
+};
+
+// Lets a container created with a gate go, from another process; the reason if its program cannot be executed.
+// kFailedPrecondition when it has been started already.
+Status ReleaseAt(const plan::Plan& plan, os::DirFd gate);
+
+struct ExecResult {
+  os::Process process;
+  os::UniqueFd terminal;  // master side, with process.terminal
+};
+// Runs the plan of BuildExec in the container whose PID 1 is `init_pidfd`/`init_pid`.
+Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, const LaunchOptions& options);
+
+// Kills what is left in the container's cgroup and takes back everything its plan names on the host. Idempotent; what
+// is gone already is fine; goes on after an error and returns the first. `died_midway`: the process that ran the plan
+// may have been killed at any instant.
+Status Undo(const plan::Plan& plan, bool died_midway = false);
+
+// Runs poststop hooks (warnings only: what they said is returned).
+std::vector<Error> RunPoststopHooks(const plan::Plan& plan);
+
+}  // namespace estiba::runtime
