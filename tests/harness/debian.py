@@ -36,8 +36,8 @@ def make_root(folder):
 def pack(folder, archive):
     """A docker-save archive of one uncompressed layer, written as `docker load` and skopeo read it."""
     layer = archive.with_suffix(".layer")
-    subprocess.run(["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--one-file-system", "-C", folder, "-cf",
-                    layer, "."], check=True)
+    subprocess.run(["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--one-file-system", "-C", folder,
+                    "-cf", layer, "."], check=True)
     with open(layer, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     config = json.dumps({

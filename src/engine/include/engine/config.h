@@ -1,0 +1,73 @@
+#pragma once
+// The engine's settings: /etc/estiba/estibad.toml for root, ~/.config/estiba/estibad.toml for a user. Every key has
+// a default; a key nobody knows is refused with its line.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+
+namespace estiba::engine {
+
+struct AddressPool {
+  std::string base;  // "172.17.0.0/16"
+  int size = 16;     // prefix length of the subnets cut from it
+};
+
+// What a container gets when its own configuration says nothing.
+struct DefaultLimits {
+  std::int64_t pids = 0;        // 0: no limit
+  std::int64_t memory = 0;      // bytes, 0: no limit
+  std::int64_t shm_size = 64 << 20;
+  // Unset leaves what the engine was started with.
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> nofile;
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> nproc;
+};
+
+struct Config {
+  std::string file;  // where it was read from; empty when there was none
+  bool rootless = false;
+
+  std::string data_root;
+  std::string run_root;
+  std::string socket;  // path of the API socket
+  std::string socket_group = "estiba";
+
+  log::Level log_level = log::Level::kInfo;
+  std::string log_file;  // of the engine itself, rotated; "-" is standard error
+  std::int64_t log_max_size = 10 << 20;
+  int log_max_files = 3;
+
+  // Logs of containers.
+  std::int64_t container_log_max_size = 10 << 20;
+  int container_log_max_files = 3;
+
+  std::vector<std::string> insecure_registries;  // HOST[:PORT]
+  std::string default_registry = "docker.io";
+
+  std::string bridge = "estiba0";
+  std::string bridge_subnet;                // empty: the first free subnet of the pools
+  int mtu = 1500;
+  std::string default_bind = "0.0.0.0";     // where -p publishes when no address is given
+  std::vector<std::string> dns;
+  std::vector<AddressPool> address_pools;
+
+  std::string cgroup_parent = "estiba";
+  std::string init_program;  // estiba-init; found beside the engine when empty
+  DefaultLimits limits;
+};
+
+// Where things go when no file says otherwise. `environment` looks up XDG_DATA_HOME and the like.
+Config DefaultConfig(bool rootless, unsigned uid);
+
+// Pure: the defaults with what the text sets. Errors name `file` and the line.
+Result<Config> ParseConfig(std::string_view text, const std::string& file, Config defaults);
+
+// The file given, or the default one; a default file that does not exist is an empty one.
+Result<Config> LoadConfig(const std::optional<std::string>& file, bool rootless, unsigned uid);
+
+}  // namespace estiba::engine

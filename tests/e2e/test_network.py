@@ -1,0 +1,106 @@
+"""Bridge networks: address, default route, NAT outward, name resolution files, published TCP ports."""
+
+import json
+
+import pytest
+
+from harness.wait import wait_until
+
+
+def test_an_address_a_route_and_a_resolver(engine):
+    text = engine.out("run", "--rm", "estiba/busybox", "sh", "-c",
+                      "ip -4 addr show eth0; ip route; cat /etc/resolv.conf /etc/hosts")
+    assert "inet " in text and "default via " in text and "nameserver" in text and "localhost" in text
+
+
+def test_two_containers_reach_each_other(engine):
+    engine.cli("run", "-d", "--name", "server", "estiba/busybox", "nc", "-lk", "-p", "80", "-e", "echo", "served")
+    address = engine.inspect("server")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+    assert engine.out("run", "--rm", "estiba/busybox", "nc", "-w", "3", address, "80") == "served"
+
+
+@pytest.fixture
+def outside(engine):
+    """A machine beyond the host: 192.0.2.2 behind a link of the host's, with no route to containers."""
+    from harness.host import Host
+    other = Host()
+    engine.host.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0", "netns", other.name)
+    engine.host.run("ip", "addr", "add", "192.0.2.1/24", "dev", "up0")
+    engine.host.run("ip", "link", "set", "up0", "up")
+    other.run("ip", "addr", "add", "192.0.2.2/24", "dev", "eth0")
+    other.run("ip", "link", "set", "eth0", "up")
+    yield other
+    engine.host.run("ip", "link", "del", "up0")
+    other.destroy()
+
+
+def test_outward_traffic_wears_the_hosts_address(engine, outside):
+    import subprocess
+    server = subprocess.Popen(outside.prefix() + ["socat", "TCP-LISTEN:80,reuseaddr,fork",
+                                                  "SYSTEM:echo from $SOCAT_PEERADDR"])
+    try:
+        wait_until(lambda: outside.run("sh", "-c", "ss -ltn | grep -q :80", check=False).returncode == 0, "listening")
+        assert engine.out("run", "--rm", "estiba/busybox", "nc", "-w", "3", "192.0.2.2", "80") == "from 192.0.2.1"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def serve(engine, *options):
+    name = engine.out("run", "-d", *options, "estiba/busybox", "nc", "-lk", "-p", "80", "-e", "echo", "served")
+    return name
+
+
+def fetch(host, address, port):
+    return host.run("socat", "-T3", "-", f"TCP:{address}:{port},connect-timeout=3", check=False,
+                    stdin=-3).stdout.strip()
+
+
+def test_a_published_port_answers_from_outside_from_the_host_and_on_loopback(engine, outside):
+    serve(engine, "-p", "8080:80")
+    wait_until(lambda: fetch(outside, "192.0.2.1", 8080) == "served", "an answer from outside")
+    assert fetch(engine.host, "192.0.2.1", 8080) == "served"
+    assert fetch(engine.host, "127.0.0.1", 8080) == "served"
+
+
+def test_a_port_published_on_loopback_is_not_open_outside(engine, outside):
+    serve(engine, "-p", "127.0.0.1:8081:80")
+    wait_until(lambda: fetch(engine.host, "127.0.0.1", 8081) == "served", "an answer on loopback")
+    assert fetch(outside, "192.0.2.1", 8081) == ""
+
+
+def test_a_container_reaches_another_by_its_published_port(engine, outside):
+    serve(engine, "-p", "8082:80")
+    assert engine.out("run", "--rm", "estiba/busybox", "nc", "-w", "3", "192.0.2.1", "8082") == "served"
+
+
+def test_an_ephemeral_port_is_shown(engine):
+    name = serve(engine, "-p", "80")
+    line = engine.out("port", name)
+    port = int(line.split(":")[-1])
+    assert json.loads(engine.out("inspect", "-f", "{{json .NetworkSettings.Ports}}", name))["80/tcp"][0][
+        "HostPort"] == str(port)
+    wait_until(lambda: fetch(engine.host, "127.0.0.1", port) == "served", "an answer")
+
+
+def test_the_address_and_port_survive_a_restart(engine):
+    name = serve(engine, "-p", "8083:80")
+    before = engine.inspect(name)["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+    engine.cli("restart", "-t", "0", name)
+    assert engine.inspect(name)["NetworkSettings"]["Networks"]["bridge"]["IPAddress"] == before
+    wait_until(lambda: fetch(engine.host, "127.0.0.1", 8083) == "served", "an answer after the restart")
+
+
+def test_the_port_is_free_after_the_container(engine):
+    name = serve(engine, "-p", "8084:80")
+    engine.cli("rm", "-f", name)
+    again = serve(engine, "-p", "8084:80")
+    wait_until(lambda: fetch(engine.host, "127.0.0.1", 8084) == "served", "an answer of the second")
+    engine.cli("rm", "-f", again)
+
+
+def test_the_hosts_forward_policy_is_not_touched(engine):
+    engine.cli("run", "--rm", "estiba/busybox", "true")
+    chains = json.loads(engine.host.run("nft", "-j", "list", "chains").stdout)["nftables"]
+    assert all(chain["chain"].get("policy", "accept") == "accept" for chain in chains if "chain" in chain)
+    assert {chain["chain"]["table"] for chain in chains if "chain" in chain} == {"estiba"}
