@@ -30,13 +30,14 @@ class Engine:
 
     # -- the engine's life -------------------------------------------------------------------------------------
 
-    def start(self):
-        """Starts estibad in the foreground of this test and waits until it answers."""
+    def start(self, wrapper=()):
+        """Starts estibad in the foreground of this test and waits until it answers. `wrapper` is a command that
+        runs it and becomes it (strace -D)."""
         if self.before is None:
             self.before = leaks.Snapshot.take(self)
         self.log = open(self.folder / "estibad.log", "ab")
-        self.process = subprocess.Popen(self.host.prefix() + [str(BIN / "estibad"), "--config", str(self.config)],
-                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        command = [*self.host.prefix(), *wrapper, str(BIN / "estibad"), "--config", str(self.config)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until(self.answers, "the engine answers", 30)
 
     def answers(self):

@@ -1,0 +1,49 @@
+"""System calls that fail: where a fallback is promised the container runs, elsewhere it fails closed with the step
+named, and nothing is left."""
+
+import pytest
+
+from harness.faults import inject
+
+# docs/kernel.md promises a fallback for each of these.
+OPTIONAL = ["mount_setattr", "landlock_create_ruleset", "close_range"]
+
+# A hardening or set-up step that fails is fatal: {call: what the error names}.
+FATAL = {
+    "sethostname": "hostname",
+    "pivot_root": "pivot",
+    "capset": "capabilit",
+    "seccomp": "seccomp",
+    "setgroups": "group",
+}
+
+
+@pytest.fixture
+def faulty(module_engine_factory):
+    def start(call, error):
+        one = module_engine_factory()
+        one.start()
+        one.cli("run", "--rm", "--network", "none", "estiba/busybox", "true")  # the image is there before faults are
+        one.stop()
+        one.start(inject(call, error))
+        return one
+
+    return start
+
+
+@pytest.mark.parametrize("call", OPTIONAL)
+def test_an_older_kernel_is_served_by_the_fallback(faulty, call):
+    engine = faulty(call, "ENOSYS")
+    assert engine.out("run", "--rm", "--network", "none", "estiba/busybox", "echo", "ran") == "ran"
+    engine.kill()
+
+
+@pytest.mark.parametrize("call", FATAL)
+def test_a_failed_step_is_named_and_undone(faulty, call):
+    engine = faulty(call, "EPERM")
+    result = engine.cli("run", "--rm", "--network", "none", "estiba/busybox", "echo", "ran", check=False)
+    assert result.returncode in (125, 126), result.stdout + result.stderr
+    assert "ran" not in result.stdout
+    assert FATAL[call] in result.stderr.lower()
+    assert "Operation not permitted" in result.stderr
+    engine.kill()
