@@ -1,0 +1,147 @@
+#include <array>
+
+#include "image_json.h"
+#include "oci/reference.h"
+
+namespace estiba::oci {
+namespace {
+
+using codec::Json;
+using codec::Reader;
+
+constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+";
+
+Error Schema1() {
+  return Error(Code::kNotImplemented, "the image has a docker schema 1 manifest, which is not supported")
+      .Hint("push it again with a current docker, podman or skopeo: they write docker schema 2 or OCI manifests");
+}
+
+Descriptor ReadDescriptor(Reader& in) {
+  Descriptor out;
+  in.Read("mediaType", &out.media_type);
+  in.Require("digest", &out.digest);
+  in.Read("size", &out.size);
+  in.Read("urls", &out.urls);
+  in.Read("annotations", &out.annotations);
+  in.Read("artifactType", &out.artifact_type);
+  in.Object("platform", [&out](Reader& platform) { ReadPlatform(platform, &out.platform.emplace()); });
+  return out;
+}
+
+void CheckDigest(Reader& in, const Descriptor& descriptor) {
+  if (in.ok() && !IsDigest(descriptor.digest)) in.Fail("digest", "'" + descriptor.digest.substr(0, 128) + "' is not a sha256 digest");
+}
+
+Json StringsOf(const std::map<std::string, std::string>& values) {
+  Json out = Json::MakeObject();
+  for (const auto& [key, value] : values) out.Add(key, value);
+  return out;
+}
+
+Json WriteDescriptor(const Descriptor& descriptor) {
+  Json out = Json::MakeObject();
+  out.Add("mediaType", descriptor.media_type);
+  out.Add("digest", descriptor.digest);
+  out.Add("size", descriptor.size);
+  if (!descriptor.urls.empty()) out.Add("urls", descriptor.urls);
+  if (!descriptor.annotations.empty()) out.Add("annotations", StringsOf(descriptor.annotations));
+  if (descriptor.platform) {
+    Json platform = Json::MakeObject();
+    WritePlatform(*descriptor.platform, platform);
+    out.Add("platform", std::move(platform));
+  }
+  if (!descriptor.artifact_type.empty()) out.Add("artifactType", descriptor.artifact_type);
+  return out;
+}
+
+Status CheckCount(const Json& json, std::string_view key, std::size_t limit) {
+  const Json* list = json.Find(key);
+  if (list != nullptr && list->IsArray() && list->size() > limit)
+    return Error(Code::kResourceExhausted, std::string(key) + ": " + std::to_string(list->size()) +
+                                               " entries; at most " + std::to_string(limit) + " are supported");
+  return Ok();
+}
+
+}  // namespace
+
+Result<Json> ParseDocument(std::string_view text, const char* what) {
+  codec::JsonLimits limits;
+  limits.bytes = kMaxDocument;
+  Json json = TRY_CTX(codec::ParseJson(text, limits), std::string("parse ") + what);
+  if (!json.IsObject()) return Error(Code::kInvalidArgument, std::string("parse ") + what + ": it is no JSON object");
+  return json;
+}
+
+Result<DocumentKind> KindOfDocument(std::string_view text, std::string_view media_type) {
+  if (media_type.starts_with(kSchema1)) return Schema1();
+  const Json json = TRY(ParseDocument(text, "manifest"));
+  const std::string own = json.GetString("mediaType");
+  if (own.starts_with(kSchema1) || json.GetInt("schemaVersion") == 1) return Schema1();
+  // The document itself knows best; registries label things wrongly.
+  for (const std::string_view type : {std::string_view(own), media_type}) {
+    if (type == media::kOciIndex || type == media::kDockerIndex) return DocumentKind::kIndex;
+    if (type == media::kOciManifest || type == media::kDockerManifest) return DocumentKind::kManifest;
+  }
+  if (json.Find("manifests") != nullptr) return DocumentKind::kIndex;
+  if (json.Find("config") != nullptr && json.Find("layers") != nullptr) return DocumentKind::kManifest;
+  return Error(Code::kInvalidArgument, "the document is neither an image manifest nor an index (its type is '" +
+                                           std::string(own.empty() ? media_type : own) + "')");
+}
+
+Result<Index> ParseIndex(std::string_view text) {
+  const Json json = TRY(ParseDocument(text, "image index"));
+  TRY(CheckCount(json, "manifests", kMaxManifests));
+  Index out;
+  Reader in(json);
+  in.Read("mediaType", &out.media_type);
+  in.Read("annotations", &out.annotations);
+  // Digests of other algorithms and unknown media types are for others to read: only what is used is checked.
+  in.EachObject("manifests", [&out](Reader& item) { out.manifests.push_back(ReadDescriptor(item)); });
+  TRY_CTX(in.Finish(), "parse image index");
+  return out;
+}
+
+Result<Manifest> ParseManifest(std::string_view text) {
+  const Json json = TRY(ParseDocument(text, "image manifest"));
+  TRY(CheckCount(json, "layers", kMaxLayers));
+  Manifest out;
+  Reader in(json);
+  in.Read("mediaType", &out.media_type);
+  in.Read("annotations", &out.annotations);
+  if (!in.Has("config")) in.Fail("config", "is missing");
+  in.Object("config", [&out](Reader& config) {
+    out.config = ReadDescriptor(config);
+    CheckDigest(config, out.config);
+  });
+  in.EachObject("layers", [&out](Reader& layer) {
+    out.layers.push_back(ReadDescriptor(layer));
+    CheckDigest(layer, out.layers.back());
+  });
+  TRY_CTX(in.Finish(), "parse image manifest");
+  return out;
+}
+
+std::string WriteIndex(const Index& index) {
+  Json out = Json::MakeObject();
+  out.Add("schemaVersion", 2);
+  if (!index.media_type.empty()) out.Add("mediaType", index.media_type);
+  Json manifests = Json::MakeArray();
+  for (const Descriptor& manifest : index.manifests) manifests.Append(WriteDescriptor(manifest));
+  out.Add("manifests", std::move(manifests));
+  if (!index.annotations.empty()) out.Add("annotations", StringsOf(index.annotations));
+  return out.Dump();
+}
+
+std::string WriteManifest(const Manifest& manifest) {
+  Json out = Json::MakeObject();
+  out.Add("schemaVersion", 2);
+  if (!manifest.media_type.empty()) out.Add("mediaType", manifest.media_type);
+  out.Add("config", WriteDescriptor(manifest.config));
+  Json layers = Json::MakeArray();
+  for (const Descriptor& layer : manifest.layers) layers.Append(WriteDescriptor(layer));
+  out.Add("layers", std::move(layers));
+  if (!manifest.annotations.empty()) out.Add("annotations", StringsOf(manifest.annotations));
+  return out.Dump();
+}
+
+}  // namespace estiba::oci
