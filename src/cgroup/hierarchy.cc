@@ -1,11 +1,13 @@
 #include "cgroup/hierarchy.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "base/text.h"
+#include "os/bpf.h"
 #include "os/file.h"
 
 namespace estiba::cgroup {
@@ -88,6 +90,27 @@ void ReadOwnPath(std::string_view line, std::vector<Hierarchy>& hierarchies) {
   }
 }
 
+bool Writable(const std::string& path) { return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0; }
+
+// What only the mounted tree can tell: where we may write, which controllers the unified one offers there, whether
+// device programs and swap limits are to be had.
+Status AskMount(Hierarchy& hierarchy, Hierarchies& all) {
+  if (!Writable(hierarchy.mountpoint)) hierarchy.base = hierarchy.own_path;
+  hierarchy.delegated = Writable(hierarchy.mountpoint + hierarchy.base);
+  if (!hierarchy.unified) {
+    if (std::ranges::find(hierarchy.controllers, "memory") != hierarchy.controllers.end())
+      all.swap_accounting = ::access((hierarchy.mountpoint + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0;
+    return Ok();
+  }
+  const std::string base = hierarchy.mountpoint + hierarchy.base;
+  const std::string controllers = TRY_CTX(os::ReadFile(base + "/cgroup.controllers"), "find the cgroup controllers");
+  for (const std::string& controller : Split(Trim(controllers), ' '))
+    if (!controller.empty()) hierarchy.controllers.push_back(controller);
+  const os::UniqueFd root = TRY(os::OpenAt({AT_FDCWD}, base, O_RDONLY | O_DIRECTORY));
+  all.device_programs = hierarchy.delegated && os::QueryDevicePrograms(root.get()).ok();
+  return Ok();
+}
+
 Mode ModeOf(const std::vector<Hierarchy>& hierarchies) {
   const bool unified = std::ranges::any_of(hierarchies, &Hierarchy::unified);
   const bool legacy =
@@ -133,11 +156,10 @@ Hierarchies ProbeFrom(std::string_view mountinfo, std::string_view self_cgroup,
 Result<Hierarchies> Probe() {
   const std::string mountinfo = TRY_CTX(os::ReadFile("/proc/self/mountinfo"), "find the cgroup hierarchies");
   const std::string own = TRY_CTX(os::ReadFile("/proc/self/cgroup"), "find the cgroup hierarchies");
-  const Hierarchies first = ProbeFrom(mountinfo, own, "");
-  std::string controllers;
-  if (const Hierarchy* unified = first.Unified(); unified != nullptr)
-    controllers = TRY_CTX(os::ReadFile(unified->mountpoint + "/cgroup.controllers"), "find the cgroup controllers");
-  return ProbeFrom(mountinfo, own, controllers);
+  Hierarchies probed = ProbeFrom(mountinfo, own, "");
+  for (Hierarchy& hierarchy : probed.hierarchies) TRY(AskMount(hierarchy, probed));
+  probed.mode = ModeOf(probed.hierarchies);
+  return probed;
 }
 
 }  // namespace estiba::cgroup

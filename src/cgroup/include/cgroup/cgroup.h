@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
@@ -17,17 +19,14 @@
 
 namespace estiba::cgroup {
 
-// "/estiba/ID" or relative "estiba/ID": absolute paths start at the hierarchy's mount, relative ones below this
-// process's own cgroup there. No "..".
-struct CgroupPath {
-  std::string path;
-};
-
-// The open directories of one container.
+// The open directories of one container. A path "/estiba/ID" starts at each hierarchy's mount, a relative "estiba/ID"
+// at Hierarchy::base; "." and ".." are refused.
 class Cgroup {
  public:
-  // Makes the directory in every hierarchy (v1 cpuset copies its parent's cpus and mems; v2 parents get the needed
-  // controllers enabled). Existing directories are used when `exist_ok`, else kAlreadyExists when one holds processes.
+  // Makes the directory in the hierarchies of cpu, cpuset, io, memory and pids, of the needed controllers, in systemd's
+  // and in the unified one (v1 cpuset copies its parent's cpus and mems; v2 parents get the controllers enabled). Those
+  // that are not delegated to us are left out: Apply then names the setting that wants them. Existing directories are
+  // used when `exist_ok`, else only when they hold no process (kAlreadyExists).
   static Result<Cgroup> Create(const Hierarchies& hierarchies, const std::string& path,
                                const std::vector<std::string>& needed_controllers, bool exist_ok = false);
   // Opens what exists; kNotFound when no hierarchy has it.
@@ -37,6 +36,8 @@ class Cgroup {
   Mode mode() const { return mode_; }
   // Directory on the unified hierarchy, for CLONE_INTO_CGROUP; -1 when there is none.
   int unified_fd() const;
+  // True when nothing was delegated: no directory anywhere.
+  bool empty() const { return directories_.empty(); }
   // Directory that holds a controller's files; -1 when there is none.
   int controller_fd(std::string_view controller) const;
 
@@ -63,7 +64,7 @@ class Cgroup {
   // How often the OOM killer struck in it.
   Result<std::uint64_t> OomKills() const;
 
- private:
+  // One hierarchy's directory.
   struct Directory {
     bool unified = false;
     std::vector<std::string> controllers;
@@ -71,6 +72,14 @@ class Cgroup {
     std::string shown;  // for errors: "/sys/fs/cgroup/memory/estiba/ID"
     os::UniqueFd fd;
   };
+
+ private:
+  const Directory* Find(std::string_view controller) const;
+  // The one that processes are listed in and killed by: the unified, else any.
+  const Directory* Main() const;
+  Status ApplyOne(const Write& write) const;
+  Status KillSlowly() const;
+
   Mode mode_ = Mode::kNone;
   std::string path_;
   std::vector<Directory> directories_;

@@ -25,12 +25,20 @@ struct Hierarchy {
   std::string name;                      // v1 named hierarchies ("systemd"): "name=" stripped; else empty
   std::string mount_root;                // field 4 of mountinfo: "/" or what part of the tree is mounted
   std::string own_path = "/";            // this process's cgroup, relative to the mount: "/" , "/user.slice/…"
+  // Where relative cgroup paths start: "/" when we may write at the mount's root, else our own cgroup.
+  std::string base = "/";
+  bool delegated = true;                 // we may make cgroups at `base`
 };
 
 // All of them. Empty `hierarchies` on a host without cgroups.
 struct Hierarchies {
   Mode mode = Mode::kNone;
   std::vector<Hierarchy> hierarchies;
+  // Device programs can be attached to the unified hierarchy (CONFIG_CGROUP_BPF, and the privilege): then v1's
+  // devices controller is left alone.
+  bool device_programs = false;
+  // Swap is accounted, so that memory.swap can be set (v1: memory.memsw.* exist).
+  bool swap_accounting = true;
 
   const Hierarchy* Unified() const;
   // The hierarchy a controller's files are in ("memory", "cpu", …), or null.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <linux/bpf.h>
@@ -20,13 +21,23 @@ struct Write {
   std::string value;
   std::string field;       // the configuration field: "linux.resources.memory.limit"
   bool optional = false;   // may be missing or refused by the kernel without failing the container
+  std::string alternative_file;   // tried when `file` is missing: io.weight for io.bfq.weight
+  std::string alternative_value;
+  bool check_usage = false;       // refuse when more than `value` bytes are in use already
+
+  friend bool operator==(const Write&, const Write&) = default;
 };
+
+// The same as bytes, for plans. Versioned and append-only; Decode bounds what it reads.
+std::string EncodeWrites(const std::vector<Write>& writes);
+Result<std::vector<Write>> DecodeWrites(std::string_view bytes);
 
 // In the order they must be made. kInvalidArgument or kNotImplemented with the field's name for what this host cannot
 // do (a controller that is not there or not delegated, a v1-only knob on v2, `unified` on v1).
 Result<std::vector<Write>> Settings(const oci::Resources& resources, const Hierarchies& hierarchies);
 
-// Controllers these resources need, for enabling them in cgroup.subtree_control (v2).
+// Controllers these resources need beyond cpu, cpuset, io, memory and pids, which every container gets: "hugetlb",
+// "rdma", "net_cls", "net_prio" and what `unified` names.
 std::vector<std::string> NeededControllers(const oci::Resources& resources);
 
 // cpu.shares (2…262144) to cpu.weight (1…10000), runc ≥ 1.3.2's curve: 1024 → 100.
@@ -37,7 +48,8 @@ std::uint64_t SharesToWeight(std::uint64_t shares);
 Result<std::vector<bpf_insn>> DeviceProgram(const std::vector<oci::DeviceRule>& rules);
 // The rules as writes to v1's devices.allow and devices.deny, for hosts without the above.
 std::vector<Write> DeviceWrites(const std::vector<oci::DeviceRule>& rules);
-// Rules every container gets before its own: deny all, then the default device nodes, mknod of any, ptys.
+// What every container may reach besides its own rules, appended to them: the default device nodes, ptys, and mknod of
+// any (the node is useless without a rule that lets it be opened).
 std::vector<oci::DeviceRule> DefaultDeviceRules();
 
 }  // namespace estiba::cgroup
