@@ -36,7 +36,9 @@ class Snapshots {
     os::UniqueFd directory;
   };
   Result<Unfinished> CreateUnfinished(const std::string& lease) const;
-  // syncfs(2) once, then rename: after a power failure the layer is whole or not there.
+  // syncfs(2): once before the layers of an image are committed, so that after a power failure each is whole or not
+  // there.
+  Status Sync() const;
   Status CommitLayer(const Unfinished& tree, const std::string& chain_id) const;
   Status DeleteUnfinished(const Unfinished& tree) const;
   // Deletes what an owner left half-made; an empty lease means everybody's.
@@ -48,7 +50,7 @@ class Snapshots {
     std::string work;   // …/ID/work
   };
   ContainerPaths PathsOf(const std::string& container_id) const;
-  // Ensures fs and work. fs gets the owner and mode of the root of the topmost layer (`top_chain_id`, or root:root 0755
+  // Ensures fs and work. A new fs gets the owner and mode of the root of the topmost layer (`top_chain_id`, or root:root 0755
   // when empty): overlayfs shows the upper's.
   Result<ContainerPaths> EnsureContainer(const std::string& container_id, const std::string& top_chain_id) const;
   // Succeeds if it is gone.

@@ -1,0 +1,189 @@
+#include "store/snapshots.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "names.h"
+#include "oci/reference.h"
+#include "os/file.h"
+
+namespace estiba::store {
+namespace {
+
+constexpr int kMaxDepth = 1024;
+// Whose deletions these are: not a transfer's.
+constexpr const char* kDeletedLease = "deleted";
+
+// Ids of containers are 64 hexadecimal digits; a name of ours in tests is fine, a path is not.
+Status CheckId(const std::string& id) {
+  const bool ok = !id.empty() && id.size() <= 128 && id.front() != '.' && id.find('/') == std::string::npos;
+  return ok ? Ok() : Error(Code::kInvalidArgument, "'" + id + "' is not a container id");
+}
+
+struct CloseDirectory {
+  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+
+// Bytes of everything below `parent`/`name`; descriptors open at a time are bounded by the depth.
+Result<std::uint64_t> TreeSize(int parent, const std::string& name, int depth) {
+  if (depth > kMaxDepth) return Error(Code::kResourceExhausted, "'" + name + "' is nested too deeply");
+  os::UniqueFd fd = TRY(os::OpenAt({parent}, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const std::unique_ptr<DIR, CloseDirectory> dir(::fdopendir(fd.get()));
+  if (dir == nullptr) return Error::Errno(errno, "list '" + name + "'");
+  const int self = fd.Release();  // the stream closes it
+  std::uint64_t total = 0;
+  while (const dirent* entry = ::readdir(dir.get())) {
+    const std::string child = entry->d_name;
+    if (child == "." || child == "..") continue;
+    struct stat info {};
+    if (::fstatat(self, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
+      if (errno == ENOENT) continue;  // a running container deleted it
+      return Error::Errno(errno, "look at '" + child + "'");
+    }
+    if (S_ISDIR(info.st_mode)) {
+      const auto below = TreeSize(self, child, depth + 1);
+      if (!below.ok() && below.error().errnum() != ENOENT) return below.error().Clone();
+      total += below.ok() ? *below : 0;
+    } else if (S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) {
+      total += static_cast<std::uint64_t>(info.st_size);
+    }
+  }
+  return total;
+}
+
+Status Own(int directory, const struct stat& like) {
+  if (::fchown(directory, like.st_uid, like.st_gid) < 0 || ::fchmod(directory, like.st_mode & 07777U) < 0)
+    return Error::Errno(errno, "give the container's root directory its owner and mode");
+  return Ok();
+}
+
+}  // namespace
+
+Result<Snapshots> Snapshots::Open(const std::string& path) {
+  TRY(os::EnsureDirectory(path, 0700));
+  os::UniqueFd root = TRY(os::OpenAt({AT_FDCWD}, path, O_PATH | O_DIRECTORY));
+  Snapshots out = TRY(Open(std::move(root)));
+  out.path_ = path + "/";
+  return out;
+}
+
+Result<Snapshots> Snapshots::Open(os::UniqueFd directory) {
+  const os::DirFd root{directory.get()};
+  os::UniqueFd layers = TRY_CTX(os::EnsureDirectoryAt(root, "layers", 0700), "open snapshots");
+  os::UniqueFd tmp = TRY_CTX(os::EnsureDirectoryAt(root, "tmp", 0700), "open snapshots");
+  os::UniqueFd containers = TRY_CTX(os::EnsureDirectoryAt(root, "containers", 0700), "open snapshots");
+  return Snapshots(std::string(), std::move(layers), std::move(tmp), std::move(containers));
+}
+
+bool Snapshots::HasLayer(const std::string& chain_id) const {
+  const auto hex = oci::DigestHex(chain_id);
+  return hex.ok() && ::faccessat(layers_.get(), hex->c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+Result<std::string> Snapshots::LayerPath(const std::string& chain_id) const {
+  const std::string hex = TRY(oci::DigestHex(chain_id));
+  if (!HasLayer(chain_id)) return Error(Code::kNotFound, "layer '" + chain_id + "' is not there");
+  return path_ + "layers/" + hex;
+}
+
+Result<std::vector<std::string>> Snapshots::ListLayers() const {
+  std::vector<std::string> names = TRY(os::ListDirectory({layers_.get()}, "."));
+  for (std::string& name : names) name.insert(0, "sha256:");
+  std::erase_if(names, [](const std::string& name) { return !oci::IsDigest(name); });
+  return names;
+}
+
+Status Snapshots::MoveAwayAndDelete(os::DirFd parent, const std::string& name) const {
+  const std::string away = TRY(TemporaryName(kDeletedLease));
+  if (::renameat(parent.fd, name.c_str(), tmp_.get(), away.c_str()) < 0) {
+    if (errno == ENOENT) return Ok();
+    return Error::Errno(errno, "delete '" + name + "'");
+  }
+  return os::DeleteTree({tmp_.get()}, away);
+}
+
+Status Snapshots::DeleteLayer(const std::string& chain_id) const {
+  const std::string hex = TRY(oci::DigestHex(chain_id));
+  return TRY_CTX(MoveAwayAndDelete({layers_.get()}, hex), "delete layer '" + chain_id + "'");
+}
+
+Result<Snapshots::Unfinished> Snapshots::CreateUnfinished(const std::string& lease) const {
+  std::string name = TRY(TemporaryName(lease));
+  if (::mkdirat(tmp_.get(), name.c_str(), 0755) < 0) return Error::Errno(errno, "make a layer's directory");
+  os::UniqueFd directory = TRY(os::OpenAt({tmp_.get()}, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  // Past the umask: this becomes the container's "/" when the archive says nothing.
+  if (::fchmod(directory.get(), 0755) < 0) return Error::Errno(errno, "make a layer's directory");
+  return Unfinished{std::move(name), std::move(directory)};
+}
+
+Status Snapshots::Sync() const {
+  const os::UniqueFd tmp = TRY(os::OpenAt({tmp_.get()}, ".", O_RDONLY | O_DIRECTORY));
+  if (::syncfs(tmp.get()) < 0) return Error::Errno(errno, "write layers to disk");
+  return Ok();
+}
+
+Status Snapshots::CommitLayer(const Unfinished& tree, const std::string& chain_id) const {
+  const std::string hex = TRY(oci::DigestHex(chain_id));
+  if (::renameat2(tmp_.get(), tree.name.c_str(), layers_.get(), hex.c_str(), RENAME_NOREPLACE) == 0) return Ok();
+  if (errno != EEXIST) return Error::Errno(errno, "store layer '" + chain_id + "'");
+  return DeleteUnfinished(tree);
+}
+
+Status Snapshots::DeleteUnfinished(const Unfinished& tree) const { return os::DeleteTree({tmp_.get()}, tree.name); }
+
+Status Snapshots::DeleteLeftovers(const std::string& lease) const {
+  return TRY_CTX(DeleteByLease({tmp_.get()}, lease), "clear unfinished layers");
+}
+
+Snapshots::ContainerPaths Snapshots::PathsOf(const std::string& container_id) const {
+  const std::string base = path_ + "containers/" + container_id;
+  return {base + "/fs", base + "/work"};
+}
+
+Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& container_id,
+                                                             const std::string& top_chain_id) const {
+  TRY(CheckId(container_id));
+  struct stat like {};
+  like.st_mode = 0755;
+  if (!top_chain_id.empty()) {
+    const std::string hex = TRY(oci::DigestHex(top_chain_id));
+    if (::fstatat(layers_.get(), hex.c_str(), &like, AT_SYMLINK_NOFOLLOW) < 0)
+      return Error::Errno(errno, "find layer '" + top_chain_id + "'");
+  }
+  const os::UniqueFd home = TRY(os::EnsureDirectoryAt({containers_.get()}, container_id, 0710));
+  TRY(os::EnsureDirectoryAt({home.get()}, "work", 0700));
+  if (::mkdirat(home.get(), "fs", 0755) == 0) {
+    const os::UniqueFd upper = TRY(os::OpenAt({home.get()}, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY(Own(upper.get(), like));
+  } else if (errno != EEXIST) {
+    return Error::Errno(errno, "make the writable layer of '" + container_id + "'");
+  }
+  return PathsOf(container_id);
+}
+
+Status Snapshots::DeleteContainer(const std::string& container_id) const {
+  TRY(CheckId(container_id));
+  return TRY_CTX(MoveAwayAndDelete({containers_.get()}, container_id),
+                 "delete the writable layer of '" + container_id + "'");
+}
+
+Result<std::vector<std::string>> Snapshots::ListContainers() const {
+  return os::ListDirectory({containers_.get()}, ".");
+}
+
+Result<std::uint64_t> Snapshots::ContainerSize(const std::string& container_id) const {
+  TRY(CheckId(container_id));
+  return TreeSize(containers_.get(), container_id + "/fs", 0);
+}
+
+Result<std::uint64_t> Snapshots::LayerSize(const std::string& chain_id) const {
+  const std::string hex = TRY(oci::DigestHex(chain_id));
+  return TreeSize(layers_.get(), hex, 0);
+}
+
+}  // namespace estiba::store

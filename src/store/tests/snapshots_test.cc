@@ -1,0 +1,96 @@
+#include "store/snapshots.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "os/file.h"
+#include "tests/support.h"
+
+namespace estiba::store {
+namespace {
+
+const std::string kChain = "sha256:" + std::string(64, 'c');
+
+std::size_t Files(const testing::TempDir& dir, const char* folder) {
+  return os::ListDirectory({AT_FDCWD}, dir / folder)->size();
+}
+
+TEST(Snapshots, ALayerAppearsWhenCommitted) {
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  ASSERT_OK_AND_ASSIGN(const auto tree, snapshots.CreateUnfinished("pull1"));
+  ASSERT_OK(os::ReplaceFile({tree.directory.get()}, "file", "12345", 0644));
+  EXPECT_FALSE(snapshots.HasLayer(kChain));
+  EXPECT_EQ(snapshots.LayerPath(kChain).error().code(), Code::kNotFound);
+  ASSERT_OK(snapshots.Sync());
+  ASSERT_OK(snapshots.CommitLayer(tree, kChain));
+  EXPECT_TRUE(snapshots.HasLayer(kChain));
+  ASSERT_OK_AND_ASSIGN(const std::string path, snapshots.LayerPath(kChain));
+  EXPECT_EQ(os::ReadFile(path + "/file").value(), "12345");
+  EXPECT_EQ(snapshots.LayerSize(kChain).value(), 5U);
+  EXPECT_THAT(snapshots.ListLayers().value(), ::testing::ElementsAre(kChain));
+  ASSERT_OK(snapshots.DeleteLayer(kChain));
+  ASSERT_OK(snapshots.DeleteLayer(kChain));
+  EXPECT_EQ(Files(dir, "layers"), 0U);
+  EXPECT_EQ(Files(dir, "tmp"), 0U);
+}
+
+TEST(Snapshots, TheFirstOfTwoEqualLayersStays) {
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  ASSERT_OK_AND_ASSIGN(const auto first, snapshots.CreateUnfinished("a"));
+  ASSERT_OK_AND_ASSIGN(const auto second, snapshots.CreateUnfinished("b"));
+  ASSERT_OK(os::ReplaceFile({first.directory.get()}, "first", "", 0644));
+  ASSERT_OK(snapshots.CommitLayer(first, kChain));
+  ASSERT_OK(snapshots.CommitLayer(second, kChain));
+  EXPECT_EQ(Files(dir, ("layers/" + kChain.substr(7)).c_str()), 1U);
+  EXPECT_EQ(Files(dir, "tmp"), 0U);
+}
+
+TEST(Snapshots, AContainersRootLooksLikeItsImages) {
+  REQUIRE(::geteuid() == 0, "root");
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  ASSERT_OK_AND_ASSIGN(const auto tree, snapshots.CreateUnfinished("a"));
+  ASSERT_EQ(::fchown(tree.directory.get(), 5, 6), 0);
+  ASSERT_EQ(::fchmod(tree.directory.get(), 01750), 0);
+  ASSERT_OK(snapshots.CommitLayer(tree, kChain));
+  ASSERT_OK_AND_ASSIGN(const auto paths, snapshots.EnsureContainer("c1", kChain));
+  struct stat info {};
+  ASSERT_EQ(::stat(paths.upper.c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 5U);
+  EXPECT_EQ(info.st_mode & 07777U, 01750U);
+  ASSERT_EQ(::chmod(paths.upper.c_str(), 0700), 0);
+  ASSERT_OK(snapshots.EnsureContainer("c1", kChain));  // the container's own change stays
+  ASSERT_EQ(::stat(paths.upper.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777U, 0700U);
+}
+
+TEST(Snapshots, AContainersLayerComesAndGoes) {
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  ASSERT_OK_AND_ASSIGN(const auto paths, snapshots.EnsureContainer("c1", ""));
+  EXPECT_EQ(paths.upper, dir / "containers/c1/fs");
+  ASSERT_OK(os::EnsureDirectory(paths.upper + "/a/b", 0755));
+  ASSERT_OK(os::ReplaceFile({AT_FDCWD}, paths.upper + "/a/b/f", "1234567", 0600));
+  ASSERT_EQ(::symlink("/etc", (paths.upper + "/a/link").c_str()), 0);
+  EXPECT_EQ(snapshots.ContainerSize("c1").value(), 7U + 4U);
+  EXPECT_THAT(snapshots.ListContainers().value(), ::testing::ElementsAre("c1"));
+  ASSERT_OK(snapshots.DeleteContainer("c1"));
+  ASSERT_OK(snapshots.DeleteContainer("c1"));
+  EXPECT_EQ(Files(dir, "containers"), 0U);
+  EXPECT_EQ(Files(dir, "tmp"), 0U);
+}
+
+TEST(Snapshots, TakeNoPathForAnId) {
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  for (const char* id : {"", "..", "a/b", "../x"}) {
+    EXPECT_FALSE(snapshots.EnsureContainer(id, "").ok()) << id;
+    EXPECT_FALSE(snapshots.DeleteContainer(id).ok()) << id;
+  }
+  EXPECT_FALSE(snapshots.DeleteLayer("sha256:..").ok());
+}
+
+}  // namespace
+}  // namespace estiba::store
