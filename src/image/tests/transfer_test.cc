@@ -1,0 +1,85 @@
+#include "image/transfer.h"
+
+#include "tests/support.h"
+
+namespace estiba::image {
+namespace {
+
+TEST(TransferJob, ComesBack) {
+  TransferJob job;
+  job.kind = JobKind::kSave;
+  job.lease = "t1";
+  job.user_xattrs = true;
+  job.reference = "localhost:5000/app:1";
+  job.platform = {"linux", "arm", "v7", "", {}};
+  job.auth.username = "u";
+  job.auth.password = "p\"q";
+  job.insecure_registries = {"a:1"};
+  job.docker_config_path = "/c";
+  job.parallel = 2;
+  job.images = {{"sha256:x", {"a:1", "b:2"}}};
+  ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
+  EXPECT_EQ(WriteJob(back), WriteJob(job));
+  EXPECT_EQ(back.kind, JobKind::kSave);
+  EXPECT_EQ(back.auth.password, "p\"q");
+  EXPECT_EQ(back.images.at(0).names.size(), 2U);
+  EXPECT_EQ(back.platform.ToString(), "linux/arm/v7");
+}
+
+TEST(TransferJob, RefusesOtherKinds) {
+  EXPECT_FALSE(ParseJob(R"({"kind":"format","lease":"a"})").ok());
+  EXPECT_FALSE(ParseJob(R"({"kind":"pull"})").ok());
+  EXPECT_FALSE(ParseJob("").ok());
+}
+
+TEST(TransferEvent, ComesBackOnOneLine) {
+  TransferEvent event;
+  event.kind = EventKind::kImage;
+  event.image.id = "sha256:i";
+  event.image.manifest_digest = "sha256:m";
+  event.image.names = {"a\nb"};
+  event.image.layers = {{"sha256:d", "sha256:f", "sha256:c", 10, 20}};
+  event.image.size = 20;
+  event.image.up_to_date = true;
+  const std::string line = WriteEvent(event);
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+  ASSERT_OK_AND_ASSIGN(const TransferEvent back, ParseEvent(line));
+  EXPECT_EQ(WriteEvent(back), line);
+  EXPECT_EQ(back.image.layers.at(0).unpacked_size, 20U);
+}
+
+TEST(TransferEvent, CarriesAFailure) {
+  TransferEvent event;
+  event.kind = EventKind::kFailed;
+  event.code = Code::kDataLoss;
+  event.message = "wrong digest";
+  ASSERT_OK_AND_ASSIGN(const TransferEvent back, ParseEvent(WriteEvent(event)));
+  EXPECT_EQ(back.code, Code::kDataLoss);
+  EXPECT_EQ(back.message, "wrong digest");
+}
+
+TransferEvent Progress(std::string id, std::string status, std::uint64_t current = 0, std::uint64_t total = 0) {
+  TransferEvent event;
+  event.id = std::move(id);
+  event.status = std::move(status);
+  event.current = current;
+  event.total = total;
+  return event;
+}
+
+TEST(DockerProgressLine, IsWhatDockerSends) {
+  EXPECT_EQ(DockerProgressLine(Progress("latest", "Pulling from library/busybox")),
+            "{\"status\":\"Pulling from library/busybox\",\"id\":\"latest\"}\r\n");
+  EXPECT_EQ(DockerProgressLine(Progress("0123456789ab", "Pulling fs layer")),
+            "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"0123456789ab\"}\r\n");
+  EXPECT_EQ(DockerProgressLine(Progress("0123456789ab", "Downloading", 1'234'567, 4'000'000)),
+            "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":1234567,\"total\":4000000},"
+            "\"progress\":\"[===============>                                   ]  1.235MB/4MB\",\"id\":\"0123456789ab\"}\r\n");
+  EXPECT_EQ(DockerProgressLine(Progress("", "Digest: sha256:x")), "{\"status\":\"Digest: sha256:x\"}\r\n");
+  TransferEvent done;
+  done.kind = EventKind::kDone;
+  EXPECT_EQ(DockerProgressLine(done), "");
+}
+
+}  // namespace
+}  // namespace estiba::image

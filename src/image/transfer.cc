@@ -1,0 +1,188 @@
+#include "image/transfer.h"
+
+#include <array>
+#include <utility>
+
+#include "codec/json.h"
+#include "codec/json_reader.h"
+
+namespace estiba::image {
+namespace {
+
+using codec::Json;
+using codec::Reader;
+
+constexpr std::size_t kMaxJob = 4U << 20;
+constexpr std::size_t kMaxEvent = 4U << 20;
+
+constexpr std::array<std::string_view, 3> kJobKinds{"pull", "load", "save"};
+constexpr std::array<std::string_view, 4> kEventKinds{"progress", "image", "failed", "done"};
+
+template <typename Kind, std::size_t N>
+void ReadKind(Reader& in, const std::array<std::string_view, N>& names, Kind* out) {
+  std::string text;
+  in.Require("kind", &text);
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == text) {
+      *out = static_cast<Kind>(i);
+      return;
+    }
+  }
+  in.Fail("kind", "'" + text + "' is not known");
+}
+
+template <typename Kind, std::size_t N>
+std::string_view NameOf(const std::array<std::string_view, N>& names, Kind kind) {
+  return names[static_cast<std::size_t>(kind)];
+}
+
+void AddText(Json& out, const char* key, const std::string& value) {
+  if (!value.empty()) out.Add(key, value);
+}
+
+Json WriteAuth(const RegistryAuth& auth) {
+  Json out = Json::MakeObject();
+  AddText(out, "username", auth.username);
+  AddText(out, "password", auth.password);
+  AddText(out, "identityToken", auth.identity_token);
+  AddText(out, "registryToken", auth.registry_token);
+  return out;
+}
+
+Json WriteLayer(const LayerInfo& layer) {
+  Json out = Json::MakeObject();
+  out.Add("digest", layer.digest);
+  out.Add("diffId", layer.diff_id);
+  out.Add("chainId", layer.chain_id);
+  out.Add("size", layer.size);
+  out.Add("unpackedSize", layer.unpacked_size);
+  return out;
+}
+
+Json WriteImage(const LoadedImage& image) {
+  Json out = Json::MakeObject();
+  out.Add("id", image.id);
+  out.Add("manifestDigest", image.manifest_digest);
+  out.Add("manifestMediaType", image.manifest_media_type);
+  AddText(out, "repoDigest", image.repo_digest);
+  out.Add("names", image.names);
+  Json layers = Json::MakeArray();
+  for (const LayerInfo& layer : image.layers) layers.Append(WriteLayer(layer));
+  out.Add("layers", std::move(layers));
+  out.Add("size", image.size);
+  if (image.up_to_date) out.Add("upToDate", true);
+  return out;
+}
+
+void ReadLayer(Reader& in, LayerInfo* out) {
+  in.Require("digest", &out->digest);
+  in.Require("diffId", &out->diff_id);
+  in.Require("chainId", &out->chain_id);
+  in.Read("size", &out->size);
+  in.Read("unpackedSize", &out->unpacked_size);
+}
+
+void ReadImage(Reader& in, LoadedImage* out) {
+  in.Require("id", &out->id);
+  in.Require("manifestDigest", &out->manifest_digest);
+  in.Read("manifestMediaType", &out->manifest_media_type);
+  in.Read("repoDigest", &out->repo_digest);
+  in.Read("names", &out->names);
+  in.EachObject("layers", [out](Reader& layer) { ReadLayer(layer, &out->layers.emplace_back()); });
+  in.Read("size", &out->size);
+  in.Read("upToDate", &out->up_to_date);
+}
+
+Result<Json> ParseBounded(std::string_view text, std::size_t limit) {
+  codec::JsonLimits limits;
+  limits.bytes = limit;
+  return codec::ParseJson(text, limits);
+}
+
+}  // namespace
+
+std::string WriteJob(const TransferJob& job) {
+  Json out = Json::MakeObject();
+  out.Add("kind", NameOf(kJobKinds, job.kind));
+  out.Add("lease", job.lease);
+  if (job.user_xattrs) out.Add("userXattrs", true);
+  AddText(out, "reference", job.reference);
+  if (!job.platform.os.empty()) out.Add("platform", job.platform.ToString());
+  if (!job.auth.empty()) out.Add("auth", WriteAuth(job.auth));
+  if (!job.insecure_registries.empty()) out.Add("insecureRegistries", job.insecure_registries);
+  AddText(out, "dockerConfigPath", job.docker_config_path);
+  if (job.parallel != 0) out.Add("parallel", job.parallel);
+  Json images = Json::MakeArray();
+  for (const SaveItem& item : job.images)
+    images.Append(Json::MakeObject({{"manifestDigest", item.manifest_digest}, {"names", item.names}}));
+  if (!job.images.empty()) out.Add("images", std::move(images));
+  return out.Dump();
+}
+
+Result<TransferJob> ParseJob(std::string_view text) {
+  const Json json = TRY_CTX(ParseBounded(text, kMaxJob), "parse job");
+  TransferJob out;
+  std::string platform;
+  Reader in(json);
+  ReadKind(in, kJobKinds, &out.kind);
+  in.Require("lease", &out.lease);
+  in.Read("userXattrs", &out.user_xattrs);
+  in.Read("reference", &out.reference);
+  in.Read("platform", &platform);
+  in.Object("auth", [&out](Reader& auth) {
+    auth.Read("username", &out.auth.username);
+    auth.Read("password", &out.auth.password);
+    auth.Read("identityToken", &out.auth.identity_token);
+    auth.Read("registryToken", &out.auth.registry_token);
+  });
+  in.Read("insecureRegistries", &out.insecure_registries);
+  in.Read("dockerConfigPath", &out.docker_config_path);
+  in.Read("parallel", &out.parallel);
+  in.EachObject("images", [&out](Reader& item) {
+    SaveItem& one = out.images.emplace_back();
+    item.Require("manifestDigest", &one.manifest_digest);
+    item.Read("names", &one.names);
+  });
+  TRY_CTX(in.Finish(), "parse job");
+  if (!platform.empty()) out.platform = TRY_CTX(oci::ParsePlatform(platform), "parse job");
+  return out;
+}
+
+std::string WriteEvent(const TransferEvent& event) {
+  Json out = Json::MakeObject();
+  out.Add("kind", NameOf(kEventKinds, event.kind));
+  AddText(out, "id", event.id);
+  AddText(out, "status", event.status);
+  if (event.current != 0) out.Add("current", event.current);
+  if (event.total != 0) out.Add("total", event.total);
+  AddText(out, "stream", event.stream);
+  if (event.kind == EventKind::kImage) out.Add("image", WriteImage(event.image));
+  if (event.kind == EventKind::kFailed) {
+    out.Add("code", static_cast<unsigned>(event.code));
+    out.Add("message", event.message);
+    AddText(out, "hint", event.hint);
+  }
+  return out.Dump() + "\n";
+}
+
+Result<TransferEvent> ParseEvent(std::string_view line) {
+  const Json json = TRY_CTX(ParseBounded(line, kMaxEvent), "parse transfer event");
+  TransferEvent out;
+  std::uint32_t code = 0;
+  Reader in(json);
+  ReadKind(in, kEventKinds, &out.kind);
+  in.Read("id", &out.id);
+  in.Read("status", &out.status);
+  in.Read("current", &out.current);
+  in.Read("total", &out.total);
+  in.Read("stream", &out.stream);
+  in.Object("image", [&out](Reader& image) { ReadImage(image, &out.image); });
+  in.Read("code", &code);
+  in.Read("message", &out.message);
+  in.Read("hint", &out.hint);
+  TRY_CTX(in.Finish(), "parse transfer event");
+  if (code <= static_cast<std::uint32_t>(Code::kDeadlineExceeded)) out.code = static_cast<Code>(code);
+  return out;
+}
+
+}  // namespace estiba::image
