@@ -34,6 +34,9 @@ class NetlinkBatch {
   void BeginNest(std::uint16_t attribute, std::string_view header = {});
   void EndNest();
 
+  // Sets NLM_F_ACK on the message begun last.
+  void AskAcknowledgement();
+
   std::size_t count() const { return starts_.size(); }
   bool empty() const { return starts_.empty(); }
 
@@ -103,16 +106,19 @@ struct NetlinkAck {
   std::string text;
 };
 
+// One NLMSG_ERROR answer; nothing if it is not one or makes no sense (exposed for the fuzzer).
+std::optional<NetlinkAck> ParseNetlinkAck(const NetlinkMessage& message);
+
 class NetlinkSocket {
  public:
   // NETLINK_ROUTE, NETLINK_NETFILTER. The socket stays in the network namespace it was made in.
   static Result<NetlinkSocket> Open(int protocol);
   int fd() const { return fd_.get(); }
 
-  // Sends the batch in one sendmsg(2) and collects one acknowledgement for each message that asks for one
+  // Sends the batch in one sendmsg(2) and collects the acknowledgement of each message that asks for one
   // (NLM_F_ACK). Result i belongs to message i; a message that asked for none has errnum 0 unless it failed.
   Result<std::vector<NetlinkAck>> Transact(NetlinkBatch& batch);
-  // One message and its answers: the single answer of a get, or all parts of a dump (NLM_F_DUMP). An error
+  // One message and its answers, each a whole message: the single answer of a get, or all parts of a dump (NLM_F_DUMP). An error
   // acknowledgement becomes the error, with `what` as its text. At most 64 MiB of answers.
   Result<std::vector<std::string>> Ask(NetlinkBatch& request, const std::string& what);
 
@@ -120,6 +126,13 @@ class NetlinkSocket {
   explicit NetlinkSocket(UniqueFd fd) : fd_(std::move(fd)) {}
   Status Send(NetlinkBatch& batch);
   Result<std::string> Receive();
+  struct Answers {
+    std::vector<std::string> messages;
+    std::size_t bytes = 0;
+    bool complete = false;
+    bool interrupted = false;
+  };
+  static Status Collect(std::string_view bytes, std::uint32_t sequence, const std::string& what, Answers& answers);
   UniqueFd fd_;
   std::uint32_t sequence_ = 1;
 };

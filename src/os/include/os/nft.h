@@ -33,7 +33,7 @@ struct NftSet {
   // For a map: the value's type and length.
   std::uint32_t data_type = 0;
   std::uint32_t data_length = 0;
-  bool concatenated = false;
+  bool host_order_key = false;  // told to nft(8), which otherwise shows such keys reversed
 };
 
 struct NftElement {
@@ -63,7 +63,8 @@ class NftRule {
 
  private:
   friend class NftBatch;
-  void Verdict(std::int32_t code, const std::string& chain);
+  NftRule& Compare(std::uint32_t operation, NftRegister reg, std::string_view bytes);
+  NftRule& Verdict(std::int32_t code, const std::string& chain);
   struct Expression {
     std::string name;
     std::string attributes;
@@ -103,6 +104,9 @@ Result<std::uint32_t> NftGeneration(NetlinkSocket& socket);
 // True when the table has a chain of that name.
 Result<bool> NftHasChain(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
                          const std::string& chain);
+// True when the set has that key.
+Result<bool> NftHasElement(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
+                           const std::string& set, const std::string& key);
 // The elements of a set; nothing when table or set is missing.
 Result<std::vector<NftElement>> NftListElements(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
                                                 const std::string& set);

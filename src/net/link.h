@@ -1,0 +1,33 @@
+#pragma once
+// rtnetlink questions and answers shared by the steps.
+
+#include <optional>
+#include <string>
+
+#include "os/netlink.h"
+
+namespace estiba::net {
+
+struct Link {
+  int index = 0;
+  bool up = false;
+  int master = 0;
+  int peer = 0;      // of a veth: the other end's index, in its own namespace
+  std::string kind;  // "bridge", "veth", "" for hardware
+};
+// Nothing when there is no link of that name.
+Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, const std::string& name);
+Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, int index);
+// Interface names go into netlink, nft and /proc/sys paths.
+Status CheckLinkName(const std::string& name);
+// Deletes the link; succeeds when it is gone.
+Status DeleteLink(os::NetlinkSocket& socket, int index, const std::string& what);
+// Sends the batch; the first failure that is not `tolerated` becomes the error.
+Status Transact(os::NetlinkSocket& socket, os::NetlinkBatch& batch, const std::string& what, int tolerated = 0);
+// Puts RTM_NEWADDR into the batch.
+void AddAddress(os::NetlinkBatch& batch, int index, const struct InterfaceAddress& address);
+// Writes a sysctl of the current network namespace below /proc/sys/net, unless it already has that value.
+// `optional`: a kernel without that setting (no IPv6) is fine.
+Status SetNetSysctl(const std::string& path, const std::string& value, bool optional);
+
+}  // namespace estiba::net

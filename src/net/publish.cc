@@ -1,0 +1,135 @@
+#include "net/publish.h"
+
+#include <cerrno>
+
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include "os/file.h"
+#include "os/netns.h"
+#include "table.h"
+
+namespace estiba::net {
+namespace {
+
+// nf_tables answers both for "the key is there with another value", by kernel version and kind of set.
+bool HasAnotherValue(const Error& error) { return error.errnum() == EBUSY || error.errnum() == EEXIST; }
+
+std::string Describe(const char* verb, const std::vector<PublishedPort>& ports) {
+  if (ports.size() == 1) return std::string(verb) + " published port " + ToString(ports.front());
+  return std::string(verb) + ' ' + std::to_string(ports.size()) + " published ports";
+}
+
+// One message for each map, however many ports.
+struct Elements {
+  std::vector<os::NftElement> one, any;
+};
+Elements Sort(const std::vector<PublishedPort>& ports) {
+  Elements elements;
+  for (const PublishedPort& port : ports) {
+    PublishedElement e = ElementFor(port);
+    (port.host_ip.IsAny() ? elements.any : elements.one).push_back(std::move(e.element));
+  }
+  return elements;
+}
+
+void Add(os::NftBatch& batch, const std::vector<PublishedPort>& ports) {
+  const Elements elements = Sort(ports);
+  batch.AddElements(kTable, kPublished, elements.one).AddElements(kTable, kPublishedAny, elements.any);
+}
+
+void Delete(os::NftBatch& batch, const std::vector<PublishedPort>& ports) {
+  Elements elements = Sort(ports);
+  for (auto* list : {&elements.one, &elements.any})
+    for (os::NftElement& element : *list) element.data.clear();  // deleted by key
+  batch.DeleteElements(kTable, kPublished, elements.one).DeleteElements(kTable, kPublishedAny, elements.any);
+}
+
+// Replaces one mapping whose key somebody else's life left behind.
+Status Replace(os::NetlinkSocket& socket, const PublishedPort& port) {
+  os::NftBatch plain(kFamily);
+  Add(plain, {port});
+  Status status = plain.Commit(socket, Describe("add", {port}));
+  if (status.ok() || !HasAnotherValue(status.error())) return status;
+  os::NftBatch batch(kFamily);
+  Delete(batch, {port});
+  Add(batch, {port});
+  return batch.Commit(socket, Describe("replace", {port}));
+}
+
+// In one transaction: added, which changes nothing when this very mapping is there and fails when the key now leads
+// elsewhere, then deleted.
+Status DeleteExactly(os::NetlinkSocket& socket, const std::vector<PublishedPort>& ports) {
+  os::NftBatch batch(kFamily);
+  Add(batch, ports);
+  Delete(batch, ports);
+  Status status = batch.Commit(socket, Describe("delete", ports));
+  if (!status.ok() && status.error().errnum() == ENOENT) return Ok();  // no table: nothing is published
+  return status;
+}
+
+}  // namespace
+
+Status AddPublished(const std::vector<PublishedPort>& ports) {
+  if (ports.empty()) return Ok();
+  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
+  os::NftBatch batch(kFamily);
+  Add(batch, ports);
+  Status status = batch.Commit(socket, Describe("add", ports));
+  if (status.ok() || !HasAnotherValue(status.error())) return status;
+  for (const PublishedPort& port : ports) TRY(Replace(socket, port));
+  return Ok();
+}
+
+Status DeletePublished(const std::vector<PublishedPort>& ports) {
+  if (ports.empty()) return Ok();
+  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
+  Status status = DeleteExactly(socket, ports);
+  if (status.ok() || !HasAnotherValue(status.error())) return status;
+  for (const PublishedPort& port : ports) {
+    Status one = DeleteExactly(socket, {port});
+    if (!one.ok() && !HasAnotherValue(one.error())) return one;
+  }
+  return Ok();
+}
+
+Result<std::vector<PublishedPort>> ListPublished() {
+  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
+  std::vector<PublishedPort> ports;
+  for (const char* map : {kPublished, kPublishedAny}) {
+    for (const os::NftElement& element : TRY(os::NftListElements(socket, kFamily, kTable, map)))
+      ports.push_back(TRY(PortFrom(map, element)));
+  }
+  return ports;
+}
+
+Result<os::UniqueFd> ReservePort(Protocol protocol, Ipv4 host_ip, std::uint16_t port) {
+  const int type = protocol == Protocol::kUdp ? SOCK_DGRAM : SOCK_STREAM;
+  auto socket = os::BindInet(type, host_ip.value, port);
+  if (socket.ok()) return std::move(socket).value();
+  if (socket.error().errnum() == EADDRINUSE) return PortTaken(host_ip, port);
+  return std::move(socket).error().Context("reserve " + ToString(host_ip) + ':' + std::to_string(port) + '/' +
+                                           std::string(ToString(protocol)));
+}
+
+Result<Reservation> ReserveOneOf(const PublishedPort& wanted, HostPortRange range, std::uint16_t start) {
+  if (range.first == 0) {
+    const auto text = os::ReadFile("/proc/sys/net/ipv4/ip_local_port_range", 256);
+    range = ParseEphemeralRange(text.ok() ? text.value() : std::string());
+  }
+  const unsigned size = unsigned{range.last} - range.first + 1;
+  const unsigned offset = start >= range.first && start < range.last ? unsigned{start} - range.first + 1 : 0;
+  for (unsigned i = 0; i < size; ++i) {
+    Reservation reservation{wanted, {}};
+    reservation.port.host_port = static_cast<std::uint16_t>(range.first + (offset + i) % size);
+    auto socket = ReservePort(wanted.protocol, wanted.host_ip, reservation.port.host_port);
+    if (!socket.ok() && (socket.error().code() != Code::kConflict || size == 1)) return std::move(socket).error();
+    if (!socket.ok()) continue;
+    reservation.socket = std::move(socket).value();
+    return reservation;
+  }
+  return Error(Code::kConflict, "Bind for " + ToString(wanted.host_ip) + ':' + std::to_string(range.first) + '-' +
+                                    std::to_string(range.last) + " failed: all ports are allocated");
+}
+
+}  // namespace estiba::net

@@ -1,0 +1,42 @@
+#pragma once
+// Network namespaces to test in: everything happens in a forked child whose "host" is a fresh namespace, so nothing of
+// the machine is touched and nothing is left.
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include <sys/socket.h>
+
+#include "net/setup.h"
+#include "os/fd.h"
+
+namespace estiba::net::testing {
+
+// True when we may make network namespaces and nf_tables answers in one.
+bool CanMakeNetworks();
+// Runs `body` in a forked child in a fresh network namespace with lo up; its gtest failures become one here.
+void InFreshNetwork(const std::function<void()>& body);
+
+// A namespace that lives as long as the descriptor; lo is down.
+os::UniqueFd NewNetwork();
+os::UniqueFd CurrentNetwork();
+// A plain link pair, `here` in the current namespace, `there` in `netns`, both with addresses and up; the other side
+// routes everything through us.
+void Connect(const std::string& here, const char* here_address, int netns, const std::string& there,
+             const char* there_address);
+
+// A TCP listener on 0.0.0.0:port in the namespace.
+os::UniqueFd Listen(int netns, std::uint16_t port);
+struct Connected {
+  bool ok = false;
+  int errnum = 0;  // ETIMEDOUT when nobody answered
+  std::chrono::milliseconds took{};
+  os::UniqueFd socket;
+};
+Connected TryConnect(int netns, const char* address, std::uint16_t port,
+                     std::chrono::milliseconds patience = std::chrono::milliseconds(2000));
+// Accepts one connection; its source address, "" when there is none.
+std::string AcceptFrom(const os::UniqueFd& listener);
+
+}  // namespace estiba::net::testing

@@ -1,0 +1,291 @@
+// The whole bridged path in namespaces of its own: host, containers, and a machine outside.
+#include "net/setup.h"
+
+#include <chrono>
+
+#include "net/publish.h"
+#include "tests/fake_net.h"
+#include "tests/support.h"
+
+namespace estiba::net {
+namespace {
+
+using testing::AcceptFrom;
+using testing::InFreshNetwork;
+using testing::Listen;
+using testing::TryConnect;
+using std::chrono::milliseconds;
+
+constexpr char kHost[] = "198.51.100.1", kOutside[] = "198.51.100.2";
+constexpr milliseconds kNever{300};  // how long a connection that must fail is given
+// A first packet lost on a link that is not ready yet is repeated after a second.
+constexpr milliseconds kAtOnce{700};
+
+Ipv4 Ip(const char* text) { return ParseIpv4(text).value(); }
+
+BridgeSpec Bridge(const char* name, const char* gateway) {
+  const auto address = ParseInterfaceAddress(std::string(gateway) + "/24").value();
+  return {name, address.address, ParseSubnet(std::string(gateway) + "/24").value(), 0, true};
+}
+
+struct FakeContainer {
+  os::UniqueFd netns;
+  std::string address;
+};
+
+FakeContainer AddContainer(const BridgeSpec& bridge, const std::string& link, const char* address) {
+  FakeContainer container{testing::NewNetwork(), address};
+  const auto added = AddVeth({bridge.name, link, "eth0", MacFor(Ip(address)), 0}, container.netns.get());
+  EXPECT_TRUE(added.ok()) << added.error().ToString();
+  const auto inside = ConfigureInside(container.netns.get(), {"eth0", {Ip(address), 24}, bridge.gateway});
+  EXPECT_TRUE(inside.ok()) << inside.error().ToString();
+  return container;
+}
+
+// Host with one bridge, an outside machine that routes to everything through the host.
+struct World {
+  BridgeSpec bridge = Bridge("est0", "172.30.0.1");
+  os::UniqueFd host = testing::CurrentNetwork();
+  os::UniqueFd outside = testing::NewNetwork();
+  World() {
+    const auto table = EnsureTable();
+    EXPECT_TRUE(table.ok()) << table.error().ToString();
+    const auto made = EnsureBridge(bridge);
+    EXPECT_TRUE(made.ok()) << made.error().ToString();
+    testing::Connect("wan0", "198.51.100.1/24", outside.get(), "wan1", "198.51.100.2/24");
+  }
+};
+
+class Network : public ::testing::Test {
+ protected:
+  void SetUp() override { REQUIRE(testing::CanMakeNetworks(), "root, network namespaces and nf_tables"); }
+};
+
+TEST_F(Network, AContainerReachesItsGatewayAtOnce) {
+  InFreshNetwork([] {
+    World world;
+    const auto listener = Listen(world.host.get(), 7000);
+    const auto c = AddContainer(world.bridge, "veth1", "172.30.0.2");
+    const auto connected = TryConnect(c.netns.get(), "172.30.0.1", 7000);
+    ASSERT_TRUE(connected.ok) << strerror(connected.errnum);
+    EXPECT_LT(connected.took, kAtOnce);
+    EXPECT_EQ(AcceptFrom(listener), "172.30.0.2");
+  });
+}
+
+TEST_F(Network, TrafficOutwardCarriesTheHostsAddress) {
+  InFreshNetwork([] {
+    World world;
+    const auto c = AddContainer(world.bridge, "veth1", "172.30.0.2");
+    const auto listener = Listen(world.outside.get(), 7000);
+    EXPECT_TRUE(TryConnect(c.netns.get(), kOutside, 7000).ok);
+    EXPECT_EQ(AcceptFrom(listener), kHost);
+  });
+}
+
+TEST_F(Network, ContainersOfOneBridgeReachEachOther) {
+  InFreshNetwork([] {
+    World world;
+    const auto a = AddContainer(world.bridge, "veth1", "172.30.0.2");
+    const auto b = AddContainer(world.bridge, "veth2", "172.30.0.3");
+    const auto listener = Listen(b.netns.get(), 7000);
+    EXPECT_TRUE(TryConnect(a.netns.get(), "172.30.0.3", 7000).ok);
+    EXPECT_EQ(AcceptFrom(listener), "172.30.0.2");
+  });
+}
+
+TEST_F(Network, APublishedPortAnswersFromOutsideFromTheHostAndFromInside) {
+  InFreshNetwork([] {
+    World world;
+    const auto c = AddContainer(world.bridge, "veth1", "172.30.0.2");
+    const auto neighbour = AddContainer(world.bridge, "veth2", "172.30.0.3");
+    const auto listener = Listen(c.netns.get(), 80);
+    ASSERT_OK(AddPublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}));
+
+    const auto first = TryConnect(world.outside.get(), kHost, 8080);
+    EXPECT_TRUE(first.ok);
+    EXPECT_LT(first.took, kAtOnce);
+    EXPECT_EQ(AcceptFrom(listener), kOutside);  // the client's own address is kept
+    EXPECT_TRUE(TryConnect(world.host.get(), "127.0.0.1", 8080).ok);
+    EXPECT_EQ(AcceptFrom(listener), "172.30.0.1");
+    EXPECT_TRUE(TryConnect(world.host.get(), kHost, 8080).ok);
+    EXPECT_NE(AcceptFrom(listener), "");
+    EXPECT_TRUE(TryConnect(neighbour.netns.get(), kHost, 8080).ok);
+    EXPECT_EQ(AcceptFrom(listener), "172.30.0.1");
+
+    EXPECT_TRUE(TryConnect(c.netns.get(), kHost, 8080).ok);  // its own published port
+
+    EXPECT_NE(AcceptFrom(listener), "");
+  });
+}
+
+TEST_F(Network, APortOfOneAddressAnswersOnlyThere) {
+  InFreshNetwork([] {
+    World world;
+    const auto c = AddContainer(world.bridge, "veth1", "172.30.0.2");
+    const auto listener = Listen(c.netns.get(), 80);
+    ASSERT_OK(AddPublished({{Protocol::kTcp, Ip("127.0.0.1"), 8081, Ip("172.30.0.2"), 80}}));
+    const auto first = TryConnect(world.host.get(), "127.0.0.1", 8081);
+    EXPECT_TRUE(first.ok);
+    EXPECT_LT(first.took, kAtOnce);
+    EXPECT_EQ(TryConnect(world.outside.get(), kHost, 8081).errnum, ECONNREFUSED);
+    // With route_localnet on the bridge a container could otherwise talk to the host's loopback.
+    const auto secret = Listen(world.host.get(), 7001);
+    EXPECT_FALSE(TryConnect(c.netns.get(), "127.0.0.1", 7001, kNever).ok);
+  });
+}
+
+TEST_F(Network, NothingUnpublishedEntersFromOutside) {
+  InFreshNetwork([] {
+    World world;
+    const auto c = AddContainer(world.bridge, "veth1", "172.30.0.2");
+    const auto listener = Listen(c.netns.get(), 80);
+    EXPECT_EQ(TryConnect(world.outside.get(), "172.30.0.2", 80, kNever).errnum, ETIMEDOUT);
+    EXPECT_TRUE(TryConnect(world.host.get(), "172.30.0.2", 80).ok);
+  });
+}
+
+TEST_F(Network, NetworksAreIsolatedButForPublishedPorts) {
+  InFreshNetwork([] {
+    World world;
+    const BridgeSpec other = Bridge("est1", "172.31.0.1");
+    ASSERT_OK(EnsureBridge(other));
+    const auto a = AddContainer(world.bridge, "veth1", "172.30.0.2");
+    const auto b = AddContainer(other, "veth2", "172.31.0.2");
+    const auto listener = Listen(b.netns.get(), 80);
+    EXPECT_EQ(TryConnect(a.netns.get(), "172.31.0.2", 80, kNever).errnum, ETIMEDOUT);
+    ASSERT_OK(AddPublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.31.0.2"), 80}}));
+    EXPECT_TRUE(TryConnect(a.netns.get(), kHost, 8080).ok);
+  });
+}
+
+TEST_F(Network, DeletePublishedTakesExactlyItsOwn) {
+  InFreshNetwork([] {
+    World world;
+    const PublishedPort mine{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80};
+    const PublishedPort udp{Protocol::kUdp, Ip("127.0.0.1"), 53, Ip("172.30.0.2"), 53};
+    const PublishedPort theirs{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.3"), 80};
+    ASSERT_OK(AddPublished({mine, udp}));
+    ASSERT_OK(AddPublished({mine, udp}));  // again is fine
+    EXPECT_EQ(ListPublished().value(), (std::vector{udp, mine}));
+    ASSERT_OK(AddPublished({theirs}));  // whoever has the socket has the port
+    ASSERT_OK(DeletePublished({mine, udp}));
+    EXPECT_EQ(ListPublished().value(), std::vector{theirs});
+    ASSERT_OK(DeletePublished({theirs}));
+    ASSERT_OK(DeletePublished({theirs}));
+    EXPECT_TRUE(ListPublished().value().empty());
+    ASSERT_OK(DeleteTable());
+    ASSERT_OK(DeleteTable());
+    ASSERT_OK(DeletePublished({mine}));
+    EXPECT_TRUE(ListPublished().value().empty());
+  });
+}
+
+TEST_F(Network, ThousandsOfPortsAreOneTransaction) {
+  InFreshNetwork([] {
+    ASSERT_OK(EnsureTable());
+    std::vector<PublishedPort> ports;
+    for (unsigned port = 10000; port < 16000; ++port)
+      ports.push_back({Protocol::kTcp, Ipv4{}, static_cast<std::uint16_t>(port), Ip("172.30.0.2"), 80});
+    ASSERT_OK(AddPublished(ports));
+    EXPECT_EQ(ListPublished().value().size(), ports.size());
+    ASSERT_OK(DeletePublished(ports));
+    EXPECT_TRUE(ListPublished().value().empty());
+  });
+}
+
+TEST_F(Network, EveryStepCanBeRepeatedAndUndoneTwice) {
+  InFreshNetwork([] {
+    World world;
+    ASSERT_OK(EnsureTable());
+    ASSERT_OK(EnsureBridge(world.bridge));
+    const auto netns = testing::NewNetwork();
+    const VethSpec veth{"est0", "veth1", "eth0", MacFor(Ip("172.30.0.2")), 1400};
+    ASSERT_OK(AddVeth(veth, netns.get()));
+    // A container that starts again before the kernel has taken its old namespace down.
+    const auto fresh = testing::NewNetwork();
+    ASSERT_OK(AddVeth(veth, fresh.get()));
+    ASSERT_OK(ConfigureInside(fresh.get(), {"eth0", {Ip("172.30.0.2"), 24}, world.bridge.gateway}));
+    ASSERT_OK(DeleteVeth("veth1"));
+    ASSERT_OK(DeleteVeth("veth1"));
+    ASSERT_OK(DeleteBridge(world.bridge));
+    ASSERT_OK(DeleteBridge(world.bridge));
+    EXPECT_FALSE(LinkExists("est0").value());
+    ASSERT_OK(EnsureBridge(world.bridge));  // the elements were really gone
+    EXPECT_TRUE(LinkExists("est0").value());
+  });
+}
+
+TEST_F(Network, ForeignLinksAreLeftAlone) {
+  InFreshNetwork([] {
+    World world;
+    BridgeSpec clash = world.bridge;
+    clash.name = "wan0";
+    EXPECT_EQ(EnsureBridge(clash).error().code(), Code::kConflict);
+    EXPECT_EQ(DeleteBridge(clash).error().code(), Code::kConflict);
+    const auto netns = testing::NewNetwork();
+    EXPECT_EQ(DeleteVeth("est0").error().code(), Code::kConflict);
+    const auto no_bridge = AddVeth({"nope", "veth1", "eth0", MacFor(Ip("172.30.0.2")), 0}, netns.get());
+    EXPECT_EQ(no_bridge.error().code(), Code::kNotFound);
+    EXPECT_EQ(EnsureBridge({"../x", {}, {}, 0, true}).error().code(), Code::kInvalidArgument);
+  });
+}
+
+TEST_F(Network, TheHostsRoutesAreSeen) {
+  InFreshNetwork([] {
+    World world;
+    const auto routes = HostRoutes().value();
+    EXPECT_THAT(routes, ::testing::UnorderedElementsAre(ParseSubnet("172.30.0.0/24").value(),
+                                                        ParseSubnet("198.51.100.0/24").value()));
+    const auto addresses = HostAddresses().value();
+    EXPECT_THAT(addresses, ::testing::Contains(ParseInterfaceAddress("172.30.0.1/24").value()));
+  });
+}
+
+TEST_F(Network, AReservedPortIsTaken) {
+  InFreshNetwork([] {
+    ASSERT_OK_AND_ASSIGN(const auto held, ReservePort(Protocol::kTcp, Ipv4{}, 8080));
+    const auto again = ReservePort(Protocol::kTcp, Ip("127.0.0.1"), 8080);
+    ASSERT_FALSE(again.ok());
+    EXPECT_EQ(again.error().Message(), "Bind for 127.0.0.1:8080 failed: port is already allocated");
+    ASSERT_OK(ReservePort(Protocol::kUdp, Ipv4{}, 8080));
+    EXPECT_FALSE(ReservePort(Protocol::kTcp, Ip("203.0.113.1"), 8080).ok());
+    const PublishedPort wanted{Protocol::kTcp, Ipv4{}, 0, Ip("172.30.0.2"), 80};
+    EXPECT_EQ(ReserveOneOf(wanted, {8080, 8082}).value().port.host_port, 8081);
+    EXPECT_EQ(ReserveOneOf(wanted, {8080, 8080}).error().code(), Code::kConflict);
+    EXPECT_GE(ReserveOneOf(wanted, {}).value().port.host_port, 1024);
+    EXPECT_EQ(ReserveOneOf(wanted, {9000, 9003}, 9001).value().port.host_port, 9002);
+  });
+}
+
+// Not a benchmark, but a guard: the steps of one container must stay far below what they cost with a program or a
+// round trip for each.
+TEST_F(Network, ABridgedContainerTakesMilliseconds) {
+  InFreshNetwork([] {
+    World world;
+    const auto netns = testing::NewNetwork();
+    const auto start = std::chrono::steady_clock::now();
+    const auto stamp = [&](const char* what, auto&& step) {
+      const auto from = std::chrono::steady_clock::now();
+      const Status status = step();
+      EXPECT_TRUE(status.ok()) << status.error().ToString();
+      std::printf("    %-16s %5lld us\n", what,
+                  static_cast<long long>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                             std::chrono::steady_clock::now() - from)
+                                             .count()));
+    };
+    stamp("table", [] { return EnsureTable(); });
+    stamp("bridge", [&] { return EnsureBridge(world.bridge); });
+    stamp("link pair", [&] {
+      return AddVeth({"est0", "veth1", "eth0", MacFor(Ip("172.30.0.2")), 0}, netns.get());
+    });
+    stamp("inside", [&] {
+      return ConfigureInside(netns.get(), {"eth0", {Ip("172.30.0.2"), 24}, world.bridge.gateway});
+    });
+    stamp("published port", [] { return AddPublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}); });
+    EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(100));
+  });
+}
+
+}  // namespace
+}  // namespace estiba::net

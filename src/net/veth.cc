@@ -1,0 +1,178 @@
+#include <cerrno>
+#include <optional>
+
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+
+#include "link.h"
+#include "net/setup.h"
+#include "os/netns.h"
+
+namespace estiba::net {
+namespace {
+
+template <typename T>
+std::string_view AsBytes(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+void PutPeer(os::NetlinkBatch& batch, const VethSpec& veth, int netns) {
+  batch.BeginNest(VETH_INFO_PEER, AsBytes(ifinfomsg{}));
+  batch.PutString(IFLA_IFNAME, veth.container_name);
+  batch.Put(IFLA_ADDRESS, {reinterpret_cast<const char*>(veth.mac.bytes.data()), veth.mac.bytes.size()});
+  if (veth.mtu != 0) batch.PutU32(IFLA_MTU, veth.mtu);
+  batch.PutU32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
+  batch.EndNest();
+}
+
+// The pair is made with the peer in its final place: moving a link between namespaces later costs milliseconds.
+Status CreatePair(os::NetlinkSocket& socket, const VethSpec& veth, int bridge, int netns) {
+  os::NetlinkBatch batch;
+  ifinfomsg up{};
+  up.ifi_flags = up.ifi_change = IFF_UP;
+  batch.Begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, up);
+  batch.PutString(IFLA_IFNAME, veth.host_name);
+  if (veth.mtu != 0) batch.PutU32(IFLA_MTU, veth.mtu);
+  batch.PutU32(IFLA_MASTER, static_cast<std::uint32_t>(bridge));
+  batch.BeginNest(IFLA_LINKINFO);
+  batch.PutString(IFLA_INFO_KIND, "veth");
+  batch.BeginNest(IFLA_INFO_DATA);
+  PutPeer(batch, veth, netns);
+  batch.EndNest();
+  batch.EndNest();
+  return Transact(socket, batch,
+                  "add link pair '" + veth.host_name + "' on bridge '" + veth.bridge + "' to '" + veth.container_name + "'");
+}
+
+// Hairpin, so that a container reaches its own published port where br_netfilter translates addresses inside the
+// bridge. No link-local address on our end: it would send neighbour discovery into the network. The peer is still
+// down, so nothing has been sent; a kernel without IPv6 has nothing to switch off.
+Status SetUpPort(os::NetlinkSocket& socket, const std::string& name) {
+  os::NetlinkBatch batch;
+  batch.Begin(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
+  batch.PutString(IFLA_IFNAME, name);
+  batch.BeginNest(IFLA_LINKINFO);
+  batch.PutString(IFLA_INFO_SLAVE_KIND, "bridge");
+  batch.BeginNest(IFLA_INFO_SLAVE_DATA);
+  batch.PutU8(IFLA_BRPORT_MODE, 1);
+  batch.EndNest();
+  batch.EndNest();
+  TRY(Transact(socket, batch, "set hairpin mode on link '" + name + "'"));
+  batch = {};
+  batch.Begin(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
+  batch.PutString(IFLA_IFNAME, name);
+  batch.BeginNest(IFLA_AF_SPEC);
+  batch.BeginNest(AF_INET6);
+  batch.PutU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  batch.EndNest();
+  batch.EndNest();
+  return Transact(socket, batch, "switch off IPv6 addresses on link '" + name + "'", EAFNOSUPPORT);
+}
+
+// The link an earlier life of this container left: its namespace is still being taken down.
+Status DeleteStale(os::NetlinkSocket& socket, const VethSpec& veth, int bridge) {
+  const auto link = TRY(FindLink(socket, veth.host_name));
+  if (!link) return Ok();
+  if (link->kind != "veth" || (link->master != 0 && link->master != bridge))
+    return Error(Code::kConflict, "add link '" + veth.host_name + "': somebody else has a link of that name");
+  return DeleteLink(socket, link->index, "delete the old link '" + veth.host_name + "'");
+}
+
+void PutUp(os::NetlinkBatch& batch, int index) {
+  ifinfomsg header{};
+  header.ifi_index = index;
+  header.ifi_flags = header.ifi_change = IFF_UP;
+  batch.Begin(RTM_NEWLINK, NLM_F_ACK, header);
+}
+
+void PutDefaultRoute(os::NetlinkBatch& batch, int index, Ipv4 gateway) {
+  rtmsg header{};
+  header.rtm_family = AF_INET;
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = RTPROT_BOOT;
+  header.rtm_scope = RT_SCOPE_UNIVERSE;
+  header.rtm_type = RTN_UNICAST;
+  batch.Begin(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, header);
+  batch.Put(RTA_GATEWAY, gateway.Bytes());
+  batch.PutU32(RTA_OIF, static_cast<std::uint32_t>(index));
+}
+
+constexpr int kLoopbackIndex = 1;  // the first link of every network namespace
+
+// A socket of the namespace, and settings that only exist as files of whoever reads them there.
+Result<os::NetlinkSocket> OpenInside(int netns, const std::string& name) {
+  std::optional<os::NetlinkSocket> socket;
+  const auto work = [&]() -> Status {
+    socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
+    if (name.empty()) return Ok();
+    // IPv4 only: no router advertisement may bring an address (CVE-2020-13401), no duplicate address detection.
+    TRY(SetNetSysctl("ipv6/conf/" + name + "/disable_ipv6", "1", /*optional=*/true));
+    // Announce ourselves, so that nobody sends to the link that had this address before.
+    return SetNetSysctl("ipv4/conf/" + name + "/arp_notify", "1", /*optional=*/false);
+  };
+  TRY(os::InNetworkNamespace(netns, work));
+  return std::move(*socket);
+}
+
+// Link state travels up (our end, the bridge's port, the bridge) by work the kernel may put off for a second, and until
+// then first packets are lost. Asking for a link has its state brought up to date first (rtnl_getlink(), 6.8; older
+// kernels take their time).
+Status SettleLinks(int host_end) {
+  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
+  const auto port = TRY(FindLink(socket, host_end));
+  if (port && port->master != 0) TRY(FindLink(socket, port->master));
+  return Ok();
+}
+
+}  // namespace
+
+Status AddVeth(const VethSpec& veth, int netns) {
+  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
+  TRY(CheckLinkName(veth.host_name));
+  TRY(CheckLinkName(veth.container_name));
+  const auto bridge = TRY(FindLink(socket, veth.bridge));
+  if (!bridge)
+    return Error(Code::kNotFound, "add link '" + veth.host_name + "': there is no bridge '" + veth.bridge + "'");
+  Status status = CreatePair(socket, veth, bridge->index, netns);
+  if (!status.ok() && status.error().errnum() == EEXIST) {
+    TRY(DeleteStale(socket, veth, bridge->index));
+    status = CreatePair(socket, veth, bridge->index, netns);
+  }
+  if (!status.ok()) return status;
+  return SetUpPort(socket, veth.host_name);
+}
+
+Status DeleteVeth(const std::string& host_name) {
+  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
+  const auto link = TRY(FindLink(socket, host_name));
+  if (!link) return Ok();
+  if (link->kind != "veth") return Error(Code::kConflict, "delete link '" + host_name + "': it is not a link pair");
+  return DeleteLink(socket, link->index, "delete link '" + host_name + "'");
+}
+
+Status ConfigureInside(int netns, const InsideSpec& inside) {
+  const std::string what = "configure '" + inside.name + "' as " + ToString(inside.address);
+  TRY_CTX(CheckLinkName(inside.name), what);
+  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, inside.name), what);
+  const auto link = TRY_CTX(FindLink(socket, inside.name), what);
+  if (!link) return Error(Code::kNotFound, what + ": no such link in the namespace");
+  os::NetlinkBatch batch;
+  PutUp(batch, kLoopbackIndex);
+  AddAddress(batch, link->index, inside.address);
+  PutUp(batch, link->index);
+  if (inside.gateway) PutDefaultRoute(batch, link->index, *inside.gateway);
+  TRY(Transact(socket, batch, what));
+  return SettleLinks(link->peer);
+}
+
+Status BringLoopbackUp(int netns) {
+  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, {}), "bring up 'lo'");
+  os::NetlinkBatch batch;
+  PutUp(batch, kLoopbackIndex);
+  return Transact(socket, batch, "bring up 'lo'");
+}
+
+}  // namespace estiba::net
