@@ -284,6 +284,7 @@ TEST_F(Network, ABridgedContainerTakesMilliseconds) {
     });
     stamp("published port", [] { return AddPublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}); });
     EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(100));
+    stamp("unpublish", [] { return DeletePublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}); });
   });
 }
 
