@@ -1,5 +1,6 @@
 #include "monitorapi/log.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -71,13 +72,23 @@ void LogFormatter::Append(std::string& out, const LogEntry& entry) {
   bool& in_line = in_line_[static_cast<std::size_t>(entry.stream)];
   // A long line is one line with one time, however many entries it was cut into.
   const bool begins = !std::exchange(in_line, entry.partial);
-  const std::size_t length = entry.text.size() + (entry.partial ? 0U : 1U) +
+  std::string_view text = entry.text;
+  std::size_t& skip = skip_[static_cast<std::size_t>(entry.stream)];
+  const std::size_t skipped = std::min(skip, text.size());
+  text.remove_prefix(skipped);
+  skip -= skipped;
+  if (text.empty() && entry.partial) return;
+  const std::size_t length = text.size() + (entry.partial ? 0U : 1U) +
                              (begins ? options_.details.size() + (options_.timestamps ? kLogTime + 1 : 0) : 0);
   if (!options_.raw) AppendStdcopyHeader(out, entry.stream, static_cast<std::uint32_t>(length));
   if (begins && options_.timestamps) out.append(entry.time).append(1, ' ');
   if (begins) out += options_.details;
-  out += entry.text;
+  out += text;
   if (!entry.partial) out += '\n';
+}
+
+std::string_view LogFormatter::Unskipped(Stream stream, std::string_view text) const {
+  return text.substr(std::min(skip_[static_cast<std::size_t>(stream)], text.size()));
 }
 
 }  // namespace estiba::monitorapi

@@ -48,6 +48,10 @@ class LogFormatter {
   explicit LogFormatter(const LogOptions& options);
   // Appends nothing for an entry that the options leave out.
   void Append(std::string& out, const LogEntry& entry);
+  // Leaves out the next bytes of a stream's text: the client has them already.
+  void Skip(Stream stream, std::size_t bytes) { skip_[static_cast<std::size_t>(stream)] += bytes; }
+  // `text`, which no entry holds yet, without what is still to be left out.
+  std::string_view Unskipped(Stream stream, std::string_view text) const;
   // An entry later than `until` has been seen.
   bool Ended() const { return ended_; }
 
@@ -55,6 +59,7 @@ class LogFormatter {
   LogOptions options_;
   std::string since_, until_;
   bool in_line_[4] = {false, false, false, false};  // the stream's last entry was partial
+  std::size_t skip_[4] = {0, 0, 0, 0};
   bool ended_ = false;
 };
 
@@ -67,6 +72,7 @@ class LogReader {
   // what there is now; call again after more was written).
   Result<bool> Read(std::string& out, std::size_t limit);
   bool Ended() const { return formatter_.Ended(); }
+  LogFormatter& formatter() { return formatter_; }
   // The writer started a new current file; what is left of the old one is read first. False: too far behind.
   bool Rotated(os::UniqueFd new_file);
 

@@ -116,10 +116,12 @@ struct Resize {
   template <class V> void Fields(V& v) { v(1, exec_id); v(2, rows); v(3, columns); }
 };
 
-// To PID 1. SIGKILL also stops the restart policy, as docker kill does. Answer: Ok.
+// To PID 1. SIGKILL ends the restart policy and thaws a paused container, as docker kill does; so does any other
+// signal with `stops` (docker: the container's stop signal). Answer: Ok.
 struct Signal {
   std::int32_t signal = 0;
-  template <class V> void Fields(V& v) { v(1, signal); }
+  bool stops = false;
+  template <class V> void Fields(V& v) { v(1, signal); v(2, stops); }
 };
 
 // `signal`, then SIGKILL to everything after the timeout. Ends the restart policy unless `restart`, which runs the

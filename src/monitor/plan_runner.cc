@@ -1,0 +1,151 @@
+#include "plan_runner.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "os/file.h"
+#include "plan/wire.h"
+#include "runtime/container.h"
+
+namespace estiba::monitor {
+namespace {
+
+Running Convert(os::Process process, os::UniqueFd terminal, const std::vector<plan::Timing>& timings) {
+  Running running{std::move(process), std::move(terminal), {}};
+  running.timings.reserve(timings.size());
+  for (const auto& timing : timings)
+    running.timings.push_back(
+        {static_cast<std::uint32_t>(timing.step), static_cast<std::uint64_t>(timing.duration.count())});
+  return running;
+}
+
+}  // namespace
+
+Result<plan::Plan> PlanRunner::Load() {
+  const std::string bytes = TRY_CTX(os::ReadFileAt(dir_, "plan", plan::kMaxEncodedPlan), "read the container's plan");
+  plan::Plan decoded = TRY_CTX(plan::Decode(bytes), "read the container's plan");
+  cgroup_path_ = decoded.cgroup_path;
+  has_hooks_ = !decoded.state_json_head.empty();
+  return decoded;
+}
+
+Result<Running> PlanRunner::Run(const Stdio& stdio) {
+  group_.reset();
+  const plan::Plan decoded = TRY(Load());
+  runtime::LaunchOptions options;
+  options.stdio = {stdio.in, stdio.out, stdio.err};
+  options.measure = true;
+  auto container = TRY(runtime::Container::Create(decoded, options));
+  TRY(container.Start());
+  os::UniqueFd terminal = container.TakeTerminal();
+  os::Process process = container.Detach();
+  return Convert(std::move(process), std::move(terminal), container.timings());
+}
+
+Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
+                                 const Stdio& stdio) {
+  const plan::Plan decoded = TRY_CTX(plan::Decode(encoded_plan), "read the exec's plan");
+  runtime::LaunchOptions options;
+  options.stdio = {stdio.in, stdio.out, stdio.err};
+  auto result = TRY(runtime::Exec(decoded, init_pid, init_pidfd, options));
+  return Running{std::move(result.process), std::move(result.terminal), {}};
+}
+
+Status PlanRunner::Undo(bool died_midway) {
+  group_.reset();
+  const plan::Plan decoded = TRY(Load());
+  return runtime::Undo(decoded, died_midway);
+}
+
+std::vector<Error> PlanRunner::RunPoststopHooks() {
+  if (!has_hooks_) return {};
+  std::vector<Error> errors;
+  auto decoded = Load();
+  if (decoded.ok()) return runtime::RunPoststopHooks(*decoded);
+  errors.push_back(std::move(decoded).error());
+  return errors;
+}
+
+Result<cgroup::Cgroup*> PlanRunner::Group() {
+  if (group_) return &*group_;
+  if (cgroup_path_.empty()) return Error(Code::kNotFound, "the container has no cgroup");
+  const auto hierarchies = TRY(cgroup::Probe());
+  group_ = TRY(cgroup::Cgroup::Open(hierarchies, cgroup_path_));
+  return &*group_;
+}
+
+Status PlanRunner::KillAll() {
+  cgroup::Cgroup* group = TRY(Group());
+  return group->Kill();
+}
+
+Status PlanRunner::Freeze() {
+  cgroup::Cgroup* group = TRY(Group());
+  return group->Freeze();
+}
+
+Status PlanRunner::Thaw() {
+  cgroup::Cgroup* group = TRY(Group());
+  return group->Thaw();
+}
+
+Result<std::vector<std::int32_t>> PlanRunner::Processes() {
+  cgroup::Cgroup* group = TRY(Group());
+  return group->Processes();
+}
+
+Result<std::uint64_t> PlanRunner::OomKills() {
+  cgroup::Cgroup* group = TRY(Group());
+  return group->OomKills();
+}
+
+Result<std::vector<monitorapi::Counter>> PlanRunner::Counters() {
+  cgroup::Cgroup* group = TRY(Group());
+  const cgroup::Stats stats = TRY(cgroup::ReadStats(*group));
+  std::vector<monitorapi::Counter> counters = {
+      {"memory.usage", stats.memory_usage},     {"memory.limit", stats.memory_limit},
+      {"memory.max_usage", stats.memory_max_usage}, {"memory.failcnt", stats.memory_failcnt},
+      {"cpu.total_ns", stats.cpu_total_ns},     {"cpu.user_ns", stats.cpu_user_ns},
+      {"cpu.system_ns", stats.cpu_system_ns},   {"cpu.periods", stats.periods},
+      {"cpu.throttled_periods", stats.throttled_periods}, {"cpu.throttled_ns", stats.throttled_ns},
+      {"pids.current", stats.pids_current},     {"pids.limit", stats.pids_limit},
+  };
+  for (const auto& [name, value] : stats.memory_stat) counters.push_back({"memory.stat." + name, value});
+  for (std::size_t i = 0; i < stats.cpu_per_cpu_ns.size(); ++i)
+    counters.push_back({"cpu.percpu_ns." + std::to_string(i), stats.cpu_per_cpu_ns[i]});
+  for (const auto& io : stats.io) {
+    const std::string device = "io." + std::to_string(io.major) + ":" + std::to_string(io.minor) + ".";
+    counters.push_back({device + "read_bytes", io.read_bytes});
+    counters.push_back({device + "write_bytes", io.write_bytes});
+    counters.push_back({device + "read_ops", io.read_ops});
+    counters.push_back({device + "write_ops", io.write_ops});
+  }
+  return counters;
+}
+
+Status PlanRunner::Apply(const std::vector<monitorapi::CgroupWrite>& writes) {
+  cgroup::Cgroup* group = TRY(Group());
+  std::vector<cgroup::Write> list;
+  for (const auto& write : writes) list.push_back({write.controller, write.file, write.value, write.file, false});
+  return group->Apply(list);
+}
+
+Result<Runner::OomEvents> PlanRunner::WatchOom() {
+  cgroup::Cgroup* group = TRY(Group());
+  const int memory = group->controller_fd("memory");
+  if (memory < 0) return OomEvents{};
+  auto events = os::OpenAt({memory}, "memory.events", O_RDONLY);
+  if (events.ok()) return OomEvents{std::move(*events), EPOLLPRI, {}};
+  // v1: an eventfd registered in cgroup.event_control with the file it watches.
+  os::UniqueFd control = TRY(os::OpenAt({memory}, "memory.oom_control", O_RDONLY));
+  os::UniqueFd counter(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!counter.valid()) return Error::Errno(errno, "make an eventfd");
+  TRY(os::WriteExisting({memory}, "cgroup.event_control",
+                        std::to_string(counter.get()) + " " + std::to_string(control.get())));
+  return OomEvents{std::move(counter), EPOLLIN, std::move(control)};
+}
+
+}  // namespace estiba::monitor

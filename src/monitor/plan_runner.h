@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+
+#include "cgroup/cgroup.h"
+#include "failpoint.h"
+#include "plan/plan.h"
+#include "runner.h"
+
+namespace estiba::monitor {
+
+// The plan in the container's folder, carried out by `runtime`. The plan is read for each use and not kept: it is the
+// largest thing a monitor would hold.
+class PlanRunner : public Runner {
+ public:
+  // Both are borrowed.
+  PlanRunner(os::DirFd container_dir, Failpoint* failpoint) : dir_(container_dir), failpoint_(failpoint) {}
+
+  Result<Running> Run(const Stdio& stdio) override;
+  Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd, const Stdio& stdio) override;
+  Status Undo(bool died_midway) override;
+  std::vector<Error> RunPoststopHooks() override;
+  Status KillAll() override;
+  Status Freeze() override;
+  Status Thaw() override;
+  Result<std::vector<std::int32_t>> Processes() override;
+  Result<std::uint64_t> OomKills() override;
+  Result<std::vector<monitorapi::Counter>> Counters() override;
+  Status Apply(const std::vector<monitorapi::CgroupWrite>& writes) override;
+  Result<OomEvents> WatchOom() override;
+
+ private:
+  Result<plan::Plan> Load();
+  // Opened when first needed. kNotFound: the plan has no cgroup.
+  Result<cgroup::Cgroup*> Group();
+
+  os::DirFd dir_;
+  Failpoint* failpoint_;
+  std::string cgroup_path_;
+  bool has_hooks_ = true;  // until a plan without any was seen
+  std::optional<cgroup::Cgroup> group_;
+};
+
+}  // namespace estiba::monitor

@@ -1,0 +1,55 @@
+#pragma once
+// What the supervisor needs of the runtime and the cgroups; tests give it one without privilege.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "monitorapi/messages.h"
+#include "os/fd.h"
+#include "os/process.h"
+
+namespace estiba::monitor {
+
+// Borrowed; below 0 is /dev/null.
+struct Stdio {
+  int in = -1;
+  int out = -1;
+  int err = -1;
+};
+
+struct Running {
+  os::Process process;
+  os::UniqueFd terminal;  // master, when the plan has one
+  std::vector<monitorapi::StepTime> timings;
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  // Runs the plan; when this fails, everything is undone.
+  virtual Result<Running> Run(const Stdio& stdio) = 0;
+  virtual Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd, const Stdio& stdio) = 0;
+  // Takes back everything the plan names on the host. Idempotent.
+  virtual Status Undo(bool died_midway) = 0;
+  // What hooks after the end had to say.
+  virtual std::vector<Error> RunPoststopHooks() = 0;
+
+  virtual Status KillAll() = 0;
+  virtual Status Freeze() = 0;
+  virtual Status Thaw() = 0;
+  virtual Result<std::vector<std::int32_t>> Processes() = 0;
+  virtual Result<std::uint64_t> OomKills() = 0;
+  virtual Result<std::vector<monitorapi::Counter>> Counters() = 0;
+  virtual Status Apply(const std::vector<monitorapi::CgroupWrite>& writes) = 0;
+  // A descriptor with `events` of epoll when the OOM killer strikes; invalid when the host cannot tell.
+  struct OomEvents {
+    os::UniqueFd fd;
+    std::uint32_t events = 0;
+    os::UniqueFd kept;  // keeps the registration alive
+  };
+  virtual Result<OomEvents> WatchOom() = 0;
+};
+
+}  // namespace estiba::monitor
