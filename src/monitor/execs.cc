@@ -112,7 +112,7 @@ Status Execs::Resize(const std::string& exec_id, std::uint16_t rows, std::uint16
   return found->second->session->Resize(rows, columns);
 }
 
-std::vector<monitorapi::RunningExec> Execs::Running() const {
+std::vector<monitorapi::RunningExec> Execs::ListRunning() const {
   std::vector<monitorapi::RunningExec> running;
   for (const auto& [id, one] : execs_)
     if (one->pid != 0) running.push_back({id, one->pid});

@@ -24,7 +24,7 @@ class Execs {
   // Answers the request. `socket` is invalid for a detached one.
   void Start(Peers::Request to, monitorapi::Exec exec, os::UniqueFd socket, pid_t init_pid, int init_pidfd);
   Status Resize(const std::string& exec_id, std::uint16_t rows, std::uint16_t columns);
-  std::vector<monitorapi::RunningExec> Running() const;
+  std::vector<monitorapi::RunningExec> ListRunning() const;
   bool Knows(pid_t pid) const;
   bool empty() const { return execs_.empty(); }
   // Called whenever an exec and its client have gone.

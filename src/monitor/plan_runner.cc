@@ -129,7 +129,16 @@ Result<std::vector<monitorapi::Counter>> PlanRunner::Counters() {
 Status PlanRunner::Apply(const std::vector<monitorapi::CgroupWrite>& writes) {
   cgroup::Cgroup* group = TRY(Group());
   std::vector<cgroup::Write> list;
-  for (const auto& write : writes) list.push_back({write.controller, write.file, write.value, write.file, false});
+  for (const auto& write : writes) {
+    cgroup::Write& to = list.emplace_back();
+    to.controller = write.controller;
+    to.file = write.file;
+    to.value = write.value;
+    to.field = write.field;
+    to.optional = write.optional;
+    to.alternative_file = write.alternative_file;
+    to.alternative_value = write.alternative_value;
+  }
   return group->Apply(list);
 }
 

@@ -63,7 +63,7 @@ monitorapi::State Supervisor::CurrentState() const {
   state.started = started_;
   state.started.timings.clear();
   state.monitor_pid = ::getpid();
-  state.execs = execs_.Running();
+  state.execs = execs_.ListRunning();
   state.restart = restart_.policy();
   return state;
 }

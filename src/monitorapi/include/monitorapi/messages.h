@@ -168,7 +168,14 @@ struct CgroupWrite {
   std::string controller;
   std::string file;
   std::string value;
-  template <class V> void Fields(V& v) { v(1, controller); v(2, file); v(3, value); }
+  std::string field;
+  bool optional = false;
+  std::string alternative_file;
+  std::string alternative_value;
+  template <class V> void Fields(V& v) {
+    v(1, controller); v(2, file); v(3, value); v(4, field); v(5, optional); v(6, alternative_file);
+    v(7, alternative_value);
+  }
 };
 // Answer: Ok.
 struct Update {
