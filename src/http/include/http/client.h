@@ -15,15 +15,15 @@ namespace estiba::http {
 
 struct Request {
   std::string method = "GET";
-  std::string target;  // "/containers/json?all=1", already encoded
-  Headers headers;
-  std::string body;    // with a Content-Length when not empty, or when the method is POST or PUT
+  std::string target = "/";  // "/containers/json?all=1", already encoded
+  Headers headers{};
+  std::string body{};  // with a Content-Length when not empty, or when the method is POST or PUT
   int body_fd = -1;    // borrowed: read to its end and sent in chunks instead of `body`
 };
 
 struct Response {
   int status = 0;
-  Headers headers;
+  Headers headers{};
   std::string body;
 };
 
@@ -47,7 +47,7 @@ class ResponseStream {
 struct Upgraded {
   os::UniqueFd fd;       // blocking
   std::string leftover;  // first bytes of the other side
-  Headers headers;
+  Headers headers{};
 };
 
 class Client {

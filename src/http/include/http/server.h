@@ -28,8 +28,8 @@ struct ServerOptions {
   std::chrono::milliseconds body_timeout{60000};   // without any progress
   std::chrono::milliseconds idle_timeout{180000};  // between requests
   std::size_t workers = 48;
-  Headers fields;  // added to every response
-  std::function<BodyMode(const RequestHead&)> body_mode;  // unset: kBuffer
+  Headers fields{};  // added to every response
+  std::function<BodyMode(const RequestHead&)> body_mode{};  // unset: kBuffer
 };
 
 using Handler = std::function<void(std::shared_ptr<Exchange>)>;

@@ -1,0 +1,234 @@
+#include "http/exchange.h"
+
+#include <future>
+
+#include "fixture.h"
+
+namespace estiba::http {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+const std::string kGet = "GET / HTTP/1.1\r\n\r\n";
+
+TEST(Exchange, AStreamSendsItsHeadAtOnceAndChunksAsTheyCome) {
+  std::promise<void> go;
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    exchange->StartStream(200, {});
+    go.get_future().wait();
+    exchange->Write("one");
+    exchange->Write("three");
+    exchange->Finish();
+  });
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), kGet);
+  EXPECT_THAT(TestServer::ReadUntil(fd.get(), "\r\n\r\n"), HasSubstr("Transfer-Encoding: chunked"));
+  go.set_value();
+  EXPECT_EQ(TestServer::ReadUntil(fd.get(), "0\r\n\r\n"), "3\r\none\r\n5\r\nthree\r\n0\r\n\r\n");
+  TestServer::Send(fd.get(), kGet.substr(0, 3));  // the connection lives on
+  EXPECT_FALSE(TestServer::Readable(fd.get(), 20));
+}
+
+TEST(Exchange, AnOldClientsStreamEndsWithTheConnection) {
+  const TestServer server([](const std::shared_ptr<Exchange>& exchange) {
+    exchange->StartStream(200, {});
+    exchange->Write("text");
+    exchange->Finish();
+  });
+  EXPECT_THAT(server.Talk("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", /*shut=*/false), EndsWith("\r\n\r\ntext"));
+}
+
+TEST(Exchange, ADroppedStreamIsCutWithoutAnEnd) {
+  const TestServer server([](const std::shared_ptr<Exchange>& exchange) {
+    exchange->StartStream(200, {});
+    exchange->Write("part");
+  });
+  EXPECT_THAT(server.Talk(kGet), ::testing::Not(HasSubstr("0\r\n\r\n")));
+}
+
+TEST(Exchange, WriteBlockingWaitsForASlowReader) {
+  std::atomic<std::size_t> written{0};
+  std::promise<void> finished;
+  const std::string block(64 * 1024, 'b');
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    exchange->StartStream(200, {});
+    for (int i = 0; i < 200; ++i) {
+      if (!exchange->WriteBlocking(block)) break;
+      written += block.size();
+    }
+    exchange->Finish();
+    finished.set_value();
+  });
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), "GET / HTTP/1.0\r\n\r\n");
+  auto done = finished.get_future();
+  EXPECT_EQ(done.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  EXPECT_LT(written, 3U << 20);
+  EXPECT_GT(TestServer::ReadToEnd(fd.get()).size(), 200 * block.size());
+  EXPECT_EQ(done.wait_for(std::chrono::seconds(5)), std::future_status::ready);
+}
+
+TEST(Exchange, AWriterLearnsThatTheClientHasGone) {
+  std::promise<bool> gone;
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    exchange->StartStream(200, {});
+    const std::string block(64 * 1024, 'b');
+    bool alive = true;
+    for (int i = 0; i < 10000 && alive; ++i) alive = exchange->WriteBlocking(block);
+    gone.set_value(!alive);
+  });
+  {
+    const os::UniqueFd fd = server.Connect();
+    TestServer::Send(fd.get(), kGet);
+    (void)TestServer::ReadSome(fd.get());
+  }
+  EXPECT_TRUE(gone.get_future().get());
+}
+
+TEST(Exchange, TellsWhenTheClientLeavesAWait) {
+  std::promise<void> gone;
+  std::shared_ptr<Exchange> kept;
+  std::promise<void> waiting;
+  TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    exchange->StartStream(200, {});
+    exchange->OnPeerGone([&] { gone.set_value(); });
+    kept = exchange;
+    waiting.set_value();
+  });
+  {
+    const os::UniqueFd fd = server.Connect();
+    TestServer::Send(fd.get(), kGet);
+    waiting.get_future().wait();
+    EXPECT_FALSE(kept->peer_gone());
+  }
+  EXPECT_EQ(gone.get_future().wait_for(std::chrono::seconds(5)), std::future_status::ready);
+  EXPECT_TRUE(kept->peer_gone());
+  kept.reset();
+}
+
+TEST(Exchange, AFullStreamTellsWhenThereIsRoomAgain) {
+  std::promise<void> drained;
+  std::promise<void> full;
+  std::shared_ptr<Exchange> kept;
+  TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    exchange->StartStream(200, {});
+    while (exchange->Write(std::string(100000, 'x')) == WriteState::kOk) {
+    }
+    kept = exchange;
+    exchange->OnDrained([&] { drained.set_value(); });
+    full.set_value();
+  });
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), kGet);
+  full.get_future().wait();
+  auto room = drained.get_future();
+  while (room.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    ASSERT_NE(TestServer::ReadSome(fd.get()), "(timeout)");
+  }
+  kept.reset();
+}
+
+TEST(Exchange, DetachGivesTheConnectionAndWhatWasReadBehindTheRequest) {
+  std::promise<Detached> taken;
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    taken.set_value(std::move(exchange->Detach("application/x")).value());
+  });
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), "POST /attach HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly bytes");
+  const Detached detached = taken.get_future().get();
+  EXPECT_TRUE(detached.upgraded);
+  EXPECT_EQ(detached.leftover, "early bytes");
+  EXPECT_EQ(TestServer::ReadUntil(fd.get(), "\r\n\r\n"),
+            "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+  TestServer::Send(detached.fd.get(), "hello");
+  EXPECT_EQ(TestServer::ReadSome(fd.get()), "hello");
+}
+
+TEST(Exchange, WithoutUpgradeDetachSays200) {
+  std::promise<Detached> taken;
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    taken.set_value(std::move(exchange->Detach("application/x")).value());
+  });
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}");
+  EXPECT_FALSE(taken.get_future().get().upgraded);
+  EXPECT_EQ(TestServer::ReadToEnd(fd.get()), "HTTP/1.1 200 OK\r\nContent-Type: application/x\r\n\r\n");
+}
+
+TEST(Exchange, DetachFromAClientThatHasGoneFails) {
+  std::promise<void> closed;
+  std::promise<Code> code;
+  TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    std::promise<void> gone;
+    exchange->OnPeerGone([&] { gone.set_value(); });
+    gone.get_future().wait();
+    const auto detached = exchange->Detach("x");
+    code.set_value(detached.ok() ? Code::kUnknown : detached.error().code());
+  });
+  {
+    const os::UniqueFd fd = server.Connect();
+    TestServer::Send(fd.get(), kGet);
+  }
+  EXPECT_EQ(code.get_future().get(), Code::kUnavailable);
+}
+
+ServerOptions Piping() {
+  ServerOptions options;
+  options.max_body = 10;
+  options.body_mode = [](const RequestHead&) { return BodyMode::kPipe; };
+  return options;
+}
+
+TEST(Exchange, AStreamedBodyComesThroughAPipeWithBackpressure) {
+  const std::size_t size = 8U << 20;
+  std::promise<std::size_t> received;
+  std::promise<bool> complete;
+  const TestServer server(
+      [&](const std::shared_ptr<Exchange>& exchange) {
+        const os::UniqueFd body = exchange->TakeBody();
+        std::size_t total = 0;
+        char buffer[65536];
+        ssize_t n = 0;
+        while ((n = ::read(body.get(), buffer, sizeof buffer)) > 0) total += static_cast<std::size_t>(n);
+        complete.set_value(exchange->body_complete());
+        received.set_value(total);
+        exchange->Respond(200, {}, "ok");
+      },
+      Piping());
+  const std::string answer =
+      server.Talk("POST / HTTP/1.1\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" + std::string(size, 'z'));
+  EXPECT_THAT(answer, EndsWith("ok"));
+  EXPECT_EQ(received.get_future().get(), size);
+  EXPECT_TRUE(complete.get_future().get());
+}
+
+TEST(Exchange, ACutBodyIsNotComplete) {
+  std::promise<bool> complete;
+  const TestServer server(
+      [&](const std::shared_ptr<Exchange>& exchange) {
+        const os::UniqueFd body = exchange->TakeBody();
+        char buffer[100];
+        while (::read(body.get(), buffer, sizeof buffer) > 0) {
+        }
+        complete.set_value(exchange->body_complete());
+        exchange->Respond(400, {}, "cut");
+      },
+      Piping());
+  EXPECT_THAT(server.Talk("POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nabc"), StartsWith("HTTP/1.1 400"));
+  EXPECT_FALSE(complete.get_future().get());
+}
+
+TEST(Exchange, AnEarlyAnswerToAStreamedBodyReachesTheClient) {
+  const TestServer server(
+      [](const std::shared_ptr<Exchange>& exchange) {
+        exchange->TakeBody().Reset();
+        exchange->Respond(409, {}, "no");
+      },
+      Piping());
+  EXPECT_THAT(server.Talk("POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n" + std::string(9000000, 'x')), HasSubstr("409"));
+}
+
+}  // namespace
+}  // namespace estiba::http
