@@ -176,7 +176,10 @@ const Cgroup::Directory* Cgroup::Find(std::string_view controller) const {
   if (controller != "unified") {
     // Like Hierarchies::Find: a controller is mounted in one hierarchy only, v1 first.
     const auto found = std::ranges::find_if(
-        directories_, [&](const Directory& d) { return Contains(d.controllers, controller); });
+        directories_, [&](const Directory& d) {
+          if (controller.starts_with("name=")) return !d.name.empty() && d.name == controller.substr(5);
+          return Contains(d.controllers, controller);
+        });
     return found == directories_.end() ? nullptr : &*found;
   }
   const auto found = std::ranges::find_if(directories_, &Directory::unified);

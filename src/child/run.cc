@@ -1,9 +1,159 @@
-#include "child/step.h"
+#include "internal.h"
 
-#include <unistd.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace estiba::child {
+namespace {
 
-void Run(const Program&) noexcept { ::_exit(126); }
+void Tell(int fd, Report report) noexcept {
+  // A socket to the parent, or a FIFO of which we hold the reading end too: neither raises SIGPIPE.
+  if (::send(fd, &report, sizeof report, MSG_NOSIGNAL) < 0 && errno == ENOTSOCK) {
+    (void)!::write(fd, &report, sizeof report);
+  }
+}
+
+int ReadByte(int fd) noexcept {
+  char go = 0;
+  ssize_t n = 0;
+  do {
+    n = ::read(fd, &go, 1);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return errno;
+  if (n == 0) ::_exit(1);  // the parent is gone: nobody to report to, nothing to run
+  return 0;
+}
+
+int WaitStart(State& state, std::uint32_t index) noexcept {
+  const Program& program = state.program;
+  Tell(program.sync_fd, {index, 0});
+  if (program.gate_fd < 0) return ReadByte(program.sync_fd);
+  const int err = ReadByte(program.gate_fd);
+  state.report_fd = program.gate_report_fd;
+  return err;
+}
+
+int JoinCgroup(int tasks) noexcept {
+  if (tasks < 0) return 0;  // a hierarchy not used for containers
+  return ::write(tasks, "0", 1) == 1 ? 0 : errno;
+}
+
+int OpenFile(const Program& program, const Step& step) noexcept {
+  const int fd = ::open(step.s[0], static_cast<int>(step.n[0]) | O_CLOEXEC);
+  if (fd < 0) return errno;
+  Fill(program, step, fd);
+  return 0;
+}
+
+int WriteSlot(const Program& program, const Step& step) noexcept {
+  std::size_t size = 0;
+  while (step.s[0][size] != '\0') ++size;
+  return ErrnoOf(::write(Slot(program, step), step.s[0], size));
+}
+
+std::size_t Length(const char* text) noexcept {
+  std::size_t size = 0;
+  while (text[size] != '\0') ++size;
+  return size;
+}
+
+int MountStep(const Program& program, const Step& step) noexcept {
+  switch (step.op) {
+    case Op::kPropagation:   return ErrnoOf(::mount(nullptr, "/", nullptr, step.n[0], nullptr));
+    case Op::kAttachRoot:    return AttachRoot(program, step);
+    case Op::kMount:         return Mount(program, step);
+    case Op::kAttach:        return Attach(program, step);
+    case Op::kDevice:        return Device(program, step);
+    case Op::kBindDevice:    return BindDevice(program, step);
+    case Op::kSymlink:       return Symlink(program, step);
+    case Op::kMakeDirectory: return MakeDirectory(program, step);
+    case Op::kMakeFile:      return MakeFile(program, step);
+    case Op::kOpenNull:      return OpenNull(program, step);
+    case Op::kMask:          return Mask(program, step);
+    case Op::kReadonlyPath:  return ReadonlyPath(program, step);
+    case Op::kPivot:         return Pivot(program, step);
+    case Op::kMoveRoot:      return MoveRoot(program, step);
+    case Op::kSetAttributes: return SetAttributes(program, step);
+    default:                 return ENOSYS;
+  }
+}
+
+int IdentityStep(const Step& step) noexcept {
+  switch (step.op) {
+    case Op::kBecomeRoot:      return BecomeRoot();
+    case Op::kChownStdio:      return ChownStdio(step);
+    case Op::kDropBounding:    return DropBounding(step);
+    case Op::kGroups:          return Groups(step);
+    case Op::kIdentity:        return Identity(step);
+    case Op::kCapabilities:    return Capabilities(step);
+    case Op::kNoNewPrivileges: return NoNewPrivileges();
+    case Op::kSeccomp:         return Seccomp(step);
+    default:                   return ENOSYS;
+  }
+}
+
+int SettingStep(const Program& program, const Step& step) noexcept {
+  switch (step.op) {
+    case Op::kWriteProc:      return WriteProc(step);
+    case Op::kHostname:       return ErrnoOf(::sethostname(step.s[0], Length(step.s[0])));
+    case Op::kDomainname:     return ErrnoOf(::setdomainname(step.s[0], Length(step.s[0])));
+    case Op::kLoopbackUp:     return LoopbackUp();
+    case Op::kResetInherited: return ResetInherited();
+    case Op::kRlimit:         return Rlimit(step);
+    case Op::kSessionKeyring: return JoinSessionKeyring(step);
+    case Op::kUmask:          ::umask(static_cast<mode_t>(step.n[0])); return 0;
+    case Op::kPersonality:    return ErrnoOf(::syscall(SYS_personality, step.n[0]));
+    case Op::kScheduler:      return Scheduler(step);
+    case Op::kIoPriority:     return ErrnoOf(::syscall(SYS_ioprio_set, 1 /*IOPRIO_WHO_PROCESS*/, 0, step.n[0]));
+    case Op::kAffinity:       return ErrnoOf(::syscall(SYS_sched_setaffinity, 0, step.blob_size, step.blob));
+    case Op::kMemoryPolicy:
+      return ErrnoOf(::syscall(SYS_set_mempolicy, step.n[0], step.blob_size > 0 ? step.blob : nullptr,
+                               step.blob_size * 8));
+    case Op::kOpenFile:       return OpenFile(program, step);
+    case Op::kWriteSlot:      return WriteSlot(program, step);
+    default:                  return ENOSYS;
+  }
+}
+
+int ExecuteStep(State& state, std::uint32_t index, const Step& step) noexcept {
+  const Program& program = state.program;
+  switch (step.op) {
+    case Op::kWaitHost:         return ReadByte(program.sync_fd);
+    case Op::kJoinCgroup:       return JoinCgroup(Slot(program, step));
+    case Op::kUnshare:          return ErrnoOf(::unshare(static_cast<int>(step.n[0])));
+    case Op::kSetNamespace:     return ErrnoOf(::setns(Slot(program, step), static_cast<int>(step.n[0])));
+    case Op::kHook:             return Hook(program, step);
+    case Op::kOpenTerminal:     return OpenTerminal(state, index, step);
+    case Op::kNewSession:       return NewSession(program, step);
+    case Op::kStdio:            return Stdio(program, step);
+    case Op::kWorkDirectory:    return WorkDirectory(step);
+    case Op::kFindProgram:      return FindProgram(state);
+    case Op::kWaitStart:        return WaitStart(state, index);
+    case Op::kCloseDescriptors: return CloseDescriptors(state);
+    case Op::kExec:             return Execute(state);
+    default: break;
+  }
+  int err = MountStep(program, step);
+  if (err == ENOSYS) err = IdentityStep(step);
+  return err == ENOSYS ? SettingStep(program, step) : err;
+}
+
+}  // namespace
+
+void Run(const Program& program) noexcept {
+  State state{program, program.sync_fd};
+  ::umask(0);  // modes are exact until kUmask
+  int err = ResetSignals();
+  for (std::uint32_t i = 0; i < program.count; ++i) {
+    if (err == 0) err = ExecuteStep(state, i, program.steps[i]);
+    if (err == 0) continue;
+    Tell(state.report_fd, {i, err});
+    break;
+  }
+  ::_exit(126);
+}
 
 }  // namespace estiba::child

@@ -1,8 +1,220 @@
 #include "plan/build.h"
 
-namespace estiba::plan {
+#include <algorithm>
 
-Result<Plan> BuildContainer(const ContainerInput&, const HostFacts&) { return Error(Code::kNotImplemented, "build container plan"); }
-Result<Plan> BuildExec(const ExecInput&, const HostFacts&) { return Error(Code::kNotImplemented, "build exec plan"); }
+#include <fcntl.h>
+#include <sched.h>
+
+#include "builder.h"
+
+namespace estiba::plan {
+namespace {
+
+using oci::NamespaceType;
+
+// The text of a JSON string, quotes included; bytes that are not ASCII pass as they are.
+std::string Quoted(const std::string& text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20) {
+      out += "\\u00";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+bool HasHooks(const oci::Hooks& hooks) {
+  return !(hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty() &&
+           hooks.start_container.empty() && hooks.poststart.empty() && hooks.poststop.empty());
+}
+
+Status CheckHooks(const std::vector<oci::Hook>& hooks, const char* name) {
+  for (std::size_t i = 0; i < hooks.size(); ++i) {
+    if (hooks[i].path.empty() || hooks[i].path[0] != '/') {
+      return Error(Code::kInvalidArgument, Indexed(name, i) + ": path '" + hooks[i].path + "' is not absolute");
+    }
+    if (hooks[i].timeout.has_value() && *hooks[i].timeout <= 0) {
+      return Error(Code::kInvalidArgument, Indexed(name, i) + ": timeout must be above 0");
+    }
+  }
+  return Ok();
+}
+
+Status CheckAllHooks(const oci::Hooks& hooks) {
+  TRY(CheckHooks(hooks.prestart, "hooks.prestart"));
+  TRY(CheckHooks(hooks.create_runtime, "hooks.createRuntime"));
+  TRY(CheckHooks(hooks.create_container, "hooks.createContainer"));
+  TRY(CheckHooks(hooks.start_container, "hooks.startContainer"));
+  TRY(CheckHooks(hooks.poststart, "hooks.poststart"));
+  return CheckHooks(hooks.poststop, "hooks.poststop");
+}
+
+// The state document around status and pid, which only the runtime knows.
+void AddStateDocument(Plan& plan, const ContainerInput& input) {
+  if (!HasHooks(input.spec.hooks)) return;
+  plan.state_json_head = "{\"ociVersion\":" + Quoted(input.spec.oci_version) + ",\"id\":" + Quoted(input.id);
+  std::string tail = ",\"bundle\":" + Quoted(input.bundle);
+  tail += ",\"annotations\":{";
+  for (std::size_t i = 0; i < input.spec.annotations.size(); ++i) {
+    const auto& [key, value] = input.spec.annotations[i];
+    tail += (i == 0 ? "" : ",") + Quoted(key) + ":" + Quoted(value);
+  }
+  plan.state_json_tail = tail + "}}";
+}
+
+Status CheckUnsupported(const oci::RuntimeSpec& spec) {
+  const auto refuse = [](const char* field) { return Error(Code::kNotImplemented, std::string(field) + " is not supported"); };
+  if (spec.linux_config.intel_rdt.has_value()) return refuse("linux.intelRdt");
+  if (!spec.linux_config.net_devices.empty()) return refuse("linux.netDevices");
+  if (!spec.linux_config.mount_label.empty()) return refuse("linux.mountLabel");
+  return Ok();
+}
+
+void AddTerminal(Builder& b, const oci::Process& process, bool console) {
+  if (!process.terminal) return;
+  b.plan().terminal = true;
+  if (process.console_size.has_value()) {
+    b.plan().rows = static_cast<std::uint16_t>(process.console_size->height);
+    b.plan().columns = static_cast<std::uint16_t>(process.console_size->width);
+  }
+  b.terminal = b.NewSlot();
+  Step& step = b.Child(child::Op::kOpenTerminal, "process.terminal", {},
+                       {b.plan().rows, b.plan().columns, console ? 1ULL : 0ULL});
+  step.in = {b.root};
+  step.out = b.terminal;
+}
+
+// Steps of the host come first and steps after the program last; everything between keeps its order.
+void Arrange(Plan& plan) {
+  const auto rank = [](const Step& step) {
+    return step.where == Where::kHost ? 0 : step.where == Where::kAfter ? 2 : 1;
+  };
+  std::stable_sort(plan.steps.begin(), plan.steps.end(),
+                   [&](const Step& a, const Step& b) { return rank(a) < rank(b); });
+}
+
+// In the child before the pivot: namespaces, their settings, the mounts.
+Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<int>& sources) {
+  const oci::RuntimeSpec& spec = input.spec;
+  TRY(AddUserNamespace(b, input));
+  AddJoinCgroup(b);
+  TRY(AddNamespaces(b, input));
+  TRY(AddSysctls(b, spec));
+  if (!spec.hostname.empty()) b.Child(child::Op::kHostname, "hostname", {spec.hostname});
+  if (!spec.domainname.empty()) b.Child(child::Op::kDomainname, "domainname", {spec.domainname});
+  AddNetwork(b, input);
+  b.null_device = b.NewSlot();
+  b.Child(child::Op::kOpenNull, "linux.maskedPaths").out = b.null_device;
+  TRY(AddMounts(b, input, sources));
+  AddDevices(b, spec);
+  AddTerminal(b, *spec.process, !IsDevMountedByUser(spec));
+  b.Child(child::Op::kMakeDirectory, "process.cwd", {spec.process->cwd}, {0755}).in = {b.root};
+  if (!spec.hooks.create_container.empty()) {
+    b.Child(child::Op::kWaitHost, "hooks.createRuntime");
+    AddChildHooks(b, spec, spec.hooks.create_container, "hooks.createContainer");
+  }
+  AddPathRestrictions(b, spec);
+  return Ok();
+}
+
+Status AddRoot(Builder& b, const ContainerInput& input, int label) {
+  const oci::RuntimeSpec& spec = input.spec;
+  b.Child(input.no_pivot ? child::Op::kMoveRoot : child::Op::kPivot, "root").in = {b.root};
+  b.EnterRoot();
+  if (!spec.linux_config.rootfs_propagation.empty()) {
+    bool recursive = false;
+    const std::uint64_t propagation =
+        TRY_CTX(ParsePropagation(spec.linux_config.rootfs_propagation, &recursive), "linux.rootfsPropagation");
+    b.Child(child::Op::kSetAttributes, "linux.rootfsPropagation", {}, {0, 0, propagation, recursive ? 1ULL : 0ULL})
+        .in = {b.root};
+  }
+  if (label != kNoSlot) {
+    const bool apparmor = !spec.process->apparmor_profile.empty();
+    b.Child(child::Op::kWriteSlot, apparmor ? "process.apparmorProfile" : "process.selinuxLabel",
+            {apparmor ? "exec " + spec.process->apparmor_profile : spec.process->selinux_label})
+        .in = {label};
+  }
+  return AddProcess(b, {spec, *spec.process, input.isolate_from_parent, input.new_session_keyring, false, input.id});
+}
+
+}  // namespace
+
+Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts) {
+  const oci::RuntimeSpec& spec = input.spec;
+  if (!spec.process.has_value()) return Error(Code::kInvalidArgument, "process: is missing");
+  TRY(CheckProcess(*spec.process));
+  TRY(CheckAllHooks(spec.hooks));
+  TRY(CheckUnsupported(spec));
+  Builder b(facts);
+  b.plan().id = input.id;
+  b.plan().name = input.name.empty() ? input.id : input.name;
+  b.plan().args = spec.process->args;
+  b.plan().env = spec.process->env;
+  AddStateDocument(b.plan(), input);
+
+  std::vector<int> sources;
+  TRY(AddStorage(b, input));
+  TRY(AddMountSources(b, input, sources));
+  TRY(AddCgroup(b, input));
+  AddResolveUser(b, *spec.process);
+  if (spec.process->oom_score_adj.has_value()) {
+    b.Add(Op::kOomScore, Where::kHostChild, "process.oomScoreAdj", {std::to_string(*spec.process->oom_score_adj)});
+  } else if (input.isolate_from_parent) {
+    b.Add(Op::kOomScore, Where::kHostChild, "default", {"0"}, {1});
+  }
+  const int label = AddSecurityLabel(b, *spec.process);
+  TRY(AddChildSetup(b, input, sources));
+  AddHostHooks(b, spec.hooks.prestart, "hooks.prestart", Where::kHostChild);
+  AddHostHooks(b, spec.hooks.create_runtime, "hooks.createRuntime", Where::kHostChild);
+  TRY(AddRoot(b, input, label));
+  AddHostHooks(b, spec.hooks.poststart, "hooks.poststart", Where::kAfter);
+  AddHostHooks(b, spec.hooks.poststop, "hooks.poststop", Where::kAfter);
+  Arrange(b.plan());
+  return std::move(b.plan());
+}
+
+Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
+  TRY(CheckProcess(input.process));
+  Builder b(facts);
+  Plan& plan = b.plan();
+  plan.kind = Kind::kExec;
+  plan.id = input.id;
+  plan.name = input.name.empty() ? input.id : input.name;
+  plan.args = input.process.args;
+  plan.env = input.process.env;
+  const int target = b.NewSlot();  // slot 0: the pidfd of the container's PID 1, filled by the runtime
+  const bool cgroup = facts.cgroups_writable && facts.cgroups.mode != cgroup::Mode::kNone;
+  if (cgroup) plan.cgroup_path = input.cgroup_path;
+  AddResolveUser(b, input.process);
+  AddJoinCgroup(b);
+  const int label = AddSecurityLabel(b, input.process);
+  b.Child(child::Op::kSetNamespace, "exec", {}, {0}).in = {target};
+  if (oci::FindNamespace(input.spec.linux_config, NamespaceType::kUser) != nullptr) {
+    b.new_user = true;
+    b.Child(child::Op::kBecomeRoot, "linux.uidMappings");
+  }
+  b.EnterRoot();
+  b.root = b.NewSlot();
+  b.Child(child::Op::kOpenFile, "exec", {"/"}, {O_PATH | O_DIRECTORY}).out = b.root;
+  AddTerminal(b, input.process, false);
+  if (label != kNoSlot) {
+    const bool apparmor = !input.process.apparmor_profile.empty();
+    b.Child(child::Op::kWriteSlot, apparmor ? "process.apparmorProfile" : "process.selinuxLabel",
+            {apparmor ? "exec " + input.process.apparmor_profile : input.process.selinux_label})
+        .in = {label};
+  }
+  TRY(AddProcess(b, {input.spec, input.process, input.isolate_from_parent, true, true, input.id}));
+  Arrange(plan);
+  return std::move(plan);
+}
 
 }  // namespace estiba::plan

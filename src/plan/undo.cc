@@ -1,7 +1,45 @@
 #include "plan/undo.h"
 
-namespace estiba::plan {
+#include <algorithm>
 
-std::vector<Step> UndoOf(const Plan&, bool) { return {}; }
+namespace estiba::plan {
+namespace {
+
+Step Made(Op op, const Step& of, std::vector<std::string> text) {
+  Step step;
+  step.op = op;
+  step.where = Where::kHost;
+  step.text = std::move(text);
+  step.why = of.why;
+  return step;
+}
+
+}  // namespace
+
+std::vector<Step> UndoOf(const Plan& plan, bool died_midway) {
+  std::vector<Step> undo;
+  for (const Step& step : plan.steps) {
+    switch (step.op) {
+      case Op::kCreateCgroup:
+        // Last first: what runs inside is killed before anything else is taken from under it.
+        undo.push_back(Made(Op::kDeleteCgroup, step, {step.text[0]}));
+        break;
+      case Op::kAddVeth:
+        // A pair goes with the container's network namespace; deleting it by hand waits for RCU.
+        if (died_midway) undo.push_back(Made(Op::kDeleteVeth, step, {step.text[1]}));
+        break;
+      case Op::kPublishPorts:
+        undo.push_back(Made(Op::kUnpublishPorts, step, step.text));
+        break;
+      default:
+        break;
+    }
+  }
+  std::reverse(undo.begin(), undo.end());
+  for (const Step& step : plan.steps) {
+    if (step.op == Op::kCreateCgroup) undo.insert(undo.begin(), Made(Op::kKillCgroup, step, {step.text[0]}));
+  }
+  return undo;
+}
 
 }  // namespace estiba::plan

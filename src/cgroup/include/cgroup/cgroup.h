@@ -38,7 +38,7 @@ class Cgroup {
   int unified_fd() const;
   // True when nothing was delegated: no directory anywhere.
   bool empty() const { return directories_.empty(); }
-  // Directory that holds a controller's files; -1 when there is none.
+  // Directory that holds a controller's files ("memory", "unified", "name=systemd"); -1 when there is none.
   int controller_fd(std::string_view controller) const;
 
   // Moves a process into every hierarchy, back to back (the first write costs an RCU grace period, the next ones

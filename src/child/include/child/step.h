@@ -109,6 +109,7 @@ struct Program {
   int gate_report_fd;     // where failures go once the gate has opened, or -1: sync_fd
   int stdio[3];           // -1: /dev/null, already open as null_fd
   int null_fd;
+  int aside;              // descriptors from this number on are nobody's: where others wait to be moved
   const int* extra;       // become 3, 4, …
   std::uint32_t extra_count;
   char* const* argv;
@@ -118,6 +119,7 @@ struct Program {
 
 // The whole child-to-parent protocol. error 0: `step` (a kWaitStart) has been reached. > 0: an errno. < 0: the negated
 // wait status of a hook. kLookupBase + errno: the program was looked for along PATH.
+inline constexpr std::int32_t kLookupBase = 10000;
 struct Report {
   std::uint32_t step;
   std::int32_t error;

@@ -15,6 +15,7 @@ struct KernelFeatures {
   bool can_mknod = false;            // device nodes can be made: the first user namespace and CAP_MKNOD
   bool sys_resource = false;         // CAP_SYS_RESOURCE: raise hard limits, lower oom_score_adj
   bool sys_admin = false;
+  bool first_user_namespace = true;
   unsigned last_capability = 40;
 };
 

@@ -25,11 +25,11 @@ enum class Op : std::uint16_t {
   // ---- host, before the clone ----
   kOpenRoot = 1,         // text: path                                   out: mount tree
   kMountOverlay = 2,     // text: upper, work, lowers…                   numbers: OverlayFlags   out: mount
-  kOpenTree = 3,         // text: source                                 numbers: attributes     out: mount tree
+  kOpenTree = 3,         // text: source                                 numbers: see storage.cc out: mount tree
   kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…     out: namespace
   kCreateCgroup = 5,     // text: path, controllers…
   kWriteCgroup = 6,      // text: controller, file, value                numbers: optional
-  kCgroupDevices = 7,    // text: path; blob: bpf_insn[]
+  kCgroupDevices = 7,    // text: rules, "allow c 1:3 rwm"
   kOpenUnified = 8,      // out: directory for CLONE_INTO_CGROUP
   kOpenTasks = 9,        // text: hierarchy                              out: its v1 "tasks" file
   kResolveUser = 10,     // text: "user[:group]" or "", extra groups     numbers: uid
@@ -42,16 +42,16 @@ enum class Op : std::uint16_t {
   kCopyUp = 17,          // text: directory in the root                  in: root  out: tree to copy into a volume
   // ---- host, while the child runs ----
   kWriteIdMaps = 40,     // text: uid_map, gid_map                       numbers: deny setgroups
-  kOomScore = 41,        // numbers: value
+  kOomScore = 41,        // text: value                                  numbers: 1: as far as may be
   kEnsureTable = 42,
   kEnsureBridge = 43,    // text: name, gateway, subnet                  numbers: mtu, masquerade
   kAddVeth = 44,         // text: bridge, host name, container name, mac numbers: mtu
   kConfigureInside = 45, // text: name, address, gateway
-  kPublishPorts = 46,    // blob: Port[]
+  kPublishPorts = 46,    // text: "0.0.0.0:8080 172.17.0.2:80 tcp"…
   // ---- host, afterwards ----
   kDeleteCgroup = 60,    // only in undo lists: text: path
   kDeleteVeth = 61,      // only in undo lists: text: host name
-  kUnpublishPorts = 62,  // only in undo lists: blob: Port[]
+  kUnpublishPorts = 62,  // only in undo lists: text: as kPublishPorts
   kKillCgroup = 63,      // only in undo lists: text: path
   // ---- child: 1000 + child::Op ----
   kChildBase = 1000,
@@ -85,8 +85,8 @@ struct Plan {
   std::uint16_t columns = 0;
   std::vector<std::string> args;
   std::vector<std::string> env;
-  std::string state_json_head;    // the state document hooks read, up to the pid; empty: no hooks
-  std::string state_json_tail;    // and from behind the pid
+  std::string state_json_head;    // the state document hooks read, before status and pid; empty: no hooks
+  std::string state_json_tail;    // and behind them
   std::vector<std::string> warnings;  // what was asked for, is harmless to lack, and is lacking
   std::vector<Step> steps;
 };

@@ -1,0 +1,119 @@
+#pragma once
+// The plan under construction, shared by the builder's parts.
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "child/step.h"
+#include "plan/build.h"
+#include "plan/plan.h"
+
+namespace estiba::plan {
+
+constexpr Op ChildOp(child::Op op) {
+  return static_cast<Op>(static_cast<std::uint16_t>(op) + static_cast<std::uint16_t>(Op::kChildBase));
+}
+
+class Builder {
+ public:
+  explicit Builder(const HostFacts& facts) : facts_(facts) {}
+
+  const HostFacts& facts() const { return facts_; }
+  Plan& plan() { return plan_; }
+  int NewSlot() { return static_cast<int>(plan_.slots++); }
+
+  // The new step; the reference is good until the next Add.
+  Step& Add(Op op, Where where, std::string why, std::vector<std::string> text = {},
+            std::vector<std::uint64_t> numbers = {}) {
+    Step step;
+    step.op = op;
+    step.where = where;
+    step.why = std::move(why);
+    step.text = std::move(text);
+    step.numbers = std::move(numbers);
+    plan_.steps.push_back(std::move(step));
+    return plan_.steps.back();
+  }
+  Step& Host(Op op, std::string why, std::vector<std::string> text = {}, std::vector<std::uint64_t> numbers = {}) {
+    return Add(op, Where::kHost, std::move(why), std::move(text), std::move(numbers));
+  }
+  Step& Child(child::Op op, std::string why, std::vector<std::string> text = {},
+              std::vector<std::uint64_t> numbers = {}) {
+    return Add(ChildOp(op), child_where_, std::move(why), std::move(text), std::move(numbers));
+  }
+  // Steps of the child from here on run inside the container's root.
+  void EnterRoot() { child_where_ = Where::kRoot; }
+
+  int root = kNoSlot;        // the container's root, as a mount
+  int null_device = kNoSlot;  // the host's /dev/null
+  int terminal = kNoSlot;
+  bool new_user = false;     // the container gets, or joins, a user namespace
+  bool has_cgroup = false;
+
+ private:
+  const HostFacts& facts_;
+  Plan plan_;
+  Where child_where_ = Where::kChild;
+};
+
+// "mounts[3]"
+std::string Indexed(const char* name, std::size_t index);
+void Warn(Plan& plan, std::string_view text);
+
+// options.cc: mount options as flags and data.
+struct MountOptions {
+  bool bind = false;
+  bool recursive_bind = false;
+  std::uint64_t set = 0;              // MOUNT_ATTR_…
+  std::uint64_t clear = 0;
+  std::uint64_t recursive_set = 0;    // "rro" and so on
+  std::uint64_t recursive_clear = 0;
+  std::uint64_t super = 0;            // child::SuperFlag
+  std::uint64_t propagation = 0;      // MS_…
+  bool propagation_recursive = false;
+  bool copy_up = false;               // tmpcopyup
+  std::vector<std::pair<std::string, std::string>> data;  // fs-specific; a value of "\0" (one byte) marks a flag
+  bool Has(std::string_view key) const;
+  std::string Blob() const;           // as child::Op::kMount reads it
+};
+Result<MountOptions> ParseMountOptions(const std::vector<std::string>& options, const std::string& field);
+// MS_… of "rslave" and so on; `recursive` says whether it began with r. kInvalidArgument when unknown.
+Result<std::uint64_t> ParsePropagation(const std::string& text, bool* recursive);
+
+// One part of a container each.
+Status AddNamespaces(Builder& b, const ContainerInput& input);          // namespaces.cc
+Status AddUserNamespace(Builder& b, const ContainerInput& input);
+Status AddSysctls(Builder& b, const oci::RuntimeSpec& spec);
+Status AddStorage(Builder& b, const ContainerInput& input);             // storage.cc
+Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>& sources);
+Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources);
+void AddDevices(Builder& b, const oci::RuntimeSpec& spec);              // devices.cc
+void AddPathRestrictions(Builder& b, const oci::RuntimeSpec& spec);
+bool IsDevMountedByUser(const oci::RuntimeSpec& spec);
+Status AddCgroup(Builder& b, const ContainerInput& input);              // cgroups.cc
+void AddJoinCgroup(Builder& b);
+Status AddCgroupMount(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount,
+                      const MountOptions& options, const std::string& why);
+void AddNetwork(Builder& b, const ContainerInput& input);               // network.cc
+void AddHostHooks(Builder& b, const std::vector<oci::Hook>& hooks, const char* name, Where where);
+void AddChildHooks(Builder& b, const oci::RuntimeSpec& spec, const std::vector<oci::Hook>& hooks,
+                   const char* name);
+// process.cc: everything from the pivot to the program.
+struct ProcessInput {
+  const oci::RuntimeSpec& spec;
+  const oci::Process& process;
+  bool isolate_from_parent;
+  bool new_session_keyring;
+  bool exec;
+  std::string id;
+};
+Status CheckProcess(const oci::Process& process);
+Status AddProcess(Builder& b, const ProcessInput& input);
+void AddResolveUser(Builder& b, const oci::Process& process);
+// Opened while the host's /proc is in sight, written just before the program.
+int AddSecurityLabel(Builder& b, const oci::Process& process);
+
+}  // namespace estiba::plan

@@ -1,0 +1,131 @@
+// The container's cgroups: made and limited before the clone, joined by the child itself, mounted read-only inside.
+
+#include <linux/mount.h>
+#include <sched.h>
+
+#include "builder.h"
+#include "cgroup/settings.h"
+
+namespace estiba::plan {
+namespace {
+
+// What a hierarchy is asked for by.
+std::string HierarchyKey(const cgroup::Hierarchy& hierarchy) {
+  if (hierarchy.unified) return "unified";
+  if (!hierarchy.controllers.empty()) return hierarchy.controllers.front();
+  return hierarchy.name.empty() ? std::string() : "name=" + hierarchy.name;
+}
+
+std::string RuleText(const oci::DeviceRule& rule) {
+  const auto number = [](const std::optional<std::int64_t>& value) {
+    return !value.has_value() || *value < 0 ? std::string("*") : std::to_string(*value);
+  };
+  return std::string(rule.allow ? "allow " : "deny ") + rule.type + " " + number(rule.major) + ":" +
+         number(rule.minor) + " " + rule.access;
+}
+
+Status RefuseLimits(const ContainerInput& input, const HostFacts& facts) {
+  const auto writes = TRY(cgroup::Settings(input.spec.linux_config.resources, facts.cgroups));
+  for (const cgroup::Write& write : writes) {
+    if (write.optional) continue;
+    return Error(Code::kFailedPrecondition, write.field + ": this user may not limit it")
+        .Hint("limits need a cgroup that is delegated to the user (systemd: Delegate=yes)");
+  }
+  return Ok();
+}
+
+std::string LastComponent(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+// The tmpfs of a v1 or hybrid host, one folder a hierarchy, each the container's own part of it.
+void AddLegacyMounts(Builder& b, const std::string& target, const MountOptions& options, const std::string& why) {
+  const std::uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  const bool readonly = (options.set & MOUNT_ATTR_RDONLY) != 0;
+  MountOptions tmpfs;
+  tmpfs.data = {{"mode", "755"}};
+  Step& base = b.Child(child::Op::kMount, why, {"tmpfs", "tmpfs", target}, {quiet, 0, 0, 0});
+  const int tmpfs_slot = b.NewSlot();
+  base.in = {b.root};
+  base.out = tmpfs_slot;
+  base.blob = tmpfs.Blob();
+  for (const cgroup::Hierarchy& hierarchy : b.facts().cgroups.hierarchies) {
+    const std::string key = HierarchyKey(hierarchy);
+    if (key.empty()) continue;
+    const std::string name = LastComponent(hierarchy.mountpoint);
+    const int slot = b.NewSlot();
+    b.Host(Op::kOpenCgroupMount, why, {key}, {quiet | (readonly ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0)}).out = slot;
+    // A hierarchy that is not used for containers gives no descriptor, and is not shown.
+    b.Child(child::Op::kAttach, why, {target + "/" + name}, {0, 0, 0, child::kTargetMayFail}).in = {b.root, slot};
+    for (const std::string& controller : hierarchy.controllers) {
+      if (hierarchy.unified || hierarchy.controllers.size() < 2 || controller == name) continue;
+      b.Child(child::Op::kSymlink, why, {name, target + "/" + controller}).in = {b.root};
+    }
+  }
+  if (readonly) {
+    b.Child(child::Op::kSetAttributes, why, {}, {MOUNT_ATTR_RDONLY, 0, 0, 0}).in = {tmpfs_slot};
+  }
+}
+
+}  // namespace
+
+Status AddCgroup(Builder& b, const ContainerInput& input) {
+  std::string path = input.cgroup_path.empty() ? input.spec.linux_config.cgroups_path : input.cgroup_path;
+  const oci::Resources& resources = input.spec.linux_config.resources;
+  const bool possible = b.facts().cgroups_writable && b.facts().cgroups.mode != cgroup::Mode::kNone;
+  if (!input.use_cgroup || path.empty() || !possible) return RefuseLimits(input, b.facts());
+  b.plan().cgroup_path = path;
+  b.has_cgroup = true;
+  std::vector<std::string> text = {path};
+  for (std::string& controller : cgroup::NeededControllers(resources)) text.push_back(std::move(controller));
+  b.Host(Op::kCreateCgroup, "linux.cgroupsPath", std::move(text));
+  const auto writes = TRY(cgroup::Settings(resources, b.facts().cgroups));
+  for (const cgroup::Write& write : writes) {
+    b.Host(Op::kWriteCgroup, write.field, {write.controller, write.file, write.value}, {write.optional ? 1ULL : 0ULL});
+  }
+  if (b.facts().rootless) return Ok();  // device rules need CAP_SYS_ADMIN on the host; nodes cannot be made anyway
+  std::vector<std::string> rules;
+  for (const oci::DeviceRule& rule : cgroup::DefaultDeviceRules()) rules.push_back(RuleText(rule));
+  for (const oci::DeviceRule& rule : resources.devices) rules.push_back(RuleText(rule));
+  b.Host(Op::kCgroupDevices, "linux.resources.devices", std::move(rules));
+  return Ok();
+}
+
+void AddJoinCgroup(Builder& b) {
+  if (b.plan().cgroup_path.empty()) return;
+  const cgroup::Hierarchies& cgroups = b.facts().cgroups;
+  if (cgroups.Unified() != nullptr) b.Host(Op::kOpenUnified, "linux.cgroupsPath").out = b.NewSlot();
+  // A lone thread that moves itself through "tasks" needs no RCU grace period; moving a process from outside, through
+  // cgroup.procs, costs ~12 ms (kernel 6.18).
+  for (const cgroup::Hierarchy& hierarchy : cgroups.hierarchies) {
+    const std::string key = HierarchyKey(hierarchy);
+    if (hierarchy.unified || key.empty()) continue;
+    const int slot = b.NewSlot();
+    b.Host(Op::kOpenTasks, "linux.cgroupsPath", {key}).out = slot;
+    b.Child(child::Op::kJoinCgroup, "linux.cgroupsPath", {key}).in = {slot};
+  }
+}
+
+Status AddCgroupMount(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount, const MountOptions& options,
+                      const std::string& why) {
+  const cgroup::Hierarchies& cgroups = b.facts().cgroups;
+  const bool own_namespace = oci::HasNewNamespace(spec.linux_config, oci::NamespaceType::kCgroup);
+  if (cgroups.mode == cgroup::Mode::kNone) return Ok();  // nothing to show
+  if (cgroups.mode == cgroup::Mode::kUnified && own_namespace) {
+    Step& step = b.Child(child::Op::kMount, why, {"cgroup2", "cgroup", mount.destination}, {options.set, 0, 0, 0});
+    step.in = {b.root};
+    return Ok();
+  }
+  if (b.has_cgroup && cgroups.mode != cgroup::Mode::kUnified) {
+    AddLegacyMounts(b, mount.destination, options, why);
+    return Ok();
+  }
+  constexpr std::uint64_t kMsSlave = 1U << 19;
+  const int slot = b.NewSlot();
+  b.Host(Op::kOpenTree, why, {"/sys/fs/cgroup"}, {1, 0, 0, kMsSlave, 1, options.set, 0}).out = slot;
+  b.Child(child::Op::kAttach, why, {mount.destination}).in = {b.root, slot};
+  return Ok();
+}
+
+}  // namespace estiba::plan

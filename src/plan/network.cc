@@ -1,0 +1,88 @@
+// Networks as host steps beside the child, and hooks.
+
+#include "builder.h"
+
+namespace estiba::plan {
+namespace {
+
+void AddEndpoint(Builder& b, const Endpoint& endpoint) {
+  const net::BridgeSpec& bridge = endpoint.bridge;
+  b.Add(Op::kEnsureBridge, Where::kHostChild, "network",
+        {bridge.name, net::ToString(bridge.gateway), net::ToString(bridge.subnet)},
+        {bridge.mtu, bridge.masquerade ? 1ULL : 0ULL});
+  const net::VethSpec& veth = endpoint.veth;
+  b.Add(Op::kAddVeth, Where::kHostChild, "network",
+        {veth.bridge, veth.host_name, veth.container_name, net::ToString(veth.mac)}, {veth.mtu});
+  const net::InsideSpec& inside = endpoint.inside;
+  b.Add(Op::kConfigureInside, Where::kHostChild, "network",
+        {inside.name, net::ToString(inside.address),
+         inside.gateway.has_value() ? net::ToString(*inside.gateway) : std::string()});
+}
+
+void AddPorts(Builder& b, const Network& network) {
+  std::vector<std::string> ports;
+  for (const Endpoint& endpoint : network.endpoints) {
+    for (const net::PublishedPort& port : endpoint.ports) {
+      ports.push_back(net::ToString(port.host_ip) + ":" + std::to_string(port.host_port) + " " +
+                      net::ToString(port.container_ip) + ":" + std::to_string(port.container_port) + " " +
+                      std::string(net::ToString(port.protocol)));
+    }
+  }
+  if (!ports.empty()) b.Add(Op::kPublishPorts, Where::kHostChild, "ports", std::move(ports));
+}
+
+std::string EnvironmentBlob(const std::vector<std::string>& env) {
+  std::string blob;
+  for (const std::string& entry : env) blob += entry + '\0';
+  return blob;
+}
+
+std::vector<std::string> HookText(const oci::Hook& hook) {
+  std::vector<std::string> text = {hook.path};
+  if (hook.args.empty()) {
+    text.push_back(hook.path);
+  } else {
+    text.insert(text.end(), hook.args.begin(), hook.args.end());
+  }
+  return text;
+}
+
+std::uint64_t Milliseconds(const oci::Hook& hook) {
+  return static_cast<std::uint64_t>(hook.timeout.value_or(0)) * 1000;
+}
+
+}  // namespace
+
+void AddNetwork(Builder& b, const ContainerInput& input) {
+  const bool own = oci::HasNewNamespace(input.spec.linux_config, oci::NamespaceType::kNetwork);
+  if (!own) return;
+  if (input.network.mode != Network::Mode::kBridge || input.network.endpoints.empty()) {
+    b.Child(child::Op::kLoopbackUp, "network");
+    return;
+  }
+  b.Add(Op::kEnsureTable, Where::kHostChild, "network");
+  for (const Endpoint& endpoint : input.network.endpoints) AddEndpoint(b, endpoint);
+  AddPorts(b, input.network);
+}
+
+void AddHostHooks(Builder& b, const std::vector<oci::Hook>& hooks, const char* name, Where where) {
+  for (std::size_t i = 0; i < hooks.size(); ++i) {
+    const oci::Hook& hook = hooks[i];
+    Step& step = b.Add(Op::kRunHook, where, Indexed(name, i), HookText(hook), {Milliseconds(hook)});
+    step.blob = EnvironmentBlob(hook.env.value_or(std::vector<std::string>()));
+  }
+}
+
+void AddChildHooks(Builder& b, const oci::RuntimeSpec& spec, const std::vector<oci::Hook>& hooks, const char* name) {
+  const bool inside = std::string_view(name).ends_with("startContainer");
+  for (std::size_t i = 0; i < hooks.size(); ++i) {
+    const oci::Hook& hook = hooks[i];
+    Step& step = b.Child(child::Op::kHook, Indexed(name, i), HookText(hook), {Milliseconds(hook)});
+    // Inside the container a hook without an environment of its own has the process's, as runc does it.
+    const std::vector<std::string> inherited =
+        inside && spec.process.has_value() ? spec.process->env : std::vector<std::string>();
+    step.blob = EnvironmentBlob(hook.env.value_or(inherited));
+  }
+}
+
+}  // namespace estiba::plan

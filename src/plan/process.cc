@@ -1,0 +1,362 @@
+// From the pivot to the program: terminal, limits, identity, privileges, in the one order that works.
+
+#include <cstring>
+
+#include <linux/filter.h>
+#include <linux/ioprio.h>
+#include <linux/mempolicy.h>
+#include <sys/resource.h>
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "builder.h"
+#include "security/capability.h"
+#include "security/seccomp.h"
+
+namespace estiba::plan {
+namespace {
+
+struct RlimitName {
+  const char* name;
+  int resource;
+};
+constexpr RlimitName kRlimits[] = {
+    {"RLIMIT_CPU", RLIMIT_CPU}, {"RLIMIT_FSIZE", RLIMIT_FSIZE}, {"RLIMIT_DATA", RLIMIT_DATA},
+    {"RLIMIT_STACK", RLIMIT_STACK}, {"RLIMIT_CORE", RLIMIT_CORE}, {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_NPROC", RLIMIT_NPROC}, {"RLIMIT_NOFILE", RLIMIT_NOFILE}, {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+    {"RLIMIT_AS", RLIMIT_AS}, {"RLIMIT_LOCKS", RLIMIT_LOCKS}, {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE}, {"RLIMIT_NICE", RLIMIT_NICE}, {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+    {"RLIMIT_RTTIME", RLIMIT_RTTIME},
+};
+
+// What a container starts with when nobody said otherwise, whatever the limits of who started the engine: the
+// kernel's own defaults and systemd's for open files. "As much as may be had": without CAP_SYS_RESOURCE no more than
+// we have ourselves.
+struct DefaultRlimit {
+  int resource;
+  std::uint64_t soft;
+  std::uint64_t hard;
+};
+constexpr std::uint64_t kInfinity = ~std::uint64_t{0};
+constexpr DefaultRlimit kDefaultRlimits[] = {
+    {RLIMIT_CPU, kInfinity, kInfinity}, {RLIMIT_FSIZE, kInfinity, kInfinity}, {RLIMIT_DATA, kInfinity, kInfinity},
+    {RLIMIT_STACK, 8U << 20, kInfinity}, {RLIMIT_CORE, 0, kInfinity}, {RLIMIT_RSS, kInfinity, kInfinity},
+    {RLIMIT_NPROC, kInfinity, kInfinity}, {RLIMIT_NOFILE, 1024, 524288}, {RLIMIT_MEMLOCK, 8U << 20, 8U << 20},
+    {RLIMIT_AS, kInfinity, kInfinity}, {RLIMIT_LOCKS, kInfinity, kInfinity}, {RLIMIT_MSGQUEUE, 819200, 819200},
+    {RLIMIT_NICE, 0, 0}, {RLIMIT_RTPRIO, 0, 0}, {RLIMIT_RTTIME, kInfinity, kInfinity},
+};
+
+Status AddRlimits(Builder& b, const ProcessInput& input) {
+  std::uint64_t seen = 0;
+  const std::vector<oci::Rlimit>& limits = input.process.rlimits;
+  for (std::size_t i = 0; i < limits.size(); ++i) {
+    const std::string why = Indexed("process.rlimits", i);
+    int resource = -1;
+    for (const RlimitName& known : kRlimits) {
+      if (limits[i].type == known.name) resource = known.resource;
+    }
+    if (resource < 0) return Error(Code::kInvalidArgument, why + ": unknown type '" + limits[i].type + "'");
+    if ((seen >> resource & 1) != 0) {
+      return Error(Code::kInvalidArgument, why + ": '" + limits[i].type + "' is listed twice");
+    }
+    if (limits[i].soft > limits[i].hard) {
+      return Error(Code::kInvalidArgument, why + ": the soft limit of '" + limits[i].type + "' is above the hard one");
+    }
+    seen |= std::uint64_t{1} << resource;
+    b.Child(child::Op::kRlimit, why, {limits[i].type},
+            {static_cast<std::uint64_t>(resource), limits[i].soft, limits[i].hard, 0});
+  }
+  if (!input.isolate_from_parent) return Ok();
+  for (const DefaultRlimit& limit : kDefaultRlimits) {
+    if ((seen >> limit.resource & 1) != 0) continue;
+    const char* name = "";
+    for (const RlimitName& known : kRlimits) {
+      if (known.resource == limit.resource) name = known.name;
+    }
+    b.Child(child::Op::kRlimit, "default", {name},
+            {static_cast<std::uint64_t>(limit.resource), limit.soft, limit.hard, 1});
+  }
+  return Ok();
+}
+
+struct Sets {
+  security::CapabilitySet bounding = 0, effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+};
+
+Result<security::CapabilitySet> ParseSet(Builder& b, const std::vector<std::string>& names) {
+  std::vector<std::string> unknown;
+  const security::CapabilitySet all = TRY(security::ParseCapabilities(names, &unknown));
+  for (const std::string& name : unknown) {
+    Warn(b.plan(), "process.capabilities: '" + name + "' is unknown and ignored");
+  }
+  const unsigned last = b.facts().kernel.last_capability;
+  return last >= 63 ? all : all & ((std::uint64_t{1} << (last + 1)) - 1);  // what this kernel does not have either
+}
+
+Result<Sets> ParseSets(Builder& b, const oci::Process& process) {
+  Sets sets;
+  if (!process.capabilities.has_value()) return sets;
+  sets.bounding = TRY(ParseSet(b, process.capabilities->bounding));
+  sets.effective = TRY(ParseSet(b, process.capabilities->effective));
+  sets.permitted = TRY(ParseSet(b, process.capabilities->permitted));
+  sets.inheritable = TRY(ParseSet(b, process.capabilities->inheritable));
+  sets.ambient = TRY(ParseSet(b, process.capabilities->ambient));
+  // The kernel's rules (capabilities(7)); what breaks them could not be set and would be an unreadable EPERM.
+  if ((sets.effective & ~sets.permitted) != 0) {
+    return Error(Code::kInvalidArgument, "process.capabilities: effective has what permitted has not");
+  }
+  if ((sets.ambient & ~(sets.permitted & sets.inheritable)) != 0) {
+    return Error(Code::kInvalidArgument, "process.capabilities: ambient has what permitted or inheritable has not");
+  }
+  if ((sets.inheritable & ~sets.bounding) != 0) {
+    return Error(Code::kInvalidArgument, "process.capabilities: inheritable has what bounding has not");
+  }
+  return sets;
+}
+
+Status AddSeccomp(Builder& b, const oci::Seccomp& seccomp) {
+  if (!b.facts().kernel.seccomp_filter) {
+    return Error(Code::kFailedPrecondition, "linux.seccomp: this kernel has no seccomp filters");
+  }
+  const security::CompiledSeccomp compiled = TRY_CTX(security::CompileSeccomp(seccomp), "linux.seccomp");
+  if (compiled.has_notify) return Error(Code::kNotImplemented, "linux.seccomp: SCMP_ACT_NOTIFY is not supported");
+  if (compiled.program.empty()) return Ok();
+  if (compiled.program.size() > BPF_MAXINSNS) {
+    return Error(Code::kInvalidArgument, "linux.seccomp: the filter has " + std::to_string(compiled.program.size()) +
+                                             " instructions, the kernel takes " + std::to_string(BPF_MAXINSNS));
+  }
+  Step& step = b.Child(child::Op::kSeccomp, "linux.seccomp", {}, {compiled.flags});
+  step.blob.assign(reinterpret_cast<const char*>(compiled.program.data()),
+                   compiled.program.size() * sizeof(sock_filter));
+  return Ok();
+}
+
+std::string GroupsBlob(const std::vector<std::uint32_t>& groups) {
+  std::string blob(groups.size() * sizeof(std::uint32_t), '\0');
+  if (!groups.empty()) std::memcpy(blob.data(), groups.data(), blob.size());
+  return blob;
+}
+
+// Bounding set while CAP_SETPCAP is there; groups, gid, uid while CAP_SETGID and CAP_SETUID are; then the rest goes.
+// A filter without no_new_privs needs CAP_SYS_ADMIN, so it is loaded before capabilities go (and must allow the calls
+// that follow, as runc's must); with no_new_privs it is the last thing, and sees nothing but our exec.
+Status AddPrivileges(Builder& b, const ProcessInput& input) {
+  const oci::Process& process = input.process;
+  const Sets sets = TRY(ParseSets(b, process));
+  const auto& seccomp = input.spec.linux_config.seccomp;
+  const bool early = seccomp.has_value() && !process.no_new_privileges;
+  if (early) TRY(AddSeccomp(b, *seccomp));
+  b.Child(child::Op::kDropBounding, "process.capabilities.bounding", {}, {sets.bounding});
+  b.Child(child::Op::kGroups, "process.user.additionalGids").blob = GroupsBlob(process.user.additional_gids);
+  b.Child(child::Op::kIdentity, "process.user", {}, {process.user.uid, process.user.gid});
+  b.Child(child::Op::kCapabilities, "process.capabilities", {},
+          {sets.effective, sets.permitted, sets.inheritable, sets.ambient});
+  if (process.no_new_privileges) b.Child(child::Op::kNoNewPrivileges, "process.noNewPrivileges");
+  if (seccomp.has_value() && !early) TRY(AddSeccomp(b, *seccomp));
+  return Ok();
+}
+
+Status AddIoPriority(Builder& b, const oci::IoPriority& priority) {
+  std::uint64_t io_class = 0;
+  if (priority.io_class == "IOPRIO_CLASS_RT") {
+    io_class = IOPRIO_CLASS_RT;
+  } else if (priority.io_class == "IOPRIO_CLASS_BE") {
+    io_class = IOPRIO_CLASS_BE;
+  } else if (priority.io_class == "IOPRIO_CLASS_IDLE") {
+    io_class = IOPRIO_CLASS_IDLE;
+  } else {
+    return Error(Code::kInvalidArgument, "process.ioPriority: unknown class '" + priority.io_class + "'");
+  }
+  if (priority.priority < 0 || priority.priority > 7) {
+    return Error(Code::kInvalidArgument, "process.ioPriority: priority is not between 0 and 7");
+  }
+  b.Child(child::Op::kIoPriority, "process.ioPriority", {},
+          {io_class << IOPRIO_CLASS_SHIFT | static_cast<std::uint64_t>(priority.priority)});
+  return Ok();
+}
+
+// struct sched_attr of sched_setattr(2) in its first version; <linux/sched/types.h> clashes with <sched.h>.
+struct SchedulerAttributes {
+  std::uint32_t size = 48;
+  std::uint32_t sched_policy = 0;
+  std::uint64_t sched_flags = 0;
+  std::int32_t sched_nice = 0;
+  std::uint32_t sched_priority = 0;
+  std::uint64_t sched_runtime = 0;
+  std::uint64_t sched_deadline = 0;
+  std::uint64_t sched_period = 0;
+};
+static_assert(sizeof(SchedulerAttributes) == 48);
+
+Status AddScheduler(Builder& b, const oci::Scheduler& scheduler) {
+  constexpr struct {
+    const char* name;
+    std::uint32_t policy;
+  } kPolicies[] = {{"SCHED_OTHER", 0}, {"SCHED_FIFO", 1}, {"SCHED_RR", 2},      {"SCHED_BATCH", 3},
+                   {"SCHED_ISO", 4},   {"SCHED_IDLE", 5}, {"SCHED_DEADLINE", 6}};
+  constexpr struct {
+    const char* name;
+    std::uint64_t flag;
+  } kFlags[] = {{"SCHED_FLAG_RESET_ON_FORK", 0x01}, {"SCHED_FLAG_RECLAIM", 0x02},
+                {"SCHED_FLAG_DL_OVERRUN", 0x04},    {"SCHED_FLAG_KEEP_POLICY", 0x08},
+                {"SCHED_FLAG_KEEP_PARAMS", 0x10},   {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+                {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}};
+  SchedulerAttributes attr;
+  bool known = false;
+  for (const auto& policy : kPolicies) {
+    if (scheduler.policy != policy.name) continue;
+    attr.sched_policy = policy.policy;
+    known = true;
+  }
+  if (!known) return Error(Code::kInvalidArgument, "process.scheduler: unknown policy '" + scheduler.policy + "'");
+  for (const std::string& name : scheduler.flags) {
+    std::uint64_t bit = 0;
+    for (const auto& flag : kFlags) {
+      if (name == flag.name) bit = flag.flag;
+    }
+    if (bit == 0) return Error(Code::kInvalidArgument, "process.scheduler: unknown flag '" + name + "'");
+    attr.sched_flags |= bit;
+  }
+  attr.sched_nice = scheduler.nice;
+  attr.sched_priority = static_cast<std::uint32_t>(scheduler.priority);
+  attr.sched_runtime = scheduler.runtime;
+  attr.sched_deadline = scheduler.deadline;
+  attr.sched_period = scheduler.period;
+  Step& step = b.Child(child::Op::kScheduler, "process.scheduler", {scheduler.policy});
+  step.blob.assign(reinterpret_cast<const char*>(&attr), sizeof attr);
+  return Ok();
+}
+
+// "0-3,7" as a bit mask of at most 8192 bits.
+Result<std::string> ParseList(const std::string& text, const std::string& field) {
+  constexpr std::size_t kMost = 8192;
+  std::string mask;
+  for (const std::string& part : Split(text, ',')) {
+    const std::vector<std::string> ends = Split(part, '-');
+    if (ends.size() > 2) return Error(Code::kInvalidArgument, field + ": '" + text + "' is no list of numbers");
+    const std::uint64_t first = TRY_CTX(ParseUint(ends[0], kMost - 1), field);
+    const std::uint64_t last = TRY_CTX(ParseUint(ends.back(), kMost - 1), field);
+    for (std::uint64_t n = first; n <= last; ++n) {
+      if (mask.size() <= n / 8) mask.resize((n / 64 + 1) * 8, '\0');
+      mask[n / 8] = static_cast<char>(static_cast<unsigned char>(mask[n / 8]) | 1U << (n % 8));
+    }
+  }
+  return mask;
+}
+
+Status AddMemoryPolicy(Builder& b, const oci::MemoryPolicy& policy) {
+  constexpr struct {
+    const char* name;
+    std::uint64_t value;
+  } kNames[] = {{"MPOL_DEFAULT", 0}, {"MPOL_PREFERRED", 1}, {"MPOL_BIND", 2}, {"MPOL_INTERLEAVE", 3},
+                {"MPOL_LOCAL", 4}, {"MPOL_PREFERRED_MANY", 5}, {"MPOL_WEIGHTED_INTERLEAVE", 6},
+                {"MPOL_F_NUMA_BALANCING", 1U << 13}, {"MPOL_F_RELATIVE_NODES", 1U << 14},
+                {"MPOL_F_STATIC_NODES", 1U << 15}};
+  const auto find = [&](const std::string& name) -> const std::uint64_t* {
+    for (const auto& known : kNames) {
+      if (name == known.name) return &known.value;
+    }
+    return nullptr;
+  };
+  const std::uint64_t* mode = find(policy.mode);
+  if (mode == nullptr) return Error(Code::kInvalidArgument, "linux.memoryPolicy: unknown mode '" + policy.mode + "'");
+  std::uint64_t value = *mode;
+  for (const std::string& name : policy.flags) {
+    const std::uint64_t* flag = find(name);
+    if (flag == nullptr) return Error(Code::kInvalidArgument, "linux.memoryPolicy: unknown flag '" + name + "'");
+    value |= *flag;
+  }
+  std::string mask;
+  if (!policy.nodes.empty()) mask = TRY(ParseList(policy.nodes, "linux.memoryPolicy.nodes"));
+  Step& step = b.Child(child::Op::kMemoryPolicy, "linux.memoryPolicy", {policy.mode, policy.nodes}, {value});
+  step.blob = std::move(mask);
+  return Ok();
+}
+
+Status AddPlacement(Builder& b, const ProcessInput& input) {
+  const oci::Process& process = input.process;
+  if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
+  if (process.scheduler.has_value()) TRY(AddScheduler(b, *process.scheduler));
+  if (process.io_priority.has_value()) TRY(AddIoPriority(b, *process.io_priority));
+  if (input.spec.linux_config.memory_policy.has_value()) TRY(AddMemoryPolicy(b, *input.spec.linux_config.memory_policy));
+  if (input.exec && process.exec_cpu_affinity.has_value() && !process.exec_cpu_affinity->final_cpus.empty()) {
+    std::string mask = TRY(ParseList(process.exec_cpu_affinity->final_cpus, "process.execCPUAffinity.final"));
+    b.Child(child::Op::kAffinity, "process.execCPUAffinity.final").blob = std::move(mask);
+  }
+  const std::string& personality = input.spec.linux_config.personality;
+  if (!personality.empty()) {
+    if (personality != "LINUX" && personality != "LINUX32") {
+      return Error(Code::kInvalidArgument, "linux.personality: unknown domain '" + personality + "'");
+    }
+    b.Child(child::Op::kPersonality, "linux.personality", {personality}, {personality == "LINUX32" ? 8ULL : 0ULL});
+  }
+  return Ok();
+}
+
+bool HasEnv(const std::vector<std::string>& env, std::string_view key) {
+  for (const std::string& entry : env) {
+    if (entry.size() > key.size() && entry.starts_with(key) && entry[key.size()] == '=') return true;
+  }
+  return false;
+}
+
+bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+}  // namespace
+
+Status CheckProcess(const oci::Process& process) {
+  if (process.args.empty()) return Error(Code::kInvalidArgument, "process.args: no command specified");
+  if (process.cwd.empty() || process.cwd[0] != '/') {
+    return Error(Code::kInvalidArgument, "process.cwd: '" + process.cwd + "' is not absolute");
+  }
+  for (const std::string& arg : process.args) {
+    if (HasNul(arg)) return Error(Code::kInvalidArgument, "process.args: holds a NUL byte");
+  }
+  for (const std::string& entry : process.env) {
+    if (HasNul(entry)) return Error(Code::kInvalidArgument, "process.env: holds a NUL byte");
+  }
+  return Ok();
+}
+
+void AddResolveUser(Builder& b, const oci::Process& process) {
+  const std::string& name = process.user.username;
+  if (name.empty() && HasEnv(process.env, "HOME")) return;
+  b.Host(Op::kResolveUser, "process.user", {name}, {process.user.uid, process.user.gid}).in = {b.root};
+}
+
+int AddSecurityLabel(Builder& b, const oci::Process& process) {
+  const bool apparmor = !process.apparmor_profile.empty();
+  if (!apparmor && process.selinux_label.empty()) return kNoSlot;
+  const int slot = b.NewSlot();
+  constexpr std::uint64_t kWriteOnly = 1;  // O_WRONLY
+  b.Child(child::Op::kOpenFile, apparmor ? "process.apparmorProfile" : "process.selinuxLabel",
+          {apparmor ? "/proc/self/attr/apparmor/exec" : "/proc/self/attr/exec"}, {kWriteOnly})
+      .out = slot;
+  return slot;
+}
+
+Status AddProcess(Builder& b, const ProcessInput& input) {
+  const oci::Process& process = input.process;
+  if (input.new_session_keyring) b.Child(child::Op::kSessionKeyring, "default", {"_ses." + input.id});
+  b.Child(child::Op::kNewSession, "process.terminal").in = {b.terminal};
+  b.Child(child::Op::kStdio, "process.terminal").in = {b.terminal};
+  const bool hooks = !input.exec && !input.spec.hooks.start_container.empty();
+  if (!hooks) b.Child(child::Op::kCloseDescriptors, "default");
+  TRY(AddPlacement(b, input));
+  TRY(AddRlimits(b, input));
+  b.Child(child::Op::kChownStdio, "process.user", {}, {process.user.uid});
+  b.Child(child::Op::kWorkDirectory, "process.cwd", {process.cwd});
+  TRY(AddPrivileges(b, input));
+  b.Child(child::Op::kUmask, "process.user.umask", {}, {process.user.umask.value_or(022)});
+  b.Child(child::Op::kWaitHost, "network");
+  b.Child(child::Op::kFindProgram, "process.args", {process.args[0]});
+  b.Child(child::Op::kWaitStart, "start");
+  if (hooks) {
+    AddChildHooks(b, input.spec, input.spec.hooks.start_container, "hooks.startContainer");
+    b.Child(child::Op::kCloseDescriptors, "default");
+  }
+  b.Child(child::Op::kExec, "process.args", process.args);
+  return Ok();
+}
+
+}  // namespace estiba::plan

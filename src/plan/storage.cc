@@ -1,0 +1,165 @@
+// The root, and every mount in it.
+
+#include <linux/mount.h>
+#include <sched.h>
+
+#include "builder.h"
+
+namespace estiba::plan {
+namespace {
+
+using oci::NamespaceType;
+
+constexpr std::uint64_t kMsPrivate = 1U << 18;
+constexpr std::uint64_t kMsSlave = 1U << 19;
+constexpr std::uint64_t kMsRecursive = 1U << 14;
+
+std::string Absolute(const std::string& path, const std::string& base) {
+  if (path.empty() || path[0] == '/') return path;
+  return base + "/" + path;
+}
+
+std::string Destination(const oci::Mount& mount) {
+  return !mount.destination.empty() && mount.destination[0] == '/' ? mount.destination : "/" + mount.destination;
+}
+
+bool IsBind(const oci::Mount& mount, const MountOptions& options) { return options.bind || mount.type == "bind"; }
+
+// File systems that a user namespace may only mount together with the namespace they show; else the host's, bound.
+const char* BindInstead(const Builder& b, const oci::RuntimeSpec& spec, const std::string& type) {
+  if (!b.new_user && !b.facts().rootless) return nullptr;
+  if (type == "sysfs" && !oci::HasNewNamespace(spec.linux_config, NamespaceType::kNetwork)) return "/sys";
+  if (type == "proc" && !oci::HasNewNamespace(spec.linux_config, NamespaceType::kPid)) return "/proc";
+  if (type == "mqueue" && !oci::HasNewNamespace(spec.linux_config, NamespaceType::kIpc)) return "/dev/mqueue";
+  return nullptr;
+}
+
+bool IsKernelView(const std::string& type) {
+  return type == "proc" || type == "sysfs" || type == "mqueue" || type == "devpts" || type == "cgroup2";
+}
+
+// Group 5 need not be mapped in a user namespace, and devpts refuses ids that are not.
+void DropUnmappedDevptsGroup(const oci::RuntimeSpec& spec, MountOptions& options) {
+  if (spec.linux_config.gid_mappings.empty()) return;
+  for (auto it = options.data.begin(); it != options.data.end(); ++it) {
+    if (it->first != "gid") continue;
+    const std::uint64_t gid = std::strtoull(it->second.c_str(), nullptr, 10);
+    for (const oci::IdMapping& map : spec.linux_config.gid_mappings) {
+      if (gid >= map.container_id && gid - map.container_id < map.size) return;
+    }
+    options.data.erase(it);
+    return;
+  }
+}
+
+Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount, MountOptions options,
+                     const std::string& why) {
+  std::uint64_t target = 0;
+  if (mount.type == "proc" || mount.type == "sysfs") target |= child::kTargetOrdinary;
+  if (mount.type == "devpts") DropUnmappedDevptsGroup(spec, options);
+  if (mount.type == "tmpfs" && !options.Has("mode")) target |= child::kTargetKeepMode;
+  if (options.copy_up && mount.type != "tmpfs") {
+    return Error(Code::kInvalidArgument, why + ": option 'tmpcopyup' is for tmpfs only");
+  }
+  if (options.copy_up) return Error(Code::kNotImplemented, why + ": option 'tmpcopyup' is not supported");
+  if ((options.recursive_set | options.recursive_clear) != 0) {
+    options.set = (options.set & ~options.recursive_clear) | options.recursive_set;
+  }
+  // What the kernel shows is shared with others: read-only is this mount's property, not the file system's.
+  if ((options.set & MOUNT_ATTR_RDONLY) != 0 && !IsKernelView(mount.type)) options.super |= child::kSuperReadOnly;
+  Step& step = b.Child(child::Op::kMount, why, {mount.type, mount.source, Destination(mount)},
+                       {options.set, options.super, options.propagation, target});
+  step.in = {b.root};
+  step.blob = options.Blob();
+  return Ok();
+}
+
+// numbers of kOpenTree: recursive, set, clear, propagation, recursive propagation, recursive set, recursive clear
+std::vector<std::uint64_t> TreeNumbers(const MountOptions& options, bool recursive) {
+  // A bind follows what the host does to its source and tells the host nothing, unless asked otherwise.
+  const std::uint64_t propagation = options.propagation != 0 ? options.propagation : kMsSlave;
+  const bool everywhere = options.propagation == 0 || options.propagation_recursive;
+  return {recursive ? 1ULL : 0ULL, options.set, options.clear, propagation, everywhere ? 1ULL : 0ULL,
+          options.recursive_set, options.recursive_clear};
+}
+
+}  // namespace
+
+Status AddStorage(Builder& b, const ContainerInput& input) {
+  b.root = b.NewSlot();
+  const Storage& storage = input.storage;
+  if (storage.kind == Storage::Kind::kBundle) {
+    if (storage.rootfs.empty() || storage.rootfs[0] != '/') {
+      return Error(Code::kInvalidArgument, "root.path '" + storage.rootfs + "' is not absolute");
+    }
+    b.Host(Op::kOpenRoot, "root.path", {storage.rootfs}).out = b.root;
+    return Ok();
+  }
+  if (storage.lowers.empty()) return Error(Code::kInvalidArgument, "root: an overlay needs at least one layer");
+  std::vector<std::string> text = {storage.upper, storage.work};
+  text.insert(text.end(), storage.lowers.begin(), storage.lowers.end());
+  const std::uint64_t userxattr = b.facts().rootless ? 1 : 0;
+  const std::uint64_t append = b.facts().kernel.overlay_lower_append ? 1 : 0;
+  Step& step = b.Host(Op::kMountOverlay, "root", std::move(text), {userxattr, append});
+  step.out = b.root;
+  return Ok();
+}
+
+Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>& sources) {
+  const std::vector<oci::Mount>& mounts = input.spec.mounts;
+  sources.assign(mounts.size(), kNoSlot);
+  for (std::size_t i = 0; i < mounts.size(); ++i) {
+    const oci::Mount& mount = mounts[i];
+    const std::string why = Indexed("mounts", i);
+    if (mount.destination.empty()) return Error(Code::kInvalidArgument, why + ": has no destination");
+    const MountOptions options = TRY(ParseMountOptions(mount.options, why));
+    const char* instead = BindInstead(b, input.spec, mount.type);
+    const bool bind = IsBind(mount, options);
+    if (!bind && instead == nullptr) continue;
+    if (!mount.uid_mappings.empty() || !mount.gid_mappings.empty()) {
+      return Error(Code::kNotImplemented, why + ": id-mapped mounts are not supported");
+    }
+    if (bind && !options.data.empty()) {
+      return Error(Code::kInvalidArgument, why + ": a bind mount takes no option '" + options.data[0].first + "'");
+    }
+    const std::string source = bind ? Absolute(mount.source, input.bundle) : instead;
+    if (source.empty() || source[0] != '/') {
+      return Error(Code::kInvalidArgument, why + ": source '" + mount.source + "' is not absolute");
+    }
+    if (bind && input.make_missing_bind_sources) b.Host(Op::kMaybeDirectory, why, {source});
+    sources[i] = b.NewSlot();
+    b.Host(Op::kOpenTree, why, {source}, TreeNumbers(options, !bind || options.recursive_bind)).out = sources[i];
+  }
+  for (const CopyUp& copy : input.copy_up) {
+    b.Host(Op::kCopyUp, "mounts", {copy.destination, copy.volume}).in = {b.root};
+  }
+  return Ok();
+}
+
+Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources) {
+  b.Child(child::Op::kPropagation, input.spec.linux_config.rootfs_propagation.empty() ? "" : "linux.rootfsPropagation",
+          {}, {kMsRecursive | (input.spec.linux_config.rootfs_propagation.find("private") != std::string::npos
+                                   ? kMsPrivate
+                                   : kMsSlave)});
+  // Hooks of kind createContainer expect the root at its path in the host's tree. Else any directory does that exists
+  // everywhere and needs no permission: over "/", which the child, already inside, keeps seeing uncovered.
+  const bool by_path = input.storage.kind == Storage::Kind::kBundle && !input.spec.hooks.create_container.empty();
+  b.Child(child::Op::kAttachRoot, "root.path", {by_path ? input.storage.rootfs : "/"}).in = {b.root};
+  const std::vector<oci::Mount>& mounts = input.spec.mounts;
+  for (std::size_t i = 0; i < mounts.size(); ++i) {
+    const std::string why = Indexed("mounts", i);
+    const MountOptions options = TRY(ParseMountOptions(mounts[i].options, why));
+    if (sources[i] != kNoSlot) {
+      b.Child(child::Op::kAttach, why, {Destination(mounts[i])}).in = {b.root, sources[i]};
+    } else if (mounts[i].type == "cgroup" || mounts[i].type == "cgroup2") {
+      TRY(AddCgroupMount(b, input.spec, mounts[i], options, why));
+    } else if (mounts[i].type.empty()) {
+      return Error(Code::kInvalidArgument, why + ": has neither a type nor the option 'bind'");
+    } else {
+      TRY(AddFilesystem(b, input.spec, mounts[i], options, why));
+    }
+  }
+  return Ok();
+}
+
+}  // namespace estiba::plan
