@@ -1,7 +1,6 @@
 #pragma once
 // Seccomp: our compiler from rules to classic BPF, and the default profile. Pure.
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,11 +15,11 @@
 namespace estiba::security {
 
 // The calling conventions whose tables we carry.
-enum class Arch : unsigned char { kX86_64, kX86, kX32, kAarch64, kArm };
+enum class Arch : unsigned char { kX86_64, kX86, kX32, kAarch64 };
 
 // The one this program was built for.
 Arch NativeArch();
-// "SCMP_ARCH_X86_64", …; nothing for one we carry no table of.
+// "SCMP_ARCH_X86_64", …
 const char* ArchName(Arch arch);
 
 // A call's number, or -1 when this architecture has no such call.
@@ -34,9 +33,11 @@ struct CompiledSeccomp {
   bool has_notify = false;       // SECCOMP_FILTER_FLAG_NEW_LISTENER is wanted
 };
 
-// Rules to a program: architecture first, then a binary search over call numbers. Calls newer than everything the
-// rules name answer ENOSYS when the default is an errno, so that C libraries fall back. Unknown names and
-// architectures are ignored, as runtimes do.
+// Rules to a program: architecture first, then a binary search over call numbers. A rule without conditions beats one
+// with, whatever their order; else the first that matches counts. Several conditions on one argument are alternatives.
+// The native architecture is always covered; a call of one that is not kills the thread. Calls newer than everything
+// the rules name answer ENOSYS unless the default lets calls through, so that C libraries fall back. Unknown call
+// names, and architectures that cannot run here, are ignored, as runtimes do.
 Result<CompiledSeccomp> CompileSeccomp(const oci::Seccomp& seccomp, Arch native = NativeArch());
 
 // Kernel version facts some rules depend on.
