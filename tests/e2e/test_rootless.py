@@ -1,0 +1,184 @@
+"""An ordinary user's own engine: pull, run, exec, logs, stop, rm with --network none or host, and nothing lost when it
+is killed."""
+
+import os
+
+import pytest
+
+from harness.need import need
+from harness.registry import Registry
+from harness.rootless import RootlessEngine, User, user_namespace
+from harness.tar import image_archive
+from harness.terminal import Terminal
+from harness.wait import wait_until
+
+NONE = ("--network", "none")
+
+
+@pytest.fixture(scope="module")
+def user():
+    need(os.geteuid() == 0, "root")
+    one = User()
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def engine(user):
+    one = RootlessEngine(user)
+    try:
+        one.start()
+        yield one
+        one.remove_everything()
+        one.assert_no_leaks()
+    finally:
+        one.destroy()
+
+
+def test_the_container_is_root_of_nothing_but_itself(engine):
+    text = engine.out("run", "--rm", *NONE, "estiba/busybox", "sh", "-c", "id -u; cat /proc/self/uid_map")
+    lines = text.splitlines()
+    assert lines[0] == "0"
+    assert lines[1].split() == ["0", str(engine.user.uid), "1"]
+    assert lines[2].split() == ["1", str(engine.user.subuid[0]), str(engine.user.subuid[1])]
+
+
+def test_no_process_of_ours_keeps_a_privilege_on_the_host(engine):
+    engine.cli("run", "-d", *NONE, "estiba/busybox", "sleep", "1000")
+    for pid in engine.user.processes():
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            uids = next(line for line in file if line.startswith("Uid:")).split()[1:]
+        assert "0" not in uids, pid
+
+
+def test_another_user_in_the_image(engine):
+    assert engine.out("run", "--rm", "-u", "1234:4321", *NONE, "estiba/busybox", "id").startswith("uid=1234 gid=4321")
+
+
+def test_files_in_volumes_belong_to_the_user(engine):
+    shared = engine.folder / "shared"
+    shared.mkdir()
+    os.chown(shared, engine.user.uid, engine.user.gid)
+    engine.cli("run", "--rm", *NONE, "-v", f"{shared}:/shared", "estiba/busybox", "touch", "/shared/made")
+    assert (shared / "made").stat().st_uid == engine.user.uid
+
+
+def test_exit_codes_logs_and_removal(engine):
+    assert engine.cli("run", "--name", "c", *NONE, "estiba/busybox", "sh", "-c", "echo said; exit 7",
+                      check=False).returncode == 7
+    assert engine.out("logs", "c") == "said"
+    engine.cli("rm", "c")
+    assert engine.out("ps", "-aq") == ""
+
+
+def test_a_terminal(engine):
+    shell = Terminal(engine.command("run", "-it", "--rm", *NONE, "estiba/busybox", "sh"), engine.environment())
+    try:
+        shell.type("tty; stty size\n")
+        shell.expect("/dev/pts/0")
+        shell.expect("24 80")
+        shell.type("exit 5\n")
+        assert shell.wait() == 5
+    finally:
+        shell.close()
+
+
+def test_exec_stop_and_restart(engine):
+    engine.cli("run", "-d", "--name", "c", *NONE, "estiba/busybox", "sh", "-c",
+               "trap 'echo bye; exit 3' TERM; while :; do sleep 0.05; done")
+    assert engine.out("exec", "-e", "A=b", "c", "sh", "-c", "echo $A; id -u") == "b\n0"
+    assert engine.cli("exec", "c", "false", check=False).returncode == 1
+    engine.cli("stop", "-t", "10", "c")
+    assert engine.state("c")["ExitCode"] == 3
+    assert engine.out("logs", "c") == "bye"
+    engine.cli("start", "c")
+    assert engine.state("c")["Running"]
+    engine.cli("rm", "-f", "c")
+
+
+def test_the_hosts_network(engine):
+    inside = engine.out("run", "--rm", "--network", "host", "estiba/busybox", "readlink", "/proc/self/ns/net")
+    assert inside == f"net:[{engine.host.inode}]"
+
+
+def test_a_bridge_is_refused_by_name(engine):
+    result = engine.cli("run", "--rm", "--network", "bridge", "estiba/busybox", "true", check=False)
+    assert result.returncode == 125
+    assert "bridge" in result.stderr and "root" in result.stderr
+
+
+@pytest.mark.parametrize("option, word", [(("-m", "64m"), "memory"), (("--cpus", "0.5"), "cpu"),
+                                          (("--pids-limit", "10"), "pids")])
+def test_limits_the_host_does_not_delegate_are_refused_by_name(engine, option, word):
+    result = engine.cli("run", "--rm", *NONE, *option, "estiba/busybox", "true", check=False)
+    assert result.returncode == 125
+    assert word in result.stderr.lower(), result.stderr
+
+
+def test_pull_from_a_registry(engine, tmp_path):
+    registry = Registry(tmp_path, engine.host)
+    try:
+        archive = tmp_path / "image.tar"
+        with open("/bin/busybox", "rb") as file:
+            image_archive(archive, "mine:1", [[("bin", "dir", None), ("bin/busybox", file.read(), None)],
+                                              [("whole", b"layer two", None)]])
+        reference = registry.push(archive, "mine:1")
+        engine.cli("pull", reference)
+        assert engine.out("run", "--rm", *NONE, reference, "/bin/busybox", "cat", "/whole") == "layer two"
+    finally:
+        registry.stop()
+
+
+def test_kill_of_the_engine_loses_nothing(engine):
+    engine.cli("run", "-d", "--name", "c", *NONE, "estiba/busybox", "sh", "-c",
+               "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done")
+    attached = engine.popen("run", "--name", "a", *NONE, "estiba/busybox", "sh", "-c", "sleep 2; exit 9")
+    wait_until(lambda: len(engine.monitors()) == 2, "both run")
+    engine.kill()
+    before = user_namespace(engine.monitors()[0])
+    engine.start()
+    # The new engine lives where the containers do, or it could neither enter nor signal them.
+    assert user_namespace(engine.process.pid) == before
+    assert engine.state("c")["Running"]
+    assert engine.out("exec", "c", "echo", "inside") == "inside"
+    assert attached.wait(30) == 9
+    numbers = [int(line) for line in engine.out("logs", "c").splitlines()]
+    assert numbers == list(range(len(numbers))) and len(numbers) > 5
+    engine.cli("stop", "-t", "0", "c")
+    assert engine.state("c")["ExitCode"] == 137
+
+
+def test_the_next_command_starts_an_engine(engine):
+    engine.cli("run", "-d", "--name", "c", *NONE, "estiba/busybox", "sleep", "1000")
+    engine.kill()
+    assert engine.out("ps", "--format", "{{.Names}}") == "c"
+    engine.cli("rm", "-f", "c")
+    spawned = [pid for pid in engine.user.processes() if "estibad" in os.readlink(f"/proc/{pid}/exe")]
+    assert len(spawned) == 1
+    os.kill(spawned[0], 15)
+    wait_until(lambda: spawned[0] not in engine.user.processes(), "the spawned engine has ended")
+
+
+def test_a_dead_monitor_is_cleaned_up(engine):
+    engine.cli("run", "-d", "--name", "c", *NONE, "estiba/busybox", "sleep", "1000")
+    container = engine.state("c")["Pid"]
+    os.kill(engine.monitors()[0], 9)
+    wait_until(lambda: not engine.state("c")["Running"], "the loss is recorded")
+    assert engine.state("c")["ExitCode"] == 137
+    assert not os.path.exists(f"/proc/{container}")
+
+
+def test_without_subordinate_ids_the_engine_says_what_to_do(tmp_path):
+    need(os.geteuid() == 0, "root")
+    user = User("estiba-test-poor", subordinate_ids=False)
+    try:
+        one = RootlessEngine(user)
+        try:
+            with pytest.raises(AssertionError) as refused:
+                one.start()
+            assert "no subordinate ids" in str(refused.value) and "usermod --add-subuids" in str(refused.value)
+        finally:
+            one.process = None
+            one.destroy()
+    finally:
+        user.remove()

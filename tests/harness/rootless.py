@@ -1,0 +1,139 @@
+"""An engine of an ordinary user with subordinate ids, on a test host's network."""
+
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from harness.engine import BIN, Engine
+from harness.host import Host
+from harness.need import need, need_program
+
+NAME = "estiba-test"
+
+
+class User:
+    """The test user; made if there is none, and then removed again."""
+
+    def __init__(self, name=NAME, subordinate_ids=True):
+        need_program("newuidmap")
+        need_program("useradd")
+        self.name = name
+        self.made = not exists(name)
+        if self.made:
+            subprocess.run(["useradd", "--no-create-home", "--shell", "/bin/sh", *system_account(subordinate_ids), name],
+                           check=True, capture_output=True)
+        entry = pwd.getpwnam(name)
+        self.uid, self.gid = entry.pw_uid, entry.pw_gid
+        if subordinate_ids:
+            self.subuid = subordinate("/etc/subuid", name)
+            need(self.subuid and subordinate("/etc/subgid", name), f"subordinate ids for {name}")
+
+    def become(self):
+        """The command prefix that runs a program as this user with nothing of root's left."""
+        return ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", "--inh-caps=-all"]
+
+    def processes(self):
+        """Processes of this user and of its subordinate ids."""
+        mine = range(self.uid, self.uid + 1)
+        theirs = range(self.subuid[0], sum(self.subuid)) if getattr(self, "subuid", None) else ()
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                owner = os.stat(f"/proc/{pid}").st_uid
+            except OSError:
+                continue
+            if owner in mine or owner in theirs:
+                found.append(int(pid))
+        return found
+
+    def remove(self):
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if self.made:
+            subprocess.run(["userdel", "--force", self.name], check=False, capture_output=True)
+
+
+def exists(name):
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def system_account(subordinate_ids):
+    """useradd gives system accounts no subordinate ids."""
+    return [] if subordinate_ids else ["--system"]
+
+
+def subordinate(file, name):
+    for line in pathlib.Path(file).read_text().splitlines():
+        fields = line.split(":")
+        if len(fields) == 3 and fields[0] == name:
+            return int(fields[1]), int(fields[2])
+    return None
+
+
+class UserHost(Host):
+    """A test host on which programs under test run as the user; what the test itself does there, as root."""
+
+    def __init__(self, user):
+        self.user = user
+        super().__init__()
+
+    def prefix(self):
+        return super().prefix() + self.user.become()
+
+    def run(self, *command, check=True, **options):
+        options.setdefault("capture_output", True)
+        options.setdefault("text", True)
+        options.setdefault("timeout", 60)
+        return subprocess.run(super().prefix() + list(command), check=check, **options)
+
+
+class RootlessEngine(Engine):
+    def __init__(self, user, extra_config=""):
+        self.user = user
+        # pytest's own folders are closed to other users.
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="estiba-rootless-"))
+        super().__init__(folder, extra_config)
+        self.host.destroy()
+        self.host = UserHost(user)
+        os.chown(folder, user.uid, user.gid)
+        os.chown(self.config, user.uid, user.gid)
+        probe = self.host.prefix() + ["test", "-x", str(BIN / "estibad")]
+        need(subprocess.run(probe, check=False).returncode == 0, f"a {BIN} that other users can read")
+
+    def environment(self):
+        return super().environment() | {"XDG_RUNTIME_DIR": str(self.folder), "USER": self.user.name}
+
+    def monitors(self):
+        """Pids of this user's monitors."""
+        return [pid for pid in self.user.processes() if program(pid).startswith("estiba-monitor")]
+
+    def destroy(self):
+        super().destroy()
+        for pid in self.user.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def program(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def user_namespace(pid):
+    return os.readlink(f"/proc/{pid}/ns/user")
