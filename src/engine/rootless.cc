@@ -65,7 +65,9 @@ Result<os::UniqueFd> OpenListener(const std::string& path) {
   const os::PeerCredentials peer = TRY(os::GetPeer(connection.get()));
   if (peer.uid != ::geteuid() || peer.pid <= 0) return Error(Code::kPermissionDenied, "not a monitor of ours");
   os::UniqueFd pidfd = TRY(os::OpenPidfd(peer.pid));
-  if (TRY(os::UserNamespaceOf(peer.pid)) == TRY(os::UserNamespaceOf(::getpid())))
+  const os::NamespaceId theirs = TRY(os::UserNamespaceOf(peer.pid));
+  const os::NamespaceId ours = TRY(os::UserNamespaceOf(::getpid()));
+  if (theirs == ours)
     return Error(Code::kFailedPrecondition, "the monitor is not in a user namespace of its own");
   return pidfd;
 }

@@ -15,8 +15,8 @@ std::vector<AddressPool> DefaultPools() {
 
 Status CheckPool(const AddressPool& pool) {
   if (pool.size < pool.base.prefix || pool.size > 30 || pool.base.prefix == 0)
-    return Error(Code::kInvalidArgument, "invalid address pool '" + ToString(pool.base) + "' with size " +
-                                             std::to_string(pool.size) + ": the size must lie between the prefix and 30");
+    return Error(Code::kInvalidArgument, "address pool '" + ToString(pool.base) + "' with size " +
+                                             std::to_string(pool.size) + ": size must be from the prefix to 30");
   return Ok();
 }
 
@@ -44,7 +44,7 @@ Result<Subnet> ChooseSubnet(const std::vector<AddressPool>& pools, const std::ve
 Result<AddressAllocator> AddressAllocator::Create(Subnet subnet, std::optional<Ipv4> gateway,
                                                   std::optional<Subnet> range) {
   if (subnet.prefix < 1 || subnet.prefix > 30)
-    return Error(Code::kInvalidArgument, "subnet '" + ToString(subnet) + "' leaves no room for a gateway and a container");
+    return Error(Code::kInvalidArgument, "subnet '" + ToString(subnet) + "' leaves no room for a gateway and hosts");
   AddressAllocator allocator;
   allocator.subnet_ = subnet;
   allocator.range_ = range.value_or(subnet);

@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include "conntrack.h"
 #include "os/file.h"
 #include "os/netns.h"
 #include "table.h"
@@ -76,9 +77,10 @@ Status AddPublished(const std::vector<PublishedPort>& ports) {
   os::NftBatch batch(kFamily);
   Add(batch, ports);
   Status status = batch.Commit(socket, Describe("add", ports));
-  if (status.ok() || !HasAnotherValue(status.error())) return status;
-  for (const PublishedPort& port : ports) TRY(Replace(socket, port));
-  return Ok();
+  if (!status.ok() && !HasAnotherValue(status.error())) return status;
+  if (!status.ok())
+    for (const PublishedPort& port : ports) TRY(Replace(socket, port));
+  return ForgetFlows(socket, ports);
 }
 
 Status DeletePublished(const std::vector<PublishedPort>& ports) {
@@ -97,7 +99,8 @@ Result<std::vector<PublishedPort>> ListPublished() {
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
   std::vector<PublishedPort> ports;
   for (const char* map : {kPublished, kPublishedAny}) {
-    for (const os::NftElement& element : TRY(os::NftListElements(socket, kFamily, kTable, map)))
+    const std::vector<os::NftElement> elements = TRY(os::NftListElements(socket, kFamily, kTable, map));
+    for (const os::NftElement& element : elements)
       ports.push_back(TRY(PortFrom(map, element)));
   }
   return ports;

@@ -43,8 +43,8 @@ Status CreatePair(os::NetlinkSocket& socket, const VethSpec& veth, int bridge, i
   PutPeer(batch, veth, netns);
   batch.EndNest();
   batch.EndNest();
-  return Transact(socket, batch,
-                  "add link pair '" + veth.host_name + "' on bridge '" + veth.bridge + "' to '" + veth.container_name + "'");
+  return Transact(socket, batch, "add link pair '" + veth.host_name + "' on bridge '" + veth.bridge + "' to '" +
+                                     veth.container_name + "'");
 }
 
 // Hairpin, so that a container reaches its own published port where br_netfilter translates addresses inside the

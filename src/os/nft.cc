@@ -325,6 +325,38 @@ Result<bool> NftHasElement(NetlinkSocket& socket, std::uint8_t family, const std
   return answer.error().Clone();
 }
 
+namespace {
+
+std::optional<NftChain> ParseChain(const NetlinkMessage& message) {
+  const auto header = message.As<nfgenmsg>();
+  if (message.type != Type(NFT_MSG_NEWCHAIN) || !header) return std::nullopt;
+  NftChain chain;
+  chain.family = header->nfgen_family;
+  NetlinkAttributes attributes(message.AttributesAfter(sizeof(nfgenmsg)));
+  while (const auto attribute = attributes.Next()) {
+    if (attribute->type == NFTA_CHAIN_TABLE) chain.table = attribute->Text();
+    if (attribute->type == NFTA_CHAIN_NAME) chain.name = attribute->Text();
+    if (attribute->type == NFTA_CHAIN_POLICY) chain.policy = attribute->Be32();
+    if (attribute->type != NFTA_CHAIN_HOOK) continue;
+    if (const auto hook = NetlinkAttributes::Find(attribute->bytes, NFTA_HOOK_HOOKNUM)) chain.hook = hook->Be32();
+  }
+  return chain;
+}
+
+}  // namespace
+
+Result<std::vector<NftChain>> NftListChains(NetlinkSocket& socket, std::uint8_t family) {
+  NetlinkBatch request;
+  request.Begin(Type(NFT_MSG_GETCHAIN), NLM_F_DUMP, Header(family));
+  const std::vector<std::string> answers = TRY(socket.Ask(request, "list nft chains"));
+  std::vector<NftChain> chains;
+  for (const std::string& bytes : answers) {
+    const auto message = NetlinkMessages(bytes).Next();
+    if (auto chain = message ? ParseChain(*message) : std::nullopt) chains.push_back(std::move(*chain));
+  }
+  return chains;
+}
+
 Result<std::vector<NftElement>> ParseNftElements(const NetlinkMessage& message) {
   std::vector<NftElement> elements;
   if (message.type != Type(NFT_MSG_NEWSETELEM)) return elements;

@@ -24,7 +24,8 @@ class User:
         self.name = name
         self.made = not exists(name)
         if self.made:
-            subprocess.run(["useradd", "--no-create-home", "--shell", "/bin/sh", *system_account(subordinate_ids), name],
+            kind = [] if subordinate_ids else ["--system"]  # system accounts are given no subordinate ids
+            subprocess.run(["useradd", "--no-create-home", "--shell", "/bin/sh", *kind, name],
                            check=True, capture_output=True)
         entry = pwd.getpwnam(name)
         self.uid, self.gid = entry.pw_uid, entry.pw_gid
@@ -66,11 +67,6 @@ def exists(name):
     except KeyError:
         return False
     return True
-
-
-def system_account(subordinate_ids):
-    """useradd gives system accounts no subordinate ids."""
-    return [] if subordinate_ids else ["--system"]
 
 
 def subordinate(file, name):

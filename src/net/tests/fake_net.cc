@@ -46,10 +46,10 @@ sockaddr_in Name(const char* address, std::uint16_t port) {
   return name;
 }
 
-os::UniqueFd SocketIn(int netns, int flags) {
+os::UniqueFd SocketIn(int netns, int type) {
   os::UniqueFd fd;
   const auto open = [&]() -> Status {
-    fd.Reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+    fd.Reset(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     return Ok();
   };
   EXPECT_TRUE(os::InNetworkNamespace(netns, open).ok());
@@ -131,7 +131,7 @@ void Connect(const std::string& here, const char* here_address, int netns, const
 }
 
 os::UniqueFd Listen(int netns, std::uint16_t port) {
-  os::UniqueFd fd = SocketIn(netns, SOCK_NONBLOCK);
+  os::UniqueFd fd = SocketIn(netns, SOCK_STREAM);
   const sockaddr_in name = Name("0.0.0.0", port);
   EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
   EXPECT_EQ(::listen(fd.get(), 16), 0);
@@ -140,7 +140,7 @@ os::UniqueFd Listen(int netns, std::uint16_t port) {
 
 Connected TryConnect(int netns, const char* address, std::uint16_t port, std::chrono::milliseconds patience) {
   Connected result;
-  result.socket = SocketIn(netns, SOCK_NONBLOCK);
+  result.socket = SocketIn(netns, SOCK_STREAM);
   const sockaddr_in name = Name(address, port);
   const auto start = std::chrono::steady_clock::now();
   const int rc = ::connect(result.socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name);
@@ -164,6 +164,28 @@ std::string AcceptFrom(const os::UniqueFd& listener) {
   socklen_t size = sizeof peer;
   const os::UniqueFd connection(::accept4(listener.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));
   if (!connection.valid()) return {};
+  return ToString(Ipv4{ntohl(peer.sin_addr.s_addr)});
+}
+
+os::UniqueFd UdpSocket(int netns, std::uint16_t port) {
+  os::UniqueFd fd = SocketIn(netns, SOCK_DGRAM);
+  const sockaddr_in name = Name("0.0.0.0", port);
+  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  return fd;
+}
+
+void Send(const os::UniqueFd& socket, const char* address, std::uint16_t port) {
+  const sockaddr_in name = Name(address, port);
+  EXPECT_EQ(::sendto(socket.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&name), sizeof name), 1);
+}
+
+std::string ReceiveFrom(const os::UniqueFd& socket, std::chrono::milliseconds patience) {
+  pollfd wait{socket.get(), POLLIN, 0};
+  if (::poll(&wait, 1, static_cast<int>(patience.count())) != 1) return {};
+  char byte;
+  sockaddr_in peer{};
+  socklen_t size = sizeof peer;
+  if (::recvfrom(socket.get(), &byte, 1, 0, reinterpret_cast<sockaddr*>(&peer), &size) != 1) return {};
   return ToString(Ipv4{ntohl(peer.sin_addr.s_addr)});
 }
 

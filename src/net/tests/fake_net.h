@@ -39,4 +39,9 @@ Connected TryConnect(int netns, const char* address, std::uint16_t port,
 // Accepts one connection; its source address, "" when there is none.
 std::string AcceptFrom(const os::UniqueFd& listener);
 
+// UDP on 0.0.0.0:port; the sender's address of the next packet, "" when none comes.
+os::UniqueFd UdpSocket(int netns, std::uint16_t port);
+void Send(const os::UniqueFd& socket, const char* address, std::uint16_t port);
+std::string ReceiveFrom(const os::UniqueFd& socket, std::chrono::milliseconds patience);
+
 }  // namespace estiba::net::testing

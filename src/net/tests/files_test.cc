@@ -43,7 +43,8 @@ TEST(RenderResolvConf, DropsLoopbackServersInItsOwnNetwork) {
   input.host_text = "# comment\nnameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch a.org b.org\noptions edns0 ; x\n";
   EXPECT_EQ(RenderResolvConf(input), WithHead("nameserver 9.9.9.9\nsearch a.org b.org\noptions edns0\n"));
   input.own_namespace = false;
-  EXPECT_EQ(RenderResolvConf(input), WithHead("nameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch a.org b.org\noptions edns0\n"));
+  EXPECT_EQ(RenderResolvConf(input),
+            WithHead("nameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch a.org b.org\noptions edns0\n"));
 }
 
 TEST(RenderResolvConf, FallsBackWhenNoServerIsLeft) {

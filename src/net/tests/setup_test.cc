@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "net/publish.h"
+#include "os/process.h"
 #include "tests/fake_net.h"
 #include "tests/support.h"
 
@@ -255,6 +256,35 @@ TEST_F(Network, AReservedPortIsTaken) {
     EXPECT_EQ(ReserveOneOf(wanted, {8080, 8080}).error().code(), Code::kConflict);
     EXPECT_GE(ReserveOneOf(wanted, {}).value().port.host_port, 1024);
     EXPECT_EQ(ReserveOneOf(wanted, {9000, 9003}, 9001).value().port.host_port, 9002);
+  });
+}
+
+TEST_F(Network, AUdpClientThatNeverPausesReachesTheNewContainer) {
+  InFreshNetwork([] {
+    World world;
+    const auto c = AddContainer(world.bridge, "veth1", "172.30.0.2");
+    const auto server = testing::UdpSocket(c.netns.get(), 53);
+    const auto client = testing::UdpSocket(world.outside.get(), 4000);
+    // The kernel remembers this flow as going to the host itself.
+    testing::Send(client, kHost, 5353);
+    EXPECT_EQ(testing::ReceiveFrom(client, kNever), "");
+    ASSERT_OK(AddPublished({{Protocol::kUdp, Ipv4{}, 5353, Ip("172.30.0.2"), 53}}));
+    testing::Send(client, kHost, 5353);
+    EXPECT_EQ(testing::ReceiveFrom(server, milliseconds(2000)), kOutside);
+  });
+}
+
+TEST_F(Network, SaysWhoElseDropsForwardedPackets) {
+  InFreshNetwork([] {
+    ASSERT_OK(EnsureTable());
+    EXPECT_TRUE(ForwardDroppers().value().empty());
+    os::SpawnOptions nft;
+    nft.program = "/usr/sbin/nft";
+    nft.argv = {"nft", "add table ip filter; add chain ip filter FORWARD "
+                       "{ type filter hook forward priority 0; policy drop; }"};
+    auto added = os::Spawn(nft);
+    REQUIRE(added.ok() && added.value().Wait().value().code == 0, "nft");
+    EXPECT_EQ(ForwardDroppers().value(), std::vector<std::string>{"ip filter FORWARD"});
   });
 }
 

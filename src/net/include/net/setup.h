@@ -56,6 +56,11 @@ Status ConfigureInside(int netns, const InsideSpec& inside);
 // In `netns`: lo up and nothing else (--network none).
 Status BringLoopbackUp(int netns);
 
+// Base chains of other tables that drop forwarded packets unless a rule of theirs lets them pass, as "ip filter
+// FORWARD": an accept in our table does not overrule them, so containers may not reach other networks. iptables' legacy
+// tables are not seen.
+Result<std::vector<std::string>> ForwardDroppers();
+
 // What the host's routing table already covers (subnets to avoid): every IPv4 route but the default one.
 Result<std::vector<Subnet>> HostRoutes();
 // The host's own IPv4 addresses.

@@ -118,8 +118,8 @@ class NetlinkSocket {
   // Sends the batch in one sendmsg(2) and collects the acknowledgement of each message that asks for one
   // (NLM_F_ACK). Result i belongs to message i; a message that asked for none has errnum 0 unless it failed.
   Result<std::vector<NetlinkAck>> Transact(NetlinkBatch& batch);
-  // One message and its answers, each a whole message: the single answer of a get, or all parts of a dump (NLM_F_DUMP). An error
-  // acknowledgement becomes the error, with `what` as its text. At most 64 MiB of answers.
+  // One message and its answers, each a whole message: the single answer of a get, or all parts of a dump
+  // (NLM_F_DUMP). An error acknowledgement becomes the error, with `what` as its text. At most 64 MiB of answers.
   Result<std::vector<std::string>> Ask(NetlinkBatch& request, const std::string& what);
 
  private:
@@ -132,7 +132,8 @@ class NetlinkSocket {
     bool complete = false;
     bool interrupted = false;
   };
-  static Status Collect(std::string_view bytes, std::uint32_t sequence, const std::string& what, Answers& answers);
+  static Status Collect(std::string_view bytes, std::uint32_t sequence, const std::string& what,
+                        Answers& answers);
   UniqueFd fd_;
   std::uint32_t sequence_ = 1;
 };

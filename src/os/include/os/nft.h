@@ -107,6 +107,15 @@ Result<bool> NftHasChain(NetlinkSocket& socket, std::uint8_t family, const std::
 // True when the set has that key.
 Result<bool> NftHasElement(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
                            const std::string& set, const std::string& key);
+struct NftChain {
+  std::uint8_t family = 0;
+  std::string table;
+  std::string name;
+  std::optional<std::uint32_t> hook;    // base chains only
+  std::optional<std::uint32_t> policy;  // NF_ACCEPT, NF_DROP
+};
+// All chains of all tables of a family (0: of every family).
+Result<std::vector<NftChain>> NftListChains(NetlinkSocket& socket, std::uint8_t family);
 // The elements of a set; nothing when table or set is missing.
 Result<std::vector<NftElement>> NftListElements(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
                                                 const std::string& set);
