@@ -9,6 +9,7 @@ import dataclasses
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ RELEASE = ROOT / "build" / "release"
 ASAN = ROOT / "build" / "asan"
 
 # Layers whose unit tests also run under ASan and UBSan: they parse bytes that strangers send.
-UNTRUSTED = ["codec", "oci", "http", "apitypes", "security", "net", "store", "plan", "registry", "monitorapi",
+UNTRUSTED = ["codec", "codec_stream", "oci", "http", "apitypes", "security", "net", "store", "plan", "registry", "monitorapi",
              "image"]
 
 
@@ -127,17 +128,18 @@ def run_gtests(log, folder, names, label, env=None):
     return counts
 
 
-def layers_with_tests():
-    return sorted(path.parent.name if path.parent.parent.name == "src" else "api_docker"
-                  for path in (ROOT / "src").glob("**/CMakeLists.txt") if "estiba_tests(" in path.read_text())
+def test_binaries():
+    """Names of the estiba_tests() of every layer."""
+    return sorted(name for path in (ROOT / "src").glob("**/CMakeLists.txt")
+                  for name in re.findall(r"^\s*estiba_tests\((\w+)", path.read_text(), re.MULTILINE))
 
 
 def suite_unit(options, log):
-    return run_gtests(log, RELEASE, layers_with_tests(), "unit")
+    return run_gtests(log, RELEASE, test_binaries(), "unit")
 
 
 def suite_asan(options, log):
-    names = [name for name in UNTRUSTED if name in layers_with_tests()]
+    names = [name for name in UNTRUSTED if name in test_binaries()]
     if not build(options, "asan", log, *[f"{name}_tests" for name in names]):
         return Counts(failed=1, problems=["asan: the build failed"])
     env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
