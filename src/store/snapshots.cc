@@ -91,6 +91,11 @@ Result<std::string> Snapshots::LayerPath(const std::string& chain_id) const {
   return path_ + "layers/" + hex;
 }
 
+Result<os::UniqueFd> Snapshots::OpenLayer(const std::string& chain_id) const {
+  const std::string hex = TRY(oci::DigestHex(chain_id));
+  return os::OpenAt({layers_.get()}, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
 Result<std::vector<std::string>> Snapshots::ListLayers() const {
   std::vector<std::string> names = TRY(os::ListDirectory({layers_.get()}, "."));
   for (std::string& name : names) name.insert(0, "sha256:");

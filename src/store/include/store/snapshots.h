@@ -25,6 +25,7 @@ class Snapshots {
   bool HasLayer(const std::string& chain_id) const;
   // Where a layer is, for overlay's lowerdir.
   Result<std::string> LayerPath(const std::string& chain_id) const;
+  Result<os::UniqueFd> OpenLayer(const std::string& chain_id) const;
   Result<std::vector<std::string>> ListLayers() const;
   // Renamed away first, so that a layer is whole or not there.
   Status DeleteLayer(const std::string& chain_id) const;

@@ -1,0 +1,85 @@
+// estiba-transfer: one pull, load or save (image/transfer.h says how the engine talks to it). It parses what registries
+// and archives send, in a sandbox, and writes only below the directories it was given.
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/work.h"
+#include "os/file.h"
+#include "sandbox.h"
+
+namespace estiba::transfer {
+namespace {
+
+constexpr std::size_t kMaxJob = 4U << 20;
+
+void Send(const image::TransferEvent& event) {
+  // Nobody listens any more: the engine is gone or has given up, and will clear what is left by the lease.
+  if (!os::WriteAll(image::kEventFd, image::WriteEvent(event)).ok()) ::_exit(1);
+}
+
+void SendFailure(const Error& error) {
+  image::TransferEvent event;
+  event.kind = image::EventKind::kFailed;
+  event.code = error.code();
+  event.message = error.Message();
+  event.hint = error.hint();
+  Send(event);
+}
+
+// Ends the program when the other end of the event pipe closes, whatever it is busy with.
+void WatchEngine() {
+  std::thread([] {
+    while (true) {
+      pollfd end{image::kEventFd, 0, 0};
+      const int ready = ::poll(&end, 1, -1);
+      if (ready > 0 && (end.revents & (POLLERR | POLLHUP)) != 0) ::_exit(1);
+      if (ready < 0 && errno != EINTR) return;
+    }
+  }).detach();
+}
+
+Status Run(const image::TransferJob& job) {
+  // Read-only descriptors, not O_PATH: the stores list and sync through them.
+  const store::ContentStore content = TRY_CTX(store::ContentStore::Open(os::UniqueFd(image::kContentFd)), "content store");
+  const store::Snapshots snapshots = TRY_CTX(store::Snapshots::Open(os::UniqueFd(image::kSnapshotsFd)), "snapshots");
+  return image::RunJob(job, {content, snapshots}, image::kArchiveFd, Send);
+}
+
+int Main() {
+  ::umask(0);
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto text = os::ReadAll(image::kJobFd, kMaxJob);
+  if (!text.ok()) return SendFailure(text.error()), 1;
+  const auto job = image::ParseJob(*text);
+  if (!job.ok()) return SendFailure(job.error()), 1;
+  if (const Status entered = EnterSandbox(*job); !entered.ok())
+    return SendFailure(entered.error().Clone().Context("enter the sandbox")), 1;
+  WatchEngine();
+  const Status done = Run(*job);
+  if (!done.ok()) return SendFailure(done.error()), 1;
+  image::TransferEvent event;
+  event.kind = image::EventKind::kDone;
+  Send(event);
+  return 0;
+}
+
+}  // namespace
+}  // namespace estiba::transfer
+
+int main(int argc, char** argv) {
+  if (argc > 1) {
+    std::fprintf(stderr, "%s: the engine starts this program with a job on its standard input\n", argv[0]);
+    return 2;
+  }
+  const int code = estiba::transfer::Main();
+  // A detached thread watches the engine: no destructor of the process may race with it.
+  ::_exit(code);
+}

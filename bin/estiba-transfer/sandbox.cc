@@ -1,0 +1,78 @@
+#include "sandbox.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "os/sandbox.h"
+
+namespace estiba::transfer {
+namespace {
+
+constexpr std::uint64_t Bit(unsigned number) { return std::uint64_t{1} << number; }
+
+// What unpacking takes: any owner and mode, devices, file capabilities, trusted.* attributes (SYS_ADMIN).
+constexpr std::uint64_t kCapabilities = Bit(CAP_CHOWN) | Bit(CAP_DAC_OVERRIDE) | Bit(CAP_DAC_READ_SEARCH) |
+                                        Bit(CAP_FOWNER) | Bit(CAP_FSETID) | Bit(CAP_MKNOD) | Bit(CAP_SETFCAP) |
+                                        Bit(CAP_SYS_ADMIN);
+
+// Name look-up and certificates.
+const std::vector<std::string> kNetworkFiles{
+    "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services",
+    "/etc/protocols", "/etc/ld.so.cache", "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates", "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/run/systemd/resolve",
+    "/run/resolvconf", "/run/NetworkManager", "/dev/urandom"};
+
+const std::vector<long> kDenied{
+    SYS_execve, SYS_execveat, SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot,
+    SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_mount_setattr,
+    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp, SYS_bpf, SYS_perf_event_open,
+    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_kexec_file_load, SYS_reboot,
+    SYS_swapon, SYS_swapoff, SYS_acct, SYS_quotactl, SYS_sethostname, SYS_setdomainname, SYS_settimeofday,
+    SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_keyctl, SYS_add_key, SYS_request_key,
+    SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter,
+    SYS_io_uring_register, SYS_fanotify_init, SYS_personality, SYS_setuid, SYS_setgid, SYS_setresuid, SYS_setresgid,
+    SYS_setgroups, SYS_kill, SYS_syslog, SYS_vhangup, SYS_listen, SYS_accept, SYS_accept4,
+#if defined(__x86_64__)
+    SYS_fork, SYS_vfork, SYS_iopl, SYS_ioperm, SYS_modify_ldt,
+#endif
+};
+
+Status Limit(__rlimit_resource resource, rlim_t value, const char* name) {
+  rlimit limit{};
+  if (::getrlimit(resource, &limit) < 0) return Error::Errno(errno, std::string("read the limit ") + name);
+  if (limit.rlim_max < value) return Ok();
+  const rlimit wanted{value, value};
+  if (::setrlimit(resource, &wanted) < 0) return Error::Errno(errno, std::string("set the limit ") + name);
+  return Ok();
+}
+
+}  // namespace
+
+Status EnterSandbox(const image::TransferJob& job) {
+  const bool network = job.kind == image::JobKind::kPull;
+  TRY(Limit(RLIMIT_CORE, 0, "core"));
+  TRY(Limit(RLIMIT_NOFILE, 1024, "nofile"));
+  TRY(Limit(RLIMIT_AS, rlim_t{2} << 30, "as"));
+  TRY(os::SetNoNewPrivileges());
+  TRY(os::KeepCapabilities(kCapabilities));
+  os::FileAccess access;
+  access.writable = {image::kContentFd, image::kSnapshotsFd};
+  if (network) access.readable = kNetworkFiles;
+  for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"}) {
+    if (const char* path = std::getenv(name); network && path != nullptr) access.readable.emplace_back(path);
+  }
+  if (!job.docker_config_path.empty()) access.readable.push_back(job.docker_config_path);
+  // Without Landlock (before 5.19, or switched off) the descriptors and openat2 still confine what archives can name.
+  TRY(os::RestrictFiles(access));
+  std::vector<long> denied = kDenied;
+  if (!network) denied.insert(denied.end(), {SYS_socket, SYS_connect, SYS_socketpair});
+  return os::DenyCalls(denied);
+}
+
+}  // namespace estiba::transfer

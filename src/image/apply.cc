@@ -1,0 +1,228 @@
+#include "apply.h"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "codec/sha256.h"
+#include "layer.h"
+
+namespace estiba::image {
+namespace {
+
+constexpr std::size_t kRead = 256U << 10;
+constexpr unsigned kMaxParallel = 16;
+
+struct Work {
+  oci::Descriptor blob;
+  std::string diff_id;
+  std::string chain_id;
+  bool blob_there = false;
+  bool tree_there = false;
+  std::optional<store::Snapshots::Unfinished> tree;
+  Unpacked unpacked;
+
+  std::string id() const { return ShortId(blob.digest); }
+  std::string Name() const { return "layer '" + blob.digest + "'"; }
+};
+
+Status SendBlob(const store::ContentStore& content, const std::string& digest, const codec::ByteSink& sink) {
+  const os::UniqueFd blob = TRY(content.OpenBlob(digest));
+  std::string buffer(kRead, '\0');
+  while (true) {
+    const ssize_t n = ::read(blob.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error::Errno(errno, "read blob '" + digest + "'");
+    if (n == 0) return Ok();
+    TRY(sink(std::string_view(buffer).substr(0, static_cast<std::size_t>(n))));
+  }
+}
+
+class Applier {
+ public:
+  Applier(const Stores& stores, const FetchBlob& fetch, const ApplyOptions& options, Reporter& reporter,
+          std::atomic<bool>& stop)
+      : stores_(stores), fetch_(fetch), options_(options), reporter_(reporter), stop_(stop) {}
+  Applier(const Applier&) = delete;
+  Applier& operator=(const Applier&) = delete;
+  ~Applier() {
+    for (const Work& work : work_) {
+      // What cannot be deleted now is cleared by its lease.
+      if (work.tree) (void)stores_.snapshots.DeleteUnfinished(*work.tree).ok();
+    }
+  }
+
+  Result<Applied> Run(const std::vector<oci::Descriptor>& blobs, const std::vector<std::string>& diff_ids) {
+    Plan(blobs, diff_ids);
+    TRY(RunAll());
+    TRY(CommitAll());
+    return Report();
+  }
+
+ private:
+  void Plan(const std::vector<oci::Descriptor>& blobs, const std::vector<std::string>& diff_ids) {
+    const std::vector<std::string> chain_ids = ChainIds(diff_ids);
+    work_.resize(blobs.size());
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+      Work& work = work_[i];
+      work.blob = blobs[i];
+      work.diff_id = diff_ids[i];
+      work.chain_id = chain_ids[i];
+      work.blob_there = stores_.content.Has(blobs[i].digest);
+      work.tree_there = stores_.snapshots.HasLayer(chain_ids[i]);
+      nothing_new_ = nothing_new_ && work.blob_there && work.tree_there;
+      const bool all_there = work.blob_there && work.tree_there;
+      if (options_.pull_words) reporter_.Say(work.id(), all_there ? "Already exists" : "Pulling fs layer");
+    }
+  }
+
+  // A fixed number of workers takes layers in turn; the first failure is the one reported.
+  Status RunAll() {
+    std::vector<std::size_t> todo;
+    for (std::size_t i = 0; i < work_.size(); ++i) {
+      if (!work_[i].blob_there || !work_[i].tree_there) todo.push_back(i);
+    }
+    const std::size_t workers = std::min<std::size_t>(todo.size(), std::clamp(options_.parallel, 1U, kMaxParallel));
+    for (std::size_t i = workers; i < todo.size() && options_.pull_words; ++i) reporter_.Say(work_[todo[i]].id(), "Waiting");
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    std::optional<Error> failure;
+    const auto worker = [&] {
+      for (std::size_t i = next++; i < todo.size() && !stop_.load(); i = next++) {
+        Status status = RunOne(work_[todo[i]]);
+        if (status.ok()) continue;
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::move(status).error().Context(work_[todo[i]].Name());
+        stop_.store(true);
+      }
+    };
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < workers; ++i) threads.emplace_back(worker);
+    worker();
+    for (std::thread& thread : threads) thread.join();
+    if (failure) return std::move(*failure);
+    return Ok();
+  }
+
+  Status RunOne(Work& work) {
+    Fetch fetch = [this, &work](const codec::ByteSink& sink) { return Bring(work, sink); };
+    if (work.tree_there) return fetch([](std::string_view) { return Ok(); });
+    work.tree = TRY(stores_.snapshots.CreateUnfinished(options_.lease));
+    LayerInput input;
+    input.fetch = std::move(fetch);
+    input.blob_size = work.blob.size;
+    input.diff_id = work.diff_id;
+    input.user_xattrs = options_.user_xattrs;
+    input.fetched = [this, &work] {
+      if (options_.pull_words) reporter_.Say(work.id(), "Extracting", work.blob.size, work.blob.size);
+    };
+    work.unpacked = TRY(RunLayer({work.tree->directory.get()}, input));
+    if (options_.pull_words) reporter_.Say(work.id(), "Pull complete");
+    return Ok();
+  }
+
+  // The blob's bytes to the sink, and into the content store when they are not there.
+  Status Bring(Work& work, const codec::ByteSink& sink) {
+    Counter counter(reporter_, work.id(), options_.fetching, work.blob.size);
+    if (work.blob_there) {
+      const bool tell = !options_.pull_words;
+      return SendBlob(stores_.content, work.blob.digest, [&](std::string_view bytes) -> Status {
+        if (stop_.load()) return Error(Code::kCancelled, "the transfer was stopped");
+        if (tell) counter.Add(bytes.size());
+        return sink(bytes);
+      });
+    }
+    store::Ingest ingest = TRY(stores_.content.CreateIngest(options_.lease));
+    const codec::ByteSink store_and_pass = [&](std::string_view bytes) -> Status {
+      if (stop_.load()) return Error(Code::kCancelled, "the transfer was stopped");
+      TRY(ingest.Write(bytes));
+      counter.Add(bytes.size());
+      return sink(bytes);
+    };
+    TRY(fetch_(work.blob, store_and_pass));
+    if (options_.pull_words) reporter_.Say(work.id(), "Verifying Checksum");
+    TRY(ingest.Commit(work.blob.digest, work.blob.size));
+    if (options_.pull_words) reporter_.Say(work.id(), "Download complete");
+    return Ok();
+  }
+
+  // Lowest first: a layer that needs those below finds them at their places.
+  Status CommitAll() {
+    if (std::ranges::none_of(work_, [](const Work& work) { return work.tree.has_value(); })) return Ok();
+    for (std::size_t i = 0; i < work_.size(); ++i) {
+      Work& work = work_[i];
+      if (!work.tree || (work.unpacked.links.empty() && work.unpacked.implied.empty())) continue;
+      TRY_CTX(Settle(i), work.Name());
+    }
+    TRY(stores_.snapshots.Sync());
+    for (Work& work : work_) {
+      if (!work.tree) continue;
+      TRY_CTX(stores_.snapshots.CommitLayer(*work.tree, work.chain_id), work.Name());
+      work.tree.reset();
+    }
+    return Ok();
+  }
+
+  Status Settle(std::size_t index) {
+    std::vector<os::UniqueFd> held;
+    std::vector<int> lowers;
+    for (std::size_t i = index; i-- > 0;) {
+      if (work_[i].tree) {
+        lowers.push_back(work_[i].tree->directory.get());
+        continue;
+      }
+      os::UniqueFd lower = TRY_CTX(stores_.snapshots.OpenLayer(work_[i].chain_id), "open a lower layer");
+      lowers.push_back(lower.get());
+      held.push_back(std::move(lower));
+    }
+    const Work& work = work_[index];
+    return SettleLayer({work.tree->directory.get()}, lowers, work.unpacked, options_.user_xattrs);
+  }
+
+  Result<Applied> Report() {
+    Applied out;
+    out.nothing_new = nothing_new_;
+    for (const Work& work : work_) {
+      LayerInfo& layer = out.layers.emplace_back();
+      layer.digest = work.blob.digest;
+      layer.diff_id = work.diff_id;
+      layer.chain_id = work.chain_id;
+      layer.size = work.blob.size;
+      layer.unpacked_size = work.unpacked.bytes;
+      if (work.tree_there) layer.unpacked_size = TRY(stores_.snapshots.LayerSize(work.chain_id));
+      out.size += layer.unpacked_size;
+    }
+    return out;
+  }
+
+  const Stores& stores_;
+  const FetchBlob& fetch_;
+  const ApplyOptions& options_;
+  Reporter& reporter_;
+  std::atomic<bool>& stop_;
+  std::vector<Work> work_;
+  bool nothing_new_ = true;
+};
+
+}  // namespace
+
+std::vector<std::string> ChainIds(const std::vector<std::string>& diff_ids) {
+  std::vector<std::string> out;
+  for (const std::string& diff_id : diff_ids)
+    out.push_back(out.empty() ? diff_id : codec::DigestOf(out.back() + " " + diff_id));
+  return out;
+}
+
+Result<Applied> ApplyLayers(const Stores& stores, const std::vector<oci::Descriptor>& blobs,
+                            const std::vector<std::string>& diff_ids, const FetchBlob& fetch,
+                            const ApplyOptions& options, Reporter& reporter, std::atomic<bool>& stop) {
+  if (blobs.size() != diff_ids.size())
+    return Error(Code::kInvalidArgument, "the image has " + std::to_string(blobs.size()) + " layers, its config names " +
+                                             std::to_string(diff_ids.size()));
+  return Applier(stores, fetch, options, reporter, stop).Run(blobs, diff_ids);
+}
+
+}  // namespace estiba::image

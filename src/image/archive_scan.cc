@@ -1,0 +1,158 @@
+#include "archive_scan.h"
+
+#include <array>
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+#include <unistd.h>
+
+#include "codec/stream.h"
+#include "codec/tar.h"
+#include "pipe.h"
+#include "tree.h"
+
+namespace estiba::image {
+namespace {
+
+constexpr std::size_t kRead = 256U << 10;
+constexpr std::size_t kMaxDocument = 8U << 20;
+constexpr std::uint64_t kMaxEntries = 200'000;
+constexpr int kMaxLinks = 8;
+
+bool IsDocument(const std::string& path) {
+  return path == "manifest.json" || path == "index.json" || path == "oci-layout";
+}
+
+// What old versions of docker save add for older ones.
+bool IsLegacy(const std::string& path) {
+  return path == "repositories" || path.ends_with("/VERSION") || path.ends_with("/json");
+}
+
+Result<std::size_t> ReadSome(int fd, std::string& buffer) {
+  while (true) {
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR) return Error::Errno(errno, "read the archive");
+  }
+}
+
+// The archive's bytes, inflated, into the pipe.
+Status Feed(int fd, BytePipe& to) {
+  std::string buffer(kRead, '\0');
+  std::size_t n = TRY(ReadSome(fd, buffer));
+  const codec::Compression format = TRY(codec::DetectCompression(std::string_view(buffer).substr(0, n)));
+  const auto stream = codec::MakeDecompressor(format, [&to](std::string_view bytes) { return to.Write(bytes); });
+  while (n > 0) {
+    TRY(stream->Write(std::string_view(buffer).substr(0, n)));
+    n = TRY(ReadSome(fd, buffer));
+  }
+  return stream->Finish();
+}
+
+// A symlink's target, as a path in the archive.
+Result<std::string> TargetOf(const std::string& path, const std::string& link) {
+  std::string folder = SplitLast(path).parent;
+  std::string_view rest = link;
+  while (rest.starts_with("../")) {
+    if (folder.empty()) return Error(Code::kInvalidArgument, "archive entry '" + path + "' leads out of the archive");
+    folder = SplitLast(folder).parent;
+    rest.remove_prefix(3);
+  }
+  return CleanPath(folder.empty() ? std::string(rest) : folder + "/" + std::string(rest));
+}
+
+class Scanner {
+ public:
+  Scanner(BytePipe& from, const store::ContentStore& content, const std::string& lease)
+      : from_(from), content_(content), lease_(lease), reader_([&from] { return from.Read(); }, Limits()) {}
+
+  Result<ScannedArchive> Run() {
+    codec::TarEntry entry;
+    while (true) {
+      const bool more = TRY(reader_.Next(entry));
+      if (!more) break;
+      TRY(Take(entry));
+    }
+    while (true) {  // whoever writes the archive wants it read to its end
+      const std::string_view piece = TRY(from_.Read());
+      if (piece.empty()) return std::move(out_);
+    }
+  }
+
+ private:
+  static codec::TarLimits Limits() {
+    codec::TarLimits limits;
+    limits.max_entries = kMaxEntries;
+    return limits;
+  }
+
+  Status Take(const codec::TarEntry& entry) {
+    const std::string path = TRY(CleanPath(entry.path));
+    if (entry.kind == codec::TarKind::kSymlink) {
+      out_.links[path] = TRY(TargetOf(path, entry.link));
+      return Ok();
+    }
+    if (entry.kind == codec::TarKind::kHardlink) {
+      out_.links[path] = TRY(CleanPath(entry.link));
+      return Ok();
+    }
+    if (entry.kind != codec::TarKind::kFile || IsLegacy(path)) return Ok();
+    if (!IsDocument(path)) return Store(path);
+    out_.documents[path] = TRY(reader_.ReadAll(kMaxDocument));
+    return Ok();
+  }
+
+  Status Store(const std::string& path) {
+    store::Ingest ingest = TRY(content_.CreateIngest(lease_));
+    while (true) {
+      const codec::TarReader::Chunk chunk = TRY(reader_.Read());
+      if (chunk.bytes.empty()) break;
+      if (chunk.offset != ingest.size())
+        return Error(Code::kInvalidArgument, "archive entry '" + path + "' is a sparse file; images have none");
+      TRY(ingest.Write(chunk.bytes));
+    }
+    const std::uint64_t size = ingest.size();
+    constexpr std::string_view kBlobs = "blobs/sha256/";
+    const std::string digest = path.starts_with(kBlobs) ? "sha256:" + path.substr(kBlobs.size()) : ingest.Digest();
+    TRY_CTX(ingest.Commit(digest, size), "archive entry '" + path + "'");
+    out_.files[path] = {digest, size};
+    return Ok();
+  }
+
+  BytePipe& from_;
+  const store::ContentStore& content_;
+  const std::string& lease_;
+  codec::TarReader reader_;
+  ScannedArchive out_;
+};
+
+}  // namespace
+
+Result<StoredFile> ScannedArchive::Find(const std::string& path) const {
+  std::string at = path;
+  for (int i = 0; i < kMaxLinks; ++i) {
+    const auto file = files.find(at);
+    if (file != files.end()) return file->second;
+    const auto link = links.find(at);
+    if (link == links.end()) break;
+    at = link->second;
+  }
+  return Error(Code::kInvalidArgument, "the archive has no '" + path + "'");
+}
+
+Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& content, const std::string& lease) {
+  constexpr std::size_t kPipeBytes = 2U << 20;
+  BytePipe pipe(kPipeBytes);
+  Status fed = Ok();
+  std::thread feeder([&] {
+    fed = Feed(archive, pipe);
+    pipe.CloseWriter(fed.ok() ? std::nullopt : std::optional<Error>(fed.error().Clone()));
+  });
+  auto scanned = Scanner(pipe, content, lease).Run();
+  pipe.CloseReader();
+  feeder.join();
+  return scanned;
+}
+
+}  // namespace estiba::image

@@ -1,0 +1,25 @@
+#pragma once
+// What estiba-transfer does. In estiba::image_work (links libcurl and libarchive).
+
+#include <functional>
+
+#include "base/result.h"
+#include "image/transfer.h"
+#include "store/content.h"
+#include "store/snapshots.h"
+
+namespace estiba::image {
+
+struct Stores {
+  const store::ContentStore& content;
+  const store::Snapshots& snapshots;
+};
+
+// Called from several threads, one at a time.
+using EventSink = std::function<void(const TransferEvent&)>;
+
+// Runs a job to its end; images and progress are told to `events`, kFailed and kDone are the caller's to send.
+// `archive` is read by load and written by save. Nothing half-made stays, but for blobs that are whole.
+Status RunJob(const TransferJob& job, const Stores& stores, int archive, const EventSink& events);
+
+}  // namespace estiba::image

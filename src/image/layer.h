@@ -1,0 +1,31 @@
+#pragma once
+// One layer's way: fetched, hashed, stored, inflated, hashed again and unpacked, as its bytes come.
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "codec/stream.h"
+#include "image/unpack.h"
+#include "oci/image.h"
+#include "os/fd.h"
+
+namespace estiba::image {
+
+// Sends all bytes of a blob to the sink, once, in order.
+using Fetch = std::function<Status(const codec::ByteSink&)>;
+
+struct LayerInput {
+  Fetch fetch;                  // hashing and storing the blob is its business
+  std::uint64_t blob_size = 0;  // what was promised: bounds the unpacked size
+  std::string diff_id;
+  bool user_xattrs = false;
+  std::function<void()> fetched;  // called when the last byte is in, while unpacking goes on
+};
+
+// Unpacks into `directory`; kDataLoss when the tar does not have the diff id. The first cause of a failure is what is
+// reported, whichever thread saw it.
+Result<Unpacked> RunLayer(os::DirFd directory, const LayerInput& input);
+
+}  // namespace estiba::image

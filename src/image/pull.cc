@@ -1,0 +1,129 @@
+#include "pull.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "apply.h"
+#include "oci/reference.h"
+#include "os/file.h"
+#include "registry/client.h"
+
+namespace estiba::image {
+namespace {
+
+constexpr std::size_t kMaxConfig = 4U << 20;
+constexpr std::size_t kMaxCredentialsFile = 1U << 20;
+constexpr int kMaxIndexDepth = 2;  // an index of indexes is allowed, a deeper one is not
+
+Result<registry::Credentials> CredentialsFor(const TransferJob& job, const std::string& host) {
+  registry::Credentials out{job.auth.username, job.auth.password, job.auth.identity_token, job.auth.registry_token};
+  if (!job.auth.empty() || job.docker_config_path.empty()) return out;
+  const auto text = os::ReadFile(job.docker_config_path, kMaxCredentialsFile);
+  if (!text.ok()) return text.error().code() == Code::kNotFound ? Result<registry::Credentials>(std::move(out)) : text.error().Clone();
+  return registry::FindCredentials(*text, host);
+}
+
+class Puller {
+ public:
+  Puller(const TransferJob& job, const Stores& stores, Reporter& reporter, oci::Reference reference,
+         registry::Client client, std::atomic<bool>& stop)
+      : job_(job), stores_(stores), reporter_(reporter), reference_(std::move(reference)), client_(std::move(client)),
+        stop_(stop) {}
+
+  Status Run() {
+    const std::string wanted = reference_.digest.empty() ? reference_.tag : reference_.digest;
+    reporter_.Say(wanted, "Pulling from " + reference_.path);
+    registry::FetchedManifest top = TRY(client_.GetManifest(reference_.path, wanted));
+    LoadedImage image;
+    image.repo_digest = top.digest;
+    const registry::FetchedManifest found = TRY(Resolve(std::move(top)));
+    const oci::Manifest manifest = TRY(oci::ParseManifest(found.bytes));
+    const oci::ImageConfig config = TRY(FetchConfig(manifest.config));
+    TRY(CheckPlatform(config.platform));
+    image.id = manifest.config.digest;
+    image.manifest_digest = found.digest;
+    image.manifest_media_type = manifest.media_type.empty() ? found.media_type : manifest.media_type;
+    image.names = {reference_.ToString()};
+    TRY(Apply(manifest, config, image));
+    reporter_.Say("", "Digest: " + image.repo_digest);
+    reporter_.Image(image);
+    reporter_.Say("", (image.up_to_date ? "Status: Image is up to date for " : "Status: Downloaded newer image for ") +
+                          reference_.Familiar());
+    return Ok();
+  }
+
+ private:
+  // Follows indexes to the manifest for the platform; keeps every document on the way.
+  Result<registry::FetchedManifest> Resolve(registry::FetchedManifest document) {
+    const oci::Platform platform = job_.platform.os.empty() ? oci::HostPlatform() : job_.platform;
+    for (int depth = 0; depth <= kMaxIndexDepth; ++depth) {
+      const oci::DocumentKind kind = TRY(oci::KindOfDocument(document.bytes, document.media_type));
+      TRY(stores_.content.Write(job_.lease, document.bytes));
+      if (kind == oci::DocumentKind::kManifest) return document;
+      const oci::Index index = TRY(oci::ParseIndex(document.bytes));
+      const oci::Descriptor chosen = TRY(oci::SelectManifest(index, platform));
+      TRY(oci::DigestHex(chosen.digest));
+      document = TRY(client_.GetManifest(reference_.path, chosen.digest));
+    }
+    return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
+  }
+
+  Result<oci::ImageConfig> FetchConfig(const oci::Descriptor& descriptor) {
+    if (descriptor.size > kMaxConfig)
+      return Error(Code::kResourceExhausted, "the image's config is larger than 4 MiB");
+    if (!stores_.content.Has(descriptor.digest)) {
+      store::Ingest ingest = TRY(stores_.content.CreateIngest(job_.lease));
+      TRY(client_.GetBlob(reference_.path, descriptor, [&ingest](std::string_view bytes) { return ingest.Write(bytes); }));
+      TRY_CTX(ingest.Commit(descriptor.digest, descriptor.size), "image config");
+    }
+    const std::string text = TRY(stores_.content.Read(descriptor.digest, kMaxConfig));
+    return oci::ParseImageConfig(text);
+  }
+
+  // A platform asked for by name is checked; else the image runs where it can.
+  Status CheckPlatform(const oci::Platform& has) {
+    if (job_.platform.os.empty() || has.architecture.empty()) return Ok();
+    if (has.os == job_.platform.os && has.architecture == job_.platform.architecture) return Ok();
+    return Error(Code::kNotFound, "image with reference " + reference_.Familiar() + " was found but its platform (" +
+                                      has.ToString() + ") does not match the specified platform (" +
+                                      job_.platform.ToString() + ")");
+  }
+
+  Status Apply(const oci::Manifest& manifest, const oci::ImageConfig& config, LoadedImage& image) {
+    const FetchBlob fetch = [this](const oci::Descriptor& blob, const codec::ByteSink& sink) {
+      return client_.GetBlob(reference_.path, blob, sink);
+    };
+    ApplyOptions options;
+    options.lease = job_.lease;
+    options.user_xattrs = job_.user_xattrs;
+    if (job_.parallel != 0) options.parallel = job_.parallel;
+    Applied applied = TRY(ApplyLayers(stores_, manifest.layers, config.diff_ids, fetch, options, reporter_, stop_));
+    image.layers = std::move(applied.layers);
+    image.size = applied.size;
+    image.up_to_date = applied.nothing_new;
+    return Ok();
+  }
+
+  const TransferJob& job_;
+  const Stores& stores_;
+  Reporter& reporter_;
+  oci::Reference reference_;
+  registry::Client client_;
+  std::atomic<bool>& stop_;  // also ends the client's calls
+};
+
+}  // namespace
+
+Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
+  oci::Reference reference = TRY(oci::ParseReferenceOrLatest(job.reference));
+  registry::ClientOptions options;
+  options.host = reference.domain;
+  options.insecure = std::ranges::find(job.insecure_registries, reference.domain) != job.insecure_registries.end();
+  options.credentials = TRY(CredentialsFor(job, reference.domain));
+  std::atomic<bool> stop{false};
+  options.stop = &stop;
+  registry::Client client = TRY(registry::Client::Create(std::move(options)));
+  return Puller(job, stores, reporter, std::move(reference), std::move(client), stop).Run();
+}
+
+}  // namespace estiba::image

@@ -1,0 +1,56 @@
+#pragma once
+// The directories of a layer being unpacked, by path, resolved without ever following a link.
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "os/fd.h"
+
+namespace estiba::image {
+
+// "./a//b/" → "a/b"; "." → "". An absolute path or one with ".." is refused.
+Result<std::string> CleanPath(std::string_view path);
+
+struct SplitPath {
+  std::string parent;  // "" for the root
+  std::string name;
+};
+SplitPath SplitLast(const std::string& path);
+
+class Tree {
+ public:
+  Tree(os::DirFd root, bool user_xattrs) : root_(root), user_xattrs_(user_xattrs) {}
+
+  // The descriptor of a directory; missing ones are made (root:root 0755). Stays valid until the next call.
+  Result<int> Directory(const std::string& path);
+  // The same, but nothing is made: kNotFound.
+  Result<int> Find(const std::string& path);
+  // Removes whatever is at `name`; a directory with what is in it. Succeeds if there is nothing.
+  Status Remove(int parent, const std::string& name);
+  // Marks a directory as hiding those of lower layers.
+  Status MakeOpaque(const std::string& path);
+  os::DirFd root() const { return root_; }
+  // Directories made because something is below them.
+  const std::set<std::string>& implied() const { return implied_; }
+  // The archive describes this one after all.
+  void Described(const std::string& path) { implied_.erase(path); }
+
+ private:
+  Result<int> Walk(const std::string& path);
+  Result<os::UniqueFd> Enter(int parent, const std::string& name, const std::string& path);
+  int Remember(const std::string& path, os::UniqueFd fd);
+
+  os::DirFd root_;
+  bool user_xattrs_;
+  std::unordered_map<std::string, os::UniqueFd> open_;
+  bool stale_ = false;  // a directory was removed: what is open may be gone
+  std::set<std::string> implied_;
+};
+
+// What overlayfs takes for "deleted here": a character device 0:0.
+bool IsWhiteout(int parent, const std::string& name);
+
+}  // namespace estiba::image

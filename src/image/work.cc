@@ -1,0 +1,22 @@
+#include "image/work.h"
+
+#include "load.h"
+#include "oci/reference.h"
+#include "progress_sink.h"
+#include "pull.h"
+#include "save.h"
+
+namespace estiba::image {
+
+Status RunJob(const TransferJob& job, const Stores& stores, int archive, const EventSink& events) {
+  if (!store::IsLease(job.lease)) return Error(Code::kInvalidArgument, "'" + job.lease + "' is not a lease");
+  Reporter reporter(events);
+  switch (job.kind) {
+    case JobKind::kPull: return TRY_CTX(Pull(job, stores, reporter), "pull '" + job.reference + "'");
+    case JobKind::kLoad: return TRY_CTX(Load(job, stores, archive, reporter), "load");
+    case JobKind::kSave: return TRY_CTX(Save(job, stores, archive), "save");
+  }
+  return Error(Code::kInvalidArgument, "unknown job");
+}
+
+}  // namespace estiba::image

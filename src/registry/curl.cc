@@ -1,0 +1,159 @@
+#include "curl.h"
+
+#include <optional>
+#include <utility>
+
+#include <curl/curl.h>
+
+#include "base/text.h"
+
+namespace estiba::registry {
+namespace {
+
+constexpr std::size_t kMaxErrorBody = 64U << 10;
+constexpr long kMaxRedirects = 5;
+constexpr std::string_view kUserAgent = "estiba/0.1";
+
+struct FreeList {
+  void operator()(curl_slist* list) const noexcept { ::curl_slist_free_all(list); }
+};
+
+struct Exchange {
+  const Request& request;
+  const std::atomic<bool>* stop;
+  CURL* handle;
+  Response response;
+  std::optional<Error> failure;  // of the body function
+  char text[CURL_ERROR_SIZE] = {};
+};
+
+std::size_t OnHeader(char* bytes, std::size_t size, std::size_t count, void* user) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  const std::string_view line = Trim(std::string_view(bytes, size * count));
+  if (line.starts_with("HTTP/")) exchange.response = {};  // the next answer of a chain of redirects
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return size * count;
+  const std::string name = ToLower(line.substr(0, colon));
+  const std::string value(Trim(line.substr(colon + 1)));
+  if (name == "content-type") exchange.response.content_type = value.substr(0, value.find(';'));
+  if (name == "content-range") exchange.response.content_range = value;
+  if (name == "retry-after") exchange.response.retry_after = value;
+  // Several may be offered: a bearer token is what registries want.
+  if (name == "www-authenticate" && (exchange.response.authenticate.empty() || ToLower(value).starts_with("bearer")))
+    exchange.response.authenticate = value;
+  return size * count;
+}
+
+std::size_t OnBody(char* bytes, std::size_t size, std::size_t count, void* user) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  const std::string_view piece(bytes, size * count);
+  ::curl_easy_getinfo(exchange.handle, CURLINFO_RESPONSE_CODE, &exchange.response.status);
+  if (exchange.response.status / 100 == 2 && exchange.request.body) {
+    Status taken = exchange.request.body(exchange.response, piece);
+    if (taken.ok()) return piece.size();
+    exchange.failure = std::move(taken).error();
+    return 0;
+  }
+  if (exchange.response.body.size() < kMaxErrorBody) exchange.response.body.append(piece.substr(0, kMaxErrorBody));
+  return piece.size();
+}
+
+int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const auto& exchange = *static_cast<Exchange*>(user);
+  return exchange.stop != nullptr && exchange.stop->load() ? 1 : 0;
+}
+
+Trouble TroubleOf(CURLcode code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT: return Trouble::kUnreachable;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE: return Trouble::kTls;
+    default: return Trouble::kBroken;
+  }
+}
+
+curl_slist* Headers(const Request& request) {
+  curl_slist* list = nullptr;
+  for (const std::string& header : request.headers) list = ::curl_slist_append(list, header.c_str());
+  return list;
+}
+
+void SetUp(CURL* handle, const Request& request, const Curl::Options& options, Exchange& exchange, curl_slist* headers) {
+  ::curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
+  ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+  ::curl_easy_setopt(handle, CURLOPT_USERAGENT, kUserAgent.data());
+  const char* protocols = request.allow_http ? "http,https" : "https";
+  ::curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, protocols);
+  ::curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
+  // libcurl drops the Authorization header when a redirect leads to another host.
+  ::curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+  ::curl_easy_setopt(handle, CURLOPT_MAXREDIRS, kMaxRedirects);
+  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, request.verify_tls ? 1L : 0L);
+  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, request.verify_tls ? 2L : 0L);
+  ::curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // there are threads
+  ::curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
+  ::curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  ::curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
+  ::curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L << 10);
+  ::curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange.text);
+  ::curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, OnHeader);
+  ::curl_easy_setopt(handle, CURLOPT_HEADERDATA, &exchange);
+  ::curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, OnBody);
+  ::curl_easy_setopt(handle, CURLOPT_WRITEDATA, &exchange);
+  ::curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, OnProgress);
+  ::curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &exchange);
+  ::curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  if (!request.basic_auth.empty()) {
+    ::curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    ::curl_easy_setopt(handle, CURLOPT_USERPWD, request.basic_auth.c_str());
+  }
+  if (!request.form.empty()) ::curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, request.form.c_str());
+  if (request.range_start > 0)
+    ::curl_easy_setopt(handle, CURLOPT_RANGE, (std::to_string(request.range_start) + "-").c_str());
+}
+
+}  // namespace
+
+Curl::~Curl() {
+  for (void* handle : *idle_.Lock()) ::curl_easy_cleanup(handle);
+}
+
+Result<void*> Curl::Take() {
+  {
+    auto idle = idle_.Lock();
+    if (!idle->empty()) {
+      void* handle = idle->back();
+      idle->pop_back();
+      return handle;
+    }
+  }
+  void* handle = ::curl_easy_init();
+  if (handle == nullptr) return Error(Code::kResourceExhausted, "start an HTTP client");
+  return handle;
+}
+
+void Curl::Return(void* handle) {
+  ::curl_easy_reset(handle);  // keeps the connections
+  idle_.Lock()->push_back(handle);
+}
+
+Result<Response> Curl::Perform(const Request& request, Trouble* trouble) {
+  void* handle = TRY(Take());
+  Exchange exchange{request, options_.stop, handle, {}, std::nullopt, {}};
+  const std::unique_ptr<curl_slist, FreeList> headers(Headers(request));
+  SetUp(handle, request, options_, exchange, headers.get());
+  const CURLcode code = ::curl_easy_perform(handle);
+  ::curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &exchange.response.status);
+  Return(handle);
+  if (exchange.failure) return std::move(*exchange.failure);
+  if (code == CURLE_OK) return std::move(exchange.response);
+  if (code == CURLE_ABORTED_BY_CALLBACK) return Error(Code::kCancelled, "the transfer was stopped");
+  *trouble = TroubleOf(code);
+  return Error(Code::kUnavailable, exchange.text[0] != '\0' ? exchange.text : ::curl_easy_strerror(code));
+}
+
+}  // namespace estiba::registry

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "codec/stream.h"
+#include "oci/image.h"
+#include "registry/auth.h"
+
+namespace estiba::registry {
+
+struct ClientOptions {
+  std::string host;       // the domain of a reference: "docker.io", "localhost:5000"
+  bool insecure = false;  // plain HTTP and unverified certificates are fine (loopback hosts always are)
+  Credentials credentials;
+  std::chrono::milliseconds connect_timeout{15'000};
+  std::chrono::seconds stall_timeout{60};       // no byte for so long: the connection is given up
+  std::chrono::milliseconds first_backoff{500};  // doubled with every failed attempt in a row
+  unsigned attempts = 5;                        // in a row without a byte of progress
+  const std::atomic<bool>* stop = nullptr;      // set: calls end soon, with kCancelled
+};
+
+struct FetchedManifest {
+  std::string bytes;
+  std::string media_type;
+  std::string digest;  // of the bytes
+};
+
+class Client {
+ public:
+  static Result<Client> Create(ClientOptions options);
+  Client(Client&&) noexcept;
+  ~Client();
+
+  // By tag or digest; bytes asked for by digest have it. kNotFound when the registry does not have it, kUnauthenticated
+  // or kPermissionDenied when it does not let us, kUnavailable when it does not answer.
+  Result<FetchedManifest> GetManifest(const std::string& repository, const std::string& tag_or_digest);
+
+  // All bytes of a blob, once and in order, to the sink: connections that break are resumed where they broke. The size
+  // is checked (kDataLoss), the digest is for the sink's owner to check. A sink's own error comes back as it is.
+  Status GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink);
+
+ private:
+  struct Impl;
+  explicit Client(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// True for "localhost", 127.0.0.0/8 and ::1, with or without a port.
+bool IsLoopback(std::string_view host);
+
+}  // namespace estiba::registry
