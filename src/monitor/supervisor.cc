@@ -277,7 +277,8 @@ void Supervisor::StartFailed(const Error& error, bool first) {
     exited.time = Now();
     peers_.Notify(Type::kNoticeExited, exited);
   }
-  Finish();
+  // The runtime has taken back what it had begun; the rest of the plan names what others may own.
+  Close();
 }
 
 void Supervisor::UndoNow() {
@@ -294,6 +295,10 @@ void Supervisor::Finish() {
   phase_ = Phase::kEnding;
   loop_.Cancel(restart_timer_);
   UndoNow();
+  Close();
+}
+
+void Supervisor::Close() {
   for (const auto& warning : runner_->RunPoststopHooks())
     log::Warn("a poststop hook failed", {{"container", launch_.id}, {"error", warning.Message()}});
   port_sockets_.clear();

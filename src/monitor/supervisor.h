@@ -54,6 +54,7 @@ class Supervisor {
   void Rerun();
   void StartFailed(const Error& error, bool first);
   void Finish();
+  void Close();
   void UndoNow();
   void CheckOver();
   void WatchOom();
