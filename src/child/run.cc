@@ -145,6 +145,7 @@ int ExecuteStep(State& state, std::uint32_t index, const Step& step) noexcept {
 
 void Run(const Program& program) noexcept {
   State state{program, program.sync_fd};
+  ::close(program.parent_fd);
   ::umask(0);  // modes are exact until kUmask
   int err = ResetSignals();
   for (std::uint32_t i = 0; i < program.count; ++i) {

@@ -36,6 +36,8 @@ Status Seal(int fd) {
 
 }  // namespace
 
+Result<UniqueFd> MakeMemfd(const std::string& name) { return Create(name, /*executable=*/false); }
+
 Result<UniqueFd> MakeSealedMemfd(const std::string& name, std::string_view bytes, bool executable) {
   UniqueFd fd = TRY(Create(name, executable));
   TRY_CTX(WriteAll(fd.get(), bytes), "fill memfd '" + name + "'");

@@ -197,7 +197,9 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   AddResolveUser(b, input.process);
   AddJoinCgroup(b);
   const int label = AddSecurityLabel(b, input.process);
-  b.Child(child::Op::kSetNamespace, "exec", {}, {0}).in = {target};
+  plan.clone_flags = NamespaceFlags(input.spec.linux_config, facts);
+  // The pid namespace is entered by being born there.
+  b.Child(child::Op::kSetNamespace, "exec", {}, {plan.clone_flags & ~std::uint64_t{CLONE_NEWPID}}).in = {target};
   if (oci::FindNamespace(input.spec.linux_config, NamespaceType::kUser) != nullptr) {
     b.new_user = true;
     b.Child(child::Op::kBecomeRoot, "linux.uidMappings");

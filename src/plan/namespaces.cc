@@ -118,6 +118,14 @@ std::string MapText(const std::vector<oci::IdMapping>& maps) {
 
 }  // namespace
 
+std::uint64_t NamespaceFlags(const oci::Linux& config, const HostFacts& facts) {
+  std::uint64_t flags = 0;
+  for (const oci::Namespace& ns : config.namespaces) flags |= CloneFlag(ns.type);
+  if (!facts.kernel.time_namespace) flags &= ~kNewTime;
+  if (!facts.kernel.cgroup_namespace) flags &= ~std::uint64_t{CLONE_NEWCGROUP};
+  return flags;
+}
+
 Status AddUserNamespace(Builder& b, const ContainerInput& input) {
   const oci::Linux& config = input.spec.linux_config;
   const oci::Namespace* user = oci::FindNamespace(config, NamespaceType::kUser);

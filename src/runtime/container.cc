@@ -1,31 +1,140 @@
 #include "runtime/container.h"
 
+#include <unistd.h>
+
+#include "base/log.h"
+#include "launch.h"
+#include "lower.h"
+#include "os/file.h"
+#include "os/memfd.h"
+#include "plan/undo.h"
+#include "session.h"
+#include "undo_steps.h"
+
 namespace estiba::runtime {
+namespace {
+
+using plan::Op;
+
+constexpr Op kHookInside = static_cast<Op>(static_cast<unsigned>(Op::kChildBase) +
+                                           static_cast<unsigned>(child::Op::kHook));
+
+bool HasHooksInside(const plan::Plan& plan) {
+  for (const plan::Step& step : plan.steps) {
+    if (step.op == kHookInside) return true;
+  }
+  return false;
+}
+
+Status WriteDocument(const Session& session, const char* status) {
+  if (!session.document.valid()) return Ok();
+  const std::string text = StateDocument(session.plan, status, session.child.pid());
+  if (::ftruncate(session.document.get(), 0) != 0 || ::lseek(session.document.get(), 0, SEEK_SET) < 0) {
+    const int err = errno;
+    return Error::Errno(err, "write the hooks' state document");
+  }
+  return os::WriteAll(session.document.get(), text);
+}
+
+bool IsPoststart(const plan::Step& step) {
+  return step.op == Op::kRunHook && step.where == plan::Where::kAfter && step.why.starts_with("hooks.poststart");
+}
+
+bool IsPoststop(const plan::Step& step) {
+  return step.op == Op::kRunHook && step.where == plan::Where::kAfter && step.why.starts_with("hooks.poststop");
+}
+
+// Only what was begun: a cgroup that was somebody else's must not be taken back.
+plan::Plan BegunPart(const Session& session) {
+  plan::Plan begun;
+  begun.id = session.plan.id;
+  begun.name = session.plan.name;
+  for (std::size_t i = 0; i < session.plan.steps.size(); ++i) {
+    if (!session.executed[i]) continue;
+    const plan::Step& step = session.plan.steps[i];
+    if (step.op == Op::kCreateCgroup && !session.cgroup.has_value()) continue;
+    begun.steps.push_back(step);
+  }
+  return begun;
+}
+
+void RollBack(Session& session) {
+  session.child = os::Process();  // killed and reaped
+  session.slots.clear();
+  session.cgroup.reset();
+  const plan::Plan begun = BegunPart(session);
+  // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
+  if (auto undone = Undo(begun, /*died_midway=*/true); !undone.ok()) {
+    log::Warn("roll back", {{"container", session.plan.name}, {"error", undone.error().Message()}});
+  }
+}
+
+}  // namespace
 
 struct Container::Rep {
-  os::Process process;
-  os::UniqueFd terminal;
-  std::vector<plan::Timing> timings;
+  explicit Rep(plan::Plan plan) : session(std::move(plan)) {}
+  Rep(const Rep&) = delete;
+  Rep& operator=(const Rep&) = delete;
+  ~Rep() {
+    if (armed) RollBack(session);
+  }
+  Session session;
+  std::optional<Lowered> lowered;
+  bool armed = true;
 };
-
-namespace {
-Error Unwritten() { return Error(Code::kNotImplemented, "run the plan"); }
-}  // namespace
 
 Container::Container(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 Container::Container(Container&&) noexcept = default;
 Container& Container::operator=(Container&&) noexcept = default;
 Container::~Container() = default;
-Result<Container> Container::Create(const plan::Plan&, const LaunchOptions&) { return Unwritten(); }
-pid_t Container::pid() const { return rep_->process.pid(); }
-int Container::pidfd() const { return rep_->process.pidfd(); }
-os::UniqueFd Container::TakeTerminal() { return std::move(rep_->terminal); }
-Status Container::Start() { return Unwritten(); }
-const std::vector<plan::Timing>& Container::timings() const { return rep_->timings; }
-os::Process Container::Detach() { return std::move(rep_->process); }
-Status ReleaseAt(const plan::Plan&, os::DirFd) { return Unwritten(); }
-Result<ExecResult> Exec(const plan::Plan&, pid_t, int, const LaunchOptions&) { return Unwritten(); }
-Status Undo(const plan::Plan&, bool) { return Unwritten(); }
-std::vector<Error> RunPoststopHooks(const plan::Plan&) { return {}; }
+
+Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions& options) {
+  auto rep = std::make_unique<Rep>(plan);
+  Session& session = rep->session;
+  session.measure = options.measure;
+  if (HasHooksInside(plan)) session.document = TRY(os::MakeMemfd("state"));
+  TRY(RunHostSteps(session, plan::Where::kHost, 0, plan.steps.size()));
+  rep->lowered.emplace(Lower(session));
+  TRY(Clone(session, *rep->lowered, options));
+  TRY(WriteDocument(session, "creating"));
+  TRY(RunBesideChild(session, *rep->lowered));
+  TRY(WriteDocument(session, "created"));
+  session.slots.clear();
+  return Container(std::move(rep));
+}
+
+pid_t Container::pid() const { return rep_->session.child.pid(); }
+int Container::pidfd() const { return rep_->session.child.pidfd(); }
+os::UniqueFd Container::TakeTerminal() { return std::move(rep_->session.terminal); }
+const std::vector<plan::Timing>& Container::timings() const { return rep_->session.timings; }
+
+Status Container::Start() {
+  Session& session = rep_->session;
+  TRY(Go(session));
+  const std::optional<child::Report> report = TRY(NextReport(session));
+  if (report.has_value()) {
+    return ChildFailure(session.plan, rep_->lowered->plan_index.at(report->step), report->error);
+  }
+  session.sync.Reset();
+  for (const plan::Step& step : session.plan.steps) {
+    if (IsPoststart(step)) TRY_CTX(RunHook(session.plan, step, "running", session.child.pid()), session.Subject());
+  }
+  return Ok();
+}
+
+os::Process Container::Detach() {
+  rep_->armed = false;
+  return std::move(rep_->session.child);
+}
+
+std::vector<Error> RunPoststopHooks(const plan::Plan& plan) {
+  std::vector<Error> warnings;
+  for (const plan::Step& step : plan.steps) {
+    if (!IsPoststop(step)) continue;
+    auto done = RunHook(plan, step, "stopped", 0);
+    if (!done.ok()) warnings.push_back(std::move(done).error());
+  }
+  return warnings;
+}
 
 }  // namespace estiba::runtime

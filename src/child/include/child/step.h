@@ -105,6 +105,7 @@ struct Program {
   std::uint32_t slot_count;
   std::int32_t* slots;    // descriptors by slot; -1: not filled yet. Written in the child's own copy
   int sync_fd;            // SEQPACKET socket to the parent: a byte for each kWaitHost; EOF: nobody is left
+  int parent_fd;          // the parent's end of sync_fd, inherited: closed first, else its EOF would never come
   int gate_fd;            // FIFO of kWaitStart, or -1: sync_fd
   int gate_report_fd;     // where failures go once the gate has opened, or -1: sync_fd
   int stdio[3];           // -1: /dev/null, already open as null_fd

@@ -1,0 +1,112 @@
+#include <fcntl.h>
+#include <linux/mount.h>
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "os/mount.h"
+#include "session.h"
+
+namespace estiba::runtime {
+namespace {
+
+using plan::Op;
+using plan::Step;
+
+// Made by an earlier step, or (exec) made long ago by another process.
+Result<const cgroup::Cgroup*> CgroupOf(Session& session) {
+  if (!session.cgroup.has_value()) {
+    const cgroup::Hierarchies* hierarchies = TRY(HierarchiesOf(session));
+    session.cgroup = TRY(cgroup::Cgroup::Open(*hierarchies, session.plan.cgroup_path));
+  }
+  return &*session.cgroup;
+}
+
+Status Create(Session& session, const Step& step) {
+  const cgroup::Hierarchies* hierarchies = TRY(HierarchiesOf(session));
+  const std::vector<std::string> needed(step.text.begin() + 1, step.text.end());
+  session.cgroup = TRY(cgroup::Cgroup::Create(*hierarchies, step.text.at(0), needed));
+  return Ok();
+}
+
+Status Write(Session& session, const Step& step) {
+  const cgroup::Cgroup* group = TRY(CgroupOf(session));
+  cgroup::Write write;
+  write.controller = step.text.at(0);
+  write.file = step.text.at(1);
+  write.value = step.text.at(2);
+  write.field = step.why;
+  write.optional = step.numbers.at(0) != 0;
+  return group->Apply({write});
+}
+
+std::optional<std::int64_t> ParseNumber(const std::string& text) {
+  if (text == "*") return std::nullopt;
+  auto number = ParseInt(text);
+  return number.ok() ? std::optional<std::int64_t>(*number) : std::nullopt;
+}
+
+// "allow c 1:3 rwm"
+Result<oci::DeviceRule> ParseRule(const std::string& text) {
+  const std::vector<std::string> words = Split(text, ' ');
+  const std::vector<std::string> numbers = words.size() == 4 ? Split(words[2], ':') : std::vector<std::string>();
+  if (numbers.size() != 2 || words[1].size() != 1) {
+    return Error(Code::kDataLoss, "device rule '" + text + "' cannot be read");
+  }
+  oci::DeviceRule rule;
+  rule.allow = words[0] == "allow";
+  rule.type = words[1][0];
+  rule.major = ParseNumber(numbers[0]);
+  rule.minor = ParseNumber(numbers[1]);
+  rule.access = words[3];
+  return rule;
+}
+
+Status Devices(Session& session, const Step& step) {
+  const cgroup::Cgroup* group = TRY(CgroupOf(session));
+  std::vector<oci::DeviceRule> rules;
+  for (const std::string& text : step.text) rules.push_back(TRY(ParseRule(text)));
+  return group->ApplyDevices(rules);
+}
+
+Status OpenDirectory(Session& session, const Step& step) {
+  const cgroup::Cgroup* group = TRY(CgroupOf(session));
+  if (group->unified_fd() < 0) return Ok();
+  session.Fill(step, TRY(os::OpenAt({group->unified_fd()}, ".", O_RDONLY | O_DIRECTORY)));
+  return Ok();
+}
+
+Status OpenTasks(Session& session, const Step& step) {
+  const cgroup::Cgroup* group = TRY(CgroupOf(session));
+  const int directory = group->controller_fd(step.text.at(0));
+  if (directory < 0) return Ok();  // a hierarchy not used for containers
+  session.Fill(step, TRY(os::OpenAt({directory}, "tasks", O_WRONLY)));
+  return Ok();
+}
+
+Status OpenMount(Session& session, const Step& step) {
+  const cgroup::Cgroup* group = TRY(CgroupOf(session));
+  const int directory = group->controller_fd(step.text.at(0));
+  if (directory < 0) return Ok();
+  auto tree = TRY(os::CloneTree({directory}, "", /*recursive=*/false));
+  os::MountAttributes attributes;
+  attributes.set = step.numbers.at(0);
+  attributes.propagation = 1U << 18;  // MS_PRIVATE
+  TRY(os::SetMountAttributes(tree.fd(), attributes, /*recursive=*/false));
+  session.Fill(step, tree.Release());
+  return Ok();
+}
+
+}  // namespace
+
+Status RunCgroupStep(Session& session, const Step& step) {
+  switch (step.op) {
+    case Op::kCreateCgroup: return Create(session, step);
+    case Op::kWriteCgroup: return Write(session, step);
+    case Op::kCgroupDevices: return Devices(session, step);
+    case Op::kOpenUnified: return OpenDirectory(session, step);
+    case Op::kOpenTasks: return OpenTasks(session, step);
+    default: return OpenMount(session, step);
+  }
+}
+
+}  // namespace estiba::runtime

@@ -1,0 +1,60 @@
+// Hooks of the runtime's own namespaces: prestart, createRuntime, poststart, poststop.
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include "os/memfd.h"
+#include "session.h"
+
+namespace estiba::runtime {
+namespace {
+
+// False when it still runs.
+bool WaitForEnd(const os::Process& process, std::uint64_t timeout_ms) {
+  pollfd watched{process.pidfd(), POLLIN, 0};
+  int rc = 0;
+  do {
+    rc = ::poll(&watched, 1, timeout_ms == 0 ? -1 : static_cast<int>(timeout_ms));
+  } while (rc < 0 && errno == EINTR);
+  return rc > 0;
+}
+
+std::vector<std::string> EnvironmentOf(const std::string& blob) {
+  std::vector<std::string> env;
+  for (std::size_t at = 0; at < blob.size();) {
+    env.emplace_back(blob.data() + at);
+    at += env.back().size() + 1;
+  }
+  return env;
+}
+
+}  // namespace
+
+std::string StateDocument(const plan::Plan& plan, const char* status, pid_t pid) {
+  std::string text = plan.state_json_head + ",\"status\":\"" + status + "\"";
+  if (pid > 0) text += ",\"pid\":" + std::to_string(pid);
+  return text + plan.state_json_tail;
+}
+
+Status RunHook(const plan::Plan& plan, const plan::Step& step, const char* status, pid_t pid) {
+  const std::string document = StateDocument(plan, status, pid);
+  auto stdin_file = TRY(os::MakeSealedMemfd("state", document));
+  os::SpawnOptions options;
+  options.program = step.text.at(0);
+  options.argv.assign(step.text.begin() + 1, step.text.end());
+  options.env = EnvironmentOf(step.blob);
+  options.fds = {{stdin_file.get(), 0}};
+  const std::string what = step.why + ": hook '" + step.text[0] + "'";
+  auto process = TRY_CTX(os::Spawn(options), what);
+  if (!WaitForEnd(process, step.numbers.at(0))) return Error(Code::kDeadlineExceeded, what + " took too long");
+  const os::ExitStatus end = TRY_CTX(process.Wait(), what);
+  if (end.ToShell() == 0) return Ok();
+  if (end.signal != 0) return Error(Code::kInternal, what + " was ended by signal " + std::to_string(end.signal));
+  return Error(Code::kInternal, what + " ended with exit code " + std::to_string(end.code));
+}
+
+}  // namespace estiba::runtime

@@ -1,0 +1,95 @@
+#include <fcntl.h>
+
+#include "base/parse.h"
+#include "os/file.h"
+#include "session.h"
+
+namespace estiba::runtime {
+namespace {
+
+using plan::Op;
+using plan::Step;
+
+Status OomScore(Session& session, const Step& step) {
+  const std::string path = "/proc/" + std::to_string(session.child.pid()) + "/oom_score_adj";
+  auto written = os::WriteExisting({AT_FDCWD}, path, step.text.at(0));
+  // Lower than what we have ourselves needs CAP_SYS_RESOURCE; a default may then stay what it is.
+  const bool optional = !step.numbers.empty() && step.numbers[0] == 1;
+  if (written.ok() || (optional && written.error().code() == Code::kPermissionDenied)) return Ok();
+  return std::move(written).error().Context("set oom_score_adj to '" + step.text[0] + "'");
+}
+
+Status WriteIdMaps(Session& session, const Step& step) {
+  const std::string proc = "/proc/" + std::to_string(session.child.pid());
+  auto process = TRY(os::OpenAt({AT_FDCWD}, proc, O_PATH | O_DIRECTORY));
+  TRY_CTX(os::WriteExisting({process.get()}, "uid_map", step.text.at(0)), "map user ids");
+  return TRY_CTX(os::WriteExisting({process.get()}, "gid_map", step.text.at(1)), "map group ids");
+}
+
+Status OpenFile(Session& session, const Step& step) {
+  session.Fill(step, TRY(os::OpenAt({AT_FDCWD}, step.text.at(0), static_cast<int>(step.numbers.at(0)))));
+  return Ok();
+}
+
+bool IsCgroupStep(Op op) {
+  return op == Op::kCreateCgroup || op == Op::kWriteCgroup || op == Op::kCgroupDevices || op == Op::kOpenUnified ||
+         op == Op::kOpenTasks || op == Op::kOpenCgroupMount;
+}
+
+bool IsNetworkStep(Op op) {
+  return op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kAddVeth || op == Op::kConfigureInside ||
+         op == Op::kPublishPorts;
+}
+
+}  // namespace
+
+int Session::In(const plan::Step& step, std::size_t index) const {
+  if (index >= step.in.size() || step.in[index] < 0) return -1;
+  return slots[static_cast<std::size_t>(step.in[index])].get();
+}
+
+void Session::Fill(const plan::Step& step, os::UniqueFd fd) {
+  if (step.out >= 0) slots[static_cast<std::size_t>(step.out)] = std::move(fd);
+}
+
+std::string Session::Subject() const { return runtime::Subject(plan); }
+
+Result<const cgroup::Hierarchies*> HierarchiesOf(Session& session) {
+  if (!session.hierarchies.has_value()) session.hierarchies = TRY(cgroup::Probe());
+  return &*session.hierarchies;
+}
+
+Status RunHostStep(Session& session, const Step& step) {
+  if (IsCgroupStep(step.op)) return RunCgroupStep(session, step);
+  if (IsNetworkStep(step.op)) return RunNetworkStep(session, step);
+  switch (step.op) {
+    case Op::kOpenRoot: return OpenRoot(session, step);
+    case Op::kMountOverlay: return MountOverlay(session, step);
+    case Op::kOpenTree: return OpenTree(session, step);
+    case Op::kOpenNamespace: return OpenNamespace(session, step);
+    case Op::kOpenFile: return OpenFile(session, step);
+    case Op::kMaybeDirectory: return os::EnsureDirectory(step.text.at(0), 0755);
+    case Op::kResolveUser: return ResolveUser(session, step);
+    case Op::kCopyUp: return CopyUp(session, step);
+    case Op::kWriteIdMaps: return WriteIdMaps(session, step);
+    case Op::kOomScore: return OomScore(session, step);
+    case Op::kRunHook: return RunHook(session.plan, step, "creating", session.child.pid());
+    default: break;
+  }
+  return Error(Code::kNotImplemented, "step '" + std::string(plan::OpName(step.op)) + "' is not known here");
+}
+
+Status RunHostSteps(Session& session, plan::Where where, std::size_t first, std::size_t last) {
+  for (std::size_t i = first; i < last; ++i) {
+    const Step& step = session.plan.steps[i];
+    if (step.where != where) continue;
+    session.executed[i] = true;
+    const auto start = std::chrono::steady_clock::now();
+    auto done = RunHostStep(session, step);
+    if (session.measure) session.timings.push_back({i, std::chrono::steady_clock::now() - start});
+    if (!done.ok()) return HostFailure(session, step, std::move(done).error());
+  }
+  return Ok();
+}
+
+}  // namespace estiba::runtime

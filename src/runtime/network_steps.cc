@@ -1,0 +1,97 @@
+#include "network_steps.h"
+
+#include <fcntl.h>
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "net/publish.h"
+#include "net/setup.h"
+#include "session.h"
+
+namespace estiba::runtime {
+namespace {
+
+using plan::Op;
+using plan::Step;
+
+Status Bridge(const Step& step) {
+  net::BridgeSpec bridge;
+  bridge.name = step.text.at(0);
+  bridge.gateway = TRY(net::ParseIpv4(step.text.at(1)));
+  bridge.subnet = TRY(net::ParseSubnet(step.text.at(2)));
+  bridge.mtu = static_cast<unsigned>(step.numbers.at(0));
+  bridge.masquerade = step.numbers.at(1) != 0;
+  return net::EnsureBridge(bridge);
+}
+
+Result<os::UniqueFd> OpenNetns(const Session& session) {
+  return os::OpenAt({AT_FDCWD}, "/proc/" + std::to_string(session.child.pid()) + "/ns/net", O_RDONLY);
+}
+
+Status Veth(const Session& session, const Step& step) {
+  net::VethSpec veth;
+  veth.bridge = step.text.at(0);
+  veth.host_name = step.text.at(1);
+  veth.container_name = step.text.at(2);
+  veth.mac = TRY(net::ParseMac(step.text.at(3)));
+  veth.mtu = static_cast<unsigned>(step.numbers.at(0));
+  const os::UniqueFd netns = TRY(OpenNetns(session));
+  return net::AddVeth(veth, netns.get());
+}
+
+Status Inside(const Session& session, const Step& step) {
+  net::InsideSpec inside;
+  inside.name = step.text.at(0);
+  inside.address = TRY(net::ParseInterfaceAddress(step.text.at(1)));
+  if (!step.text.at(2).empty()) inside.gateway = TRY(net::ParseIpv4(step.text[2]));
+  const os::UniqueFd netns = TRY(OpenNetns(session));
+  return net::ConfigureInside(netns.get(), inside);
+}
+
+struct Socket {
+  net::Ipv4 ip;
+  std::uint16_t port = 0;
+};
+
+Result<Socket> ParseSocket(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return Error(Code::kDataLoss, "address '" + text + "' cannot be read");
+  Socket socket;
+  socket.ip = TRY(net::ParseIpv4(text.substr(0, colon)));
+  socket.port = static_cast<std::uint16_t>(TRY(ParseUint(text.substr(colon + 1), 65535)));
+  return socket;
+}
+
+}  // namespace
+
+Result<std::vector<net::PublishedPort>> ParsePorts(const Step& step) {
+  std::vector<net::PublishedPort> ports;
+  for (const std::string& text : step.text) {
+    const std::vector<std::string> words = Split(text, ' ');
+    if (words.size() != 3) return Error(Code::kDataLoss, "published port '" + text + "' cannot be read");
+    const Socket host = TRY(ParseSocket(words[0]));
+    const Socket container = TRY(ParseSocket(words[1]));
+    net::PublishedPort port;
+    port.protocol = TRY(net::ParseProtocol(words[2]));
+    port.host_ip = host.ip;
+    port.host_port = host.port;
+    port.container_ip = container.ip;
+    port.container_port = container.port;
+    ports.push_back(port);
+  }
+  return ports;
+}
+
+Status RunNetworkStep(Session& session, const Step& step) {
+  switch (step.op) {
+    case Op::kEnsureTable: return net::EnsureTable();
+    case Op::kEnsureBridge: return Bridge(step);
+    case Op::kAddVeth: return Veth(session, step);
+    case Op::kConfigureInside: return Inside(session, step);
+    default: break;
+  }
+  const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
+  return net::AddPublished(ports);
+}
+
+}  // namespace estiba::runtime

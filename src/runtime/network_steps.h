@@ -1,0 +1,14 @@
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "net/ports.h"
+#include "plan/plan.h"
+
+namespace estiba::runtime {
+
+// The operands of kPublishPorts and kUnpublishPorts.
+Result<std::vector<net::PublishedPort>> ParsePorts(const plan::Step& step);
+
+}  // namespace estiba::runtime

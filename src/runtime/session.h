@@ -1,0 +1,79 @@
+#pragma once
+// One plan being carried out: what its steps opened, made and found out so far.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "cgroup/cgroup.h"
+#include "cgroup/hierarchy.h"
+#include "os/fd.h"
+#include "os/process.h"
+#include "plan/explain.h"
+#include "plan/plan.h"
+
+namespace estiba::runtime {
+
+// The answer to "user[:group]" in the container's own passwd and group files.
+struct ResolvedUser {
+  bool by_name = false;  // it came as text: uid, gid and groups are the answer, not the plan's numbers
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;
+  std::string home;
+};
+
+struct Session {
+  explicit Session(plan::Plan p) : plan(std::move(p)), slots(plan.slots), executed(plan.steps.size()) {}
+
+  plan::Plan plan;
+  std::vector<os::UniqueFd> slots;
+  std::vector<bool> executed;  // host steps that were begun: what roll-back looks at
+  std::optional<cgroup::Hierarchies> hierarchies;
+  std::optional<cgroup::Cgroup> cgroup;
+  std::optional<ResolvedUser> user;
+  os::UniqueFd document;       // memfd: the state document of hooks inside
+  os::UniqueFd root_of_exec;   // /proc/PID/root, for exec
+  os::Process child;
+  os::UniqueFd sync;           // our end
+  os::UniqueFd terminal;
+  std::vector<plan::Timing> timings;
+  bool measure = false;
+
+  // What `step.in[index]` holds; -1 when nothing does.
+  int In(const plan::Step& step, std::size_t index = 0) const;
+  void Fill(const plan::Step& step, os::UniqueFd fd);
+  // "start container 'web'" or "exec in container 'web'".
+  std::string Subject() const;
+};
+
+// ---- host_steps.cc: one step of the parent ----
+Status RunHostStep(Session& session, const plan::Step& step);
+// All of `where` from `first` up to (not including) `last`, measured and marked.
+Status RunHostSteps(Session& session, plan::Where where, std::size_t first, std::size_t last);
+Result<const cgroup::Hierarchies*> HierarchiesOf(Session& session);
+
+// ---- storage_steps.cc, cgroup_steps.cc, network_steps.cc, user.cc, copy_up.cc, hooks.cc ----
+Status MountOverlay(Session& session, const plan::Step& step);
+Status OpenRoot(Session& session, const plan::Step& step);
+Status OpenTree(Session& session, const plan::Step& step);
+Status OpenNamespace(Session& session, const plan::Step& step);
+Status RunCgroupStep(Session& session, const plan::Step& step);
+Status RunNetworkStep(Session& session, const plan::Step& step);
+Status ResolveUser(Session& session, const plan::Step& step);
+Result<ResolvedUser> ResolveUserIn(const std::string& passwd, const std::string& group, const std::string& user,
+                                   std::uint32_t uid, std::uint32_t gid);
+Status CopyUp(Session& session, const plan::Step& step);
+std::string StateDocument(const plan::Plan& plan, const char* status, pid_t pid);
+Status RunHook(const plan::Plan& plan, const plan::Step& step, const char* status, pid_t pid);
+
+// ---- failure.cc ----
+Error HostFailure(const Session& session, const plan::Step& step, Error error);
+Error ChildFailure(const plan::Plan& plan, std::uint32_t step, std::int32_t error);
+std::string Subject(const plan::Plan& plan);
+
+}  // namespace estiba::runtime

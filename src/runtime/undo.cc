@@ -1,0 +1,62 @@
+#include "plan/undo.h"
+
+#include "cgroup/cgroup.h"
+#include "net/publish.h"
+#include "net/setup.h"
+#include "network_steps.h"
+#include "runtime/container.h"
+#include "undo_steps.h"
+
+namespace estiba::runtime {
+namespace {
+
+using plan::Op;
+
+Status KillCgroup(const std::string& path, const cgroup::Hierarchies& hierarchies) {
+  auto group = cgroup::Cgroup::Open(hierarchies, path);
+  if (!group.ok()) {
+    if (group.error().code() == Code::kNotFound) return Ok();
+    return std::move(group).error();
+  }
+  return group->Kill();
+}
+
+bool NeedsHierarchies(const std::vector<plan::Step>& steps) {
+  for (const plan::Step& step : steps) {
+    if (step.op == Op::kDeleteCgroup || step.op == Op::kKillCgroup) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchies) {
+  switch (step.op) {
+    case Op::kKillCgroup: return KillCgroup(step.text.at(0), hierarchies);
+    case Op::kDeleteCgroup: return cgroup::Delete(hierarchies, step.text.at(0));
+    case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
+    case Op::kUnpublishPorts: {
+      const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
+      return net::DeletePublished(ports);
+    }
+    default: break;
+  }
+  return Error(Code::kNotImplemented, "undo step '" + std::string(plan::OpName(step.op)) + "' is not known here");
+}
+
+Status Undo(const plan::Plan& plan, bool died_midway) {
+  const std::vector<plan::Step> steps = plan::UndoOf(plan, died_midway);
+  if (steps.empty()) return Ok();
+  cgroup::Hierarchies hierarchies;
+  if (NeedsHierarchies(steps)) hierarchies = TRY(cgroup::Probe());
+  std::optional<Error> first;
+  for (const plan::Step& step : steps) {
+    auto done = RunUndoStep(step, hierarchies);
+    if (done.ok() || first.has_value()) continue;
+    first = std::move(done).error().Context("clean up container '" + plan.name + "'");
+  }
+  if (first.has_value()) return std::move(*first);
+  return Ok();
+}
+
+}  // namespace estiba::runtime

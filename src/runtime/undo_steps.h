@@ -1,0 +1,12 @@
+#pragma once
+
+#include "base/result.h"
+#include "cgroup/hierarchy.h"
+#include "plan/plan.h"
+
+namespace estiba::runtime {
+
+// One step of plan::UndoOf; succeeds when there is nothing left to take back.
+Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchies);
+
+}  // namespace estiba::runtime
