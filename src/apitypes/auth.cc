@@ -6,7 +6,8 @@ namespace {
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-// Base64url; the standard alphabet's '+' and '/' and missing padding are accepted, as Go clients send all of them.
+// Base64url; the standard alphabet's '+' and '/' and missing padding are accepted, as Go clients send all of
+// them.
 std::optional<std::string> DecodeBase64(std::string_view text) {
   while (text.ends_with('=')) text.remove_suffix(1);
   std::string out;

@@ -86,7 +86,9 @@ void Describe(A& f, ExecInspect& v) {
 }
 
 codec::Json ContainerConfig::ToJson() const { return Write(*this); }
-Result<ContainerConfig> ContainerConfig::FromJson(const codec::Json& json) { return Load<ContainerConfig>(json); }
+Result<ContainerConfig> ContainerConfig::FromJson(const codec::Json& json) {
+  return Load<ContainerConfig>(json);
+}
 
 // The body is the Config with two more members.
 codec::Json ContainerCreate::ToJson() const {
@@ -112,9 +114,13 @@ Result<ContainerCreateResponse> ContainerCreateResponse::FromJson(const codec::J
   return Load<ContainerCreateResponse>(json);
 }
 codec::Json ContainerSummary::ToJson() const { return Write(*this); }
-Result<ContainerSummary> ContainerSummary::FromJson(const codec::Json& json) { return Load<ContainerSummary>(json); }
+Result<ContainerSummary> ContainerSummary::FromJson(const codec::Json& json) {
+  return Load<ContainerSummary>(json);
+}
 codec::Json ContainerUpdate::ToJson() const { return Write(*this); }
-Result<ContainerUpdate> ContainerUpdate::FromJson(const codec::Json& json) { return Load<ContainerUpdate>(json); }
+Result<ContainerUpdate> ContainerUpdate::FromJson(const codec::Json& json) {
+  return Load<ContainerUpdate>(json);
+}
 codec::Json ContainerTop::ToJson() const { return Write(*this); }
 Result<ContainerTop> ContainerTop::FromJson(const codec::Json& json) { return Load<ContainerTop>(json); }
 codec::Json ExecCreate::ToJson() const { return Write(*this); }

@@ -94,6 +94,8 @@ codec::Json ContainerInspect::ToJson() const {
   if (host_config.console_size.empty()) json.Find("HostConfig")->Set("ConsoleSize", codec::Json::Array{0, 0});
   return json;
 }
-Result<ContainerInspect> ContainerInspect::FromJson(const codec::Json& json) { return Load<ContainerInspect>(json); }
+Result<ContainerInspect> ContainerInspect::FromJson(const codec::Json& json) {
+  return Load<ContainerInspect>(json);
+}
 
 }  // namespace estiba::apitypes

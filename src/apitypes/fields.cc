@@ -20,7 +20,8 @@ void Loader::Ports(const char* key, PortMap& ports) {
   if (!map->IsObject()) return reader_.Fail(key, "expected an object");
   for (const auto& [port, bindings] : *map->IfObject()) {
     std::vector<PortBinding>& list = ports[port];
-    if (!bindings.IsNull() && !bindings.IsArray()) return reader_.Fail(key, "expected a list for '" + port + "'");
+    if (!bindings.IsNull() && !bindings.IsArray())
+      return reader_.Fail(key, "expected a list for '" + port + "'");
     for (std::size_t i = 0; i < bindings.size(); ++i) {
       const codec::Json& item = (*bindings.IfArray())[i];
       const std::string where = std::string(key) + "." + port + "[" + std::to_string(i) + "]";

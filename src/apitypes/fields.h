@@ -1,6 +1,6 @@
 #pragma once
-// One description of a struct serves both directions: `Describe(archive, value)` names each member once, in the
-// API's order. The archive is a Writer (struct to JSON) or a Loader (JSON to struct).
+// One description of a struct serves both directions: `Describe(archive, value)` names each member once, in
+// the API's order. The archive is a Writer (struct to JSON) or a Loader (JSON to struct).
 //   f("Key", v)       always written
 //   f.Omit("Key", v)  left out when empty, zero, false or unset (Go's omitempty)
 //   f.Null("Key", v)  null when empty
@@ -20,8 +20,8 @@
 namespace estiba::apitypes {
 
 template <typename T>
-concept Plain = std::same_as<T, bool> || std::integral<T> || std::floating_point<T> || std::same_as<T, std::string> ||
-                std::same_as<T, codec::Json>;
+concept Plain = std::same_as<T, bool> || std::integral<T> || std::floating_point<T> ||
+                std::same_as<T, std::string> || std::same_as<T, codec::Json>;
 
 class Writer {
  public:
@@ -37,7 +37,9 @@ class Writer {
   void Null(const char* key, const T& value) {
     json_.Add(key, IsEmpty(value) ? codec::Json() : Encode(value));
   }
-  void StringOrList(const char* key, const std::optional<std::vector<std::string>>& value) { (*this)(key, value); }
+  void StringOrList(const char* key, const std::optional<std::vector<std::string>>& value) {
+    (*this)(key, value);
+  }
   // A list of nothing is written as null, as the API does for exposed ports that are not published.
   void Ports(const char* key, const PortMap& ports);
   // f(Archive&) for an object of its own.
@@ -152,7 +154,8 @@ class Loader {
   template <typename T>
     requires(!Plain<T>)
   void Load(const char* key, std::map<std::string, T>& values) {
-    reader_.EachMember(key, [&](const std::string& name, codec::Reader& child) { LoadObject(child, values[name]); });
+    reader_.EachMember(
+        key, [&](const std::string& name, codec::Reader& child) { LoadObject(child, values[name]); });
   }
   void Load(const char* key, std::map<std::string, std::uint64_t>& values);
   template <typename T>

@@ -18,7 +18,8 @@ Error Invalid(const std::string& json) {
 Result<Filters> Filters::Parse(const std::string& json) {
   Filters filters;
   if (json.empty()) return filters;
-  const codec::Json root = TRY_CTX(codec::ParseJson(json, {.depth = 4, .bytes = 1U << 20}), "invalid filters");
+  const codec::Json root =
+      TRY_CTX(codec::ParseJson(json, {.depth = 4, .bytes = 1U << 20}), "invalid filters");
   if (!root.IsObject()) return Invalid(json);
   for (const auto& [key, values] : *root.IfObject()) {
     std::set<std::string>& wanted = filters.values_[key];

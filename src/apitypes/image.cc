@@ -59,9 +59,13 @@ Result<ImageSummary> ImageSummary::FromJson(const codec::Json& json) { return Lo
 codec::Json ImageInspect::ToJson() const { return Write(*this); }
 Result<ImageInspect> ImageInspect::FromJson(const codec::Json& json) { return Load<ImageInspect>(json); }
 codec::Json ImageHistoryItem::ToJson() const { return Write(*this); }
-Result<ImageHistoryItem> ImageHistoryItem::FromJson(const codec::Json& json) { return Load<ImageHistoryItem>(json); }
+Result<ImageHistoryItem> ImageHistoryItem::FromJson(const codec::Json& json) {
+  return Load<ImageHistoryItem>(json);
+}
 codec::Json ImageDeleteItem::ToJson() const { return Write(*this); }
-Result<ImageDeleteItem> ImageDeleteItem::FromJson(const codec::Json& json) { return Load<ImageDeleteItem>(json); }
+Result<ImageDeleteItem> ImageDeleteItem::FromJson(const codec::Json& json) {
+  return Load<ImageDeleteItem>(json);
+}
 
 codec::Json Progress::ToJson() const {
   Writer f;

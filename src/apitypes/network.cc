@@ -86,7 +86,9 @@ Result<NetworkCreateResponse> NetworkCreateResponse::FromJson(const codec::Json&
 codec::Json Network::ToJson() const { return Write(*this); }
 Result<Network> Network::FromJson(const codec::Json& json) { return Load<Network>(json); }
 codec::Json NetworkConnect::ToJson() const { return Write(*this); }
-Result<NetworkConnect> NetworkConnect::FromJson(const codec::Json& json) { return Load<NetworkConnect>(json); }
+Result<NetworkConnect> NetworkConnect::FromJson(const codec::Json& json) {
+  return Load<NetworkConnect>(json);
+}
 codec::Json NetworkDisconnect::ToJson() const { return Write(*this); }
 Result<NetworkDisconnect> NetworkDisconnect::FromJson(const codec::Json& json) {
   return Load<NetworkDisconnect>(json);

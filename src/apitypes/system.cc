@@ -95,8 +95,10 @@ static codec::Json RegistryConfig(const std::vector<std::string>& insecure) {
     if (registry.find('/') != std::string::npos) {
       cidrs.Append(registry);
     } else {
-      indexes.Set(registry, codec::Json::MakeObject({{"Name", registry}, {"Mirrors", codec::Json::MakeArray()},
-                                                     {"Secure", false}, {"Official", false}}));
+      indexes.Set(registry, codec::Json::MakeObject({{"Name", registry},
+                                                     {"Mirrors", codec::Json::MakeArray()},
+                                                     {"Secure", false},
+                                                     {"Official", false}}));
     }
   }
   return codec::Json::MakeObject({{"InsecureRegistryCIDRs", std::move(cidrs)},
@@ -105,8 +107,12 @@ static codec::Json RegistryConfig(const std::vector<std::string>& insecure) {
 }
 
 static codec::Json NoSwarm() {
-  return codec::Json::MakeObject({{"NodeID", ""}, {"NodeAddr", ""}, {"LocalNodeState", "inactive"},
-                                  {"ControlAvailable", false}, {"Error", ""}, {"RemoteManagers", nullptr}});
+  return codec::Json::MakeObject({{"NodeID", ""},
+                                  {"NodeAddr", ""},
+                                  {"LocalNodeState", "inactive"},
+                                  {"ControlAvailable", false},
+                                  {"Error", ""},
+                                  {"RemoteManagers", nullptr}});
 }
 
 template <typename A>
@@ -127,7 +133,8 @@ codec::Json Info::ToJson() const {
   codec::Json json = Write(*this);
   json.Add("RegistryConfig", RegistryConfig(insecure_registries));
   codec::Json& programs = json.Add("Runtimes", codec::Json::MakeObject());
-  for (const auto& [runtime, path] : runtimes) programs.Add(runtime, codec::Json::MakeObject({{"path", path}}));
+  for (const auto& [runtime, path] : runtimes)
+    programs.Add(runtime, codec::Json::MakeObject({{"path", path}}));
   json.Add("Swarm", NoSwarm());
   json.Add("GenericResources", nullptr);
   json.Add("Isolation", "");
@@ -164,7 +171,8 @@ codec::Json Event::ToJson() const {
     if (type == "container" && image != attributes.end()) json.Add("from", image->second);
   }
   codec::Json rest = Write(*this);
-  for (codec::Json::Member& member : *rest.IfObject()) json.Add(std::move(member.key), std::move(member.value));
+  for (codec::Json::Member& member : *rest.IfObject())
+    json.Add(std::move(member.key), std::move(member.value));
   json.Add("time", time_nano / 1000000000);
   json.Add("timeNano", time_nano);
   return json;

@@ -6,7 +6,8 @@
 namespace estiba::codec {
 namespace {
 
-// Length of the well-formed UTF-8 sequence at the front of `text`, 0 if there is none (Unicode 15, table 3-7).
+// Length of the well-formed UTF-8 sequence at the front of `text`, 0 if there is none (Unicode 15, table
+// 3-7).
 std::size_t SequenceLength(std::string_view text) {
   const auto byte = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : static_cast<unsigned char>(0);

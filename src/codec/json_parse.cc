@@ -1,5 +1,5 @@
-// Boost.JSON's event parser builds our own tree. Its sources are compiled here and nowhere else; the linker drops
-// what is not used.
+// Boost.JSON's event parser builds our own tree. Its sources are compiled here and nowhere else; the linker
+// drops what is not used.
 #include <algorithm>
 #include <exception>
 
@@ -13,8 +13,8 @@ namespace {
 
 namespace bj = boost::json;
 
-// Duplicate keys: the last value wins, at the place of the first. Sorting keeps a hostile object of a million keys
-// from costing a million squared.
+// Duplicate keys: the last value wins, at the place of the first. Sorting keeps a hostile object of a million
+// keys from costing a million squared.
 void DropDuplicates(Json::Object* object) {
   if (object->size() < 2) return;
   std::vector<std::size_t> order(object->size());
@@ -51,10 +51,10 @@ struct Builder {
   static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
 
   Json root;
-  std::vector<Json> open;          // containers not closed yet, outermost first
-  std::vector<std::string> keys;   // for each open container but the first: its key in the one around it
-  std::string key;                 // of the value that comes next
-  std::string text;                // pieces of a string or key
+  std::vector<Json> open;         // containers not closed yet, outermost first
+  std::vector<std::string> keys;  // for each open container but the first: its key in the one around it
+  std::string key;                // of the value that comes next
+  std::string text;               // pieces of a string or key
 
   bool Put(Json value) {
     if (open.empty()) {
@@ -120,7 +120,8 @@ struct Builder {
 };
 
 Error Invalid(std::size_t offset, std::string_view why) {
-  return Error(Code::kInvalidArgument, "invalid JSON at byte " + std::to_string(offset) + ": " + std::string(why));
+  return Error(Code::kInvalidArgument,
+               "invalid JSON at byte " + std::to_string(offset) + ": " + std::string(why));
 }
 
 }  // namespace

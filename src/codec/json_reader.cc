@@ -106,7 +106,8 @@ void Reader::ReadInteger(std::string_view key, T* out) {
   if (value == nullptr) return;
   if constexpr (std::is_signed_v<T>) {
     const auto number = value->IfInt();
-    if (number.has_value() && *number >= std::numeric_limits<T>::min() && *number <= std::numeric_limits<T>::max()) {
+    if (number.has_value() && *number >= std::numeric_limits<T>::min() &&
+        *number <= std::numeric_limits<T>::max()) {
       *out = static_cast<T>(*number);
       return;
     }
@@ -171,7 +172,8 @@ void Reader::Read(std::string_view key, std::vector<std::uint32_t>* out) {
     const Json& item = (*list->IfArray())[i];
     const auto number = item.IfUint();
     if (!number.has_value() || *number > UINT32_MAX) {
-      return Mismatch(std::string(key) + "[" + std::to_string(i) + "]", "a number from 0 to 4294967295", item);
+      return Mismatch(std::string(key) + "[" + std::to_string(i) + "]", "a number from 0 to 4294967295",
+                      item);
     }
     items.push_back(static_cast<std::uint32_t>(*number));
   }

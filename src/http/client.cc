@@ -145,7 +145,8 @@ class StreamImpl final : public ResponseStream {
 };
 
 // Reads up to the end of the head, over any 100 Continue.
-Result<std::unique_ptr<StreamImpl>> ReadHead(std::unique_ptr<Wire> wire, bool to_head, std::unique_ptr<Wire>* home) {
+Result<std::unique_ptr<StreamImpl>> ReadHead(std::unique_ptr<Wire> wire, bool to_head,
+                                             std::unique_ptr<Wire>* home) {
   auto parser = std::make_unique<ResponseParser>(to_head);
   for (;;) {
     const std::size_t used = TRY(parser->Feed(wire->buffer));
@@ -195,7 +196,9 @@ struct Client::Impl {
   }
 };
 
-Client::Client(std::string socket_path) : impl_(std::make_unique<Impl>()) { impl_->path = std::move(socket_path); }
+Client::Client(std::string socket_path) : impl_(std::make_unique<Impl>()) {
+  impl_->path = std::move(socket_path);
+}
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;

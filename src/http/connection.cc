@@ -45,7 +45,8 @@ void Connection::OnEvents(std::uint32_t events) {
   if (phase_ != Phase::kClosed) UpdateEvents();
 }
 
-// As Go's server has it: a client that shuts down its side is told to the handler as gone, yet still answered.
+// As Go's server has it: a client that shuts down its side is told to the handler as gone, yet still
+// answered.
 void Connection::OnPeerShutdown() {
   peer_shut_ = true;
   MarkPeerGone();
@@ -88,7 +89,8 @@ void Connection::ReadMore() {
   if (n == 0) {
     input_ended_ = true;
     if (phase_ == Phase::kIdle && !in_.empty()) return;  // pipelined requests wait for ParseNext()
-    if (phase_ != Phase::kAnswer) return Close();  // between requests, or a request that was cut: nobody to answer
+    if (phase_ != Phase::kAnswer)
+      return Close();  // between requests, or a request that was cut: nobody to answer
     ClosePipe(/*complete=*/false);
     return OnPeerShutdown();
   }
@@ -121,7 +123,8 @@ void Connection::Parse() {
     if (phase_ == Phase::kClosed || phase_ == Phase::kLinger) return;
     if (parser_->done()) return OnRequestDone();
     if (*used != 0) continue;
-    if (in_.size() > host_->options->max_head) Refuse(400, "malformed chunk");  // a chunk's head has no own limit
+    if (in_.size() > host_->options->max_head)
+      Refuse(400, "malformed chunk");  // a chunk's head has no own limit
     return;
   }
 }
@@ -159,7 +162,8 @@ void Connection::OnBodyBytes() {
     return PumpPipe();
   }
   if (state_->body.size() + bytes.size() > host_->options->max_body) {
-    return Refuse(413, "request body too large: the limit is " + std::to_string(host_->options->max_body) + " bytes");
+    return Refuse(
+        413, "request body too large: the limit is " + std::to_string(host_->options->max_body) + " bytes");
   }
   state_->body += bytes;
 }
@@ -222,7 +226,8 @@ void Connection::PumpPipe() {
 
 void Connection::OnPipeRoom() {
   PumpPipe();
-  if (body_writer_.valid() && !body_watched_) SetDeadline(host_->options->body_timeout, &Connection::OnSlowBody);
+  if (body_writer_.valid() && !body_watched_)
+    SetDeadline(host_->options->body_timeout, &Connection::OnSlowBody);
   if (phase_ != Phase::kClosed) Parse();
   if (phase_ != Phase::kClosed) UpdateEvents();
 }

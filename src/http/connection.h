@@ -44,11 +44,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   enum class Phase : unsigned char {
-    kIdle,      // between requests
-    kHead,      // some bytes of a head
-    kBody,      // head read, body under way into the exchange's buffer
-    kAnswer,    // the handler has the request (its body may still flow into a pipe)
-    kLinger,    // answered before the client had finished: reading what comes, into nothing
+    kIdle,    // between requests
+    kHead,    // some bytes of a head
+    kBody,    // head read, body under way into the exchange's buffer
+    kAnswer,  // the handler has the request (its body may still flow into a pipe)
+    kLinger,  // answered before the client had finished: reading what comes, into nothing
     kClosed,
   };
 
@@ -82,20 +82,20 @@ class Connection : public std::enable_shared_from_this<Connection> {
   os::UniqueFd fd_;
   os::PeerCredentials peer_{0, static_cast<uid_t>(-1), static_cast<gid_t>(-1)};
   Phase phase_ = Phase::kIdle;
-  std::string in_;                 // read, not parsed
-  std::string out_;                // to be sent
-  std::size_t out_sent_ = 0;       // of `out_`
-  std::size_t out_foreign_ = 0;    // bytes at the front of `out_` that are not the exchange's (100 Continue)
+  std::string in_;               // read, not parsed
+  std::string out_;              // to be sent
+  std::size_t out_sent_ = 0;     // of `out_`
+  std::size_t out_foreign_ = 0;  // bytes at the front of `out_` that are not the exchange's (100 Continue)
   std::unique_ptr<RequestParser> parser_;
   std::shared_ptr<ExchangeState> state_;  // of the request under way
   os::UniqueFd body_writer_;
-  std::string body_pending_;       // for the pipe
-  bool piping_ = false;            // this request's body goes to a pipe
+  std::string body_pending_;  // for the pipe
+  bool piping_ = false;       // this request's body goes to a pipe
   bool body_watched_ = false;
-  bool body_dropped_ = false;      // the pipe's reader has left
+  bool body_dropped_ = false;  // the pipe's reader has left
   bool keep_alive_ = true;
-  bool peer_shut_ = false;         // EPOLLRDHUP seen
-  bool input_ended_ = false;       // no more bytes will come
+  bool peer_shut_ = false;    // EPOLLRDHUP seen
+  bool input_ended_ = false;  // no more bytes will come
   std::uint32_t events_ = 0;
   Loop::TimerId timer_ = 0;
   std::uint64_t lingered_ = 0;

@@ -110,7 +110,8 @@ void Connection::OnAnswerSent() {
 void Connection::ParseNext() {
   if (phase_ != Phase::kIdle) return;
   Parse();
-  if (input_ended_ && (phase_ == Phase::kHead || phase_ == Phase::kBody)) return Close();  // the last one was cut
+  if (input_ended_ && (phase_ == Phase::kHead || phase_ == Phase::kBody))
+    return Close();  // the last one was cut
   if (phase_ != Phase::kClosed) UpdateEvents();
 }
 
@@ -129,7 +130,8 @@ Result<Detached> Connection::Detach(const std::shared_ptr<ExchangeState>& state)
   const auto self = shared_from_this();
   {
     const std::lock_guard lock(state_->mutex);
-    if (state_->answered) return Error(Code::kFailedPrecondition, "take over the connection: already answered");
+    if (state_->answered)
+      return Error(Code::kFailedPrecondition, "take over the connection: already answered");
     state_->answered = true;
     state_->gone = true;
     state_->on_peer_gone.clear();

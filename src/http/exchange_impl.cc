@@ -178,10 +178,9 @@ Result<Detached> ExchangeImpl::Detach(std::string_view content_type) {
   Detached detached = TRY(TakeConnection());
   detached.upgraded = state_->head.headers.Has("Upgrade");
   const std::string type(content_type);
-  const std::string head =
-      detached.upgraded
-          ? "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + type + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-          : "HTTP/1.1 200 OK\r\nContent-Type: " + type + "\r\n\r\n";
+  const std::string head = detached.upgraded ? "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + type +
+                                                   "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+                                             : "HTTP/1.1 200 OK\r\nContent-Type: " + type + "\r\n\r\n";
   // The first bytes on an empty socket buffer: they fit.
   const ssize_t sent = ::send(detached.fd.get(), head.data(), head.size(), MSG_NOSIGNAL);
   if (sent != static_cast<ssize_t>(head.size())) {

@@ -34,15 +34,15 @@ struct ExchangeState {
   bool body_complete = false;
   bool answered = false;
   bool streaming = false;
-  bool finished = false;       // no more output will come
+  bool finished = false;  // no more output will come
   bool chunked = false;
-  bool close_after = false;    // the answer ends with the connection
-  bool gone = false;           // the connection has ended
-  bool peer_closed = false;    // the peer has closed, or shut down its side
+  bool close_after = false;  // the answer ends with the connection
+  bool gone = false;         // the connection has ended
+  bool peer_closed = false;  // the peer has closed, or shut down its side
   bool flush_posted = false;
   bool was_full = false;
-  std::string out;             // not yet taken by the connection
-  std::size_t in_flight = 0;   // taken, not yet sent
+  std::string out;            // not yet taken by the connection
+  std::size_t in_flight = 0;  // taken, not yet sent
   std::vector<std::function<void()>> on_peer_gone;
   std::vector<std::function<void()>> on_drained;
 

@@ -42,7 +42,8 @@ const std::string& Headers::Get(std::string_view name) const {
 }
 
 bool Headers::Has(std::string_view name) const {
-  return std::any_of(fields_.begin(), fields_.end(), [&](const auto& field) { return SameName(field.first, name); });
+  return std::any_of(fields_.begin(), fields_.end(),
+                     [&](const auto& field) { return SameName(field.first, name); });
 }
 
 bool Headers::HasToken(std::string_view name, std::string_view token) const {
@@ -63,7 +64,9 @@ void Headers::Set(std::string name, std::string value) {
   Add(std::move(name), std::move(value));
 }
 
-void Headers::Add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+void Headers::Add(std::string name, std::string value) {
+  fields_.emplace_back(std::move(name), std::move(value));
+}
 
 Query Query::Parse(std::string_view encoded) {
   Query query;
@@ -99,7 +102,9 @@ std::vector<std::string> Query::GetAll(std::string_view name) const {
   return values;
 }
 
-void Query::Add(std::string name, std::string value) { items_.emplace_back(std::move(name), std::move(value)); }
+void Query::Add(std::string name, std::string value) {
+  items_.emplace_back(std::move(name), std::move(value));
+}
 
 std::string Query::Encode() const {
   std::string out;
@@ -119,7 +124,8 @@ Result<std::string> PercentDecode(std::string_view text, bool form) {
     if (c == '%') {
       const int high = i + 1 < text.size() ? HexValue(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return Error(Code::kInvalidArgument, "invalid URL escape in '" + std::string(text) + "'");
+      if (high < 0 || low < 0)
+        return Error(Code::kInvalidArgument, "invalid URL escape in '" + std::string(text) + "'");
       c = static_cast<char>(high * 16 + low);
       i += 2;
     }

@@ -74,7 +74,8 @@ Error FromBeast(const error_code& ec) {
   if (ec == beast::http::error::header_limit || ec == beast::http::error::buffer_overflow) {
     return Error(Code::kOutOfRange, "the request's head is too long");
   }
-  if (ec == beast::http::error::bad_version) return Error(Code::kNotImplemented, "HTTP version not supported");
+  if (ec == beast::http::error::bad_version)
+    return Error(Code::kNotImplemented, "HTTP version not supported");
   return Error(Code::kInvalidArgument, "malformed HTTP request: " + ec.message());
 }
 
@@ -100,7 +101,8 @@ Result<std::size_t> RequestParser::Feed(std::string_view bytes) {
     while (used < bytes.size() && !parser.is_done()) {
       const bool in_head = !parser.is_header_done();
       error_code ec;
-      const std::size_t n = parser.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
+      const std::size_t n =
+          parser.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
       used += n;
       if (ec && ec != beast::http::error::need_more) return FromBeast(ec);
       if (in_head && parser.is_header_done()) {

@@ -19,8 +19,8 @@ class RequestParser {
   RequestParser& operator=(RequestParser&&) noexcept;
   ~RequestParser();
 
-  // Parses a prefix of `bytes` and returns its length; stops once after the head. kInvalidArgument for what is no
-  // HTTP (400), kOutOfRange for a head that is too long (431), kNotImplemented for its version (505).
+  // Parses a prefix of `bytes` and returns its length; stops once after the head. kInvalidArgument for what
+  // is no HTTP (400), kOutOfRange for a head that is too long (431), kNotImplemented for its version (505).
   Result<std::size_t> Feed(std::string_view bytes);
 
   bool head_done() const;

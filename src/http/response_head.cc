@@ -21,21 +21,24 @@ std::string HttpDate() {
   static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   char text[64];
-  (void)std::snprintf(text, sizeof text, "%s, %02d %s %d %02d:%02d:%02d GMT", kDays[parts.tm_wday % 7], parts.tm_mday,
-                      kMonths[parts.tm_mon % 12], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  (void)std::snprintf(text, sizeof text, "%s, %02d %s %d %02d:%02d:%02d GMT", kDays[parts.tm_wday % 7],
+                      parts.tm_mday, kMonths[parts.tm_mon % 12], parts.tm_year + 1900, parts.tm_hour,
+                      parts.tm_min, parts.tm_sec);
   return text;
 }
 
 }  // namespace
 
 std::string WriteHead(const ResponseHead& head, const Headers& server_fields) {
-  std::string out = "HTTP/1.1 " + std::to_string(head.status) + " " + std::string(ReasonPhrase(head.status)) + "\r\n";
+  std::string out =
+      "HTTP/1.1 " + std::to_string(head.status) + " " + std::string(ReasonPhrase(head.status)) + "\r\n";
   for (const auto& [name, value] : server_fields.fields()) {
     if (!head.fields.Has(name)) AppendField(name, value, &out);
   }
   for (const auto& [name, value] : head.fields.fields()) AppendField(name, value, &out);
   AppendField("Date", HttpDate(), &out);
-  if (head.content_length.has_value()) AppendField("Content-Length", std::to_string(*head.content_length), &out);
+  if (head.content_length.has_value())
+    AppendField("Content-Length", std::to_string(*head.content_length), &out);
   if (head.chunked) AppendField("Transfer-Encoding", "chunked", &out);
   if (head.close) AppendField("Connection", "close", &out);
   return out + "\r\n";

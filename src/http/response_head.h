@@ -15,8 +15,8 @@ struct ResponseHead {
   bool close = false;
 };
 
-// The head with the blank line after it. `server_fields` are added unless `head.fields` has that name. Line ends in
-// values become blanks, so that a value cannot add fields.
+// The head with the blank line after it. `server_fields` are added unless `head.fields` has that name. Line
+// ends in values become blanks, so that a value cannot add fields.
 std::string WriteHead(const ResponseHead& head, const Headers& server_fields);
 
 // Size line, bytes, line end.

@@ -23,12 +23,16 @@ constexpr std::chrono::milliseconds kAcceptPause{200};
 class ServerImpl final : public Server {
  public:
   ServerImpl(Loop* loop, ServerOptions options, Handler handler)
-      : loop_(loop), options_(std::move(options)), handler_(std::move(handler)),
+      : loop_(loop),
+        options_(std::move(options)),
+        handler_(std::move(handler)),
         workers_({.threads = options_.workers, .name = "http"}) {
     host_.loop = loop_;
     host_.options = &options_;
     host_.dispatch = [this](const std::shared_ptr<Connection>& connection,
-                            const std::shared_ptr<ExchangeState>& state) { return Dispatch(connection, state); };
+                            const std::shared_ptr<ExchangeState>& state) {
+      return Dispatch(connection, state);
+    };
     host_.forget = [this](Connection* connection) { connections_.erase(connection->shared_from_this()); };
   }
 

@@ -6,7 +6,8 @@ namespace estiba::apitypes {
 namespace {
 
 TEST(Filters, BothFormsMeanTheSame) {
-  for (const std::string text : {R"({"label":["a=b","c"]})", R"({"label":{"a=b":true,"c":true,"d":false}})"}) {
+  for (const std::string text :
+       {R"({"label":["a=b","c"]})", R"({"label":{"a=b":true,"c":true,"d":false}})"}) {
     ASSERT_OK_AND_ASSIGN(const Filters filters, Filters::Parse(text));
     EXPECT_EQ(filters.Get("label"), (std::set<std::string>{"a=b", "c"}));
     EXPECT_TRUE(filters.Labels("label", {{"a", "b"}, {"c", "x"}}));

@@ -12,7 +12,8 @@ namespace {
 codec::Json Parse(std::string_view text) { return std::move(codec::ParseJson(text)).value(); }
 
 TEST(ContainerCreate, ReadsWhatTheDockerCommandLineSends) {
-  const codec::Json body = Parse(R"({"Hostname":"h","User":"1:2","AttachStdout":true,"ExposedPorts":{"80/tcp":{}},
+  const codec::Json body =
+      Parse(R"({"Hostname":"h","User":"1:2","AttachStdout":true,"ExposedPorts":{"80/tcp":{}},
     "Tty":false,"Env":["A=b"],"Cmd":["sleep","9"],"Image":"busybox","Volumes":{"/data":{}},"Entrypoint":null,
     "Labels":{"a":"b"},"StopTimeout":3,"OnBuild":null,
     "HostConfig":{"Binds":["/a:/b:ro"],"NetworkMode":"bridge","PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]},
@@ -60,7 +61,8 @@ TEST(ContainerCreate, NamesTheFieldOfAWrongType) {
 }
 
 TEST(ContainerCreate, FindsKeysInAnyCase) {
-  ASSERT_OK_AND_ASSIGN(const ContainerCreate create, ContainerCreate::FromJson(Parse(R"({"image":"a","hostconfig":{"memory":5}})")));
+  ASSERT_OK_AND_ASSIGN(const ContainerCreate create,
+                       ContainerCreate::FromJson(Parse(R"({"image":"a","hostconfig":{"memory":5}})")));
   EXPECT_EQ(create.config.image, "a");
   EXPECT_EQ(create.host_config.resources.memory, 5);
 }
@@ -90,7 +92,8 @@ TEST(ExecInspect, TheExitCodeIsNullWhileItRuns) {
 }
 
 TEST(Event, CarriesTheOlderFieldsForContainers) {
-  const Event event{"container", "start", "id1", {{"image", "busybox"}, {"name", "web"}}, "local", 1500000000000000001};
+  const Event event{"container",        "start", "id1", {{"image", "busybox"}, {"name", "web"}}, "local",
+                    1500000000000000001};
   const codec::Json json = event.ToJson();
   EXPECT_EQ(json.GetString("status"), "start");
   EXPECT_EQ(json.GetString("from"), "busybox");
@@ -118,7 +121,8 @@ TEST(Progress, WritesBothErrorKeys) {
   progress.id = "abc";
   progress.current = 1;
   progress.total = 2;
-  EXPECT_EQ(progress.ToJson().Dump(), R"({"status":"Downloading","progressDetail":{"current":1,"total":2},"id":"abc"})");
+  EXPECT_EQ(progress.ToJson().Dump(),
+            R"({"status":"Downloading","progressDetail":{"current":1,"total":2},"id":"abc"})");
 }
 
 TEST(AuthConfig, TheHeaderRoundTripsAndGarbageIsNoAuthentication) {

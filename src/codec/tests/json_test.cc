@@ -6,7 +6,8 @@ namespace estiba::codec {
 namespace {
 
 TEST(Json, KeepsTheOrderOfMembersAndTheKindsOfNumbers) {
-  ASSERT_OK_AND_ASSIGN(const Json json, ParseJson(R"( {"z":1,"a":18446744073709551615,"m":1.5,"n":-9223372036854775808} )"));
+  ASSERT_OK_AND_ASSIGN(const Json json,
+                       ParseJson(R"( {"z":1,"a":18446744073709551615,"m":1.5,"n":-9223372036854775808} )"));
   EXPECT_EQ(json.Dump(), R"({"z":1,"a":18446744073709551615,"m":1.5,"n":-9223372036854775808})");
   EXPECT_EQ(json.Find("z")->kind(), Json::Kind::kInt);
   EXPECT_EQ(json.Find("a")->kind(), Json::Kind::kUint);
@@ -57,8 +58,10 @@ TEST(Json, DumpEscapesNoHtmlAndRepairsUtf8) {
 }
 
 TEST(Json, DumpIndentsAsGo) {
-  const Json json = Json::MakeObject({{"a", Json(Json::Array{1, "x"})}, {"b", Json::MakeObject()}, {"c", Json::MakeArray()}});
-  EXPECT_EQ(json.Dump(4), "{\n    \"a\": [\n        1,\n        \"x\"\n    ],\n    \"b\": {},\n    \"c\": []\n}");
+  const Json json = Json::MakeObject(
+      {{"a", Json(Json::Array{1, "x"})}, {"b", Json::MakeObject()}, {"c", Json::MakeArray()}});
+  EXPECT_EQ(json.Dump(4),
+            "{\n    \"a\": [\n        1,\n        \"x\"\n    ],\n    \"b\": {},\n    \"c\": []\n}");
 }
 
 TEST(Json, AnEscapedStringLongerThanTheParsersBufferIsWhole) {

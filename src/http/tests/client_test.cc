@@ -11,7 +11,8 @@ TEST(Client, SendsAndReceives) {
   });
   Client client(server.path());
   for (int i = 0; i < 3; ++i) {
-    ASSERT_OK_AND_ASSIGN(const Response response, client.Send({.method = "POST", .target = "/?q=1", .body = "b"}));
+    ASSERT_OK_AND_ASSIGN(const Response response,
+                         client.Send({.method = "POST", .target = "/?q=1", .body = "b"}));
     EXPECT_EQ(response.status, 201);
     EXPECT_EQ(response.headers.Get("x-y"), "z");
     EXPECT_EQ(response.body, "b1");
@@ -71,7 +72,8 @@ TEST(Client, ARefusedUpgradeCarriesTheAnswer) {
 TEST(Client, ReadsTheRefusalOfABodyItStillSends) {
   const TestServer server([](const std::shared_ptr<Exchange>&) {}, {.max_body = 1000});
   Client client(server.path());
-  ASSERT_OK_AND_ASSIGN(const Response response, client.Send({.method = "POST", .target = "/", .body = std::string(20U << 20, 'x')}));
+  ASSERT_OK_AND_ASSIGN(const Response response,
+                       client.Send({.method = "POST", .target = "/", .body = std::string(20U << 20, 'x')}));
   EXPECT_EQ(response.status, 413);
 }
 
@@ -81,7 +83,8 @@ TEST(Client, SendsADescriptorInChunks) {
   ASSERT_EQ(::write(pipe.write.get(), "from a pipe", 11), 11);
   pipe.write.Reset();
   Client client(server.path());
-  ASSERT_OK_AND_ASSIGN(const Response response, client.Send({.method = "POST", .target = "/", .body_fd = pipe.read.get()}));
+  ASSERT_OK_AND_ASSIGN(const Response response,
+                       client.Send({.method = "POST", .target = "/", .body_fd = pipe.read.get()}));
   EXPECT_EQ(response.body, "from a pipe");
 }
 

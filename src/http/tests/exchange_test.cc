@@ -37,7 +37,8 @@ TEST(Exchange, AnOldClientsStreamEndsWithTheConnection) {
     exchange->Write("text");
     exchange->Finish();
   });
-  EXPECT_THAT(server.Talk("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", /*shut=*/false), EndsWith("\r\n\r\ntext"));
+  EXPECT_THAT(server.Talk("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", /*shut=*/false),
+              EndsWith("\r\n\r\ntext"));
 }
 
 TEST(Exchange, ADroppedStreamIsCutWithoutAnEnd) {
@@ -136,12 +137,14 @@ TEST(Exchange, DetachGivesTheConnectionAndWhatWasReadBehindTheRequest) {
     taken.set_value(std::move(exchange->Detach("application/x")).value());
   });
   const os::UniqueFd fd = server.Connect();
-  TestServer::Send(fd.get(), "POST /attach HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly bytes");
+  TestServer::Send(fd.get(),
+                   "POST /attach HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nearly bytes");
   const Detached detached = taken.get_future().get();
   EXPECT_TRUE(detached.upgraded);
   EXPECT_EQ(detached.leftover, "early bytes");
-  EXPECT_EQ(TestServer::ReadUntil(fd.get(), "\r\n\r\n"),
-            "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+  EXPECT_EQ(
+      TestServer::ReadUntil(fd.get(), "\r\n\r\n"),
+      "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
   TestServer::Send(detached.fd.get(), "hello");
   EXPECT_EQ(TestServer::ReadSome(fd.get()), "hello");
 }
@@ -197,8 +200,8 @@ TEST(Exchange, AStreamedBodyComesThroughAPipeWithBackpressure) {
         exchange->Respond(200, {}, "ok");
       },
       Piping());
-  const std::string answer =
-      server.Talk("POST / HTTP/1.1\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" + std::string(size, 'z'));
+  const std::string answer = server.Talk("POST / HTTP/1.1\r\nContent-Length: " + std::to_string(size) +
+                                         "\r\n\r\n" + std::string(size, 'z'));
   EXPECT_THAT(answer, EndsWith("ok"));
   EXPECT_EQ(received.get_future().get(), size);
   EXPECT_TRUE(complete.get_future().get());
@@ -227,7 +230,8 @@ TEST(Exchange, AnEarlyAnswerToAStreamedBodyReachesTheClient) {
         exchange->Respond(409, {}, "no");
       },
       Piping());
-  EXPECT_THAT(server.Talk("POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n" + std::string(9000000, 'x')), HasSubstr("409"));
+  EXPECT_THAT(server.Talk("POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n" + std::string(9000000, 'x')),
+              HasSubstr("409"));
 }
 
 }  // namespace

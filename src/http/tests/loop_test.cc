@@ -16,7 +16,10 @@ using namespace std::chrono_literals;
 TEST(Loop, TimersFireInOrderAndACancelledOneDoesNot) {
   ASSERT_OK_AND_ASSIGN(const auto loop, Loop::Create());
   std::string order;
-  loop->AddTimer(3ms, [&] { order += "c"; loop->Stop(); });
+  loop->AddTimer(3ms, [&] {
+    order += "c";
+    loop->Stop();
+  });
   loop->AddTimer(1ms, [&] { order += "a"; });
   const auto cancelled = loop->AddTimer(2ms, [&] { order += "b"; });
   loop->CancelTimer(cancelled);
@@ -28,7 +31,12 @@ TEST(Loop, TimersFireInOrderAndACancelledOneDoesNot) {
 TEST(Loop, PostWakesItFromAnotherThread) {
   ASSERT_OK_AND_ASSIGN(const auto loop, Loop::Create());
   bool on_loop = false;
-  std::thread poster([&] { loop->Post([&] { on_loop = loop->InThread(); loop->Stop(); }); });
+  std::thread poster([&] {
+    loop->Post([&] {
+      on_loop = loop->InThread();
+      loop->Stop();
+    });
+  });
   ASSERT_OK(loop->Run());
   poster.join();
   EXPECT_TRUE(on_loop);

@@ -24,7 +24,9 @@ Status FeedAll(RequestParser* parser, std::string bytes, bool slowly) {
 TEST(RequestParser, ReadsTheSameWholeAndByteByByte) {
   for (const bool slowly : {false, true}) {
     RequestParser parser(4096);
-    ASSERT_OK(FeedAll(&parser, "POST /v1.41/a%20b?x=1&y=%2F HTTP/1.1\r\nHost: d\r\nContent-Length: 5\r\n\r\nhello", slowly));
+    ASSERT_OK(FeedAll(&parser,
+                      "POST /v1.41/a%20b?x=1&y=%2F HTTP/1.1\r\nHost: d\r\nContent-Length: 5\r\n\r\nhello",
+                      slowly));
     ASSERT_TRUE(parser.done());
     EXPECT_EQ(parser.head().method, "POST");
     EXPECT_EQ(parser.head().path, "/v1.41/a b");
@@ -37,7 +39,10 @@ TEST(RequestParser, ReadsTheSameWholeAndByteByByte) {
 TEST(RequestParser, ReadsChunksAndDropsTrailers) {
   for (const bool slowly : {false, true}) {
     RequestParser parser(4096);
-    ASSERT_OK(FeedAll(&parser, "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n", slowly));
+    ASSERT_OK(FeedAll(
+        &parser,
+        "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n",
+        slowly));
     ASSERT_TRUE(parser.done());
     EXPECT_EQ(parser.TakeBody(), "abcde");
     EXPECT_FALSE(parser.head().headers.Has("T"));
@@ -45,11 +50,12 @@ TEST(RequestParser, ReadsChunksAndDropsTrailers) {
 }
 
 TEST(RequestParser, RefusesWhatIsNoRequest) {
-  for (const std::string bad :
-       {"hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nA B: c\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-        "GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "GET /%zz HTTP/1.1\r\n\r\n",
-        "GET /%00 HTTP/1.1\r\n\r\n", "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-        "GET / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"}) {
+  for (const std::string bad : {"hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nA B: c\r\n\r\n",
+                                "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+                                "GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                "GET /%zz HTTP/1.1\r\n\r\n", "GET /%00 HTTP/1.1\r\n\r\n",
+                                "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+                                "GET / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"}) {
     RequestParser parser(4096);
     const Status status = FeedAll(&parser, bad, /*slowly=*/false);
     ASSERT_FALSE(status.ok()) << bad;

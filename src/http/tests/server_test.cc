@@ -14,7 +14,8 @@ using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
 void Echo(const std::shared_ptr<Exchange>& exchange) {
-  exchange->Respond(200, {{"Content-Type", "text/plain"}}, exchange->method() + " " + exchange->path() + " " + exchange->body());
+  exchange->Respond(200, {{"Content-Type", "text/plain"}},
+                    exchange->method() + " " + exchange->path() + " " + exchange->body());
 }
 
 TEST(Server, AnswersAndKeepsTheConnection) {
@@ -52,8 +53,9 @@ TEST(Server, HeadHasNoBodyAnd204NoLength) {
 
 TEST(Server, MalformedRequestsGet400AndTheServerGoesOn) {
   const TestServer server(Echo);
-  for (const std::string bad : {"\x16\x03\x01 tls hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "G@T / HTTP/1.1\r\n\r\n",
-                                "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\nX\r\n\r\n"}) {
+  for (const std::string bad :
+       {"\x16\x03\x01 tls hello\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "G@T / HTTP/1.1\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET / HTTP/1.1\r\nX\r\n\r\n"}) {
     const std::string answer = server.Talk(bad);
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 "));
     EXPECT_THAT(answer, HasSubstr("{\"message\":\""));
@@ -73,13 +75,15 @@ TEST(Server, ALargeBodyIsRefusedWithoutBeingRead) {
 TEST(Server, ALargeChunkedBodyIsRefused) {
   const TestServer server(Echo, {.max_body = 1000});
   const std::string chunk = "400\r\n" + std::string(1024, 'x') + "\r\n";
-  const std::string answer = server.Talk("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + chunk + "0\r\n\r\n");
+  const std::string answer =
+      server.Talk("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + chunk + "0\r\n\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 413 "));
 }
 
 TEST(Server, ALongHeadGets431) {
   const TestServer server(Echo, {.max_head = 2048});
-  EXPECT_THAT(server.Talk("GET / HTTP/1.1\r\nX: " + std::string(9000, 'y') + "\r\n\r\n"), StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(server.Talk("GET / HTTP/1.1\r\nX: " + std::string(9000, 'y') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 431 "));
 }
 
 TEST(Server, SaysContinueBeforeTheBody) {
@@ -94,7 +98,8 @@ TEST(Server, SaysContinueBeforeTheBody) {
 TEST(Server, ASlowHeadAndAStalledBodyTimeOut) {
   const TestServer server(Echo, {.head_timeout = 30ms, .body_timeout = 30ms});
   EXPECT_THAT(server.Talk("GET / HTT", /*shut=*/false), StartsWith("HTTP/1.1 408 "));
-  EXPECT_THAT(server.Talk("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab", /*shut=*/false), StartsWith("HTTP/1.1 408 "));
+  EXPECT_THAT(server.Talk("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab", /*shut=*/false),
+              StartsWith("HTTP/1.1 408 "));
 }
 
 TEST(Server, AnIdleConnectionIsClosed) {
@@ -141,12 +146,14 @@ TEST(Server, AWaitingExchangeHoldsNoWorker) {
     waiting.clear();
     break;
   }
-  for (const auto& client : clients) EXPECT_THAT(TestServer::ReadUntil(client.get(), "done"), HasSubstr("done"));
+  for (const auto& client : clients)
+    EXPECT_THAT(TestServer::ReadUntil(client.get(), "done"), HasSubstr("done"));
 }
 
 TEST(Server, TheSameConnectionCloseIsHonoured) {
   const TestServer server(Echo);
-  EXPECT_THAT(server.Talk("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", /*shut=*/false), HasSubstr("Connection: close"));
+  EXPECT_THAT(server.Talk("GET / HTTP/1.1\r\nConnection: close\r\n\r\n", /*shut=*/false),
+              HasSubstr("Connection: close"));
   EXPECT_THAT(server.Talk("GET / HTTP/1.0\r\n\r\n", /*shut=*/false), HasSubstr("Connection: close"));
 }
 

@@ -25,7 +25,10 @@ TEST(Workers, AFullQueueRefuses) {
   std::promise<void> started;
   std::promise<void> release;
   const std::shared_future<void> released = release.get_future().share();
-  ASSERT_TRUE(workers.Submit([&, released] { started.set_value(); released.wait(); }));
+  ASSERT_TRUE(workers.Submit([&, released] {
+    started.set_value();
+    released.wait();
+  }));
   started.get_future().wait();
   EXPECT_TRUE(workers.Submit([] {}));
   EXPECT_FALSE(workers.Submit([] {}));

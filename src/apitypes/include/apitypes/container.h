@@ -37,7 +37,7 @@ struct ContainerConfig {
   bool open_stdin = false;
   bool stdin_once = false;
   std::vector<std::string> env;
-  std::optional<std::vector<std::string>> cmd;         // unset: the image's
+  std::optional<std::vector<std::string>> cmd;  // unset: the image's
   std::optional<HealthConfig> healthcheck;
   bool args_escaped = false;
   std::string image;

@@ -1,6 +1,6 @@
 #pragma once
-// What the host grants a container: Docker's HostConfig, every field of API 1.47. What the engine does not do yet it
-// refuses by name; nothing is dropped here.
+// What the host grants a container: Docker's HostConfig, every field of API 1.47. What the engine does not do
+// yet it refuses by name; nothing is dropped here.
 
 #include <cstdint>
 #include <map>
@@ -85,10 +85,10 @@ struct Resources {
   std::optional<bool> oom_kill_disable;
   std::optional<std::int64_t> pids_limit;
   std::vector<Ulimit> ulimits;
-  std::int64_t cpu_count = 0;            // Windows
-  std::int64_t cpu_percent = 0;          // Windows
-  std::uint64_t io_maximum_iops = 0;      // Windows
-  std::uint64_t io_maximum_bandwidth = 0; // Windows
+  std::int64_t cpu_count = 0;              // Windows
+  std::int64_t cpu_percent = 0;            // Windows
+  std::uint64_t io_maximum_iops = 0;       // Windows
+  std::uint64_t io_maximum_bandwidth = 0;  // Windows
 };
 
 struct BindOptions {
@@ -164,7 +164,7 @@ struct HostConfig {
   std::string runtime;
   std::string isolation;
   std::vector<Mount> mounts;
-  std::optional<std::vector<std::string>> masked_paths;    // unset: the default list; empty: none
+  std::optional<std::vector<std::string>> masked_paths;  // unset: the default list; empty: none
   std::optional<std::vector<std::string>> readonly_paths;
   std::optional<bool> init;
 

@@ -45,7 +45,7 @@ struct ImageInspect {
   std::string os_version;
   std::int64_t size = 0;
   GraphDriver graph_driver;
-  std::vector<std::string> layers;   // RootFS.Layers: diff ids
+  std::vector<std::string> layers;  // RootFS.Layers: diff ids
   std::string last_tag_time = "0001-01-01T00:00:00Z";
 
   codec::Json ToJson() const;
@@ -81,7 +81,7 @@ struct Progress {
   bool has_detail = false;  // writes "progressDetail":{} even without numbers
   std::int64_t current = 0;
   std::int64_t total = 0;
-  std::string error;        // writes errorDetail and the older "error"
+  std::string error;  // writes errorDetail and the older "error"
   std::int64_t error_code = 0;
   std::optional<codec::Json> aux;
 
@@ -101,8 +101,8 @@ struct AuthConfig {
   bool empty() const { return username.empty() && identity_token.empty() && registry_token.empty(); }
   codec::Json ToJson() const;
   static Result<AuthConfig> FromJson(const codec::Json& json);
-  // base64url (padded or not; the standard alphabet too) of the JSON. As Docker: an empty or unreadable header is no
-  // authentication.
+  // base64url (padded or not; the standard alphabet too) of the JSON. As Docker: an empty or unreadable
+  // header is no authentication.
   static AuthConfig FromHeader(const std::string& header);
   std::string ToHeader() const;
 };

@@ -50,7 +50,7 @@ struct NetworkStats {
 
 struct Stats {
   std::string id;
-  std::string name;     // "/web"
+  std::string name;                              // "/web"
   std::string read = "0001-01-01T00:00:00Z";     // RFC 3339
   std::string preread = "0001-01-01T00:00:00Z";  // of `precpu`
   CpuStats cpu;

@@ -42,8 +42,8 @@ struct VolumeList {
   static Result<VolumeList> FromJson(const codec::Json& json);
 };
 
-// Answer of POST /containers/prune, /volumes/prune, /networks/prune, /images/prune: `deleted` under the key that the
-// object has there.
+// Answer of POST /containers/prune, /volumes/prune, /networks/prune, /images/prune: `deleted` under the key
+// that the object has there.
 struct PruneReport {
   std::vector<std::string> deleted;
   std::uint64_t space_reclaimed = 0;

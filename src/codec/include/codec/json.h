@@ -1,6 +1,6 @@
 #pragma once
-// JSON as an ordered value tree. Integers keep their sign and width apart from doubles, so that 64-bit limits and
-// timestamps survive a round trip.
+// JSON as an ordered value tree. Integers keep their sign and width apart from doubles, so that 64-bit limits
+// and timestamps survive a round trip.
 
 #include <concepts>
 #include <cstddef>
@@ -26,26 +26,26 @@ class Json {
   using Object = std::vector<Member>;  // in the order of insertion, keys unique
 
   Json() noexcept;
-  Json(std::nullptr_t) noexcept;                     // NOLINT(google-explicit-constructor)
+  Json(std::nullptr_t) noexcept;  // NOLINT(google-explicit-constructor)
   template <typename T>
     requires std::same_as<T, bool>
-  Json(T value) noexcept : value_(value) {}          // NOLINT(google-explicit-constructor)
+  Json(T value) noexcept : value_(value) {}  // NOLINT(google-explicit-constructor)
   template <typename T>
     requires(std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char>)
-  Json(T value) noexcept {                           // NOLINT(google-explicit-constructor)
+  Json(T value) noexcept {  // NOLINT(google-explicit-constructor)
     if constexpr (std::is_signed_v<T>) {
       value_ = static_cast<std::int64_t>(value);
     } else {
       SetUint(value);
     }
   }
-  Json(double value) noexcept;                       // NOLINT(google-explicit-constructor)
-  Json(const char* value);                           // NOLINT(google-explicit-constructor)
-  Json(std::string_view value);                      // NOLINT(google-explicit-constructor)
-  Json(std::string value) noexcept;                  // NOLINT(google-explicit-constructor)
-  Json(const std::vector<std::string>& values);      // NOLINT(google-explicit-constructor)
-  Json(Array values) noexcept;                       // NOLINT(google-explicit-constructor)
-  Json(Object members) noexcept;                     // NOLINT(google-explicit-constructor)
+  Json(double value) noexcept;                   // NOLINT(google-explicit-constructor)
+  Json(const char* value);                       // NOLINT(google-explicit-constructor)
+  Json(std::string_view value);                  // NOLINT(google-explicit-constructor)
+  Json(std::string value) noexcept;              // NOLINT(google-explicit-constructor)
+  Json(const std::vector<std::string>& values);  // NOLINT(google-explicit-constructor)
+  Json(Array values) noexcept;                   // NOLINT(google-explicit-constructor)
+  Json(Object members) noexcept;                 // NOLINT(google-explicit-constructor)
   Json(const Json&);
   Json(Json&&) noexcept;
   Json& operator=(const Json&);
@@ -89,7 +89,8 @@ class Json {
   std::int64_t GetInt(std::string_view key) const;
   bool GetBool(std::string_view key) const;
 
-  // Replaces or appends the member; a null becomes an object first. Returns the stored value. Aborts on other kinds.
+  // Replaces or appends the member; a null becomes an object first. Returns the stored value. Aborts on other
+  // kinds.
   Json& Set(std::string_view key, Json value);
   // As Set when the caller knows the key is new (no search).
   Json& Add(std::string key, Json value);
@@ -97,8 +98,8 @@ class Json {
   // Appends to an array; a null becomes an array first.
   Json& Append(Json value);
 
-  // One line without blanks; with `indent` blanks a level, as Go's MarshalIndent. '<', '>' and '&' stay as they are;
-  // invalid UTF-8 becomes U+FFFD.
+  // One line without blanks; with `indent` blanks a level, as Go's MarshalIndent. '<', '>' and '&' stay as
+  // they are; invalid UTF-8 becomes U+FFFD.
   std::string Dump(int indent = 0) const;
 
   friend bool operator==(const Json& a, const Json& b);

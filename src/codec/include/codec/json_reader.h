@@ -1,7 +1,7 @@
 #pragma once
-// Typed fields out of a Json object. A missing or null member leaves the target as it is; a member of the wrong kind
-// is an error that names its path ("HostConfig.Memory: expected a number, got a string"). The first error sticks and
-// stops later reads, so a decoder is a plain list of Read() calls ending in Finish().
+// Typed fields out of a Json object. A missing or null member leaves the target as it is; a member of the
+// wrong kind is an error that names its path ("HostConfig.Memory: expected a number, got a string"). The
+// first error sticks and stops later reads, so a decoder is a plain list of Read() calls ending in Finish().
 
 #include <cstdint>
 #include <map>

@@ -62,7 +62,8 @@ class Client {
   // kUnavailable (ECONNREFUSED) or kNotFound (ENOENT) when nobody listens.
   Result<Response> Send(const Request& request);
   Result<std::unique_ptr<ResponseStream>> Open(const Request& request);
-  // Sends with "Connection: Upgrade" and "Upgrade: tcp"; `refused` is set when the server answered anything but 101.
+  // Sends with "Connection: Upgrade" and "Upgrade: tcp"; `refused` is set when the server answered anything
+  // but 101.
   struct UpgradeResult {
     std::optional<Upgraded> connection;
     std::optional<Response> refused;

@@ -1,6 +1,6 @@
 #pragma once
-// One request and its answer. A handler keeps the shared pointer as long as it needs and may use it from any thread;
-// an exchange dropped without an answer is answered with 500.
+// One request and its answer. A handler keeps the shared pointer as long as it needs and may use it from any
+// thread; an exchange dropped without an answer is answered with 500.
 
 #include <functional>
 #include <memory>
@@ -23,9 +23,9 @@ enum class WriteState : unsigned char {
 
 // A connection that is no longer the server's.
 struct Detached {
-  os::UniqueFd fd;       // non-blocking
-  std::string leftover;  // bytes the client sent after its request
-  bool upgraded = false; // 101 was written rather than 200
+  os::UniqueFd fd;        // non-blocking
+  std::string leftover;   // bytes the client sent after its request
+  bool upgraded = false;  // 101 was written rather than 200
 };
 
 class Exchange {
@@ -42,8 +42,8 @@ class Exchange {
 
   // The whole body (BodyMode::kBuffer).
   virtual const std::string& body() const = 0;
-  // The body as it comes (BodyMode::kPipe): the read end of a pipe, once. End of file comes when the body ends or the
-  // client goes; body_complete() tells which.
+  // The body as it comes (BodyMode::kPipe): the read end of a pipe, once. End of file comes when the body
+  // ends or the client goes; body_complete() tells which.
   virtual os::UniqueFd TakeBody() = 0;
   virtual bool body_complete() const = 0;
 
@@ -52,7 +52,8 @@ class Exchange {
   // The head goes out now; the body follows by Write() in chunks (to the end of the connection for HTTP/1.0).
   virtual void StartStream(int status, Headers headers) = 0;
   virtual WriteState Write(std::string_view bytes) = 0;
-  // As Write, but first waits while the peer is slow. False when the peer has gone. Never on the loop's thread.
+  // As Write, but first waits while the peer is slow. False when the peer has gone. Never on the loop's
+  // thread.
   virtual bool WriteBlocking(std::string_view bytes) = 0;
   // Ends a stream.
   virtual void Finish() = 0;
@@ -64,8 +65,8 @@ class Exchange {
   // Upgrade: tcp when the client sent an Upgrade field, else "HTTP/1.1 200 OK"; both with `content_type`.
   virtual Result<Detached> Detach(std::string_view content_type) = 0;
 
-  // `callback` runs once on the loop's thread when the client has gone (or shut down its side) before the answer was
-  // whole; at once (posted) when that has happened already. Several may be set.
+  // `callback` runs once on the loop's thread when the client has gone (or shut down its side) before the
+  // answer was whole; at once (posted) when that has happened already. Several may be set.
   virtual void OnPeerGone(std::function<void()> callback) = 0;
   virtual bool peer_gone() const = 0;
   // `callback` runs once on the loop's thread when a full stream has room again or the peer has gone.

@@ -1,5 +1,6 @@
 #pragma once
-// The process's event thread: descriptors, timers and posted functions, all called on the thread that runs Run().
+// The process's event thread: descriptors, timers and posted functions, all called on the thread that runs
+// Run().
 
 #include <chrono>
 #include <cstdint>

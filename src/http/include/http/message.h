@@ -21,7 +21,8 @@ class Headers {
   // The first value of that name, "" when there is none.
   const std::string& Get(std::string_view name) const;
   bool Has(std::string_view name) const;
-  // True when the comma-separated list under `name` holds `token` (any case): "Connection: Upgrade, keep-alive".
+  // True when the comma-separated list under `name` holds `token` (any case): "Connection: Upgrade,
+  // keep-alive".
   bool HasToken(std::string_view name, std::string_view token) const;
   void Set(std::string name, std::string value);  // replaces every value of that name
   void Add(std::string name, std::string value);
@@ -55,9 +56,9 @@ std::string PercentEncode(std::string_view text, bool keep_slash = false);
 
 // The head of a request, as the server read it.
 struct RequestHead {
-  std::string method;   // "GET"
-  std::string target;   // as sent: "/v1.41/containers/json?all=1"
-  std::string path;     // decoded: "/v1.41/containers/json"
+  std::string method;  // "GET"
+  std::string target;  // as sent: "/v1.41/containers/json?all=1"
+  std::string path;    // decoded: "/v1.41/containers/json"
   Query query;
   Headers headers;
   unsigned version = 11;  // 10 or 11

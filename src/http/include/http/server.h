@@ -1,6 +1,6 @@
 #pragma once
-// HTTP/1.1 on listening sockets that were opened elsewhere. The loop's thread owns every connection; handlers run on
-// a bounded pool and may block.
+// HTTP/1.1 on listening sockets that were opened elsewhere. The loop's thread owns every connection; handlers
+// run on a bounded pool and may block.
 
 #include <chrono>
 #include <cstddef>
@@ -28,7 +28,7 @@ struct ServerOptions {
   std::chrono::milliseconds body_timeout{60000};   // without any progress
   std::chrono::milliseconds idle_timeout{180000};  // between requests
   std::size_t workers = 48;
-  Headers fields{};  // added to every response
+  Headers fields{};                                         // added to every response
   std::function<BodyMode(const RequestHead&)> body_mode{};  // unset: kBuffer
 };
 
@@ -36,7 +36,8 @@ using Handler = std::function<void(std::shared_ptr<Exchange>)>;
 
 class Server {
  public:
-  // `loop` outlives the server. Create, Listen and the destructor on the loop's thread or while it does not run.
+  // `loop` outlives the server. Create, Listen and the destructor on the loop's thread or while it does not
+  // run.
   static Result<std::unique_ptr<Server>> Create(Loop* loop, ServerOptions options, Handler handler);
   virtual ~Server() = default;
   // A listening stream socket, UNIX or TCP.

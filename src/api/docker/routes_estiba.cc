@@ -1,0 +1,45 @@
+// Our own paths. GET /estiba/containers/{id}/plan: the plan of a container. POST /estiba/plan?name=: the plan of a
+// container that is not made; the body is that of /containers/create. `format` is text (default), json or shell.
+#include "call.h"
+#include "router.h"
+
+namespace estiba::api::docker {
+namespace {
+
+Result<engine::ExplainFormat> ReadFormat(const Call& call) {
+  const std::string& format = call.query("format");
+  if (format.empty() || format == "text") return engine::ExplainFormat::kText;
+  if (format == "json") return engine::ExplainFormat::kJson;
+  if (format == "shell") return engine::ExplainFormat::kShell;
+  return Error(Code::kInvalidArgument, "invalid format '" + format + "': expected text, json or shell");
+}
+
+void RespondPlan(const Call& call, engine::ExplainFormat format, std::string plan) {
+  const char* type = format == engine::ExplainFormat::kJson ? "application/json" : "text/plain; charset=utf-8";
+  call.exchange->Respond(200, {{"Content-Type", type}}, std::move(plan));
+}
+
+Status ExplainContainer(Call& call) {
+  const engine::ExplainFormat format = TRY(ReadFormat(call));
+  std::string plan = TRY(call.engine->ExplainContainer(call.id(), format));
+  RespondPlan(call, format, std::move(plan));
+  return Ok();
+}
+
+Status ExplainCreate(Call& call) {
+  const engine::ExplainFormat format = TRY(ReadFormat(call));
+  const codec::Json body = TRY(call.body(/*required=*/true));
+  apitypes::ContainerCreate create = TRY(apitypes::ContainerCreate::FromJson(body));
+  std::string plan = TRY(call.engine->ExplainCreate(call.query("name"), std::move(create), format));
+  RespondPlan(call, format, std::move(plan));
+  return Ok();
+}
+
+}  // namespace
+
+void AddEstibaRoutes(Router* router) {
+  router->Add("GET", "/estiba/containers/{id}/plan", ExplainContainer);
+  router->Add("POST", "/estiba/plan", ExplainCreate);
+}
+
+}  // namespace estiba::api::docker

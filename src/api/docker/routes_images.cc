@@ -1,0 +1,155 @@
+#include <mutex>
+
+#include <unistd.h>
+
+#include "call.h"
+#include "router.h"
+#include "streams.h"
+
+namespace estiba::api::docker {
+namespace {
+
+// Until API 1.44 images had their size under a second name.
+codec::Json WithVirtualSize(codec::Json image, int minor) {
+  if (minor < 44) image.Set("VirtualSize", image.GetInt("Size"));
+  return image;
+}
+
+Status List(Call& call) {
+  apitypes::Filters filters = TRY(call.filters());
+  TRY(filters.Allow({"before", "dangling", "label", "label!", "reference", "since", "until"}));
+  if (call.minor < 41 && call.has("filter")) filters.Add("reference", call.query("filter"));
+  const auto images = TRY(call.engine->ListImages(call.flag("all"), filters));
+  codec::Json list = codec::Json::MakeArray();
+  for (const apitypes::ImageSummary& image : images) list.Append(WithVirtualSize(image.ToJson(), call.minor));
+  RespondJson(call, 200, list);
+  return Ok();
+}
+
+Status Inspect(Call& call) {
+  const auto image = TRY(call.engine->InspectImage(call.id()));
+  RespondJson(call, 200, WithVirtualSize(image.ToJson(), call.minor));
+  return Ok();
+}
+
+Status History(Call& call) {
+  const auto history = TRY(call.engine->ImageHistory(call.id()));
+  RespondJson(call, 200, JsonList(history));
+  return Ok();
+}
+
+Status Tag(Call& call) {
+  TRY(call.engine->TagImage(call.id(), call.query("repo"), call.query("tag")));
+  RespondEmpty(*call.exchange, 201);
+  return Ok();
+}
+
+Status Remove(Call& call) {
+  const auto items = TRY(call.engine->RemoveImage(call.id(), call.flag("force"), call.flag("noprune")));
+  RespondJson(call, 200, JsonList(items));
+  return Ok();
+}
+
+Status Prune(Call& call) {
+  const apitypes::Filters filters = TRY(call.filters());
+  TRY(filters.Allow({"dangling", "label", "label!", "until"}));
+  const auto report = TRY(call.engine->PruneImages(filters));
+  codec::Json deleted = codec::Json::MakeArray();
+  for (const std::string& image : report.deleted) deleted.Append(codec::Json::MakeObject({{"Deleted", image}}));
+  RespondJson(call, 200,
+              codec::Json::MakeObject({{"ImagesDeleted", std::move(deleted)}, {"SpaceReclaimed", report.space_reclaimed}}));
+  return Ok();
+}
+
+// Progress lines as they come. Before the first of them an error is the answer's status, later a line of its own.
+engine::ProgressCallbacks ProgressTo(const ExchangePtr& exchange) {
+  const auto begin = [exchange] {
+    if (!exchange->answered()) exchange->StartStream(200, {{"Content-Type", "application/json"}});
+  };
+  engine::ProgressCallbacks callbacks;
+  callbacks.line = [exchange, begin](std::string_view line) {
+    begin();
+    exchange->Write(line);
+  };
+  callbacks.done = [exchange, begin](const Status& status) {
+    if (!status.ok() && !exchange->answered()) return RespondError(*exchange, status.error());
+    begin();
+    if (!status.ok()) {
+      apitypes::Progress progress;
+      progress.error = status.error().ToString();
+      exchange->Write(progress.ToJson().Dump() + "\r\n");
+    }
+    exchange->Finish();
+  };
+  return callbacks;
+}
+
+Status Pull(Call& call) {
+  if (call.has("fromSrc")) return Error(Code::kNotImplemented, "importing an image from an archive is not supported");
+  engine::PullRequest request;
+  request.reference = call.query("fromImage");
+  if (request.reference.empty()) return Error(Code::kInvalidArgument, "missing parameter 'fromImage'");
+  const std::string& tag = call.query("tag");
+  if (!tag.empty()) request.reference += (tag.starts_with("sha256:") ? "@" : ":") + tag;
+  request.platform = call.query("platform");
+  request.auth = apitypes::AuthConfig::FromHeader(call.exchange->headers().Get("X-Registry-Auth"));
+  const engine::Token token = TRY(call.engine->PullImage(request, ProgressTo(call.exchange)));
+  CancelWhenGone(call, token);
+  return Ok();
+}
+
+Status Load(Call& call) {
+  const engine::Token token = TRY(call.engine->LoadImages(call.exchange->TakeBody(), ProgressTo(call.exchange)));
+  // A client may shut down its side behind the archive; only a cut body means that it has gone.
+  call.exchange->OnPeerGone([engine = call.engine, exchange = std::weak_ptr(call.exchange), token] {
+    const auto alive = exchange.lock();
+    if (!alive || !alive->body_complete()) engine->Cancel(token);
+  });
+  return Ok();
+}
+
+Status SendArchive(Call& call, const std::vector<std::string>& names) {
+  const os::UniqueFd archive = TRY(call.engine->SaveImages(names));
+  std::string buffer(256 * 1024, '\0');
+  bool begun = false;
+  for (;;) {
+    const ssize_t n = ::read(archive.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && !begun) return Error::Errno(errno, "read the archive of images");
+    if (n < 0) {
+      call.exchange->Abort();
+      return Ok();
+    }
+    if (!begun) call.exchange->StartStream(200, {{"Content-Type", "application/x-tar"}});
+    begun = true;
+    if (n == 0) break;
+    if (!call.exchange->WriteBlocking(std::string_view(buffer).substr(0, static_cast<std::size_t>(n)))) return Ok();
+  }
+  call.exchange->Finish();
+  return Ok();
+}
+
+Status SaveOne(Call& call) { return SendArchive(call, {call.id()}); }
+
+Status SaveMany(Call& call) {
+  const std::vector<std::string> names = call.exchange->query().GetAll("names");
+  if (names.empty()) return Error(Code::kInvalidArgument, "missing parameter 'names'");
+  return SendArchive(call, names);
+}
+
+}  // namespace
+
+void AddImageRoutes(Router* router) {
+  router->Add("GET", "/images/json", List);
+  router->Add("POST", "/images/create", Pull);
+  router->Add("POST", "/images/load", Load);
+  router->Add("POST", "/images/prune", Prune);
+  router->Add("GET", "/images/get", SaveMany);
+  router->Add("GET", "/images/{id*}/json", Inspect);
+  router->Add("GET", "/images/{id*}/history", History);
+  router->Add("GET", "/images/{id*}/get", SaveOne);
+  router->Add("POST", "/images/{id*}/tag", Tag);
+  router->Add("DELETE", "/images/{id*}", Remove);
+}
+
+}  // namespace estiba::api::docker

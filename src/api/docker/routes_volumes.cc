@@ -1,0 +1,56 @@
+#include "call.h"
+#include "router.h"
+
+namespace estiba::api::docker {
+namespace {
+
+Status List(Call& call) {
+  const apitypes::Filters filters = TRY(call.filters());
+  TRY(filters.Allow({"dangling", "driver", "label", "name"}));
+  const auto volumes = TRY(call.engine->ListVolumes(filters));
+  RespondJson(call, 200, volumes.ToJson());
+  return Ok();
+}
+
+Status Inspect(Call& call) {
+  const auto volume = TRY(call.engine->InspectVolume(call.id()));
+  RespondJson(call, 200, volume.ToJson());
+  return Ok();
+}
+
+Status Create(Call& call) {
+  const codec::Json body = TRY(call.body(/*required=*/false));
+  const auto create = TRY(apitypes::VolumeCreate::FromJson(body));
+  const auto volume = TRY(call.engine->CreateVolume(create));
+  RespondJson(call, 201, volume.ToJson());
+  return Ok();
+}
+
+Status Remove(Call& call) {
+  TRY(call.engine->RemoveVolume(call.id(), call.flag("force")));
+  RespondEmpty(*call.exchange, 204);
+  return Ok();
+}
+
+// Since API 1.42 only anonymous volumes go, unless "all" says otherwise; before, all of them went.
+Status Prune(Call& call) {
+  apitypes::Filters filters = TRY(call.filters());
+  TRY(filters.Allow({"all", "label", "label!"}));
+  if (call.minor < 42 && !filters.Has("all")) filters.Add("all", "true");
+  const auto report = TRY(call.engine->PruneVolumes(filters));
+  RespondJson(call, 200,
+              codec::Json::MakeObject({{"VolumesDeleted", report.deleted}, {"SpaceReclaimed", report.space_reclaimed}}));
+  return Ok();
+}
+
+}  // namespace
+
+void AddVolumeRoutes(Router* router) {
+  router->Add("GET", "/volumes", List);
+  router->Add("GET", "/volumes/{id}", Inspect);
+  router->Add("POST", "/volumes/create", Create);
+  router->Add("POST", "/volumes/prune", Prune);
+  router->Add("DELETE", "/volumes/{id}", Remove);
+}
+
+}  // namespace estiba::api::docker
