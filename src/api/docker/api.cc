@@ -12,9 +12,10 @@ http::BodyMode ModeOf(const http::RequestHead& head) {
   const auto split = SplitVersion(head.path);
   if (!split.ok()) return http::BodyMode::kBuffer;
   const std::string& path = split->path;
-  const bool archive = (head.method == "POST" && (path == "/images/load" || path == "/build" ||
-                                                  (path == "/images/create" && head.query.Has("fromSrc")))) ||
-                       (head.method == "PUT" && path.starts_with("/containers/") && path.ends_with("/archive"));
+  const bool archive =
+      (head.method == "POST" && (path == "/images/load" || path == "/build" ||
+                                 (path == "/images/create" && head.query.Has("fromSrc")))) ||
+      (head.method == "PUT" && path.starts_with("/containers/") && path.ends_with("/archive"));
   return archive ? http::BodyMode::kPipe : http::BodyMode::kBuffer;
 }
 
@@ -37,7 +38,8 @@ void Serve(const Router& router, engine::Engine* engine, const ExchangePtr& exch
   if (!split.ok()) return RespondError(*exchange, split.error());
   auto match = router.Find(exchange->method(), split->path);
   if (!match.has_value()) {
-    return exchange->Respond(404, {{"Content-Type", "application/json"}}, apitypes::ErrorBody("page not found"));
+    return exchange->Respond(404, {{"Content-Type", "application/json"}},
+                             apitypes::ErrorBody("page not found"));
   }
   Call call{exchange, engine, split->minor.value_or(kMaxMinor), std::move(match->path)};
   const Status status = match->route(call);

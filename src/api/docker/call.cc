@@ -22,7 +22,8 @@ Result<std::optional<std::int64_t>> Call::number(std::string_view name) const {
   if (text.empty()) return std::optional<std::int64_t>();
   auto value = ParseInt(text);
   if (!value.ok()) {
-    return Error(Code::kInvalidArgument, "invalid value '" + text + "' of parameter '" + std::string(name) + "'");
+    return Error(Code::kInvalidArgument,
+                 "invalid value '" + text + "' of parameter '" + std::string(name) + "'");
   }
   return std::optional<std::int64_t>(*value);
 }

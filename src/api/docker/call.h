@@ -21,8 +21,8 @@ using ExchangePtr = std::shared_ptr<http::Exchange>;
 struct Call {
   ExchangePtr exchange;
   engine::Engine* engine;
-  int minor;                                 // of the API version asked for
-  std::map<std::string, std::string> path;   // by the names in the route's pattern
+  int minor;                                // of the API version asked for
+  std::map<std::string, std::string> path;  // by the names in the route's pattern
 
   const std::string& id() const { return path.at("id"); }
   const std::string& query(std::string_view name) const { return exchange->query().Get(name); }

@@ -35,7 +35,6 @@ bool Matches(const std::vector<std::string>& pattern, const std::vector<std::str
     at += take;
     if (value.empty()) return false;
     (*values)[VariableName(segment)] = std::move(value);
-    if (path.size() - at > pattern.size()) return false;
   }
   return at == path.size();
 }
@@ -57,7 +56,8 @@ std::optional<Router::Match> Router::Find(std::string_view method, std::string_v
 }
 
 Result<VersionedPath> SplitVersion(const std::string& path) {
-  if (!path.starts_with("/v") || path.size() < 3 || path[2] < '0' || path[2] > '9') return VersionedPath{path, {}};
+  if (!path.starts_with("/v") || path.size() < 3 || path[2] < '0' || path[2] > '9')
+    return VersionedPath{path, {}};
   const std::size_t end = path.find('/', 1);
   if (end == std::string::npos) return VersionedPath{path, {}};
   const std::string version = path.substr(2, end - 2);
@@ -68,10 +68,9 @@ Result<VersionedPath> SplitVersion(const std::string& path) {
   if (!major.ok() || !minor.ok()) return VersionedPath{path, {}};
   const auto number = static_cast<int>(*minor);
   if (*major < 1 || (*major == 1 && number < kMinMinor)) {
-    return Error(Code::kInvalidArgument, "client version " + version +
-                                             " is too old. Minimum supported API version is 1." +
-                                             std::to_string(kMinMinor) +
-                                             ", please upgrade your client to a newer version");
+    return Error(Code::kInvalidArgument,
+                 "client version " + version + " is too old. Minimum supported API version is 1." +
+                     std::to_string(kMinMinor) + ", please upgrade your client to a newer version");
   }
   if (*major > 1 || number > kMaxMinor) {
     return Error(Code::kInvalidArgument, "client version " + version +

@@ -14,8 +14,8 @@ struct Call;
 // Answers, keeps the exchange for later, or returns the error to answer with.
 using Route = Status (*)(Call& call);
 
-// Method and path pattern to route. In a pattern "{id}" stands for one segment and "{id*}" for one or more (names of
-// images hold slashes).
+// Method and path pattern to route. In a pattern "{id}" stands for one segment and "{id*}" for one or more
+// (names of images hold slashes).
 class Router {
  public:
   void Add(std::string_view method, std::string_view pattern, Route route);

@@ -13,8 +13,8 @@ Status List(Call& call) {
   const auto limit = TRY(call.number("limit"));
   request.limit = limit.value_or(0);
   request.filters = TRY(call.filters());
-  TRY(request.filters.Allow({"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label",
-                             "name", "network", "publish", "since", "status", "volume"}));
+  TRY(request.filters.Allow({"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation",
+                             "label", "name", "network", "publish", "since", "status", "volume"}));
   const auto containers = TRY(call.engine->ListContainers(request));
   RespondJson(call, 200, JsonList(containers));
   return Ok();
@@ -38,8 +38,9 @@ Status Inspect(Call& call) {
 Status Start(Call& call) {
   // The length of what some clients send for "no body": "null", "{}" and a line end.
   if (call.exchange->body().size() > 7) {
-    return Error(Code::kInvalidArgument,
-                 "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24");
+    return Error(
+        Code::kInvalidArgument,
+        "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24");
   }
   if (!call.query("checkpoint").empty()) return Error(Code::kNotImplemented, "checkpoints are not supported");
   TRY(call.engine->StartContainer(call.id(), call.query("detachKeys")));
@@ -56,15 +57,17 @@ Result<engine::StopRequest> ReadStop(const Call& call) {
 
 Status Stop(Call& call) {
   const engine::StopRequest request = TRY(ReadStop(call));
-  call.engine->StopContainer(call.id(), request,
-                             [exchange = call.exchange](const Status& status) { RespondStatus(*exchange, status); });
+  call.engine->StopContainer(call.id(), request, [exchange = call.exchange](const Status& status) {
+    RespondStatus(*exchange, status);
+  });
   return Ok();
 }
 
 Status Restart(Call& call) {
   const engine::StopRequest request = TRY(ReadStop(call));
-  call.engine->RestartContainer(call.id(), request,
-                                [exchange = call.exchange](const Status& status) { RespondStatus(*exchange, status); });
+  call.engine->RestartContainer(call.id(), request, [exchange = call.exchange](const Status& status) {
+    RespondStatus(*exchange, status);
+  });
   return Ok();
 }
 
@@ -90,8 +93,9 @@ Status Unpause(Call& call) {
 Status Remove(Call& call) {
   if (call.flag("link")) return Error(Code::kNotImplemented, "legacy container links are not supported");
   const engine::RemoveRequest request{.force = call.flag("force"), .volumes = call.flag("v")};
-  call.engine->RemoveContainer(call.id(), request,
-                               [exchange = call.exchange](const Status& status) { RespondStatus(*exchange, status); });
+  call.engine->RemoveContainer(call.id(), request, [exchange = call.exchange](const Status& status) {
+    RespondStatus(*exchange, status);
+  });
   return Ok();
 }
 
@@ -112,8 +116,8 @@ Status Update(Call& call) {
 Result<std::uint16_t> ReadSize(const Call& call, std::string_view name) {
   const auto value = ParseUint(call.query(name), UINT16_MAX);
   if (value.ok()) return static_cast<std::uint16_t>(*value);
-  return Error(Code::kInvalidArgument,
-               "invalid resize " + std::string(name == "h" ? "height" : "width") + " '" + call.query(name) + "'");
+  return Error(Code::kInvalidArgument, "invalid resize " + std::string(name == "h" ? "height" : "width") +
+                                           " '" + call.query(name) + "'");
 }
 
 Status Resize(Call& call) {
@@ -135,7 +139,8 @@ Status Prune(Call& call) {
   TRY(filters.Allow({"label", "label!", "until"}));
   const auto report = TRY(call.engine->PruneContainers(filters));
   RespondJson(call, 200,
-              codec::Json::MakeObject({{"ContainersDeleted", report.deleted}, {"SpaceReclaimed", report.space_reclaimed}}));
+              codec::Json::MakeObject(
+                  {{"ContainersDeleted", report.deleted}, {"SpaceReclaimed", report.space_reclaimed}}));
   return Ok();
 }
 

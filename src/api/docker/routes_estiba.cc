@@ -1,5 +1,6 @@
-// Our own paths. GET /estiba/containers/{id}/plan: the plan of a container. POST /estiba/plan?name=: the plan of a
-// container that is not made; the body is that of /containers/create. `format` is text (default), json or shell.
+// Our own paths. GET /estiba/containers/{id}/plan: the plan of a container. POST /estiba/plan?name=: the plan
+// of a container that is not made; the body is that of /containers/create. `format` is text (default), json
+// or shell.
 #include "call.h"
 #include "router.h"
 
@@ -15,7 +16,8 @@ Result<engine::ExplainFormat> ReadFormat(const Call& call) {
 }
 
 void RespondPlan(const Call& call, engine::ExplainFormat format, std::string plan) {
-  const char* type = format == engine::ExplainFormat::kJson ? "application/json" : "text/plain; charset=utf-8";
+  const char* type =
+      format == engine::ExplainFormat::kJson ? "application/json" : "text/plain; charset=utf-8";
   call.exchange->Respond(200, {{"Content-Type", type}}, std::move(plan));
 }
 

@@ -37,7 +37,8 @@ Status Resize(Call& call) {
     return Error(Code::kInvalidArgument,
                  "invalid resize height '" + call.query("h") + "' or width '" + call.query("w") + "'");
   }
-  TRY(call.engine->ResizeExec(call.id(), static_cast<std::uint16_t>(*rows), static_cast<std::uint16_t>(*columns)));
+  TRY(call.engine->ResizeExec(call.id(), static_cast<std::uint16_t>(*rows),
+                              static_cast<std::uint16_t>(*columns)));
   RespondEmpty(*call.exchange, 200);
   return Ok();
 }

@@ -55,13 +55,16 @@ Status Prune(Call& call) {
   TRY(filters.Allow({"dangling", "label", "label!", "until"}));
   const auto report = TRY(call.engine->PruneImages(filters));
   codec::Json deleted = codec::Json::MakeArray();
-  for (const std::string& image : report.deleted) deleted.Append(codec::Json::MakeObject({{"Deleted", image}}));
+  for (const std::string& image : report.deleted)
+    deleted.Append(codec::Json::MakeObject({{"Deleted", image}}));
   RespondJson(call, 200,
-              codec::Json::MakeObject({{"ImagesDeleted", std::move(deleted)}, {"SpaceReclaimed", report.space_reclaimed}}));
+              codec::Json::MakeObject(
+                  {{"ImagesDeleted", std::move(deleted)}, {"SpaceReclaimed", report.space_reclaimed}}));
   return Ok();
 }
 
-// Progress lines as they come. Before the first of them an error is the answer's status, later a line of its own.
+// Progress lines as they come. Before the first of them an error is the answer's status, later a line of its
+// own.
 engine::ProgressCallbacks ProgressTo(const ExchangePtr& exchange) {
   const auto begin = [exchange] {
     if (!exchange->answered()) exchange->StartStream(200, {{"Content-Type", "application/json"}});
@@ -85,7 +88,8 @@ engine::ProgressCallbacks ProgressTo(const ExchangePtr& exchange) {
 }
 
 Status Pull(Call& call) {
-  if (call.has("fromSrc")) return Error(Code::kNotImplemented, "importing an image from an archive is not supported");
+  if (call.has("fromSrc"))
+    return Error(Code::kNotImplemented, "importing an image from an archive is not supported");
   engine::PullRequest request;
   request.reference = call.query("fromImage");
   if (request.reference.empty()) return Error(Code::kInvalidArgument, "missing parameter 'fromImage'");
@@ -99,7 +103,8 @@ Status Pull(Call& call) {
 }
 
 Status Load(Call& call) {
-  const engine::Token token = TRY(call.engine->LoadImages(call.exchange->TakeBody(), ProgressTo(call.exchange)));
+  const engine::Token token =
+      TRY(call.engine->LoadImages(call.exchange->TakeBody(), ProgressTo(call.exchange)));
   // A client may shut down its side behind the archive; only a cut body means that it has gone.
   call.exchange->OnPeerGone([engine = call.engine, exchange = std::weak_ptr(call.exchange), token] {
     const auto alive = exchange.lock();
@@ -123,7 +128,8 @@ Status SendArchive(Call& call, const std::vector<std::string>& names) {
     if (!begun) call.exchange->StartStream(200, {{"Content-Type", "application/x-tar"}});
     begun = true;
     if (n == 0) break;
-    if (!call.exchange->WriteBlocking(std::string_view(buffer).substr(0, static_cast<std::size_t>(n)))) return Ok();
+    if (!call.exchange->WriteBlocking(std::string_view(buffer).substr(0, static_cast<std::size_t>(n))))
+      return Ok();
   }
   call.exchange->Finish();
   return Ok();

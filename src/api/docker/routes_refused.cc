@@ -7,26 +7,37 @@ namespace estiba::api::docker {
 namespace {
 
 Status NoSwarm(Call&) {
-  return Error(Code::kUnavailable,
-               "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this "
-               "node to swarm and try again.");
+  return Error(
+      Code::kUnavailable,
+      "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this "
+      "node to swarm and try again.");
 }
 Status NoPlugins(Call& call) {
   RespondJson(call, 200, codec::Json::MakeArray());
   return Ok();
 }
 Status NoManagedPlugins(Call&) { return Error(Code::kNotImplemented, "managed plugins are not supported"); }
-Status NoArchive(Call&) { return Error(Code::kNotImplemented, "copying files to or from containers is not supported"); }
-Status NoChanges(Call&) { return Error(Code::kNotImplemented, "listing a container's changes is not supported"); }
+Status NoArchive(Call&) {
+  return Error(Code::kNotImplemented, "copying files to or from containers is not supported");
+}
+Status NoChanges(Call&) {
+  return Error(Code::kNotImplemented, "listing a container's changes is not supported");
+}
 Status NoExport(Call&) { return Error(Code::kNotImplemented, "exporting a container is not supported"); }
 Status NoWebSocket(Call&) { return Error(Code::kNotImplemented, "attaching by WebSocket is not supported"); }
 Status NoCheckpoints(Call&) { return Error(Code::kNotImplemented, "checkpoints are not supported"); }
-Status NoCommit(Call&) { return Error(Code::kNotImplemented, "making an image from a container is not supported"); }
+Status NoCommit(Call&) {
+  return Error(Code::kNotImplemented, "making an image from a container is not supported");
+}
 Status NoBuild(Call&) { return Error(Code::kNotImplemented, "building images is not supported"); }
 Status NoPush(Call&) { return Error(Code::kNotImplemented, "pushing images is not supported"); }
 Status NoSearch(Call&) { return Error(Code::kNotImplemented, "searching registries is not supported"); }
-Status NoDistribution(Call&) { return Error(Code::kNotImplemented, "inspecting images in a registry is not supported"); }
-Status NoAuth(Call&) { return Error(Code::kNotImplemented, "checking registry credentials is not supported"); }
+Status NoDistribution(Call&) {
+  return Error(Code::kNotImplemented, "inspecting images in a registry is not supported");
+}
+Status NoAuth(Call&) {
+  return Error(Code::kNotImplemented, "checking registry credentials is not supported");
+}
 
 void RefuseAll(Router* router, std::initializer_list<const char*> patterns, Route route) {
   for (const char* pattern : patterns) {
@@ -37,13 +48,15 @@ void RefuseAll(Router* router, std::initializer_list<const char*> patterns, Rout
 }  // namespace
 
 void AddRefusedRoutes(Router* router) {
-  RefuseAll(router, {"/swarm", "/swarm/{x*}", "/nodes", "/nodes/{x*}", "/services", "/services/{x*}", "/tasks",
-                     "/tasks/{x*}", "/secrets", "/secrets/{x*}", "/configs", "/configs/{x*}"},
+  RefuseAll(router,
+            {"/swarm", "/swarm/{x*}", "/nodes", "/nodes/{x*}", "/services", "/services/{x*}", "/tasks",
+             "/tasks/{x*}", "/secrets", "/secrets/{x*}", "/configs", "/configs/{x*}"},
             NoSwarm);
   router->Add("PUT", "/volumes/{id}", NoSwarm);
   router->Add("GET", "/plugins", NoPlugins);
   RefuseAll(router, {"/plugins/{x*}"}, NoManagedPlugins);
-  for (const char* method : {"HEAD", "GET", "PUT"}) router->Add(method, "/containers/{id}/archive", NoArchive);
+  for (const char* method : {"HEAD", "GET", "PUT"})
+    router->Add(method, "/containers/{id}/archive", NoArchive);
   router->Add("GET", "/containers/{id}/changes", NoChanges);
   router->Add("GET", "/containers/{id}/export", NoExport);
   router->Add("GET", "/containers/{id}/attach/ws", NoWebSocket);

@@ -8,7 +8,8 @@
 namespace estiba::api::docker {
 
 std::string StreamType(bool tty, int minor) {
-  return !tty && minor >= 42 ? "application/vnd.docker.multiplexed-stream" : "application/vnd.docker.raw-stream";
+  return !tty && minor >= 42 ? "application/vnd.docker.multiplexed-stream"
+                             : "application/vnd.docker.raw-stream";
 }
 
 engine::TakeConnection Taker(const Call& call) {
@@ -101,7 +102,8 @@ Status Logs(Call& call) {
   const Status status = call.engine->ContainerLogs(call.id(), request, Taker(call), sink);
   if (!status.ok() && !call.exchange->answered()) return status.error().Clone();
   if (!status.ok() && framed) (void)call.exchange->Write(ErrorFrame(status.error().Message()));
-  if (!call.exchange->answered()) call.exchange->StartStream(200, {{"Content-Type", StreamType(true, call.minor)}});
+  if (!call.exchange->answered())
+    call.exchange->StartStream(200, {{"Content-Type", StreamType(true, call.minor)}});
   call.exchange->Finish();  // nothing, when the monitor has taken the connection
   return Ok();
 }
@@ -121,7 +123,8 @@ Status Stats(Call& call) {
     if (!status.ok()) return RespondError(*exchange, status.error());
     exchange->Respond(200, {{"Content-Type", "application/json"}}, "");
   };
-  const engine::Token token = TRY(call.engine->ContainerStats(call.id(), stream, one_shot, std::move(callbacks)));
+  const engine::Token token =
+      TRY(call.engine->ContainerStats(call.id(), stream, one_shot, std::move(callbacks)));
   CancelWhenGone(call, token);
   return Ok();
 }
@@ -131,8 +134,8 @@ Status Events(Call& call) {
   request.since = TRY(call.time("since"));
   request.until = TRY(call.time("until"));
   if (request.since != 0 && request.until != 0 && request.until < request.since) {
-    return Error(Code::kInvalidArgument, "`since` time (" + call.query("since") + ") cannot be after `until` time (" +
-                                             call.query("until") + ")");
+    return Error(Code::kInvalidArgument, "`since` time (" + call.query("since") +
+                                             ") cannot be after `until` time (" + call.query("until") + ")");
   }
   request.filters = TRY(call.filters());
   engine::EventsCallbacks callbacks;

@@ -39,7 +39,8 @@ Status Prune(Call& call) {
   if (call.minor < 42 && !filters.Has("all")) filters.Add("all", "true");
   const auto report = TRY(call.engine->PruneVolumes(filters));
   RespondJson(call, 200,
-              codec::Json::MakeObject({{"VolumesDeleted", report.deleted}, {"SpaceReclaimed", report.space_reclaimed}}));
+              codec::Json::MakeObject(
+                  {{"VolumesDeleted", report.deleted}, {"SpaceReclaimed", report.space_reclaimed}}));
   return Ok();
 }
 

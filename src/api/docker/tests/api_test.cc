@@ -1,0 +1,306 @@
+#include "api/docker/api.h"
+
+#include <thread>
+
+#include <sys/socket.h>
+
+#include "fake_engine.h"
+#include "http/client.h"
+#include "os/socket.h"
+#include "tests/support.h"
+
+namespace estiba::api::docker {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+class Api : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    loop_ = std::move(http::Loop::Create()).value();
+    server_ =
+        std::move(http::Server::Create(loop_.get(), ServerOptions("1.0"), MakeHandler(&engine_))).value();
+    ASSERT_OK_AND_ASSIGN(os::UniqueFd listener, os::ListenUnix(path(), SOCK_STREAM, 0600));
+    ASSERT_OK(server_->Listen(std::move(listener)));
+    thread_ = std::thread([this] { (void)loop_->Run().ok(); });
+  }
+  void TearDown() override {
+    loop_->Stop();
+    thread_.join();
+    server_.reset();
+  }
+  std::string path() const { return dir_ / "sock"; }
+
+  http::Response Send(const std::string& method, const std::string& target, const std::string& body = "",
+                      http::Headers headers = {}) {
+    http::Request request;
+    request.method = method;
+    request.target = target;
+    request.headers = std::move(headers);
+    request.body = body;
+    if (!body.empty() && !request.headers.Has("Content-Type"))
+      request.headers.Set("Content-Type", "application/json");
+    http::Client client(path());
+    auto response = client.Send(request);
+    return response.ok() ? std::move(response).value() : http::Response{0, {}, response.error().ToString()};
+  }
+  // The call that a request made, when it was answered with `status`.
+  std::string Called(int status, const std::string& method, const std::string& target,
+                     const std::string& body = "") {
+    const http::Response response = Send(method, target, body);
+    if (response.status != status) return std::to_string(response.status) + " " + response.body;
+    return engine_.last();
+  }
+
+  FakeEngine engine_;
+  testing::TempDir dir_;
+  std::unique_ptr<http::Loop> loop_;
+  std::unique_ptr<http::Server> server_;
+  std::thread thread_;
+};
+
+TEST_F(Api, PingCarriesTheNegotiation) {
+  for (const char* method : {"GET", "HEAD"}) {
+    const http::Response ping = Send(method, "/_ping");
+    EXPECT_EQ(ping.status, 200);
+    EXPECT_EQ(ping.headers.Get("Api-Version"), "1.47");
+    EXPECT_EQ(ping.headers.Get("Ostype"), "linux");
+    EXPECT_EQ(ping.headers.Get("Builder-Version"), "1");
+    EXPECT_EQ(ping.headers.Get("Swarm"), "inactive");
+    EXPECT_EQ(ping.body, std::string(method) == "GET" ? "OK" : "");
+  }
+}
+
+TEST_F(Api, VersionedAndUnversionedPathsAreTheSame) {
+  EXPECT_EQ(Called(200, "GET", "/containers/json?limit=2&all=1"), "list 2 all {}");
+  EXPECT_EQ(Called(200, "GET", "/v1.24/containers/json?all=false"), "list 0 {}");
+  EXPECT_EQ(Called(200, "GET", R"(/v1.41/containers/json?filters=%7B%22label%22%3A%5B%22a%3Db%22%5D%7D)"),
+            R"(list 0 {"label":{"a=b":true}})");
+}
+
+TEST_F(Api, ErrorsAreDockers) {
+  const http::Response missing = Send("GET", "/v1.41/nope");
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(missing.headers.Get("Content-Type"), "application/json");
+  EXPECT_EQ(missing.body, "{\"message\":\"page not found\"}\n");
+  EXPECT_EQ(Send("GET", "/v1.20/info").status, 400);
+  EXPECT_EQ(Send("GET", "/v1.41/swarm").status, 503);
+  EXPECT_EQ(Send("GET", "/v1.41/plugins").body, "[]\n");
+  EXPECT_EQ(Send("HEAD", "/containers/x/archive?path=/").status, 501);
+  EXPECT_THAT(Send("GET", "/containers/json?filters=%7B%22x%22%3A%5B%5D%7D").body,
+              HasSubstr("invalid filter 'x'"));
+}
+
+TEST_F(Api, CodesMapToStatuses) {
+  const std::pair<Code, int> kStatuses[] = {
+      {Code::kNotFound, 404},      {Code::kInvalidArgument, 400}, {Code::kConflict, 409},
+      {Code::kAlreadyExists, 409}, {Code::kNotModified, 304},     {Code::kNotImplemented, 501},
+      {Code::kUnavailable, 503},   {Code::kInternal, 500},        {Code::kPermissionDenied, 403}};
+  for (const auto& [code, status] : kStatuses) {
+    engine_.fail = [code = code] { return Status(Error(code, "no <such> thing")); };
+    const http::Response response = Send("POST", "/containers/a/start");
+    EXPECT_EQ(response.status, status);
+    EXPECT_EQ(response.body, status == 304 ? "" : "{\"message\":\"no <such> thing\"}\n");
+    EXPECT_EQ(Send("POST", "/containers/a/stop").status, status);
+  }
+}
+
+TEST_F(Api, BodiesMustBeJson) {
+  EXPECT_EQ(
+      Called(201, "POST", "/containers/create?name=web", R"({"Image":"busybox","HostConfig":{"Memory":7}})"),
+      "create web ");
+  EXPECT_EQ(engine_.created.config.image, "busybox");
+  EXPECT_EQ(engine_.created.host_config.resources.memory, 7);
+  EXPECT_EQ(Send("POST", "/containers/create", "{}", {{"Content-Type", "text/plain"}}).status, 400);
+  EXPECT_EQ(
+      Send("POST", "/containers/create", "{}", {{"Content-Type", "application/json; charset=utf-8"}}).status,
+      201);
+  EXPECT_THAT(Send("POST", "/containers/create", "{} trailing").body, HasSubstr("invalid JSON"));
+  EXPECT_THAT(Send("POST", "/containers/create", "{").body, HasSubstr("invalid JSON"));
+  EXPECT_EQ(Send("POST", "/containers/create").status, 400);
+  EXPECT_THAT(Send("POST", "/containers/create", R"({"HostConfig":{"Memory":"x"}})").body,
+              HasSubstr("HostConfig.Memory: expected a whole number, got a string"));
+  EXPECT_EQ(Send("POST", "/containers/a/start", R"({"HostConfig":{}})").status, 400);
+}
+
+TEST_F(Api, TheEngineServesOnAfterAHugeBody) {
+  const http::Response response = Send("POST", "/containers/create", std::string(100U << 20, ' '));
+  EXPECT_EQ(response.status, 413);
+  EXPECT_THAT(response.body, HasSubstr("request body too large"));
+  EXPECT_EQ(Send("GET", "/_ping").status, 200);
+}
+
+TEST_F(Api, ContainerVerbs) {
+  EXPECT_EQ(Called(204, "POST", "/v1.42/containers/a/stop?t=3&signal=INT"), "stop a 3 INT");
+  EXPECT_EQ(Called(204, "POST", "/v1.41/containers/a/stop?signal=INT"), "stop a -99 ");
+  EXPECT_EQ(Send("POST", "/containers/a/stop?t=x").status, 400);
+  EXPECT_EQ(Called(204, "POST", "/containers/a/restart"), "restart a");
+  EXPECT_EQ(Called(204, "POST", "/containers/a/kill"), "kill a SIGKILL");
+  EXPECT_EQ(Called(204, "POST", "/containers/a/pause"), "pause a");
+  EXPECT_EQ(Called(204, "POST", "/containers/a/unpause"), "unpause a");
+  EXPECT_EQ(Called(204, "POST", "/containers/a/rename?name=b"), "rename a b");
+  EXPECT_EQ(Called(204, "DELETE", "/containers/a?v=1&force=1"), "remove a force volumes");
+  EXPECT_EQ(Called(200, "POST", "/containers/a/resize?h=24&w=80"), "resize a 24x80");
+  EXPECT_EQ(Send("POST", "/containers/a/resize?h=-1&w=80").status, 400);
+  EXPECT_EQ(Called(200, "POST", "/containers/a/update", R"({"Memory":9})"), "update a 9");
+  EXPECT_EQ(Called(200, "GET", "/containers/a/top?ps_args=aux"), "top a aux");
+  EXPECT_EQ(Called(200, "GET", "/containers/a/json?size=1"), "inspect a size");
+  EXPECT_EQ(Called(200, "POST", "/containers/prune"), "prune containers");
+}
+
+TEST_F(Api, ImagesNetworksAndVolumes) {
+  EXPECT_EQ(Called(200, "GET", "/images/localhost:5000/a/b:1/json"), "inspect image localhost:5000/a/b:1");
+  EXPECT_EQ(Called(201, "POST", "/images/a/tag?repo=b&tag=2"), "tag a b 2");
+  EXPECT_EQ(Send("DELETE", "/images/x/y?force=1").body,
+            "[{\"Untagged\":\"a:1\"},{\"Deleted\":\"sha256:x\"}]\n");
+  EXPECT_THAT(Send("GET", "/v1.43/images/json").body, HasSubstr("\"VirtualSize\":5"));
+  EXPECT_THAT(Send("GET", "/v1.44/images/json").body, ::testing::Not(HasSubstr("VirtualSize")));
+  EXPECT_EQ(Send("GET", "/images/a/get").body, "archive");
+  EXPECT_EQ(Called(201, "POST", "/networks/create", R"({"Name":"n"})"), "create network n");
+  EXPECT_EQ(Called(200, "POST", "/networks/n/connect", R"({"Container":"c"})"), "connect n c");
+  EXPECT_EQ(Called(204, "DELETE", "/networks/n"), "remove network n");
+  EXPECT_EQ(Called(201, "POST", "/volumes/create", R"({"Name":"v"})"), "create volume v");
+  EXPECT_EQ(Called(204, "DELETE", "/volumes/v?force=true"), "remove volume v force");
+  EXPECT_EQ(Called(200, "POST", "/v1.41/volumes/prune"), R"(prune volumes {"all":{"true":true}})");
+}
+
+TEST_F(Api, WaitSendsItsHeadBeforeTheContainerEnds) {
+  engine::WaitCallbacks kept;
+  engine_.on_wait = [&](engine::WaitCallbacks callbacks) {
+    kept = std::move(callbacks);
+    kept.accepted();
+  };
+  http::Client client(path());
+  ASSERT_OK_AND_ASSIGN(const auto stream,
+                       client.Open({.method = "POST", .target = "/containers/a/wait?condition=removed"}));
+  EXPECT_EQ(stream->status(), 200);
+  EXPECT_EQ(engine_.last(), "wait a 2");
+  kept.done({3, ""});
+  ASSERT_OK_AND_ASSIGN(const auto line, stream->ReadLine());
+  EXPECT_EQ(line, R"({"StatusCode":3})");
+  EXPECT_EQ(Send("POST", "/containers/a/wait?condition=never").status, 400);
+}
+
+TEST_F(Api, AClientThatLeavesAWaitCancelsIt) {
+  engine::WaitCallbacks kept;
+  engine_.on_wait = [&](engine::WaitCallbacks callbacks) {
+    kept = std::move(callbacks);
+    kept.accepted();
+  };
+  {
+    http::Client client(path());
+    ASSERT_OK_AND_ASSIGN(const auto stream, client.Open({.method = "POST", .target = "/containers/a/wait"}));
+  }
+  while (engine_.last() != "cancel 7") std::this_thread::yield();
+  kept = {};
+}
+
+TEST_F(Api, AttachTakesTheConnectionWithTheRightType) {
+  const auto attach = [&](const std::string& version, bool tty) {
+    engine_.on_attach = [tty](const engine::TakeConnection& take) -> Status {
+      const engine::Connection connection = TRY(take(tty));
+      return Ok();
+    };
+    http::Client client(path());
+    auto result = client.Upgrade(
+        {.method = "POST", .target = version + "/containers/a/attach?stdin=1&stdout=1&stream=1"});
+    return result.ok() && result->connection ? result->connection->headers.Get("Content-Type") : "refused";
+  };
+  EXPECT_EQ(attach("/v1.47", false), "application/vnd.docker.multiplexed-stream");
+  EXPECT_EQ(attach("/v1.47", true), "application/vnd.docker.raw-stream");
+  EXPECT_EQ(attach("/v1.41", false), "application/vnd.docker.raw-stream");
+  EXPECT_EQ(engine_.last(), "attach a in out stream");
+}
+
+TEST_F(Api, AttachThatIsRefusedIsAnAnswer) {
+  engine_.on_attach = [](const engine::TakeConnection&) {
+    return Status(Error(Code::kConflict, "it is paused"));
+  };
+  http::Client client(path());
+  ASSERT_OK_AND_ASSIGN(const auto result,
+                       client.Upgrade({.method = "POST", .target = "/containers/a/attach"}));
+  ASSERT_TRUE(result.refused.has_value());
+  EXPECT_EQ(result.refused->status, 409);
+}
+
+TEST_F(Api, LogsNeedAStreamAndCarryTheirType) {
+  EXPECT_EQ(Send("GET", "/containers/a/logs").status, 400);
+  engine_.on_logs = [](const engine::LogsRequest&, const engine::StreamSink& sink) {
+    sink.begin(false);
+    sink.write("frames");
+    return Ok();
+  };
+  const http::Response logs = Send("GET", "/containers/a/logs?stdout=1&tail=5&since=1600000000.5");
+  EXPECT_EQ(logs.body, "frames");
+  EXPECT_EQ(logs.headers.Get("Content-Type"), "application/vnd.docker.multiplexed-stream");
+  EXPECT_EQ(engine_.last(), "logs a 5 1600000000500000000");
+  EXPECT_EQ(Send("GET", "/containers/a/logs?stdout=1&since=soon").status, 400);
+}
+
+TEST_F(Api, ExecVerbs) {
+  EXPECT_EQ(Called(201, "POST", "/containers/a/exec", R"({"Cmd":["ls"]})"), "exec a ls");
+  EXPECT_THAT(Send("POST", "/containers/a/exec", R"({"Cmd":[]})").body,
+              HasSubstr("No exec command specified"));
+  EXPECT_EQ(Called(200, "POST", "/exec/e/start", R"({"Detach":true})"), "start exec e detach");
+  EXPECT_EQ(Called(200, "POST", "/exec/e/resize?h=1&w=2"), "resize exec e 1x2");
+  EXPECT_EQ(Called(200, "GET", "/exec/e/json"), "inspect exec e");
+}
+
+TEST_F(Api, PullStreamsProgressAndReportsLateErrorsInTheStream) {
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.line("{\"status\":\"Pulling\"}\r\n");
+    callbacks.done(Error(Code::kUnavailable, "registry is away"));
+  };
+  apitypes::AuthConfig auth;
+  auth.username = "me";
+  const http::Response late =
+      Send("POST", "/images/create?fromImage=h:5000/a&tag=1", "", {{"X-Registry-Auth", auth.ToHeader()}});
+  EXPECT_EQ(late.status, 200);
+  EXPECT_EQ(late.body,
+            "{\"status\":\"Pulling\"}\r\n{\"errorDetail\":{\"message\":\"registry is away\"},\"error\":"
+            "\"registry is away\"}\r\n");
+  EXPECT_THAT(engine_.calls(), Contains("pull h:5000/a:1 me"));
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.done(Error(Code::kNotFound, "no such image"));
+  };
+  EXPECT_EQ(Send("POST", "/images/create?fromImage=a&tag=1").status, 404);
+}
+
+TEST_F(Api, LoadStreamsTheArchiveWhateverItsSize) {
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) { callbacks.done(Ok()); };
+  const http::Response response =
+      Send("POST", "/images/load", std::string(20U << 20, 'x'), {{"Content-Type", "application/x-tar"}});
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(engine_.loaded.size(), 20U << 20);
+}
+
+TEST_F(Api, EventsStreamAndEnd) {
+  engine_.on_events = [](const engine::EventsCallbacks& callbacks) {
+    callbacks.accepted();
+    callbacks.event({"network", "create", "n", {}, "local", 1});
+    callbacks.ended();
+  };
+  const http::Response events = Send("GET", "/events?since=1&until=2");
+  EXPECT_THAT(events.body, HasSubstr(R"("Type":"network","Action":"create")"));
+  EXPECT_EQ(Send("GET", "/events?since=2&until=1").status, 400);
+}
+
+TEST_F(Api, StatsAreOneObjectOrALineEach) {
+  engine_.on_stats = [](const engine::StatsCallbacks& callbacks) {
+    callbacks.sample(true, {});
+    callbacks.ended(Ok());
+  };
+  EXPECT_TRUE(codec::ParseJson(Send("GET", "/containers/a/stats?stream=0").body).ok());
+  EXPECT_EQ(engine_.calls().front(), "stats a");
+  EXPECT_TRUE(codec::ParseJson(Send("GET", "/containers/a/stats").body).ok());
+}
+
+TEST_F(Api, OwnPathsExplain) {
+  EXPECT_EQ(Called(200, "GET", "/estiba/containers/a/plan?format=json"), "explain a 1");
+  EXPECT_EQ(Called(200, "POST", "/estiba/plan?name=n", R"({"Image":"i"})"), "dry run n i");
+  EXPECT_EQ(Send("GET", "/estiba/containers/a/plan?format=xml").status, 400);
+}
+
+}  // namespace
+}  // namespace estiba::api::docker

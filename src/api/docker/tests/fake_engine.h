@@ -1,0 +1,275 @@
+#pragma once
+// An engine that answers what a test tells it to and remembers what it was asked.
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "engine/engine.h"
+
+namespace estiba::api::docker {
+
+class FakeEngine : public engine::Engine {
+ public:
+  // What was called, with the operands that matter.
+  std::vector<std::string> calls() {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+  }
+  std::string last() {
+    const std::lock_guard lock(mutex_);
+    return calls_.empty() ? "" : calls_.back();
+  }
+  // Every call that can fail fails with this, when set.
+  std::function<Status()> fail;
+  std::function<void(engine::WaitCallbacks)> on_wait = [](const engine::WaitCallbacks& c) { c.accepted(); };
+  std::function<Status(const engine::TakeConnection&)> on_attach;
+  std::function<Status(const engine::LogsRequest&, const engine::StreamSink&)> on_logs;
+  std::function<void(engine::ProgressCallbacks)> on_transfer;
+  std::function<void(engine::EventsCallbacks)> on_events;
+  std::function<void(engine::StatsCallbacks)> on_stats;
+  apitypes::ContainerCreate created;
+  std::string loaded;
+
+  Result<apitypes::ContainerCreateResponse> CreateContainer(const std::string& name,
+                                                            const std::string& platform,
+                                                            apitypes::ContainerCreate create) override {
+    TRY(Called("create " + name + " " + platform));
+    created = std::move(create);
+    return apitypes::ContainerCreateResponse{"id1", {"careful"}};
+  }
+  Status StartContainer(const std::string& id, const std::string&) override { return Called("start " + id); }
+  void StopContainer(const std::string& id, const engine::StopRequest& request, engine::Done done) override {
+    done(Called("stop " + id + " " + std::to_string(request.timeout_seconds.value_or(-99)) + " " +
+                request.signal));
+  }
+  void RestartContainer(const std::string& id, const engine::StopRequest&, engine::Done done) override {
+    done(Called("restart " + id));
+  }
+  Status KillContainer(const std::string& id, const std::string& signal) override {
+    return Called("kill " + id + " " + signal);
+  }
+  Status PauseContainer(const std::string& id) override { return Called("pause " + id); }
+  Status UnpauseContainer(const std::string& id) override { return Called("unpause " + id); }
+  void RemoveContainer(const std::string& id, const engine::RemoveRequest& request,
+                       engine::Done done) override {
+    done(Called("remove " + id + (request.force ? " force" : "") + (request.volumes ? " volumes" : "")));
+  }
+  Status RenameContainer(const std::string& id, const std::string& name) override {
+    return Called("rename " + id + " " + name);
+  }
+  Result<std::vector<std::string>> UpdateContainer(const std::string& id,
+                                                   const apitypes::ContainerUpdate& update) override {
+    TRY(Called("update " + id + " " + std::to_string(update.resources.memory)));
+    return std::vector<std::string>{};
+  }
+  Result<std::vector<apitypes::ContainerSummary>> ListContainers(
+      const engine::ListRequest& request) override {
+    TRY(Called("list " + std::to_string(request.limit) + (request.all ? " all" : "") + " " +
+               request.filters.ToJson()));
+    apitypes::ContainerSummary item;
+    item.id = "id1";
+    item.names = {"/web"};
+    return std::vector<apitypes::ContainerSummary>{item};
+  }
+  Result<apitypes::ContainerInspect> InspectContainer(const std::string& id, bool size) override {
+    TRY(Called("inspect " + id + (size ? " size" : "")));
+    apitypes::ContainerInspect inspect;
+    inspect.id = id;
+    return inspect;
+  }
+  Result<engine::Token> WaitContainer(const std::string& id, engine::WaitCondition condition,
+                                      engine::WaitCallbacks callbacks) override {
+    TRY(Called("wait " + id + " " + std::to_string(static_cast<int>(condition))));
+    on_wait(std::move(callbacks));
+    return engine::Token{7};
+  }
+  Status AttachContainer(const std::string& id, const engine::AttachRequest& request,
+                         const engine::TakeConnection& take) override {
+    TRY(Called("attach " + id + (request.in ? " in" : "") + (request.out ? " out" : "") +
+               (request.stream ? " stream" : "")));
+    return on_attach(take);
+  }
+  Status ResizeContainer(const std::string& id, std::uint16_t rows, std::uint16_t columns) override {
+    return Called("resize " + id + " " + std::to_string(rows) + "x" + std::to_string(columns));
+  }
+  Status ContainerLogs(const std::string& id, const engine::LogsRequest& request,
+                       const engine::TakeConnection&, const engine::StreamSink& sink) override {
+    TRY(Called("logs " + id + " " + std::to_string(request.tail) + " " + std::to_string(request.since)));
+    return on_logs(request, sink);
+  }
+  Result<apitypes::ContainerTop> TopContainer(const std::string& id, const std::string& ps_args) override {
+    TRY(Called("top " + id + " " + ps_args));
+    return apitypes::ContainerTop{{"PID"}, {{"1"}}};
+  }
+  Result<engine::Token> ContainerStats(const std::string& id, bool stream, bool one_shot,
+                                       engine::StatsCallbacks callbacks) override {
+    TRY(Called("stats " + id + (stream ? " stream" : "") + (one_shot ? " one-shot" : "")));
+    on_stats(std::move(callbacks));
+    return engine::Token{8};
+  }
+  Result<apitypes::PruneReport> PruneContainers(const apitypes::Filters&) override {
+    return Pruned("containers");
+  }
+
+  Result<std::string> CreateExec(const std::string& id, const apitypes::ExecCreate& create) override {
+    TRY(Called("exec " + id + " " + create.cmd.front()));
+    return std::string("exec1");
+  }
+  Status StartExec(const std::string& id, const apitypes::ExecStart& start,
+                   const engine::TakeConnection& take) override {
+    TRY(Called("start exec " + id + (start.detach ? " detach" : "")));
+    return start.detach ? Ok() : on_attach(take);
+  }
+  Result<apitypes::ExecInspect> InspectExec(const std::string& id) override {
+    TRY(Called("inspect exec " + id));
+    apitypes::ExecInspect inspect;
+    inspect.id = id;
+    return inspect;
+  }
+  Status ResizeExec(const std::string& id, std::uint16_t rows, std::uint16_t columns) override {
+    return Called("resize exec " + id + " " + std::to_string(rows) + "x" + std::to_string(columns));
+  }
+
+  Result<std::vector<apitypes::ImageSummary>> ListImages(bool all,
+                                                         const apitypes::Filters& filters) override {
+    TRY(Called("images " + std::to_string(all) + " " + filters.ToJson()));
+    apitypes::ImageSummary image;
+    image.size = 5;
+    return std::vector<apitypes::ImageSummary>{image};
+  }
+  Result<apitypes::ImageInspect> InspectImage(const std::string& name) override {
+    TRY(Called("inspect image " + name));
+    apitypes::ImageInspect image;
+    image.id = name;
+    return image;
+  }
+  Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name) override {
+    TRY(Called("history " + name));
+    return std::vector<apitypes::ImageHistoryItem>{};
+  }
+  Status TagImage(const std::string& name, const std::string& repository, const std::string& tag) override {
+    return Called("tag " + name + " " + repository + " " + tag);
+  }
+  Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name, bool force,
+                                                             bool) override {
+    TRY(Called("rmi " + name + (force ? " force" : "")));
+    return std::vector<apitypes::ImageDeleteItem>{{"a:1", ""}, {"", "sha256:x"}};
+  }
+  Result<apitypes::PruneReport> PruneImages(const apitypes::Filters&) override { return Pruned("images"); }
+  Result<engine::Token> PullImage(const engine::PullRequest& request,
+                                  engine::ProgressCallbacks callbacks) override {
+    TRY(Called("pull " + request.reference + " " + request.auth.username));
+    on_transfer(std::move(callbacks));
+    return engine::Token{9};
+  }
+  Result<engine::Token> LoadImages(os::UniqueFd archive, engine::ProgressCallbacks callbacks) override {
+    TRY(Called("load"));
+    char buffer[65536];
+    ssize_t n = 0;
+    while ((n = ::read(archive.get(), buffer, sizeof buffer)) > 0)
+      loaded.append(buffer, static_cast<std::size_t>(n));
+    on_transfer(std::move(callbacks));
+    return engine::Token{10};
+  }
+  Result<os::UniqueFd> SaveImages(const std::vector<std::string>& names) override {
+    TRY(Called("save " + names.front()));
+    os::Pipe pipe = TRY(os::MakePipe());
+    if (::write(pipe.write.get(), "archive", 7) != 7) std::abort();
+    return std::move(pipe.read);
+  }
+
+  Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters&) override {
+    TRY(Called("volumes"));
+    return apitypes::VolumeList{};
+  }
+  Result<apitypes::Volume> InspectVolume(const std::string& name) override {
+    TRY(Called("inspect volume " + name));
+    return apitypes::Volume{};
+  }
+  Result<apitypes::Volume> CreateVolume(const apitypes::VolumeCreate& create) override {
+    TRY(Called("create volume " + create.name));
+    return apitypes::Volume{};
+  }
+  Status RemoveVolume(const std::string& name, bool force) override {
+    return Called("remove volume " + name + (force ? " force" : ""));
+  }
+  Result<apitypes::PruneReport> PruneVolumes(const apitypes::Filters& filters) override {
+    return Pruned("volumes " + filters.ToJson());
+  }
+  Result<std::vector<apitypes::Network>> ListNetworks(const apitypes::Filters&) override {
+    TRY(Called("networks"));
+    return std::vector<apitypes::Network>{};
+  }
+  Result<apitypes::Network> InspectNetwork(const std::string& name) override {
+    TRY(Called("inspect network " + name));
+    return apitypes::Network{};
+  }
+  Result<apitypes::NetworkCreateResponse> CreateNetwork(const apitypes::NetworkCreate& create) override {
+    TRY(Called("create network " + create.name));
+    return apitypes::NetworkCreateResponse{"net1", ""};
+  }
+  Status RemoveNetwork(const std::string& name) override { return Called("remove network " + name); }
+  Status ConnectNetwork(const std::string& name, const apitypes::NetworkConnect& connect) override {
+    return Called("connect " + name + " " + connect.container);
+  }
+  Status DisconnectNetwork(const std::string& name, const apitypes::NetworkDisconnect& disconnect) override {
+    return Called("disconnect " + name + " " + disconnect.container);
+  }
+  Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters&) override {
+    return Pruned("networks");
+  }
+
+  apitypes::Version GetVersion() override {
+    apitypes::Version version;
+    version.components.push_back({"Engine", "1", {}});
+    return version;
+  }
+  Result<apitypes::Info> GetInfo() override {
+    TRY(Called("info"));
+    return apitypes::Info{};
+  }
+  Result<codec::Json> DiskUsage() override { return codec::Json::MakeObject(); }
+  Result<engine::Token> SubscribeEvents(const engine::EventsRequest& request,
+                                        engine::EventsCallbacks callbacks) override {
+    TRY(Called("events " + std::to_string(request.since) + " " + std::to_string(request.until)));
+    on_events(std::move(callbacks));
+    return engine::Token{11};
+  }
+  void Cancel(engine::Token token) override { (void)Called("cancel " + std::to_string(token)).ok(); }
+
+  Result<std::string> ExplainContainer(const std::string& id, engine::ExplainFormat format) override {
+    TRY(Called("explain " + id + " " + std::to_string(static_cast<int>(format))));
+    return std::string("the plan");
+  }
+  Result<std::string> ExplainCreate(const std::string& name, apitypes::ContainerCreate create,
+                                    engine::ExplainFormat) override {
+    TRY(Called("dry run " + name + " " + create.config.image));
+    return std::string("the plan");
+  }
+  std::vector<std::string> Reload(const engine::Config&) override { return {}; }
+  engine::Config CurrentConfig() const override { return {}; }
+  bool Idle() override { return true; }
+  void Stop() override {}
+
+ private:
+  Status Called(const std::string& call) {
+    {
+      const std::lock_guard lock(mutex_);
+      calls_.push_back(call);
+    }
+    return fail ? fail() : Ok();
+  }
+  Result<apitypes::PruneReport> Pruned(const std::string& what) {
+    TRY(Called("prune " + what));
+    return apitypes::PruneReport{{"x"}, 3};
+  }
+
+  std::mutex mutex_;
+  std::vector<std::string> calls_;
+};
+
+}  // namespace estiba::api::docker
