@@ -18,7 +18,6 @@ using codec::Json;
 
 constexpr std::size_t kMaxImages = 1000;
 constexpr std::size_t kMaxDocument = 4U << 20;
-constexpr std::string_view kPlainDockerLayer = "application/vnd.docker.image.rootfs.diff.tar";
 
 // An image of the archive: its manifest is in the content store.
 struct Candidate {
@@ -112,7 +111,7 @@ class Loader {
     oci::Descriptor out;
     out.media_type = format == codec::Compression::kGzip   ? oci::media::kDockerLayerGzip
                      : format == codec::Compression::kZstd ? oci::media::kOciLayerZstd
-                                                           : kPlainDockerLayer;
+                                                           : oci::media::kDockerLayer;
     out.digest = file.digest;
     out.size = file.size;
     return out;

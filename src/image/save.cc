@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "codec/json.h"
+#include "codec/sha256.h"
 #include "codec/tar.h"
 #include "oci/reference.h"
 #include "os/file.h"
@@ -44,6 +45,7 @@ class Saver {
     entry.mode = kind == codec::TarKind::kDirectory ? 0755 : 0644;
     return entry;
   }
+  static std::string PathOf(const std::string& digest) { return "blobs/sha256/" + digest.substr(digest.find(':') + 1); }
   Status AddDirectory(const char* path) { return writer_.Add(Entry(path, codec::TarKind::kDirectory)); }
   Status AddDocument(const char* path, const std::string& text) {
     return writer_.AddFile(Entry(path, codec::TarKind::kFile), text);
@@ -52,7 +54,7 @@ class Saver {
   Status AddImage(const SaveItem& item) {
     const std::string text = TRY(stores_.content.Read(item.manifest_digest, kMaxDocument));
     const oci::Manifest manifest = TRY(oci::ParseManifest(text));
-    TRY(AddBlob(item.manifest_digest));
+    const oci::Descriptor described = TRY(AddManifest(item.manifest_digest, text, manifest));
     const std::string config = TRY(AddBlob(manifest.config.digest));
     Json layers = Json::MakeArray();
     for (const oci::Descriptor& layer : manifest.layers) {
@@ -64,27 +66,50 @@ class Saver {
       const oci::Reference reference = TRY(oci::ParseReference(name));
       if (reference.tag.empty()) continue;
       tags.Append(reference.Familiar());
-      AddToIndex(item, manifest, text.size(), &reference);
+      AddToIndex(described, &reference);
     }
-    if (tags.empty()) AddToIndex(item, manifest, text.size(), nullptr);
+    if (tags.empty()) AddToIndex(described, nullptr);
     manifests_.Append(Json::MakeObject({{"Config", config}, {"RepoTags", tags.empty() ? Json() : tags}, {"Layers", layers}}));
     return Ok();
   }
 
-  void AddToIndex(const SaveItem& item, const oci::Manifest& manifest, std::size_t size, const oci::Reference* name) {
-    oci::Descriptor& descriptor = index_.manifests.emplace_back();
-    descriptor.media_type = manifest.media_type.empty() ? oci::media::kOciManifest : manifest.media_type;
-    descriptor.digest = item.manifest_digest;
-    descriptor.size = size;
-    if (name == nullptr) return;
-    descriptor.annotations["io.containerd.image.name"] = name->ToString();
-    descriptor.annotations["org.opencontainers.image.ref.name"] = name->tag;
+  // As it is when it is OCI's; docker's is written anew, for readers of OCI layouts skip what they do not know.
+  Result<oci::Descriptor> AddManifest(const std::string& digest, const std::string& text, const oci::Manifest& manifest) {
+    oci::Descriptor out;
+    out.media_type = oci::media::kOciManifest;
+    out.digest = digest;
+    out.size = text.size();
+    if (manifest.config.media_type != oci::media::kDockerConfig) {
+      TRY(AddBlob(digest));
+      return out;
+    }
+    oci::Manifest converted = manifest;
+    converted.media_type = oci::media::kOciManifest;
+    converted.config.media_type = oci::media::kOciConfig;
+    for (oci::Descriptor& layer : converted.layers) {
+      if (layer.media_type == oci::media::kDockerLayerGzip) layer.media_type = oci::media::kOciLayerGzip;
+      if (layer.media_type == oci::media::kDockerLayer) layer.media_type = oci::media::kOciLayer;
+    }
+    const std::string bytes = oci::WriteManifest(converted);
+    out.digest = codec::DigestOf(bytes);
+    out.size = bytes.size();
+    if (added_.insert(out.digest).second)
+      TRY(writer_.AddFile(Entry(PathOf(out.digest), codec::TarKind::kFile), bytes));
+    return out;
+  }
+
+  void AddToIndex(oci::Descriptor described, const oci::Reference* name) {
+    if (name != nullptr) {
+      described.annotations["io.containerd.image.name"] = name->ToString();
+      described.annotations["org.opencontainers.image.ref.name"] = name->tag;
+    }
+    index_.manifests.push_back(std::move(described));
   }
 
   // Each once; answers its path.
   Result<std::string> AddBlob(const std::string& digest) {
-    const std::string hex = TRY(oci::DigestHex(digest));
-    std::string path = "blobs/sha256/" + hex;
+    TRY(oci::DigestHex(digest));
+    std::string path = PathOf(digest);
     if (!added_.insert(digest).second) return path;
     codec::TarEntry entry = Entry(path, codec::TarKind::kFile);
     entry.size = TRY(stores_.content.Size(digest));

@@ -28,15 +28,15 @@ Error Refused(std::string_view path, const char* why) {
 Result<std::string> CleanPath(std::string_view path) {
   if (path.starts_with('/')) return Refused(path, "has an absolute path");
   std::string out;
-  while (!path.empty()) {
-    const std::size_t slash = path.find('/');
-    const std::string_view part = path.substr(0, slash);
+  for (std::string_view rest = path; !rest.empty();) {
+    const std::size_t slash = rest.find('/');
+    const std::string_view part = rest.substr(0, slash);
     if (part == "..") return Refused(path, "leads out of the image by '..'");
     if (!part.empty() && part != ".") {
       if (!out.empty()) out += '/';
       out += part;
     }
-    path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
+    rest.remove_prefix(slash == std::string_view::npos ? rest.size() : slash + 1);
   }
   return out;
 }

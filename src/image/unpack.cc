@@ -232,16 +232,16 @@ class Unpacker {
       return Error(Code::kInvalidArgument, "archive entry '" + entry.path + "' is a hard link to a directory");
     const SplitPath to = SplitLast(target);
     const auto holder = tree_.Find(to.parent);
-    if (!holder.ok() && holder.error().code() != Code::kNotFound && holder.error().errnum() != ENOTDIR)
-      return holder.error().Clone().Context("hard link '" + entry.path + "' to '" + entry.link + "'");
-    if (!holder.ok()) return Remember(path, target);
+    if (!holder.ok() && holder.error().code() == Code::kNotFound) return RememberLink(path, split, target);
+    if (!holder.ok())  // a file or link of this layer stands in the way, or worse
+      return Error(Code::kInvalidArgument, "hard link '" + entry.path + "' to '" + entry.link + "': " + holder.error().Message());
     const os::UniqueFd held = TRY(os::Duplicate(*holder));  // Directory() may drop it
     const int parent = TRY_CTX(tree_.Directory(split.parent), Where(entry));
     if (IsWhiteout(held.get(), to.name))
       return Error(Code::kInvalidArgument, "archive entry '" + entry.path + "' is a hard link to '" + entry.link + "', which is deleted");
     struct stat info {};
     if (::fstatat(held.get(), to.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
-      if (errno == ENOENT) return Remember(path, target);
+      if (errno == ENOENT) return RememberLink(path, split, target);
       return Error::Errno(errno, Where(entry));
     }
     TRY_CTX(tree_.Remove(parent, split.name), Where(entry));
@@ -251,7 +251,9 @@ class Unpacker {
     return Ok();
   }
 
-  Status Remember(const std::string& path, const std::string& target) {
+  Status RememberLink(const std::string& path, const SplitPath& split, const std::string& target) {
+    const int parent = TRY_CTX(tree_.Directory(split.parent), "hard link '" + path + "'");
+    TRY_CTX(tree_.Remove(parent, split.name), "hard link '" + path + "'");  // of two entries the later wins
     if (out_.links.size() >= kMaxOpenLinks)
       return Error(Code::kResourceExhausted, "archive has too many hard links to files of other layers (at '" + path + "')");
     out_.links.push_back({path, target});

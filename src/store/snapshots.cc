@@ -1,5 +1,6 @@
 #include "store/snapshots.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -49,8 +50,9 @@ Result<std::uint64_t> TreeSize(int parent, const std::string& name, int depth) {
       const auto below = TreeSize(self, child, depth + 1);
       if (!below.ok() && below.error().errnum() != ENOENT) return below.error().Clone();
       total += below.ok() ? *below : 0;
-    } else if (S_ISREG(info.st_mode) || S_ISLNK(info.st_mode)) {
-      total += static_cast<std::uint64_t>(info.st_size);
+    } else if (S_ISREG(info.st_mode)) {
+      // Of a file with several names, each gets its share.
+      total += static_cast<std::uint64_t>(info.st_size) / std::max<std::uint64_t>(1, info.st_nlink);
     }
   }
   return total;

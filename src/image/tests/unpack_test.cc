@@ -1,0 +1,272 @@
+#include "image/unpack.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include "os/file.h"
+#include "tests/support.h"
+
+namespace estiba::image {
+namespace {
+
+using codec::TarEntry;
+using codec::TarKind;
+
+TarEntry Entry(std::string path, TarKind kind = TarKind::kFile, std::uint32_t mode = 0644) {
+  TarEntry entry;
+  entry.path = std::move(path);
+  entry.kind = kind;
+  entry.mode = mode;
+  return entry;
+}
+TarEntry Directory(std::string path, std::uint32_t mode = 0755) { return Entry(std::move(path), TarKind::kDirectory, mode); }
+TarEntry Link(std::string path, std::string target, TarKind kind = TarKind::kSymlink) {
+  TarEntry entry = Entry(std::move(path), kind);
+  entry.link = std::move(target);
+  return entry;
+}
+
+struct Item {
+  TarEntry entry;
+  std::string content;
+};
+
+// A directory for one layer, and what unpacking into it says.
+class Layer {
+ public:
+  Layer() : fd_(os::OpenAt({AT_FDCWD}, dir_.path(), O_RDONLY | O_DIRECTORY).value()) {}
+
+  Result<Unpacked> Unpack(const std::vector<Item>& items, const UnpackOptions& options = {}) {
+    std::string bytes;
+    codec::TarWriter writer([&bytes](std::string_view piece) -> Status {
+      bytes.append(piece);
+      return Ok();
+    });
+    for (const Item& item : items) EXPECT_TRUE(writer.AddFile(item.entry, item.content).ok());
+    EXPECT_TRUE(writer.Finish().ok());
+    bool given = false;
+    const codec::ByteSource source = [&]() -> Result<std::string_view> {
+      return std::exchange(given, true) ? std::string_view() : std::string_view(bytes);
+    };
+    return UnpackLayer({fd_.get()}, source, options);
+  }
+  std::string operator/(const char* name) const { return dir_ / name; }
+  std::string Read(const char* name) const {
+    const auto text = os::ReadFile(dir_ / name);
+    return text.ok() ? *text : text.error().Message();
+  }
+  struct stat Stat(const char* name) const {
+    struct stat info {};
+    EXPECT_EQ(::lstat((dir_ / name).c_str(), &info), 0) << name;
+    return info;
+  }
+  bool Has(const char* name) const {
+    struct stat info {};
+    return ::lstat((dir_ / name).c_str(), &info) == 0;
+  }
+  std::string Attribute(const char* path, const char* name) const {
+    char value[64] = {};
+    const ssize_t size = ::lgetxattr((dir_ / path).c_str(), name, value, sizeof value);
+    return size < 0 ? "" : std::string(value, static_cast<std::size_t>(size));
+  }
+  int fd() const { return fd_.get(); }
+
+ private:
+  testing::TempDir dir_;
+  os::UniqueFd fd_;
+};
+
+class Unpack : public ::testing::Test {
+ protected:
+  void SetUp() override { REQUIRE(::geteuid() == 0, "root"); }
+  Layer layer_;
+};
+
+TEST_F(Unpack, OwnersModesTimesAndAttributesAreExact) {
+  TarEntry tool = Entry("bin/tool", TarKind::kFile, 06755);
+  tool.uid = 12;
+  tool.gid = 34;
+  tool.mtime_s = 1'500'000'000;
+  tool.mtime_ns = 5;
+  tool.xattrs = {{"security.capability", std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20)}};
+  TarEntry home = Directory("home", 01700);
+  home.uid = 1000;
+  home.mtime_s = 1'400'000'000;
+  ASSERT_OK(layer_.Unpack({{Directory("./", 0711), ""}, {home, ""}, {Directory("bin"), ""}, {tool, "x"},
+                           {Entry("home/later"), "changes the time of home, but for the end"}}));
+  const struct stat file = layer_.Stat("bin/tool");
+  EXPECT_EQ(file.st_mode, S_IFREG | 06755U);
+  EXPECT_EQ(file.st_uid, 12U);
+  EXPECT_EQ(file.st_gid, 34U);
+  EXPECT_EQ(file.st_mtim.tv_sec, 1'500'000'000);
+  EXPECT_EQ(file.st_mtim.tv_nsec, 5);
+  EXPECT_EQ(layer_.Attribute("bin/tool", "security.capability").size(), 20U);
+  const struct stat directory = layer_.Stat("home");
+  EXPECT_EQ(directory.st_mode, S_IFDIR | 01700U);
+  EXPECT_EQ(directory.st_uid, 1000U);
+  EXPECT_EQ(directory.st_mtim.tv_sec, 1'400'000'000);
+  EXPECT_EQ(layer_.Stat(".").st_mode, S_IFDIR | 0711U);
+}
+
+TEST_F(Unpack, KindsOfFiles) {
+  TarEntry device = Entry("dev/full", TarKind::kCharDevice, 0666);
+  device.device_major = 1;
+  device.device_minor = 7;
+  ASSERT_OK(layer_.Unpack({{Entry("a"), "content"},
+                           {Link("b", "a", TarKind::kHardlink), ""},
+                           {Link("c", "/etc/passwd"), ""},
+                           {Link("d", "c", TarKind::kHardlink), ""},
+                           {device, ""},
+                           {Entry("fifo", TarKind::kFifo, 0600), ""},
+                           {Entry("latin\xE9"), "bytes"}}));
+  EXPECT_EQ(layer_.Stat("a").st_ino, layer_.Stat("b").st_ino);
+  EXPECT_EQ(layer_.Stat("c").st_ino, layer_.Stat("d").st_ino);
+  EXPECT_TRUE(S_ISLNK(layer_.Stat("d").st_mode));
+  EXPECT_EQ(layer_.Stat("dev/full").st_rdev, ::makedev(1, 7));
+  EXPECT_EQ(layer_.Stat("dev/full").st_mode, S_IFCHR | 0666U);
+  EXPECT_TRUE(S_ISFIFO(layer_.Stat("fifo").st_mode));
+  EXPECT_EQ(layer_.Read("latin\xE9"), "bytes");
+}
+
+TEST_F(Unpack, WhiteoutsBecomeOverlays) {
+  ASSERT_OK(layer_.Unpack({{Directory("etc"), ""}, {Entry("etc/.wh.gone"), ""}, {Entry("var/.wh..wh..opq"), ""},
+                           {Entry(".wh..wh.plnk/1.2"), "aufs's own"}, {Entry(".wh..wh.aufs"), ""}}));
+  EXPECT_TRUE(S_ISCHR(layer_.Stat("etc/gone").st_mode));
+  EXPECT_EQ(layer_.Stat("etc/gone").st_rdev, 0U);
+  EXPECT_EQ(layer_.Attribute("var", "trusted.overlay.opaque"), "y");
+  EXPECT_FALSE(layer_.Has("etc/.wh.gone"));
+  EXPECT_FALSE(layer_.Has(".wh..wh.aufs"));
+}
+
+TEST_F(Unpack, WhiteoutsAreAboutLowerLayersWhereverTheyStand) {
+  ASSERT_OK(layer_.Unpack({{Entry("a"), "mine"}, {Entry(".wh.a"), ""}, {Entry(".wh.b"), ""}, {Entry("b"), "mine"},
+                           {Directory("c"), ""}, {Entry(".wh.c"), ""}, {Entry(".wh.d"), ""}, {Directory("d"), ""},
+                           {Entry(".wh.e"), ""}, {Entry("e/f"), "mine"}}));
+  EXPECT_EQ(layer_.Read("a"), "mine");
+  EXPECT_EQ(layer_.Read("b"), "mine");
+  EXPECT_EQ(layer_.Read("e/f"), "mine");
+  for (const char* name : {"c", "d", "e"}) EXPECT_EQ(layer_.Attribute(name, "trusted.overlay.opaque"), "y") << name;
+}
+
+TEST_F(Unpack, InAUserNamespaceTheUsersAttributesServe) {
+  UnpackOptions options;
+  options.user_xattrs = true;
+  ASSERT_OK(layer_.Unpack({{Entry("var/.wh..wh..opq"), ""}}, options));
+  EXPECT_EQ(layer_.Attribute("var", "trusted.overlay.opaque"), "");
+  EXPECT_EQ(layer_.Attribute("var", "user.overlay.opaque"), "y");
+}
+
+TEST_F(Unpack, AnImageCannotSetOverlaysAttributes) {
+  TarEntry directory = Directory("d");
+  directory.xattrs = {{"trusted.overlay.redirect", "/etc"}, {"trusted.overlay.opaque", "y"}, {"user.kept", "1"}};
+  ASSERT_OK(layer_.Unpack({{directory, ""}}));
+  EXPECT_EQ(layer_.Attribute("d", "trusted.overlay.redirect"), "");
+  EXPECT_EQ(layer_.Attribute("d", "trusted.overlay.opaque"), "");
+}
+
+TEST_F(Unpack, TheLastOfTwoEntriesWins) {
+  ASSERT_OK(layer_.Unpack({{Entry("a"), "first"}, {Link("other", "a", TarKind::kHardlink), ""}, {Entry("a"), "second"},
+                           {Directory("d"), ""}, {Entry("d/in"), ""}, {Entry("d"), "now a file"},
+                           {Entry("f"), ""}, {Directory("f"), ""}, {Entry("f/in"), "in"},
+                           {Link("l", "a"), ""}, {Entry("l"), "now a file"}}));
+  EXPECT_EQ(layer_.Read("a"), "second");
+  EXPECT_EQ(layer_.Read("other"), "first");
+  EXPECT_EQ(layer_.Read("d"), "now a file");
+  EXPECT_EQ(layer_.Read("f/in"), "in");
+  EXPECT_EQ(layer_.Read("l"), "now a file");
+}
+
+struct Hostile {
+  std::string name;
+  std::vector<Item> items;
+  std::string entry;  // named by the error
+};
+
+std::vector<Hostile> HostileArchives() {
+  return {
+      {"dotdot", {{Entry("a/../../x"), ""}}, "a/../../x"},
+      {"absolute", {{Entry("/tmp/x"), ""}}, "/tmp/x"},
+      {"through_symlink", {{Link("link", "/tmp"), ""}, {Entry("link/x"), ""}}, "link"},
+      {"through_inner_symlink", {{Link("link", "."), ""}, {Entry("link/x"), ""}}, "link"},
+      {"through_deep_symlink", {{Directory("a"), ""}, {Link("a/b", "../.."), ""}, {Entry("a/b/c/x"), ""}}, "a/b"},
+      {"directory_through_symlink", {{Link("link", "/tmp"), ""}, {Directory("link/x"), ""}}, "link"},
+      {"whiteout_through_symlink", {{Link("link", "/tmp"), ""}, {Entry("link/.wh.x"), ""}}, "link"},
+      {"whiteout_of_parent", {{Entry("a/.wh..."), ""}}, "a/.wh..."},
+      {"whiteout_of_nothing", {{Entry("a/.wh."), ""}}, "a/.wh."},
+      {"hardlink_outside", {{Link("x", "../../etc/passwd", TarKind::kHardlink), ""}}, "../../etc/passwd"},
+      {"hardlink_absolute", {{Link("x", "/etc/passwd", TarKind::kHardlink), ""}}, "/etc/passwd"},
+      {"hardlink_through_symlink",
+       {{Link("link", "/etc"), ""}, {Link("x", "link/passwd", TarKind::kHardlink), ""}}, "link/passwd"},
+      {"below_a_file", {{Entry("f"), ""}, {Entry("f/x"), ""}}, "f"},
+      {"root_replaced", {{Link("./", "/tmp"), ""}}, "./"},
+  };
+}
+
+class Refuses : public ::testing::TestWithParam<Hostile> {};
+INSTANTIATE_TEST_SUITE_P(All, Refuses, ::testing::ValuesIn(HostileArchives()),
+                         [](const auto& param) { return param.param.name; });
+
+TEST_P(Refuses, AndNamesTheEntry) {
+  Layer layer;
+  const auto unpacked = layer.Unpack(GetParam().items);
+  ASSERT_FALSE(unpacked.ok());
+  EXPECT_EQ(unpacked.error().code(), Code::kInvalidArgument) << unpacked.error().Message();
+  EXPECT_THAT(unpacked.error().Message(), ::testing::HasSubstr("'" + GetParam().entry + "'"));
+  EXPECT_NE(::access("/tmp/x", F_OK), 0);
+}
+
+TEST_F(Unpack, CountsAndBoundsWhatItWrites) {
+  UnpackOptions options;
+  options.limits.max_total = 100;
+  EXPECT_EQ(layer_.Unpack({{Entry("a"), std::string(60, 'x')}}, options)->bytes, 60U);
+  const auto bomb = layer_.Unpack({{Entry("b"), std::string(60, 'x')}, {Entry("c"), std::string(60, 'x')}}, options);
+  ASSERT_FALSE(bomb.ok());
+  EXPECT_EQ(bomb.error().code(), Code::kResourceExhausted);
+}
+
+TEST_F(Unpack, RemembersLinksIntoLowerLayersAndImpliedDirectories) {
+  ASSERT_OK_AND_ASSIGN(const Unpacked unpacked,
+                       layer_.Unpack({{Link("x/new", "usr/old", TarKind::kHardlink), ""}, {Entry("a/b/c"), ""}, {Directory("a"), ""}}));
+  ASSERT_EQ(unpacked.links.size(), 1U);
+  EXPECT_EQ(unpacked.links[0].target, "usr/old");
+  EXPECT_THAT(unpacked.implied, ::testing::ElementsAre("a/b", "x"));
+}
+
+TEST_F(Unpack, SettlesAgainstTheLayersBelow) {
+  Layer bottom;
+  Layer middle;
+  TarEntry old = Entry("usr/old", TarKind::kFile, 04711);
+  old.uid = 7;
+  TarEntry usr = Directory("usr", 0751);
+  usr.uid = 8;
+  ASSERT_OK(bottom.Unpack({{usr, ""}, {old, "from below"}, {Entry("etc/hidden"), ""}}));
+  ASSERT_OK(middle.Unpack({{Directory("etc"), ""}, {Entry("etc/.wh.hidden"), ""}}));
+  ASSERT_OK_AND_ASSIGN(const Unpacked unpacked, layer_.Unpack({{Link("new", "usr/old", TarKind::kHardlink), ""}}));
+  const std::vector<int> lowers{middle.fd(), bottom.fd()};
+  ASSERT_OK(SettleLayer({layer_.fd()}, lowers, unpacked, false));
+  EXPECT_EQ(layer_.Read("new"), "from below");
+  EXPECT_EQ(layer_.Stat("new").st_ino, layer_.Stat("usr/old").st_ino);
+  EXPECT_EQ(layer_.Stat("usr/old").st_mode, S_IFREG | 04711U);
+  EXPECT_EQ(layer_.Stat("usr/old").st_uid, 7U);
+  EXPECT_EQ(layer_.Stat("usr").st_mode, S_IFDIR | 0751U);
+  EXPECT_EQ(layer_.Stat("usr").st_uid, 8U);
+  const auto hidden = SettleLayer({layer_.fd()}, lowers, {0, {{"n", "etc/hidden"}}, {}}, false);
+  ASSERT_FALSE(hidden.ok());
+  EXPECT_THAT(hidden.error().Message(), ::testing::HasSubstr("'etc/hidden'"));
+}
+
+TEST_F(Unpack, RefusesToHideALowerLayersSymlinkByAnImpliedDirectory) {
+  Layer bottom;
+  ASSERT_OK(bottom.Unpack({{Link("lib", "usr/lib"), ""}}));
+  ASSERT_OK_AND_ASSIGN(const Unpacked unpacked, layer_.Unpack({{Entry("lib/x"), ""}}));
+  const auto settled = SettleLayer({layer_.fd()}, {bottom.fd()}, unpacked, false);
+  ASSERT_FALSE(settled.ok());
+  EXPECT_THAT(settled.error().Message(), ::testing::HasSubstr("'lib'"));
+}
+
+}  // namespace
+}  // namespace estiba::image
