@@ -1,0 +1,51 @@
+#pragma once
+// Requests to the engine. The first one connects, and starts the user's own engine if nobody listens.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "client/endpoint.h"
+#include "codec/json.h"
+#include "http/client.h"
+
+namespace estiba::cli {
+
+class Api {
+ public:
+  explicit Api(Endpoint endpoint);
+
+  // What the API answers; an HTTP error becomes an Error "Error response from daemon: …" with the status' class.
+  // An empty body is null.
+  Result<codec::Json> Get(const std::string& path, const http::Query& query = {});
+  Result<codec::Json> Post(const std::string& path, const http::Query& query = {});
+  Result<codec::Json> Post(const std::string& path, const http::Query& query, const codec::Json& body);
+  Result<codec::Json> Delete(const std::string& path, const http::Query& query = {});
+  // The whole answer as text.
+  Result<std::string> GetText(const std::string& path, const http::Query& query = {});
+  Result<std::string> PostText(const std::string& path, const http::Query& query, const codec::Json& body);
+
+  // Answers that come bit by bit; an HTTP error is an Error.
+  Result<std::unique_ptr<http::ResponseStream>> Open(const http::Request& request);
+  Result<http::Upgraded> Upgrade(http::Request request);
+
+  const Endpoint& endpoint() const { return endpoint_; }
+  // Connects if needed, starting the engine if it is ours.
+  Status EnsureEngine();
+  // Forgets the connection: after the engine's death in the middle of an answer.
+  void Disconnect();
+
+ private:
+  Result<http::Response> Send(const http::Request& request);
+  // The socket's silence explained, or the error as it is.
+  Error Explain(Error error) const;
+
+  Endpoint endpoint_;
+  http::Client client_;
+};
+
+// "/containers/{id}/start" with the name made safe for a path.
+std::string ContainerPath(std::string_view id, std::string_view action = "");
+
+}  // namespace estiba::cli

@@ -1,0 +1,68 @@
+#include "client/exit_waiter.h"
+
+#include "command.h"
+
+namespace estiba::cli {
+namespace {
+
+// An engine that dies again and again is not worth a loop without end.
+constexpr int kMaxAttempts = 20;
+constexpr int kEngineError = 125;
+
+}  // namespace
+
+Result<ExitWaiter> ExitWaiter::Begin(Api* api, std::string id, bool removed, std::string_view condition) {
+  ExitWaiter waiter(api, std::move(id), removed);
+  TRY(waiter.Ask(removed ? "removed" : condition));
+  return waiter;
+}
+
+Status ExitWaiter::Ask(std::string_view condition) {
+  http::Request request;
+  request.method = "POST";
+  http::Query query;
+  query.Add("condition", std::string(condition));
+  request.target = ContainerPath(id_, "wait") + "?" + query.Encode();
+  stream_ = TRY(api_->Open(request));
+  return Ok();
+}
+
+// The container has been started by now: "next-exit" would miss an exit that happened while no engine ran.
+Status ExitWaiter::AskAgain() {
+  if (++attempts_ > kMaxAttempts)
+    return Error(Code::kUnavailable, "wait for container '" + id_ + "': the engine ended " +
+                                         std::to_string(kMaxAttempts) + " times");
+  api_->Disconnect();
+  return Ask(removed_ ? "removed" : "not-running");
+}
+
+std::optional<int> ExitWaiter::ReadAnswer() {
+  const auto body = stream_->ReadAll();
+  if (!body.ok()) return std::nullopt;
+  const auto json = codec::ParseJson(*body);
+  if (!json.ok()) return std::nullopt;
+  const auto* error = json->FindPath({"Error", "Message"});
+  if (error != nullptr && error->IfString() != nullptr && !error->IfString()->empty()) {
+    PrintError("Error waiting for container: " + *error->IfString());
+    return kEngineError;
+  }
+  return static_cast<int>(json->GetInt("StatusCode"));
+}
+
+int ExitWaiter::fd() const { return result_ || stream_ == nullptr ? -1 : stream_->fd(); }
+
+void ExitWaiter::Advance() {
+  if (result_) return;
+  if (const auto code = ReadAnswer()) {
+    result_.emplace(*code);
+  } else if (auto asked = AskAgain(); !asked.ok()) {
+    result_.emplace(std::move(asked).error());
+  }
+}
+
+Result<int> ExitWaiter::Finish() {
+  while (!result_) Advance();
+  return std::move(*result_);
+}
+
+}  // namespace estiba::cli

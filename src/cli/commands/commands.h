@@ -1,0 +1,26 @@
+#pragma once
+// Every command, one definition each in the file of its name or kind.
+
+#include "command.h"
+
+namespace estiba::cli {
+
+extern const Command kAttach, kCreate, kExec, kRun, kStart;                        // interactive
+extern const Command kKill, kPause, kRename, kRestart, kRm, kStop, kUnpause, kUpdate, kWait, kContainerPrune;
+extern const Command kPs, kLogs, kPort, kStats, kTop, kExplain;
+extern const Command kInspect, kContainerInspect, kImageInspect, kNetworkInspect, kVolumeInspect;
+extern const Command kHistory, kImages, kImagePrune, kLoad, kPull, kRmi, kSave, kTag;
+extern const Command kVolumeCreate, kVolumeLs, kVolumePrune, kVolumeRm;
+extern const Command kNetworkConnect, kNetworkCreate, kNetworkDisconnect, kNetworkLs, kNetworkPrune, kNetworkRm;
+extern const Command kEvents, kInfo, kSystemDf, kSystemPrune, kVersionCommand;
+
+// Help of the options many commands share.
+inline constexpr std::string_view kListFormatHelp =
+    "Format output using a custom template: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE' (Go's syntax)";
+inline constexpr std::string_view kObjectFormatHelp =
+    "Format output using a custom template: 'json' or 'TEMPLATE' (Go's syntax)";
+
+// --filter values as the API takes them: {"key":{"value":true}}. "" when there are none.
+Result<std::string> EncodeFilters(const std::vector<std::string>& filters);
+
+}  // namespace estiba::cli

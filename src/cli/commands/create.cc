@@ -1,0 +1,118 @@
+#include "commands/create.h"
+
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "commands/commands.h"
+#include "commands/pull.h"
+#include "os/file.h"
+
+namespace estiba::cli {
+namespace {
+
+using codec::Json;
+
+// The file that will hold the container's id: made before the container, so that two cannot claim it.
+class CidFile {
+ public:
+  static Result<CidFile> Create(const std::string& path) {
+    if (path.empty()) return CidFile("", {});
+    auto file = os::OpenAt({AT_FDCWD}, path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (!file.ok() && file.error().errnum() == EEXIST)
+      return Error(Code::kAlreadyExists, "container ID file found, make sure the other container isn't running or "
+                                         "delete " + path);
+    if (!file.ok()) return std::move(file).error().Context("failed to create the container ID file");
+    return CidFile(path, std::move(file).value());
+  }
+  CidFile(CidFile&& other) noexcept : path_(std::exchange(other.path_, "")), file_(std::move(other.file_)) {}
+  CidFile& operator=(CidFile&&) = delete;
+  ~CidFile() {
+    if (!path_.empty() && !written_) ::unlink(path_.c_str());
+  }
+
+  Status Write(const std::string& id) {
+    if (path_.empty()) return Ok();
+    TRY_CTX(os::WriteAll(file_.get(), id), "write '" + path_ + "'");
+    written_ = true;
+    return Ok();
+  }
+
+ private:
+  CidFile(std::string path, os::UniqueFd file) : path_(std::move(path)), file_(std::move(file)) {}
+  std::string path_;
+  os::UniqueFd file_;
+  bool written_ = false;
+};
+
+Result<Json> PostCreate(Api* api, const CreateRequest& request) {
+  http::Query query;
+  if (!request.name.empty()) query.Add("name", request.name);
+  if (!request.platform.empty()) query.Add("platform", request.platform);
+  return api->Post("/containers/create", query, request.create.ToJson());
+}
+
+Status PullImage(Api* api, const CreateRequest& request) {
+  PullOptions pull;
+  pull.reference = request.create.config.image;
+  pull.platform = request.platform;
+  pull.quiet = request.quiet;
+  pull.fd = STDERR_FILENO;  // standard output belongs to the container
+  return Pull(api, pull);
+}
+
+bool ImageIsMissing(const Error& error) {
+  return error.code() == Code::kNotFound && error.Message().find("No such image") != std::string::npos;
+}
+
+Result<int> RunCreate(App& app, const Options& options) {
+  auto request = BuildCreate(options, /*detached=*/false, [](const char* name) -> const char* { return std::getenv(name); });
+  if (!request.ok()) {
+    PrintCreateError(request.error(), "create", true);
+    return 125;
+  }
+  Api* engine = TRY(app.Engine());
+  const auto id = CreateContainer(engine, *request);
+  if (!id.ok()) {
+    PrintCreateError(id.error(), "create", false);
+    return 1;
+  }
+  PrintLine(*id);
+  return 0;
+}
+
+}  // namespace
+
+void PrintCreateError(const Error& error, std::string_view command, bool with_help) {
+  PrintError("estiba: " + error.ToString());
+  if (with_help) PrintError("\nRun 'estiba " + std::string(command) + " --help' for more information");
+}
+
+Result<std::string> CreateContainer(Api* api, const CreateRequest& request) {
+  auto cid_file = TRY(CidFile::Create(request.cid_file));
+  if (request.pull == "always") TRY(PullImage(api, request));
+  auto created = PostCreate(api, request);
+  if (!created.ok() && request.pull == "missing" && ImageIsMissing(created.error())) {
+    if (!request.quiet) PrintError("Unable to find image '" + WithTag(request.create.config.image) + "' locally");
+    TRY(PullImage(api, request));
+    created = PostCreate(api, request);
+  }
+  const Json answer = TRY(std::move(created));
+  const Json* warnings = answer.Find("Warnings");
+  for (std::size_t i = 0; warnings != nullptr && i < warnings->size(); ++i)
+    if (const auto* text = (*warnings->IfArray())[i].IfString()) PrintError("WARNING: " + *text);
+  std::string id = answer.GetString("Id");
+  TRY(cid_file.Write(id));
+  return id;
+}
+
+const Command kCreate{.name = "create",
+                                .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+                                .summary = "Create a new container",
+                                .flags = CreateFlags(),
+                                .min_args = 1,
+                                .run = RunCreate,
+                                .stop_at_positional = true};
+
+}  // namespace estiba::cli

@@ -1,0 +1,264 @@
+// images, history, rmi, tag, image prune.
+
+#include "commands/commands.h"
+#include "commands/pull.h"
+#include "format.h"
+#include "text/table.h"
+#include "text/units.h"
+
+namespace estiba::cli {
+namespace {
+
+using codec::Json;
+
+constexpr Flag kImagesFlags[] = {
+    {'a', "all", Kind::kBool, "", "Show all images (default hides intermediate images)"},
+    {'\0', "digests", Kind::kBool, "", "Show digests"},
+    {'f', "filter", Kind::kList, "filter", "Filter output based on conditions provided"},
+    {'\0', "format", Kind::kString, "string", kListFormatHelp},
+    {'\0', "no-trunc", Kind::kBool, "", "Don't truncate output"},
+    {'q', "quiet", Kind::kBool, "", "Only show image IDs"},
+};
+constexpr Column kImagesColumns[] = {
+    {"Containers", "CONTAINERS"}, {"CreatedAt", "CREATED AT"}, {"CreatedSince", "CREATED"},
+    {"Digest", "DIGEST"},         {"ID", "IMAGE ID"},          {"Repository", "REPOSITORY"},
+    {"SharedSize", "SHARED SIZE"}, {"Size", "SIZE"},           {"Tag", "TAG"},
+    {"UniqueSize", "UNIQUE SIZE"}, {"VirtualSize", "SIZE"},
+};
+constexpr std::string_view kImagesTable = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+constexpr std::string_view kImagesDigestTable =
+    "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+
+std::string ShortId(std::string id) {
+  if (id.starts_with("sha256:")) id.erase(0, 7);
+  return id.substr(0, 12);
+}
+
+std::vector<std::string> Strings(const Json* list) {
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i)
+    if (const auto* text = (*list->IfArray())[i].IfString()) texts.push_back(*text);
+  return texts;
+}
+
+Json ImageRow(const Json& image, const std::string& name, const std::string& tag, const std::string& digest,
+              bool truncate, WallTime now) {
+  const WallTime created{std::chrono::seconds(image.GetInt("Created"))};
+  const std::string id = image.GetString("Id");
+  const std::string size = HumanSize(static_cast<double>(image.GetInt("Size")), 3);
+  const std::int64_t containers = image.GetInt("Containers");
+  return Json::MakeObject({{"Containers", containers < 0 ? "N/A" : std::to_string(containers)},
+                           {"CreatedAt", GoTime(created)},
+                           {"CreatedSince", HumanDuration(now - created) + " ago"},
+                           {"Digest", digest},
+                           {"ID", truncate ? ShortId(id) : id},
+                           {"Repository", name},
+                           {"SharedSize", "N/A"},
+                           {"Size", size},
+                           {"Tag", tag},
+                           {"UniqueSize", "N/A"},
+                           {"VirtualSize", size}});
+}
+
+// One row for each tag; one for a digest without tag; one "<none>" for an image without either.
+void AddRows(const Json& image, bool truncate, WallTime now, std::vector<Json>* rows) {
+  const auto tags = Strings(image.Find("RepoTags"));
+  const auto digests = Strings(image.Find("RepoDigests"));
+  std::size_t added = 0;
+  for (const std::string& tag : tags) {
+    if (tag == "<none>:<none>") continue;
+    const auto [name, label] = SplitReference(tag);
+    std::string digest = "<none>";
+    for (const std::string& candidate : digests)
+      if (SplitReference(candidate).name == name) digest = SplitReference(candidate).tag;
+    rows->push_back(ImageRow(image, name, label, digest, truncate, now));
+    ++added;
+  }
+  for (const std::string& reference : digests) {
+    if (added > 0 || reference == "<none>@<none>") continue;
+    const auto [name, digest] = SplitReference(reference);
+    rows->push_back(ImageRow(image, name, "<none>", digest, truncate, now));
+    ++added;
+  }
+  if (added == 0) rows->push_back(ImageRow(image, "<none>", "<none>", "<none>", truncate, now));
+}
+
+Result<int> RunImages(App& app, const Options& options) {
+  const std::string format = options.Text("format");
+  TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
+  std::vector<std::string> filters = options.List("filter");
+  if (!options.args().empty()) filters.push_back("reference=" + options.arg(0));
+  http::Query query;
+  if (options.On("all")) query.Add("all", "1");
+  if (const auto encoded = TRY(EncodeFilters(filters)); !encoded.empty()) query.Add("filters", encoded);
+  Api* engine = TRY(app.Engine());
+  const Json list = TRY(engine->Get("/images/json", query));
+  std::vector<Json> rows;
+  const WallTime now = WallNow();
+  for (std::size_t i = 0; i < list.size(); ++i)
+    AddRows((*list.IfArray())[i], !options.On("no-trunc"), now, &rows);
+  if (options.On("quiet") && (format.empty() || format == "table")) {
+    for (const Json& row : rows) PrintLine(row.GetString("ID"));
+    return 0;
+  }
+  const ListStyle style{options.On("digests") ? kImagesDigestTable : kImagesTable, kImagesColumns,
+                        "*formatter.imageContext"};
+  TRY(Show(RenderList(style, format, rows)));
+  return 0;
+}
+
+constexpr Flag kHistoryFlags[] = {
+    {'\0', "format", Kind::kString, "string", kListFormatHelp},
+    {'H', "human", Kind::kBool, "", "Print sizes and dates in human readable format (default true)"},
+    {'\0', "no-trunc", Kind::kBool, "", "Don't truncate output"},
+    {'q', "quiet", Kind::kBool, "", "Only show image IDs"},
+};
+constexpr Column kHistoryColumns[] = {
+    {"Comment", "COMMENT"},          {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"},
+    {"CreatedSince", "CREATED"},     {"ID", "IMAGE"},             {"Size", "SIZE"},
+};
+
+Json HistoryRow(const Json& item, bool human, bool truncate, WallTime now) {
+  const WallTime created{std::chrono::seconds(item.GetInt("Created"))};
+  std::string by = item.GetString("CreatedBy");
+  for (char& c : by)
+    if (c == '\t') c = ' ';
+  const std::string id = item.GetString("Id");
+  const std::int64_t size = item.GetInt("Size");
+  return Json::MakeObject({{"Comment", item.GetString("Comment")},
+                           {"CreatedAt", FormatRfc3339(created)},
+                           {"CreatedBy", truncate ? Ellipsis(by, 45) : by},
+                           {"CreatedSince", human ? HumanDuration(now - created) + " ago" : FormatRfc3339(created)},
+                           {"ID", truncate && id != "<missing>" ? ShortId(id) : id},
+                           {"Size", human ? HumanSize(static_cast<double>(size), 3) : std::to_string(size)}});
+}
+
+Result<int> RunHistory(App& app, const Options& options) {
+  Api* engine = TRY(app.Engine());
+  const Json list = TRY(engine->Get("/images/" + http::PercentEncode(options.arg(0), true) + "/history"));
+  std::vector<Json> rows;
+  const WallTime now = WallNow();
+  for (std::size_t i = 0; i < list.size(); ++i)
+    rows.push_back(
+        HistoryRow((*list.IfArray())[i], options.On("human", true), !options.On("no-trunc"), now));
+  if (options.On("quiet")) {
+    for (const Json& row : rows) PrintLine(row.GetString("ID"));
+    return 0;
+  }
+  const ListStyle style{"{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", kHistoryColumns,
+                        "*formatter.historyContext"};
+  TRY(Show(RenderList(style, options.Text("format"), rows)));
+  return 0;
+}
+
+constexpr Flag kRmiFlags[] = {
+    {'f', "force", Kind::kBool, "", "Force removal of the image"},
+    {'\0', "no-prune", Kind::kBool, "", "Do not delete untagged parents"},
+};
+
+void PrintDeleted(const Json& items) {
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Json& item = (*items.IfArray())[i];
+    if (const std::string id = item.GetString("Deleted"); !id.empty()) {
+      PrintLine("Deleted: " + id);
+    } else {
+      PrintLine("Untagged: " + item.GetString("Untagged"));
+    }
+  }
+}
+
+Result<int> RunRmi(App& app, const Options& options) {
+  http::Query query;
+  if (options.On("force")) query.Add("force", "1");
+  if (options.On("no-prune")) query.Add("noprune", "1");
+  Api* engine = TRY(app.Engine());
+  int code = 0;
+  for (const std::string& name : options.args()) {
+    const auto removed = engine->Delete("/images/" + http::PercentEncode(name, true), query);
+    if (removed.ok()) {
+      PrintDeleted(*removed);
+      continue;
+    }
+    PrintError(removed.error());
+    // With --force an image that is not there is only mentioned.
+    if (!options.On("force") || removed.error().code() != Code::kNotFound) code = 1;
+  }
+  return code;
+}
+
+Result<int> RunTag(App& app, const Options& options) {
+  const auto [name, tag] = SplitReference(options.arg(1));
+  if (options.arg(1).find('@') != std::string::npos)
+    return Error(Code::kInvalidArgument, "refusing to create a tag with a digest reference");
+  http::Query query;
+  query.Add("repo", name);
+  query.Add("tag", tag.empty() ? "latest" : tag);
+  Api* engine = TRY(app.Engine());
+  TRY(engine->Post("/images/" + http::PercentEncode(options.arg(0), true) + "/tag", query));
+  return 0;
+}
+
+constexpr Flag kPruneFlags[] = {
+    {'a', "all", Kind::kBool, "", "Remove all unused images, not just dangling ones"},
+    {'\0', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
+    {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
+};
+
+Result<int> RunPrune(App& app, const Options& options) {
+  const std::string what = options.On("all") ? "all images without at least one container associated to them."
+                                             : "all dangling images.";
+  if (!options.On("force") &&
+      !Confirm("WARNING! This will remove " + what + "\nAre you sure you want to continue?"))
+    return 0;
+  std::vector<std::string> filters = options.List("filter");
+  filters.emplace_back(options.On("all") ? "dangling=false" : "dangling=true");
+  http::Query query;
+  const std::string encoded = TRY(EncodeFilters(filters));
+  query.Add("filters", encoded);
+  Api* engine = TRY(app.Engine());
+  const Json report = TRY(engine->Post("/images/prune", query));
+  if (const Json* deleted = report.Find("ImagesDeleted"); deleted != nullptr && !deleted->empty()) {
+    PrintLine("Deleted Images:");
+    PrintDeleted(*deleted);
+    PrintLine("");
+  }
+  PrintLine("Total reclaimed space: " + HumanSize(static_cast<double>(report.GetInt("SpaceReclaimed"))));
+  return 0;
+}
+
+}  // namespace
+
+constinit const Command kImages{.name = "images",
+                                .usage = "[OPTIONS] [REPOSITORY[:TAG]]",
+                                .summary = "List images",
+                                .flags = kImagesFlags,
+                                .max_args = 1,
+                                .run = RunImages};
+constinit const Command kHistory{.name = "history",
+                                 .usage = "[OPTIONS] IMAGE",
+                                 .summary = "Show the history of an image",
+                                 .flags = kHistoryFlags,
+                                 .min_args = 1,
+                                 .max_args = 1,
+                                 .run = RunHistory};
+constinit const Command kRmi{.name = "rmi",
+                             .usage = "[OPTIONS] IMAGE [IMAGE...]",
+                             .summary = "Remove one or more images",
+                             .flags = kRmiFlags,
+                             .min_args = 1,
+                             .run = RunRmi};
+constinit const Command kTag{.name = "tag",
+                             .usage = "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+                             .summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+                             .flags = {},
+                             .min_args = 2,
+                             .max_args = 2,
+                             .run = RunTag};
+constinit const Command kImagePrune{.name = "prune",
+                                    .usage = "[OPTIONS]",
+                                    .summary = "Remove unused images",
+                                    .flags = kPruneFlags,
+                                    .max_args = 0,
+                                    .run = RunPrune};
+
+}  // namespace estiba::cli

@@ -1,0 +1,232 @@
+#include "apitypes/network.h"
+
+#include "base/text.h"
+#include "commands/commands.h"
+#include "format.h"
+#include "options/envfile.h"
+#include "text/units.h"
+
+namespace estiba::cli {
+namespace {
+
+using codec::Json;
+
+constexpr Flag kCreateFlags[] = {
+    {'\0', "attachable", Kind::kBool, "", "Enable manual container attachment"},
+    {'\0', "aux-address", Kind::kList, "map", "Auxiliary IPv4 or IPv6 addresses used by Network driver"},
+    {'d', "driver", Kind::kString, "string", "Driver to manage the Network (default \"bridge\")"},
+    {'\0', "gateway", Kind::kCommaList, "strings", "IPv4 or IPv6 Gateway for the master subnet"},
+    {'\0', "internal", Kind::kBool, "", "Restrict external access to the network"},
+    {'\0', "ip-range", Kind::kCommaList, "strings", "Allocate container ip from a sub-range"},
+    {'\0', "ipam-driver", Kind::kString, "string", "IP Address Management Driver (default \"default\")"},
+    {'\0', "ipam-opt", Kind::kList, "map", "Set IPAM driver specific options"},
+    {'\0', "ipv4", Kind::kBool, "", "Enable or disable IPv4 address assignment (default true)"},
+    {'\0', "ipv6", Kind::kBool, "", "Enable or disable IPv6 address assignment"},
+    {'\0', "label", Kind::kList, "list", "Set metadata on a network"},
+    {'o', "opt", Kind::kList, "map", "Set driver specific options"},
+    {'\0', "subnet", Kind::kCommaList, "strings", "Subnet in CIDR format that represents a network segment"},
+};
+constexpr Flag kLsFlags[] = {
+    {'f', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"driver=bridge\")"},
+    {'\0', "format", Kind::kString, "string", kListFormatHelp},
+    {'\0', "no-trunc", Kind::kBool, "", "Do not truncate the output"},
+    {'q', "quiet", Kind::kBool, "", "Only display network IDs"},
+};
+constexpr Flag kRmFlags[] = {{'f', "force", Kind::kBool, "", "Do not error if the network does not exist"}};
+constexpr Flag kConnectFlags[] = {
+    {'\0', "alias", Kind::kCommaList, "strings", "Add network-scoped alias for the container"},
+    {'\0', "driver-opt", Kind::kCommaList, "strings", "driver options for the network"},
+    {'\0', "ip", Kind::kString, "string", "IPv4 address (e.g., \"172.30.100.104\")"},
+    {'\0', "ip6", Kind::kString, "string", "IPv6 address (e.g., \"2001:db8::33\")"},
+};
+constexpr Flag kDisconnectFlags[] = {
+    {'f', "force", Kind::kBool, "", "Force the container to disconnect from a network"}};
+constexpr Flag kPruneFlags[] = {
+    {'\0', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
+    {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
+};
+constexpr Column kColumns[] = {
+    {"CreatedAt", "CREATED AT"}, {"Driver", "DRIVER"}, {"ID", "NETWORK ID"}, {"IPv4", "IPV4"}, {"IPv6", "IPV6"},
+    {"Internal", "INTERNAL"},    {"Labels", "LABELS"}, {"Name", "NAME"},     {"Scope", "SCOPE"},
+};
+
+// One pool for each --subnet; ranges and gateways belong to the subnet at their place.
+Result<apitypes::Ipam> MakeIpam(const Options& options) {
+  apitypes::Ipam ipam;
+  ipam.driver = options.Text("ipam-driver", "default");
+  ipam.options = PairsToMap(options.List("ipam-opt"));
+  const auto& subnets = options.List("subnet");
+  const auto& ranges = options.List("ip-range");
+  const auto& gateways = options.List("gateway");
+  if (subnets.empty() && (!ranges.empty() || !gateways.empty() || options.Has("aux-address")))
+    return Error(Code::kInvalidArgument, "every ip-range or gateway must have a corresponding subnet");
+  if (ranges.size() > subnets.size() || gateways.size() > subnets.size())
+    return Error(Code::kInvalidArgument, "there are more ip-ranges or gateways than subnets");
+  for (std::size_t i = 0; i < subnets.size(); ++i) {
+    apitypes::IpamPool pool;
+    pool.subnet = subnets[i];
+    if (i < ranges.size()) pool.ip_range = ranges[i];
+    if (i < gateways.size()) pool.gateway = gateways[i];
+    if (i == 0) pool.aux_addresses = PairsToMap(options.List("aux-address"));
+    ipam.config.push_back(std::move(pool));
+  }
+  return ipam;
+}
+
+Result<int> RunCreate(App& app, const Options& options) {
+  apitypes::NetworkCreate create;
+  create.name = options.arg(0);
+  create.driver = options.Text("driver", "bridge");
+  create.attachable = options.On("attachable");
+  create.internal = options.On("internal");
+  if (options.Has("ipv4")) create.enable_ipv4 = options.On("ipv4");
+  if (options.Has("ipv6")) create.enable_ipv6 = options.On("ipv6");
+  create.ipam = TRY(MakeIpam(options));
+  create.options = PairsToMap(options.List("opt"));
+  create.labels = PairsToMap(options.List("label"));
+  Api* engine = TRY(app.Engine());
+  const Json made = TRY(engine->Post("/networks/create", {}, create.ToJson()));
+  if (const std::string warning = made.GetString("Warning"); !warning.empty()) PrintError("WARNING: " + warning);
+  PrintLine(made.GetString("Id"));
+  return 0;
+}
+
+Json MakeRow(const Json& network, bool truncate) {
+  std::string labels;
+  if (const Json* map = network.Find("Labels"); map != nullptr && map->IsObject())
+    for (const auto& label : *map->IfObject())
+      labels += (labels.empty() ? "" : ",") + label.key + "=" +
+                (label.value.IfString() != nullptr ? *label.value.IfString() : "");
+  const std::string id = network.GetString("Id");
+  const auto flag = [&](std::string_view name) { return network.GetBool(name) ? "true" : "false"; };
+  std::string created = network.GetString("Created");
+  if (const auto time = ParseRfc3339(created); time.ok()) created = GoTime(*time);
+  Json row = Json::MakeObject({{"CreatedAt", created},
+                               {"Driver", network.GetString("Driver")},
+                               {"ID", truncate ? id.substr(0, 12) : id},
+                               {"IPv4", network.Find("EnableIPv4") != nullptr ? flag("EnableIPv4") : "true"},
+                               {"IPv6", flag("EnableIPv6")},
+                               {"Internal", flag("Internal")},
+                               {"Labels", labels},
+                               {"Name", network.GetString("Name")},
+                               {"Scope", network.GetString("Scope")}});
+  if (const Json* map = network.Find("Labels")) row.Set("labels", *map);
+  return row;
+}
+
+Result<int> RunLs(App& app, const Options& options) {
+  const std::string format = options.Text("format");
+  TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
+  http::Query query;
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  Api* engine = TRY(app.Engine());
+  const Json list = TRY(engine->Get("/networks", query));
+  std::vector<Json> rows;
+  for (std::size_t i = 0; i < list.size(); ++i)
+    rows.push_back(MakeRow((*list.IfArray())[i], !options.On("no-trunc")));
+  std::sort(rows.begin(), rows.end(),
+            [](const Json& a, const Json& b) { return a.GetString("Name") < b.GetString("Name"); });
+  if (options.On("quiet") && format.empty()) {
+    for (const Json& row : rows) PrintLine(row.GetString("ID"));
+    return 0;
+  }
+  const ListStyle style{"{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", kColumns, "*formatter.networkContext", "Label",
+                        "labels"};
+  TRY(Show(RenderList(style, format, rows)));
+  return 0;
+}
+
+std::string NetworkPath(const std::string& name) { return "/networks/" + http::PercentEncode(name); }
+
+Result<int> RunRm(App& app, const Options& options) {
+  Api* engine = TRY(app.Engine());
+  return ForEachArg(engine, options, [&](Api* api, const std::string& name) -> Status {
+    const auto removed = api->Delete(NetworkPath(name));
+    const bool forgiven = options.On("force") && !removed.ok() && removed.error().code() == Code::kNotFound;
+    return removed.ok() || forgiven ? Ok() : Status(removed.error().Clone());
+  });
+}
+
+Result<int> RunConnect(App& app, const Options& options) {
+  apitypes::NetworkConnect connect;
+  connect.container = options.arg(1);
+  apitypes::EndpointSettings endpoint;
+  if (options.Has("ip") || options.Has("ip6"))
+    endpoint.ipam_config = apitypes::EndpointIpamConfig{options.Text("ip"), options.Text("ip6"), {}};
+  endpoint.aliases = options.List("alias");
+  endpoint.driver_opts = PairsToMap(options.List("driver-opt"));
+  connect.endpoint = std::move(endpoint);
+  Api* engine = TRY(app.Engine());
+  TRY(engine->Post(NetworkPath(options.arg(0)) + "/connect", {}, connect.ToJson()));
+  return 0;
+}
+
+Result<int> RunDisconnect(App& app, const Options& options) {
+  apitypes::NetworkDisconnect disconnect;
+  disconnect.container = options.arg(1);
+  disconnect.force = options.On("force");
+  Api* engine = TRY(app.Engine());
+  TRY(engine->Post(NetworkPath(options.arg(0)) + "/disconnect", {}, disconnect.ToJson()));
+  return 0;
+}
+
+Result<int> RunPrune(App& app, const Options& options) {
+  if (!options.On("force") && !Confirm("WARNING! This will remove all custom networks not used by at least one "
+                                       "container.\nAre you sure you want to continue?"))
+    return 0;
+  http::Query query;
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  Api* engine = TRY(app.Engine());
+  const Json report = TRY(engine->Post("/networks/prune", query));
+  if (const Json* deleted = report.Find("NetworksDeleted"); deleted != nullptr && !deleted->empty()) {
+    PrintLine("Deleted Networks:");
+    for (const Json& name : *deleted->IfArray())
+      if (name.IfString() != nullptr) PrintLine(*name.IfString());
+    PrintLine("");
+  }
+  return 0;
+}
+
+}  // namespace
+
+constinit const Command kNetworkCreate{.name = "create",
+                                       .usage = "[OPTIONS] NETWORK",
+                                       .summary = "Create a network",
+                                       .flags = kCreateFlags,
+                                       .min_args = 1,
+                                       .max_args = 1,
+                                       .run = RunCreate};
+constinit const Command kNetworkLs{.name = "ls",
+                                   .usage = "[OPTIONS]",
+                                   .summary = "List networks",
+                                   .flags = kLsFlags,
+                                   .max_args = 0,
+                                   .run = RunLs};
+constinit const Command kNetworkRm{.name = "rm",
+                                   .usage = "[OPTIONS] NETWORK [NETWORK...]",
+                                   .summary = "Remove one or more networks",
+                                   .flags = kRmFlags,
+                                   .min_args = 1,
+                                   .run = RunRm};
+constinit const Command kNetworkConnect{.name = "connect",
+                                        .usage = "[OPTIONS] NETWORK CONTAINER",
+                                        .summary = "Connect a container to a network",
+                                        .flags = kConnectFlags,
+                                        .min_args = 2,
+                                        .max_args = 2,
+                                        .run = RunConnect};
+constinit const Command kNetworkDisconnect{.name = "disconnect",
+                                           .usage = "[OPTIONS] NETWORK CONTAINER",
+                                           .summary = "Disconnect a container from a network",
+                                           .flags = kDisconnectFlags,
+                                           .min_args = 2,
+                                           .max_args = 2,
+                                           .run = RunDisconnect};
+constinit const Command kNetworkPrune{.name = "prune",
+                                      .usage = "[OPTIONS]",
+                                      .summary = "Remove all unused networks",
+                                      .flags = kPruneFlags,
+                                      .max_args = 0,
+                                      .run = RunPrune};
+
+}  // namespace estiba::cli

@@ -1,0 +1,349 @@
+// events, info, version, system df, system prune: the engine as a whole.
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+#include "base/text.h"
+#include "commands/commands.h"
+#include "format.h"
+#include "options/values.h"
+#include "text/table.h"
+#include "text/units.h"
+#include "version.h"
+
+namespace estiba::cli {
+namespace {
+
+using codec::Json;
+
+constexpr Flag kEventsFlags[] = {
+    {'f', "filter", Kind::kList, "filter", "Filter output based on conditions provided"},
+    {'\0', "format", Kind::kString, "string", kObjectFormatHelp},
+    {'\0', "since", Kind::kString, "string", "Show all events created since timestamp"},
+    {'\0', "until", Kind::kString, "string", "Stream events until this timestamp"},
+};
+constexpr Flag kObjectFlags[] = {{'f', "format", Kind::kString, "string", kObjectFormatHelp}};
+
+// Nine digits of nanoseconds and the local offset, as Docker prints an event's time.
+std::string EventTime(std::int64_t nanos) {
+  constexpr std::int64_t kPerSecond = 1'000'000'000;
+  const std::time_t seconds = nanos / kPerSecond;
+  std::tm parts{};
+  ::localtime_r(&seconds, &parts);
+  std::array<char, 32> date{};
+  std::array<char, 16> zone{};
+  std::array<char, 16> fraction{};
+  ::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  ::strftime(zone.data(), zone.size(), "%z", &parts);
+  std::snprintf(fraction.data(), fraction.size(), ".%09lld", static_cast<long long>(nanos % kPerSecond));
+  std::string offset(zone.data());
+  if (offset == "+0000") offset = "Z";
+  if (offset.size() == 5) offset.insert(3, ":");
+  return std::string(date.data()) + fraction.data() + offset;
+}
+
+std::string EventLine(const Json& event) {
+  std::string line = EventTime(event.GetInt("timeNano")) + " " + event.GetString("Type") + " " +
+                     event.GetString("Action");
+  const Json* actor = event.Find("Actor");
+  if (actor == nullptr) return line;
+  if (const std::string id = actor->GetString("ID"); !id.empty()) line += " " + id;
+  const Json* attributes = actor->Find("Attributes");
+  if (attributes == nullptr || attributes->empty()) return line;
+  std::vector<std::string> pairs;
+  for (const auto& pair : *attributes->IfObject())
+    pairs.push_back(pair.key + "=" + (pair.value.IfString() != nullptr ? *pair.value.IfString() : ""));
+  std::sort(pairs.begin(), pairs.end());
+  return line + " (" + Join(pairs, ", ") + ")";
+}
+
+Result<int> RunEvents(App& app, const Options& options) {
+  const std::string format = options.Text("format");
+  TRY(CheckFormat(format));
+  http::Query query;
+  for (const char* bound : {"since", "until"}) {
+    if (!options.Has(bound)) continue;
+    const std::string time = TRY(ParseTimestamp(options.Text(bound), WallNow()));
+    query.Add(bound, time);
+  }
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  Api* engine = TRY(app.Engine());
+  http::Request request;
+  request.target = query.empty() ? "/events" : "/events?" + query.Encode();
+  const auto stream = TRY(engine->Open(request));
+  for (;;) {
+    const auto line = TRY(stream->ReadLine());
+    if (!line) return 0;
+    if (Trim(*line).empty()) continue;
+    const Json event = TRY_CTX(codec::ParseJson(*line), "read an event");
+    if (format.empty()) {
+      PrintLine(EventLine(event));
+    } else {
+      TRY(Show(RenderObject(format, event)));
+    }
+  }
+}
+
+Json ClientVersion() {
+  return Json::MakeObject({{"Platform", Json::MakeObject({{"Name", "Estiba"}})},
+                           {"Version", kVersion},
+                           {"ApiVersion", kApiVersion},
+                           {"DefaultAPIVersion", kApiVersion},
+                           {"Os", "linux"},
+                           {"Arch",
+#if defined(__x86_64__)
+                            "amd64"
+#elif defined(__aarch64__)
+                            "arm64"
+#else
+                            "unknown"
+#endif
+                           }});
+}
+
+std::string Line(std::string_view name, const std::string& value, std::string_view indent = " ") {
+  if (value.empty()) return "";
+  std::string line(indent);
+  line += std::string(name) + ":";
+  line.append(line.size() < 20 ? 20 - line.size() : 1, ' ');
+  return line + value + "\n";
+}
+
+std::string VersionText(const Json& client, const Json& server) {
+  std::string text = "Client: Estiba\n";
+  text += Line("Version", client.GetString("Version"));
+  text += Line("API version", client.GetString("ApiVersion"));
+  text += Line("OS/Arch", client.GetString("Os") + "/" + client.GetString("Arch"));
+  if (!server.IsObject()) return text;
+  const Json* platform = server.FindPath({"Platform", "Name"});
+  text += "\nServer: " + (platform != nullptr && platform->IfString() ? *platform->IfString() : "Engine") + "\n";
+  text += Line("Version", server.GetString("Version"));
+  text += Line("API version", server.GetString("ApiVersion") + " (minimum version " +
+                                  server.GetString("MinAPIVersion") + ")");
+  text += Line("Git commit", server.GetString("GitCommit"));
+  text += Line("Built", server.GetString("BuildTime"));
+  text += Line("OS/Arch", server.GetString("Os") + "/" + server.GetString("Arch"));
+  text += Line("Kernel", server.GetString("KernelVersion"));
+  return text;
+}
+
+Result<int> RunVersion(App& app, const Options& options) {
+  const std::string format = options.Text("format");
+  TRY(CheckFormat(format));
+  Api* engine = TRY(app.Engine());
+  auto server = engine->Get("/version");
+  Json both = Json::MakeObject({{"Client", ClientVersion()}, {"Server", server.ok() ? *server : Json()}});
+  const bool client_only = !server.ok() && format.find(".Server") == std::string::npos;
+  if (format.empty()) {
+    Print(VersionText(*both.Find("Client"), *both.Find("Server")));
+  } else if (server.ok() || client_only) {
+    TRY(Show(RenderObject(format, both)));
+  }
+  if (server.ok()) return 0;
+  PrintError(server.error());
+  return 1;
+}
+
+std::string InfoText(const Json& info) {
+  const auto number = [&](std::string_view name) { return std::to_string(info.GetInt(name)); };
+  std::string text = "Client: Estiba\n";
+  text += Line("Version", std::string(kVersion)) + "\nServer:\n";
+  text += " Containers: " + number("Containers") + "\n  Running: " + number("ContainersRunning") +
+          "\n  Paused: " + number("ContainersPaused") + "\n  Stopped: " + number("ContainersStopped") + "\n";
+  text += " Images: " + number("Images") + "\n";
+  const auto line = [&](std::string_view title, std::string_view name) {
+    const std::string value = info.GetString(name);
+    if (!value.empty()) text += " " + std::string(title) + ": " + value + "\n";
+  };
+  line("Server Version", "ServerVersion");
+  line("Storage Driver", "Driver");
+  line("Logging Driver", "LoggingDriver");
+  line("Cgroup Driver", "CgroupDriver");
+  line("Cgroup Version", "CgroupVersion");
+  line("Default Runtime", "DefaultRuntime");
+  line("Init Binary", "InitBinary");
+  if (const Json* options = info.Find("SecurityOptions"); options != nullptr && !options->empty()) {
+    text += " Security Options:\n";
+    for (const Json& option : *options->IfArray())
+      if (option.IfString() != nullptr) text += "  " + *option.IfString() + "\n";
+  }
+  line("Kernel Version", "KernelVersion");
+  line("Operating System", "OperatingSystem");
+  line("OSType", "OSType");
+  line("Architecture", "Architecture");
+  text += " CPUs: " + number("NCPU") + "\n";
+  text += " Total Memory: " + BinarySize(static_cast<double>(info.GetInt("MemTotal"))) + "\n";
+  line("Name", "Name");
+  line("ID", "ID");
+  line("Root Dir", "DockerRootDir");
+  if (const Json* warnings = info.Find("Warnings"); warnings != nullptr)
+    for (std::size_t i = 0; i < warnings->size(); ++i)
+      if (const auto* warning = (*warnings->IfArray())[i].IfString()) text += *warning + "\n";
+  return text;
+}
+
+Result<int> RunInfo(App& app, const Options& options) {
+  const std::string format = options.Text("format");
+  TRY(CheckFormat(format));
+  Api* engine = TRY(app.Engine());
+  const Json info = TRY(engine->Get("/info"));
+  if (format.empty()) {
+    Print(InfoText(info));
+    return 0;
+  }
+  Json both = Json::MakeObject({{"ClientInfo", ClientVersion()}});
+  for (const auto& member : *info.IfObject()) both.Set(member.key, member.value);
+  TRY(Show(RenderObject(format, both)));
+  return 0;
+}
+
+constexpr Flag kDfFlags[] = {{'\0', "format", Kind::kString, "string", kListFormatHelp}};
+constexpr Column kDfColumns[] = {
+    {"Active", "ACTIVE"}, {"Reclaimable", "RECLAIMABLE"}, {"Size", "SIZE"}, {"TotalCount", "TOTAL"}, {"Type", "TYPE"},
+};
+
+struct Usage {
+  std::string_view type;
+  std::int64_t count = 0;
+  std::int64_t active = 0;
+  std::int64_t size = 0;
+  std::int64_t reclaimable = 0;
+
+  Json Row() const {
+    std::string reclaim = HumanSize(static_cast<double>(reclaimable), 4);
+    if (size > 0) reclaim += " (" + std::to_string(reclaimable * 100 / size) + "%)";
+    return Json::MakeObject({{"Active", std::to_string(active)},
+                             {"Reclaimable", reclaim},
+                             {"Size", HumanSize(static_cast<double>(size), 4)},
+                             {"TotalCount", std::to_string(count)},
+                             {"Type", type}});
+  }
+};
+
+// Adds up a list of the answer: `used` says whether an element is in use, `size` how much it takes.
+template <typename Used, typename Size>
+Json Sum(std::string_view type, const Json* list, Used used, Size size) {
+  Usage usage;
+  usage.type = type;
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    const Json& item = (*list->IfArray())[i];
+    const std::int64_t bytes = std::max<std::int64_t>(size(item), 0);
+    ++usage.count;
+    usage.size += bytes;
+    if (used(item)) {
+      ++usage.active;
+    } else {
+      usage.reclaimable += bytes;
+    }
+  }
+  return usage.Row();
+}
+
+Result<int> RunDf(App& app, const Options& options) {
+  Api* engine = TRY(app.Engine());
+  const Json df = TRY(engine->Get("/system/df"));
+  const auto reference_count = [](const Json& volume) {
+    const Json* usage = volume.Find("UsageData");
+    return usage == nullptr ? 0 : usage->GetInt("RefCount");
+  };
+  const std::vector<Json> rows{
+      Sum("Images", df.Find("Images"), [](const Json& image) { return image.GetInt("Containers") > 0; },
+          [](const Json& image) { return image.GetInt("Size"); }),
+      Sum("Containers", df.Find("Containers"),
+          [](const Json& container) {
+            const std::string state = container.GetString("State");
+            return state == "running" || state == "paused" || state == "restarting";
+          },
+          [](const Json& container) { return container.GetInt("SizeRw"); }),
+      Sum("Local Volumes", df.Find("Volumes"), [&](const Json& volume) { return reference_count(volume) > 0; },
+          [](const Json& volume) {
+            const Json* usage = volume.Find("UsageData");
+            return usage == nullptr ? 0 : usage->GetInt("Size");
+          })};
+  const ListStyle style{"{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", kDfColumns,
+                        "*formatter.diskUsageContext"};
+  TRY(Show(RenderList(style, options.Text("format"), rows)));
+  return 0;
+}
+
+constexpr Flag kPruneFlags[] = {
+    {'a', "all", Kind::kBool, "", "Remove all unused images not just dangling ones"},
+    {'\0', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")"},
+    {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
+    {'\0', "volumes", Kind::kBool, "", "Prune anonymous volumes"},
+};
+
+// Prunes one kind; prints what went, answers the bytes.
+Result<std::int64_t> PruneOne(Api* engine, const std::string& path, const std::vector<std::string>& filters,
+                              std::string_view member, std::string_view title) {
+  http::Query query;
+  if (const auto encoded = TRY(EncodeFilters(filters)); !encoded.empty()) query.Add("filters", encoded);
+  const Json report = TRY(engine->Post(path, query));
+  const Json* deleted = report.Find(member);
+  if (deleted != nullptr && !deleted->empty()) {
+    PrintLine("Deleted " + std::string(title) + ":");
+    for (const Json& item : *deleted->IfArray()) {
+      if (const auto* name = item.IfString()) PrintLine(*name);
+      if (const std::string id = item.GetString("Deleted"); !id.empty()) PrintLine("deleted: " + id);
+      if (const std::string tag = item.GetString("Untagged"); !tag.empty()) PrintLine("untagged: " + tag);
+    }
+    PrintLine("");
+  }
+  return report.GetInt("SpaceReclaimed");
+}
+
+Result<int> RunPrune(App& app, const Options& options) {
+  std::string warning = "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least "
+                        "one container\n";
+  if (options.On("volumes")) warning += "  - all anonymous volumes not used by at least one container\n";
+  warning += options.On("all") ? "  - all images without at least one container associated to them\n"
+                               : "  - all dangling images\n";
+  if (!options.On("force") && !Confirm(warning + "\nAre you sure you want to continue?")) return 0;
+  Api* engine = TRY(app.Engine());
+  const auto& filters = options.List("filter");
+  std::int64_t total = TRY(PruneOne(engine, "/containers/prune", filters, "ContainersDeleted", "Containers"));
+  total += TRY(PruneOne(engine, "/networks/prune", filters, "NetworksDeleted", "Networks"));
+  if (options.On("volumes"))
+    total += TRY(PruneOne(engine, "/volumes/prune", filters, "VolumesDeleted", "Volumes"));
+  std::vector<std::string> images = filters;
+  images.emplace_back(options.On("all") ? "dangling=false" : "dangling=true");
+  total += TRY(PruneOne(engine, "/images/prune", images, "ImagesDeleted", "Images"));
+  PrintLine("Total reclaimed space: " + HumanSize(static_cast<double>(total)));
+  return 0;
+}
+
+}  // namespace
+
+constinit const Command kEvents{.name = "events",
+                                .usage = "[OPTIONS]",
+                                .summary = "Get real time events from the server",
+                                .flags = kEventsFlags,
+                                .max_args = 0,
+                                .run = RunEvents};
+constinit const Command kVersionCommand{.name = "version",
+                                        .usage = "[OPTIONS]",
+                                        .summary = "Show the Estiba version information",
+                                        .flags = kObjectFlags,
+                                        .max_args = 0,
+                                        .run = RunVersion};
+constinit const Command kInfo{.name = "info",
+                              .usage = "[OPTIONS]",
+                              .summary = "Display system-wide information",
+                              .flags = kObjectFlags,
+                              .max_args = 0,
+                              .run = RunInfo};
+constinit const Command kSystemDf{.name = "df",
+                                  .usage = "[OPTIONS]",
+                                  .summary = "Show disk usage",
+                                  .flags = kDfFlags,
+                                  .max_args = 0,
+                                  .run = RunDf};
+constinit const Command kSystemPrune{.name = "prune",
+                                     .usage = "[OPTIONS]",
+                                     .summary = "Remove unused data",
+                                     .flags = kPruneFlags,
+                                     .max_args = 0,
+                                     .run = RunPrune};
+
+}  // namespace estiba::cli

@@ -1,0 +1,120 @@
+#include <algorithm>
+
+#include "base/text.h"
+#include "command.h"
+
+namespace estiba::cli {
+namespace {
+
+// Words of `text` in lines of at most `width` columns.
+std::vector<std::string> Wrap(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  for (const std::string& word : Split(text, ' ')) {
+    std::string& line = lines.back();
+    if (!line.empty() && line.size() + 1 + word.size() > width) {
+      lines.push_back(word);
+    } else {
+      line += (line.empty() ? "" : " ") + word;
+    }
+  }
+  return lines;
+}
+
+std::string FlagHead(const Flag& flag) {
+  std::string head = flag.letter == '\0' ? "      " : std::string("  -") + flag.letter + ", ";
+  head += "--" + std::string(flag.name);
+  if (!flag.operand.empty()) head += " " + std::string(flag.operand);
+  return head;
+}
+
+std::string FlagsHelp(std::span<const Flag> flags, std::size_t width) {
+  std::size_t head_width = 0;
+  for (const Flag& flag : flags)
+    if (!flag.help.empty()) head_width = std::max(head_width, FlagHead(flag).size());
+  std::string text;
+  for (const Flag& flag : flags) {
+    if (flag.help.empty()) continue;
+    std::string line = FlagHead(flag);
+    line.append(head_width + 3 - line.size(), ' ');
+    const std::size_t room = width > head_width + 23 ? width - head_width - 3 : 20;
+    bool first = true;
+    for (const std::string& piece : Wrap(flag.help, room)) {
+      text += (first ? line : std::string(head_width + 3, ' ')) + piece + "\n";
+      first = false;
+    }
+  }
+  return text;
+}
+
+// All the names a command goes by, when there are several.
+std::string Aliases(const Command& command) {
+  std::string names;
+  int count = 0;
+  for (const Entry& entry : AllCommands()) {
+    if (entry.command != &command) continue;
+    names += (count++ == 0 ? "  " : ", ") + std::string("estiba ");
+    if (!entry.group.empty()) names += std::string(entry.group) + " ";
+    names += entry.name;
+  }
+  return count > 1 ? "\nAliases:\n" + names + "\n" : "";
+}
+
+std::string CommandList(std::string_view group) {
+  std::vector<const Entry*> entries;
+  for (const Entry& entry : AllCommands())
+    if (entry.group == group && !entry.hidden) entries.push_back(&entry);
+  std::sort(entries.begin(), entries.end(), [](const Entry* a, const Entry* b) { return a->name < b->name; });
+  std::string text;
+  for (const Entry* entry : entries) {
+    std::string line = "  " + std::string(entry->name);
+    line.append(line.size() < 14 ? 14 - line.size() : 1, ' ');
+    text += line + std::string(entry->command->summary) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string UsageLine(const Command& command, std::string_view path) {
+  std::string line = "Usage:  estiba " + std::string(path);
+  if (!command.usage.empty()) line += " " + std::string(command.usage);
+  return line;
+}
+
+std::string CommandHelp(const Command& command, std::string_view path, std::size_t width) {
+  std::string text = UsageLine(command, path) + "\n\n" + std::string(command.summary) + "\n";
+  if (!command.details.empty()) text += "\n" + std::string(command.details) + "\n";
+  text += Aliases(command);
+  if (!command.flags.empty()) text += "\nOptions:\n" + FlagsHelp(command.flags, width);
+  return text;
+}
+
+std::string GroupHelp(std::string_view group) {
+  std::string summary;
+  for (const Group& one : AllGroups())
+    if (one.name == group) summary = one.summary;
+  const std::string name(group);
+  return "Usage:  estiba " + name + " COMMAND\n\n" + summary + "\n\nCommands:\n" + CommandList(group) +
+         "\nRun 'estiba " + name + " COMMAND --help' for more information on a command.\n";
+}
+
+std::string TopHelp() {
+  std::string text =
+      "Usage:  estiba [OPTIONS] COMMAND\n\nRun containers: the whole Linux container stack in one place\n\n"
+      "Management Commands:\n";
+  for (const Group& group : AllGroups()) {
+    std::string line = "  " + std::string(group.name);
+    line.append(14 - line.size(), ' ');
+    text += line + std::string(group.summary) + "\n";
+  }
+  text += "\nCommands:\n" + CommandList("");
+  text +=
+      "\nGlobal Options:\n"
+      "  -H, --host string   Engine socket to connect to (unix:///path); overrides ESTIBA_HOST and DOCKER_HOST\n"
+      "      --help          Print usage\n"
+      "  -v, --version       Print version information and quit\n"
+      "\nRun 'estiba COMMAND --help' for more information on a command.\n";
+  return text;
+}
+
+}  // namespace estiba::cli

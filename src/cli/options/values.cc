@@ -1,0 +1,153 @@
+#include "options/values.h"
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+
+#include "base/parse.h"
+#include "base/text.h"
+
+namespace estiba::cli {
+namespace {
+
+constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+
+Error Bad(std::string text) { return {Code::kInvalidArgument, std::move(text)}; }
+Error BadSyntax(std::string_view function, std::string_view text) {
+  return Bad("strconv." + std::string(function) + ": parsing \"" + std::string(text) + "\": invalid syntax");
+}
+
+Result<double> ParseFloat(std::string_view text) {
+  double value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem != std::errc{} || end != text.data() + text.size()) return BadSyntax("ParseFloat", text);
+  return value;
+}
+
+Result<std::int64_t> ToInt64(double value, std::string_view text) {
+  if (!(value >= 0 && value < 9.2e18)) return Bad("invalid size: '" + std::string(text) + "'");
+  return static_cast<std::int64_t>(value);
+}
+
+// Local time of "2006-01-02", "2006-01-02T15:04" or "…:05[.fraction]", without a zone.
+Result<WallTime> ParseLocalTime(std::string_view text) {
+  std::tm parts{};
+  const std::string whole(text.substr(0, text.find('.')));
+  const char* end = nullptr;
+  for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d"}) {
+    parts = std::tm{};
+    end = ::strptime(whole.c_str(), format, &parts);
+    if (end != nullptr && *end == '\0') break;
+    end = nullptr;
+  }
+  if (end == nullptr) return Bad("'" + std::string(text) + "' is not a time");
+  parts.tm_isdst = -1;
+  std::int64_t nanos = 0;
+  if (const auto dot = text.find('.'); dot != std::string_view::npos) {
+    std::string digits(text.substr(dot + 1));
+    digits.resize(9, '0');
+    nanos = TRY(ParseInt(digits, 0, kNanosPerSecond - 1));
+  }
+  return WallTime(std::chrono::nanoseconds(std::int64_t{::mktime(&parts)} * kNanosPerSecond + nanos));
+}
+
+std::string SecondsText(WallTime time) {
+  const std::int64_t nanos = time.time_since_epoch().count();
+  std::array<char, 48> text{};
+  const int used = std::snprintf(text.data(), text.size(), "%lld.%09lld",
+                                 static_cast<long long>(nanos / kNanosPerSecond),
+                                 static_cast<long long>(nanos % kNanosPerSecond));
+  return {text.data(), static_cast<std::size_t>(used)};
+}
+
+}  // namespace
+
+Result<bool> ParseBool(std::string_view text) {
+  for (const std::string_view yes : {"1", "t", "T", "true", "TRUE", "True"})
+    if (text == yes) return true;
+  for (const std::string_view no : {"0", "f", "F", "false", "FALSE", "False"})
+    if (text == no) return false;
+  return BadSyntax("ParseBool", text);
+}
+
+Result<std::int64_t> ParseGoInt(std::string_view text) {
+  auto value = ParseInt(!text.empty() && text[0] == '+' ? text.substr(1) : text);
+  if (!value.ok()) return BadSyntax("ParseInt", text);
+  return value;
+}
+
+Result<std::int64_t> ParseBytes(std::string_view text) {
+  const auto last = text.find_last_of("0123456789. ");
+  if (last == std::string_view::npos) return Bad("invalid size: '" + std::string(text) + "'");
+  const std::string_view number = text[last] == ' ' ? text.substr(0, last) : text.substr(0, last + 1);
+  const std::string suffix = ToLower(text.substr(last + 1));
+  const double value = TRY(ParseFloat(number));
+  if (suffix.empty() || suffix == "b") return ToInt64(value, text);
+  const auto power = std::string_view("kmgtp").find(suffix[0]);
+  const std::string tail = suffix.substr(1);
+  if (power == std::string_view::npos || (!tail.empty() && tail != "b" && tail != "ib"))
+    return Bad("invalid suffix: '" + std::string(text.substr(last + 1)) + "'");
+  double factor = 1;
+  for (std::size_t i = 0; i <= power; ++i) factor *= 1024;
+  return ToInt64(value * factor, text);
+}
+
+Result<std::int64_t> ParseNanoCpus(std::string_view text) {
+  const auto value = ParseFloat(text);
+  if (!value.ok()) return Bad("failed to parse " + std::string(text) + " as a rational number");
+  const double nanos = *value * 1e9;
+  if (!(nanos >= 0 && nanos < 9e18)) return Bad("value is out of range");
+  const auto rounded = static_cast<std::int64_t>(nanos + 0.5);
+  const auto fraction = text.find('.');
+  if (fraction != std::string_view::npos && text.size() - fraction - 1 > 9) return Bad("value is too precise");
+  return rounded;
+}
+
+Result<std::chrono::nanoseconds> ParseGoDuration(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    double nanos;
+  };
+  constexpr std::array<Unit, 7> kUnits{{{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9},
+                                        {"h", 3600e9}}};
+  const Error bad = Bad("time: invalid duration \"" + std::string(text) + "\"");
+  std::string_view rest = text;
+  const bool negative = !rest.empty() && rest[0] == '-';
+  if (negative) rest.remove_prefix(1);
+  if (rest == "0") return std::chrono::nanoseconds(0);
+  if (rest.empty()) return bad.Clone();
+  double total = 0;
+  while (!rest.empty()) {
+    const auto digits = std::min(rest.find_first_not_of("0123456789."), rest.size());
+    const auto value = ParseFloat(rest.substr(0, digits));
+    rest.remove_prefix(digits);
+    const auto letters = std::min(rest.find_first_of("0123456789."), rest.size());
+    const std::string_view name = rest.substr(0, letters);
+    rest.remove_prefix(letters);
+    const Unit* unit = nullptr;
+    for (const Unit& candidate : kUnits)
+      if (candidate.name == name) unit = &candidate;
+    if (!value.ok() || unit == nullptr) return bad.Clone();
+    total += *value * unit->nanos;
+  }
+  if (total > 9e18) return bad.Clone();
+  const auto nanos = static_cast<std::int64_t>(total + 0.5);
+  return std::chrono::nanoseconds(negative ? -nanos : nanos);
+}
+
+Result<std::string> ParseTimestamp(std::string_view text, WallTime now) {
+  if (const auto ago = ParseGoDuration(text); ago.ok()) return SecondsText(now - *ago);
+  if (text.find_first_not_of("0123456789.") == std::string_view::npos && !text.empty()) {
+    TRY(ParseFloat(text));
+    return std::string(text);
+  }
+  if (const auto exact = ParseRfc3339(text); exact.ok()) return SecondsText(*exact);
+  const auto local = ParseLocalTime(text);
+  if (!local.ok())
+    return Bad("invalid time '" + std::string(text) +
+               "': give a Unix time, an RFC 3339 time, or a duration such as 42m");
+  return SecondsText(*local);
+}
+
+}  // namespace estiba::cli

@@ -1,0 +1,160 @@
+#include "options/create_flags.h"
+
+#include "options/mounts.h"
+#include "options/ports.h"
+#include "tests/support.h"
+
+namespace estiba::cli {
+namespace {
+
+const char* NoVariables(const char*) { return nullptr; }
+
+Result<CreateRequest> Build(const std::vector<std::string_view>& words) {
+  const auto options = ParseFlags(RunFlags(), words, true);
+  if (!options.ok()) return options.error().Clone();
+  return BuildCreate(*options, options->On("detach"), NoVariables);
+}
+
+std::string Complaint(const std::vector<std::string_view>& words) {
+  const auto built = Build(words);
+  return built.ok() ? "" : built.error().Message();
+}
+
+TEST(Publish, TakesEveryForm) {
+  apitypes::PortMap ports;
+  std::set<std::string> exposed;
+  for (const char* text : {"8080:80", "127.0.0.1:53:53/udp", "9000", "[::1]:81:81", "7000-7001:70-71", "6000-6009:60",
+                           "target=443,published=8443,protocol=tcp", "10.0.0.1::90"})
+    ASSERT_OK(ParsePublish(text, &ports, &exposed));
+  using Binding = apitypes::PortBinding;
+  EXPECT_THAT(ports["80/tcp"], ::testing::ElementsAre(Binding{"", "8080"}));
+  EXPECT_THAT(ports["53/udp"], ::testing::ElementsAre(Binding{"127.0.0.1", "53"}));
+  EXPECT_THAT(ports["9000/tcp"], ::testing::ElementsAre(Binding{"", ""}));
+  EXPECT_THAT(ports["81/tcp"], ::testing::ElementsAre(Binding{"::1", "81"}));
+  EXPECT_THAT(ports["71/tcp"], ::testing::ElementsAre(Binding{"", "7001"}));
+  EXPECT_THAT(ports["60/tcp"], ::testing::ElementsAre(Binding{"", "6000-6009"}));
+  EXPECT_THAT(ports["443/tcp"], ::testing::ElementsAre(Binding{"", "8443"}));
+  EXPECT_THAT(ports["90/tcp"], ::testing::ElementsAre(Binding{"10.0.0.1", ""}));
+  EXPECT_EQ(exposed.count("70/tcp"), 1U);
+}
+
+TEST(Publish, ErrorsAreDockers) {
+  apitypes::PortMap ports;
+  std::set<std::string> exposed;
+  const auto complaint = [&](const char* text) { return ParsePublish(text, &ports, &exposed).error().Message(); };
+  EXPECT_EQ(complaint("x"), "invalid containerPort: x");
+  EXPECT_EQ(complaint("x:80"), "invalid hostPort: x");
+  EXPECT_EQ(complaint("300.0.0.1:80:80"), "invalid IP address: 300.0.0.1");
+  EXPECT_EQ(complaint("80:80/icmp"), "invalid proto: icmp");
+  EXPECT_EQ(complaint("80-82:80-81"), "invalid ranges specified for container and host Ports: 80-81 and 80-82");
+  EXPECT_EQ(complaint("70000:80"), "invalid hostPort: 70000");
+}
+
+TEST(Mount, TakesItsTypeAndOptions) {
+  ASSERT_OK_AND_ASSIGN(const auto bind, ParseMount("type=bind,source=/a,target=/b,readonly,bind-propagation=rslave"));
+  EXPECT_EQ(bind.type, "bind");
+  EXPECT_TRUE(bind.read_only);
+  EXPECT_EQ(bind.bind_options->propagation, "rslave");
+  ASSERT_OK_AND_ASSIGN(const auto tmpfs, ParseMount("type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=1770"));
+  EXPECT_EQ(tmpfs.tmpfs_options->size_bytes, 1 << 20);
+  EXPECT_EQ(tmpfs.tmpfs_options->mode, 01770U);
+  ASSERT_OK_AND_ASSIGN(const auto volume, ParseMount("src=v,dst=/d,\"volume-opt=o=addr=1,rw\",ro=false"));
+  EXPECT_EQ(volume.type, "volume");
+  EXPECT_EQ(volume.volume_options->driver_options.at("o"), "addr=1,rw");
+  EXPECT_FALSE(volume.read_only);
+}
+
+TEST(Mount, MistakesAreNamed) {
+  const auto complaint = [](const char* text) { return ParseMount(text).error().Message(); };
+  EXPECT_EQ(complaint("type=bind,source=/a"), "target is required");
+  EXPECT_EQ(complaint("type=bind,target=/a,speed=1"), "unexpected key 'speed' in 'speed=1'");
+  EXPECT_EQ(complaint("type=bind,target"), "invalid field 'target' must be a key=value pair");
+  EXPECT_EQ(complaint("type=bind,target=/a,tmpfs-size=1m"), "cannot mix 'tmpfs-*' options with mount type 'bind'");
+  EXPECT_EQ(complaint("type=bind,target=/a,readonly=maybe"), "invalid value for readonly: maybe");
+}
+
+TEST(Volume, WithoutSourceIsAnonymous) {
+  std::vector<std::string> binds;
+  std::set<std::string> anonymous;
+  ASSERT_OK(ParseVolume("/data", &binds, &anonymous));
+  ASSERT_OK(ParseVolume("/a:/b:ro", &binds, &anonymous));
+  ASSERT_OK(ParseVolume("name:/c", &binds, &anonymous));
+  ASSERT_OK(ParseVolume("./x:/d", &binds, &anonymous));
+  EXPECT_THAT(anonymous, ::testing::ElementsAre("/data"));
+  EXPECT_THAT(binds, ::testing::ElementsAre("/a:/b:ro", "name:/c", ::testing::MatchesRegex("/.*[^.]/x:/d")));
+  EXPECT_FALSE(ParseVolume(":/b", &binds, &anonymous).ok());
+  EXPECT_FALSE(ParseVolume("", &binds, &anonymous).ok());
+}
+
+TEST(Create, AttachesOutputUnlessDetached) {
+  ASSERT_OK_AND_ASSIGN(const auto plain, Build({"busybox", "true"}));
+  EXPECT_TRUE(plain.create.config.attach_stdout && plain.create.config.attach_stderr);
+  EXPECT_FALSE(plain.create.config.attach_stdin);
+  ASSERT_OK_AND_ASSIGN(const auto detached, Build({"-dit", "busybox"}));
+  EXPECT_FALSE(detached.create.config.attach_stdout);
+  EXPECT_TRUE(detached.create.config.open_stdin);
+  EXPECT_FALSE(detached.create.config.stdin_once);
+  ASSERT_OK_AND_ASSIGN(const auto interactive, Build({"-i", "busybox"}));
+  EXPECT_TRUE(interactive.create.config.stdin_once);
+  ASSERT_OK_AND_ASSIGN(const auto chosen, Build({"-a", "STDERR", "busybox"}));
+  EXPECT_FALSE(chosen.create.config.attach_stdout);
+  EXPECT_TRUE(chosen.create.config.attach_stderr);
+}
+
+TEST(Create, AnEmptyEntrypointTakesTheImagesAway) {
+  ASSERT_OK_AND_ASSIGN(const auto none, Build({"busybox"}));
+  EXPECT_FALSE(none.create.config.entrypoint.has_value());
+  EXPECT_FALSE(none.create.config.cmd.has_value());
+  ASSERT_OK_AND_ASSIGN(const auto empty, Build({"--entrypoint", "", "busybox", "ls"}));
+  EXPECT_THAT(*empty.create.config.entrypoint, ::testing::ElementsAre(""));
+  EXPECT_THAT(*empty.create.config.cmd, ::testing::ElementsAre("ls"));
+}
+
+TEST(Create, LimitsArriveInTheApisUnits) {
+  ASSERT_OK_AND_ASSIGN(const auto request, Build({"-m64m", "--memory-swap=-1", "--cpus=1.5", "--pids-limit=100",
+                                                  "--shm-size", "1m", "--oom-score-adj=-5", "busybox"}));
+  const auto& host = request.create.host_config;
+  EXPECT_EQ(host.resources.memory, 64 << 20);
+  EXPECT_EQ(host.resources.memory_swap, -1);
+  EXPECT_EQ(host.resources.nano_cpus, 1'500'000'000);
+  EXPECT_EQ(host.resources.pids_limit, 100);
+  EXPECT_EQ(host.shm_size, 1 << 20);
+  EXPECT_EQ(host.oom_score_adj, -5);
+}
+
+TEST(Create, TheFirstNetworkIsTheMode) {
+  ASSERT_OK_AND_ASSIGN(const auto none, Build({"busybox"}));
+  EXPECT_EQ(none.create.host_config.network_mode, "default");
+  EXPECT_TRUE(none.create.endpoints.empty());
+  ASSERT_OK_AND_ASSIGN(const auto request, Build({"--network", "name=front,alias=web,ip=10.1.0.5", "--network=back",
+                                                  "--mac-address=02:00:00:00:00:01", "busybox"}));
+  EXPECT_EQ(request.create.host_config.network_mode, "front");
+  const auto& front = request.create.endpoints.at("front");
+  EXPECT_EQ(front.ipam_config->ipv4_address, "10.1.0.5");
+  EXPECT_EQ(front.mac_address, "02:00:00:00:00:01");
+  EXPECT_THAT(front.aliases, ::testing::ElementsAre("web"));
+  EXPECT_EQ(request.create.endpoints.count("back"), 1U);
+}
+
+TEST(Create, ConflictsAreRefused) {
+  EXPECT_EQ(Complaint({"--rm", "--restart=always", "x"}),
+            "conflicting options: cannot specify both --restart and --rm");
+  EXPECT_EQ(Complaint({"-d", "-a", "stdout", "x"}), "conflicting options: cannot specify both --attach and --detach");
+  EXPECT_EQ(Complaint({"--pull=often", "x"}),
+            "invalid pull option: 'often': must be one of \"always\", \"missing\" or \"never\"");
+  EXPECT_EQ(Complaint({"--pid=mine", "x"}), "--pid: invalid PID mode");
+  EXPECT_EQ(Complaint({"--no-healthcheck", "--health-cmd=true", "x"}),
+            "--no-healthcheck conflicts with --health-* options");
+  EXPECT_EQ(Complaint({"--mount", "type=bind", "x"}),
+            "invalid argument \"type=bind\" for \"--mount\" flag: target is required");
+}
+
+TEST(Create, SystemPathsUnconfinedEmptiesTheLists) {
+  ASSERT_OK_AND_ASSIGN(const auto request, Build({"--security-opt", "systempaths=unconfined", "busybox"}));
+  ASSERT_TRUE(request.create.host_config.masked_paths.has_value());
+  EXPECT_TRUE(request.create.host_config.masked_paths->empty());
+  EXPECT_TRUE(request.create.host_config.security_opt.empty());
+}
+
+}  // namespace
+}  // namespace estiba::cli
