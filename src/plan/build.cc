@@ -6,31 +6,12 @@
 #include <sched.h>
 
 #include "builder.h"
+#include "explain_json.h"
 
 namespace estiba::plan {
 namespace {
 
 using oci::NamespaceType;
-
-// The text of a JSON string, quotes included; bytes that are not ASCII pass as they are.
-std::string Quoted(const std::string& text) {
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20) {
-      out += "\\u00";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
 
 bool HasHooks(const oci::Hooks& hooks) {
   return !(hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty() &&
@@ -61,12 +42,12 @@ Status CheckAllHooks(const oci::Hooks& hooks) {
 // The state document around status and pid, which only the runtime knows.
 void AddStateDocument(Plan& plan, const ContainerInput& input) {
   if (!HasHooks(input.spec.hooks)) return;
-  plan.state_json_head = "{\"ociVersion\":" + Quoted(input.spec.oci_version) + ",\"id\":" + Quoted(input.id);
-  std::string tail = ",\"bundle\":" + Quoted(input.bundle);
+  plan.state_json_head = "{\"ociVersion\":" + JsonString(input.spec.oci_version) + ",\"id\":" + JsonString(input.id);
+  std::string tail = ",\"bundle\":" + JsonString(input.bundle);
   tail += ",\"annotations\":{";
   for (std::size_t i = 0; i < input.spec.annotations.size(); ++i) {
     const auto& [key, value] = input.spec.annotations[i];
-    tail += (i == 0 ? "" : ",") + Quoted(key) + ":" + Quoted(value);
+    tail += (i == 0 ? "" : ",") + JsonString(key) + ":" + JsonString(value);
   }
   plan.state_json_tail = tail + "}}";
 }

@@ -119,10 +119,4 @@ std::string_view WhereName(Where where) {
   return "?";
 }
 
-std::string Describe(const Step& step) {
-  std::string text(OpName(step.op));
-  for (const std::string& operand : step.text) text += " '" + operand + "'";
-  return text;
-}
-
 }  // namespace estiba::plan

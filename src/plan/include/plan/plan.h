@@ -96,5 +96,7 @@ std::string_view OpName(Op op);
 std::string_view WhereName(Where where);
 // "mount 'proc' on '/proc'": what the step does, operands quoted; the subject of error messages.
 std::string Describe(const Step& step);
+// "pid, mount, network" of CLONE_NEW… flags.
+std::string DescribeNamespaces(std::uint64_t flags);
 
 }  // namespace estiba::plan
