@@ -1,0 +1,183 @@
+#include "record.h"
+
+#include "codec/json_reader.h"
+
+namespace estiba::engine {
+namespace {
+
+using codec::Json;
+using codec::Reader;
+
+constexpr const char* kPhases[] = {"created", "starting", "running", "paused", "restarting", "exited"};
+
+Json MountToJson(const MountPoint& mount) {
+  Json json = Json::MakeObject({{"kind", static_cast<int>(mount.kind)}, {"source", mount.source}, {"target", mount.target}});
+  json.Set("read_only", mount.read_only);
+  json.Set("no_copy", mount.no_copy);
+  json.Set("anonymous", mount.anonymous);
+  json.Set("create_source", mount.create_source);
+  json.Set("recursive", mount.recursive);
+  json.Set("read_only_recursive", mount.read_only_recursive);
+  json.Set("propagation", mount.propagation);
+  json.Set("options", mount.options);
+  json.Set("mode", mount.mode);
+  json.Set("field", mount.field);
+  return json;
+}
+
+MountPoint MountFromJson(Reader& reader) {
+  MountPoint mount;
+  std::uint32_t kind = 0;
+  reader.Read("kind", &kind);
+  if (kind > static_cast<std::uint32_t>(MountPoint::Kind::kTmpfs)) reader.Fail("kind", "unknown");
+  mount.kind = static_cast<MountPoint::Kind>(kind);
+  reader.Read("source", &mount.source);
+  reader.Require("target", &mount.target);
+  reader.Read("read_only", &mount.read_only);
+  reader.Read("no_copy", &mount.no_copy);
+  reader.Read("anonymous", &mount.anonymous);
+  reader.Read("create_source", &mount.create_source);
+  reader.Read("recursive", &mount.recursive);
+  reader.Read("read_only_recursive", &mount.read_only_recursive);
+  reader.Read("propagation", &mount.propagation);
+  reader.Read("options", &mount.options);
+  reader.Read("mode", &mount.mode);
+  reader.Read("field", &mount.field);
+  return mount;
+}
+
+Json PortToJson(const net::PublishedPort& port) {
+  return Json::MakeObject({{"protocol", static_cast<int>(port.protocol)},
+                           {"host_ip", port.host_ip.value},
+                           {"host_port", port.host_port},
+                           {"container_ip", port.container_ip.value},
+                           {"container_port", port.container_port}});
+}
+
+net::PublishedPort PortFromJson(Reader& reader) {
+  net::PublishedPort port;
+  std::uint32_t protocol = 6;
+  reader.Read("protocol", &protocol);
+  port.protocol = protocol == 17 ? net::Protocol::kUdp : net::Protocol::kTcp;
+  reader.Read("host_ip", &port.host_ip.value);
+  reader.Read("host_port", &port.host_port);
+  reader.Read("container_ip", &port.container_ip.value);
+  reader.Read("container_port", &port.container_port);
+  return port;
+}
+
+}  // namespace
+
+const char* PhaseName(Phase phase) {
+  return phase == Phase::kStarting ? "created" : kPhases[static_cast<std::size_t>(phase)];
+}
+
+Json ContainerRecord::ToJson() const {
+  Json json = Json::MakeObject({{"id", id}, {"name", name}, {"created", created}, {"create", create.ToJson()}});
+  json.Set("entrypoint", command.entrypoint);
+  json.Set("cmd", command.cmd);
+  json.Set("image_id", image_id);
+  json.Set("layers", layers);
+  Json list = Json::MakeArray();
+  for (const MountPoint& mount : mounts) list.Append(MountToJson(mount));
+  json.Set("mounts", std::move(list));
+  json.Set("removing", removing);
+  return json;
+}
+
+Result<ContainerRecord> ContainerRecord::FromJson(const Json& json) {
+  ContainerRecord record;
+  Reader reader(json);
+  reader.Require("id", &record.id);
+  reader.Require("name", &record.name);
+  reader.Read("created", &record.created);
+  if (const Json* create = reader.Take("create")) {
+    record.create = TRY_CTX(apitypes::ContainerCreate::FromJson(*create), "create");
+  }
+  reader.Read("entrypoint", &record.command.entrypoint);
+  reader.Read("cmd", &record.command.cmd);
+  reader.Read("image_id", &record.image_id);
+  reader.Read("layers", &record.layers);
+  reader.EachObject("mounts", [&](Reader& mount) { record.mounts.push_back(MountFromJson(mount)); });
+  reader.Read("removing", &record.removing);
+  TRY(reader.Finish());
+  return record;
+}
+
+Json ContainerState::ToJson() const {
+  Json json = Json::MakeObject({{"phase", kPhases[static_cast<std::size_t>(phase)]}, {"pid", pid}, {"exit_code", exit_code}});
+  json.Set("oom_killed", oom_killed);
+  json.Set("error", error);
+  json.Set("started_at", started_at);
+  json.Set("finished_at", finished_at);
+  json.Set("restart_count", restart_count);
+  json.Set("stopped_by_user", stopped_by_user);
+  json.Set("journal_seq", journal_seq);
+  json.Set("starts", starts);
+  Json list = Json::MakeArray();
+  for (const Endpoint& endpoint : endpoints) list.Append(endpoint.ToJson());
+  json.Set("endpoints", std::move(list));
+  Json mappings = Json::MakeArray();
+  for (const net::PublishedPort& port : ports) mappings.Append(PortToJson(port));
+  json.Set("ports", std::move(mappings));
+  return json;
+}
+
+Result<ContainerState> ContainerState::FromJson(const Json& json) {
+  ContainerState state;
+  Reader reader(json);
+  std::string phase;
+  reader.Require("phase", &phase);
+  for (std::size_t i = 0; i < std::size(kPhases); ++i) {
+    if (phase == kPhases[i]) state.phase = static_cast<Phase>(i);
+  }
+  reader.Read("pid", &state.pid);
+  reader.Read("exit_code", &state.exit_code);
+  reader.Read("oom_killed", &state.oom_killed);
+  reader.Read("error", &state.error);
+  reader.Read("started_at", &state.started_at);
+  reader.Read("finished_at", &state.finished_at);
+  reader.Read("restart_count", &state.restart_count);
+  reader.Read("stopped_by_user", &state.stopped_by_user);
+  reader.Read("journal_seq", &state.journal_seq);
+  reader.Read("starts", &state.starts);
+  reader.EachObject("endpoints", [&](Reader& item) {
+    auto endpoint = Endpoint::FromJson(item.value());
+    if (!endpoint.ok()) return item.Fail(std::move(endpoint).error());
+    state.endpoints.push_back(std::move(endpoint).value());
+  });
+  reader.EachObject("ports", [&](Reader& item) { state.ports.push_back(PortFromJson(item)); });
+  TRY(reader.Finish());
+  return state;
+}
+
+Json ExecRecord::ToJson() const {
+  Json json = Json::MakeObject({{"id", id}, {"container_id", container_id}, {"create", create.ToJson()}});
+  json.Set("started", started);
+  json.Set("running", running);
+  json.Set("exited", exited);
+  json.Set("exit_code", exit_code);
+  json.Set("pid", pid);
+  json.Set("finished_at", finished_at);
+  return json;
+}
+
+Result<ExecRecord> ExecRecord::FromJson(const Json& json) {
+  ExecRecord record;
+  Reader reader(json);
+  reader.Require("id", &record.id);
+  reader.Require("container_id", &record.container_id);
+  if (const Json* create = reader.Take("create")) {
+    record.create = TRY_CTX(apitypes::ExecCreate::FromJson(*create), "create");
+  }
+  reader.Read("started", &record.started);
+  reader.Read("running", &record.running);
+  reader.Read("exited", &record.exited);
+  reader.Read("exit_code", &record.exit_code);
+  reader.Read("pid", &record.pid);
+  reader.Read("finished_at", &record.finished_at);
+  TRY(reader.Finish());
+  return record;
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,76 @@
+#pragma once
+// What the store keeps of a container, in two documents: what it is (changes rarely) and how it is (small, written at
+// every start and exit).
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../networks.h"
+#include "../spec/mount_point.h"
+#include "../spec/process.h"
+#include "apitypes/container.h"
+#include "base/result.h"
+#include "codec/json.h"
+
+namespace estiba::engine {
+
+struct ContainerRecord {
+  std::string id;
+  std::string name;
+  std::int64_t created = 0;  // ns since the epoch
+  // As asked for, with what the image adds merged in: what inspect shows.
+  apitypes::ContainerCreate create;
+  Command command;
+  std::string image_id;             // "sha256:…"
+  std::vector<std::string> layers;  // chain ids, lowest first
+  std::vector<MountPoint> mounts;   // volumes have their names
+  bool removing = false;            // decided; start-up carries it out
+
+  codec::Json ToJson() const;
+  static Result<ContainerRecord> FromJson(const codec::Json& json);
+};
+
+enum class Phase : unsigned char { kCreated, kStarting, kRunning, kPaused, kRestarting, kExited };
+// Docker's words; a starting container is still "created".
+const char* PhaseName(Phase phase);
+
+struct ContainerState {
+  Phase phase = Phase::kCreated;
+  std::int32_t pid = 0;
+  std::int32_t exit_code = 0;
+  bool oom_killed = false;
+  std::string error;
+  std::int64_t started_at = 0;   // ns, 0: never
+  std::int64_t finished_at = 0;
+  std::uint64_t restart_count = 0;
+  bool stopped_by_user = false;  // unless-stopped stays down after an engine's or host's restart
+  std::uint64_t journal_seq = 0; // records up to here are folded in
+  std::uint64_t starts = 0;      // tells two runs apart
+  // Held while a monitor may need them.
+  std::vector<Endpoint> endpoints;
+  std::vector<net::PublishedPort> ports;
+
+  bool Running() const { return phase == Phase::kRunning || phase == Phase::kPaused || phase == Phase::kRestarting; }
+  codec::Json ToJson() const;
+  static Result<ContainerState> FromJson(const codec::Json& json);
+};
+
+// A command run in a container. Kept in the store too: its client may ask for the exit code of the next engine.
+struct ExecRecord {
+  std::string id;
+  std::string container_id;
+  apitypes::ExecCreate create;
+  bool started = false;
+  bool running = false;
+  bool exited = false;
+  std::int32_t exit_code = 0;
+  std::int32_t pid = 0;
+  std::int64_t finished_at = 0;
+
+  codec::Json ToJson() const;
+  static Result<ExecRecord> FromJson(const codec::Json& json);
+};
+
+}  // namespace estiba::engine

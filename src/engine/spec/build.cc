@@ -1,0 +1,145 @@
+#include "build.h"
+
+#include "base/text.h"
+
+namespace estiba::engine {
+namespace {
+
+using apitypes::HostConfig;
+
+constexpr const char* kInitTarget = "/sbin/docker-init";
+
+void AddNamespace(oci::RuntimeSpec& spec, oci::NamespaceType type, std::string path = "") {
+  spec.linux_config.namespaces.push_back({type, std::move(path)});
+}
+
+std::string NamespacePath(const SpecContext& context, const char* key, const char* file) {
+  const auto found = context.joined.find(key);
+  return found == context.joined.end() ? "" : "/proc/" + std::to_string(found->second) + "/ns/" + file;
+}
+
+void BuildNamespaces(const ContainerRecord& record, const SpecContext& context, oci::RuntimeSpec& spec) {
+  const HostConfig& host = record.create.host_config;
+  AddNamespace(spec, oci::NamespaceType::kMount);
+  if (host.pid_mode != "host") AddNamespace(spec, oci::NamespaceType::kPid, NamespacePath(context, "pid", "pid"));
+  if (host.ipc_mode != "host") AddNamespace(spec, oci::NamespaceType::kIpc, NamespacePath(context, "ipc", "ipc"));
+  if (host.uts_mode != "host") AddNamespace(spec, oci::NamespaceType::kUts);
+  if (!UsesHostNetwork(record)) {
+    AddNamespace(spec, oci::NamespaceType::kNetwork, NamespacePath(context, "network", "net"));
+  }
+  if (host.cgroupns_mode != "host") AddNamespace(spec, oci::NamespaceType::kCgroup);
+}
+
+std::string Hostname(const ContainerRecord& record, const SpecContext& context) {
+  const std::string& wanted = record.create.config.hostname;
+  return wanted.empty() ? context.host_name : wanted;
+}
+
+Result<std::vector<oci::Rlimit>> BuildRlimits(const ContainerRecord& record, const SpecContext& context) {
+  std::vector<oci::Rlimit> limits;
+  const auto add = [&](const std::string& type, std::uint64_t soft, std::uint64_t hard) {
+    std::erase_if(limits, [&](const oci::Rlimit& limit) { return limit.type == type; });
+    limits.push_back({type, soft, hard});
+  };
+  if (const auto& nofile = context.limits.nofile) add("RLIMIT_NOFILE", nofile->first, nofile->second);
+  if (const auto& nproc = context.limits.nproc) add("RLIMIT_NPROC", nproc->first, nproc->second);
+  for (const apitypes::Ulimit& limit : record.create.host_config.resources.ulimits) {
+    // -1 is "unlimited", which as an unsigned number is RLIM_INFINITY.
+    add(TRY(RlimitName(limit.name)), static_cast<std::uint64_t>(limit.soft), static_cast<std::uint64_t>(limit.hard));
+  }
+  return limits;
+}
+
+std::vector<std::string> Argv(const ContainerRecord& record) {
+  std::vector<std::string> argv = record.command.Argv();
+  if (record.create.host_config.init.value_or(false)) {
+    argv.insert(argv.begin(), {kInitTarget, "--"});
+  }
+  return argv;
+}
+
+Result<oci::Process> BuildProcess(const ContainerRecord& record, const SpecContext& context) {
+  const apitypes::ContainerConfig& config = record.create.config;
+  const HostConfig& host = record.create.host_config;
+  oci::Process process;
+  process.terminal = config.tty;
+  if (host.console_size.size() == 2 && host.console_size[0] != 0) {
+    process.console_size = oci::ConsoleSize{host.console_size[0], host.console_size[1]};
+  }
+  process.user.username = config.user;
+  // Supplementary groups may be names too; they are looked up with the user.
+  for (const std::string& group : host.group_add) process.user.username += "," + group;
+  process.args = Argv(record);
+  process.env = ProcessEnv(config.env, Hostname(record, context), config.tty);
+  process.cwd = config.working_dir.empty() ? "/" : config.working_dir;
+  process.rlimits = TRY(BuildRlimits(record, context));
+  // Always given, so that what the engine was started with does not reach the container.
+  process.oom_score_adj = static_cast<int>(host.oom_score_adj);
+  return process;
+}
+
+void BuildDevices(const SpecContext& context, const HostConfig& host, oci::RuntimeSpec& spec) {
+  for (const HostDevice& device : context.devices) {
+    spec.linux_config.devices.push_back(device.device);
+    if (host.privileged) continue;
+    spec.linux_config.resources.devices.push_back(
+        {true, device.device.type == 'b' ? 'b' : 'c', device.device.major, device.device.minor, device.access});
+  }
+}
+
+}  // namespace
+
+bool UsesHostNetwork(const ContainerRecord& record) { return record.create.host_config.network_mode == "host"; }
+
+std::string JoinedContainer(const std::string& mode) {
+  return mode.starts_with("container:") ? mode.substr(std::string_view("container:").size()) : "";
+}
+
+Result<oci::RuntimeSpec> BuildSpec(const ContainerRecord& record, const SpecContext& context) {
+  const HostConfig& host = record.create.host_config;
+  oci::RuntimeSpec spec;
+  spec.process = TRY(BuildProcess(record, context));
+  spec.root.readonly = host.readonly_rootfs;
+  if (host.uts_mode != "host") {
+    spec.hostname = Hostname(record, context);
+    spec.domainname = record.create.config.domainname;
+  }
+  BuildNamespaces(record, context, spec);
+  spec.mounts = BuildMounts(record, context);
+  oci::Linux& config = spec.linux_config;
+  config.resources = BuildResources(host.resources, context);
+  config.resources.devices = {{false, 'a', std::nullopt, std::nullopt, "rwm"}};
+  if (host.privileged) config.resources.devices = {{true, 'a', std::nullopt, std::nullopt, "rwm"}};
+  BuildDevices(context, host, spec);
+  for (const std::string& rule : host.resources.device_cgroup_rules) {
+    config.resources.devices.push_back(TRY(ParseDeviceRule(rule)));
+  }
+  for (const auto& [key, value] : host.sysctls) config.sysctl.emplace_back(key, value);
+  for (const auto& [key, value] : host.annotations) spec.annotations.emplace_back(key, value);
+  config.cgroups_path = context.cgroup_path;
+  TRY(BuildSecurity(record, spec));
+  return spec;
+}
+
+Result<oci::Process> BuildExecProcess(const ContainerRecord& record, const SpecContext& context,
+                                      const apitypes::ExecCreate& create) {
+  const apitypes::ContainerConfig& config = record.create.config;
+  oci::RuntimeSpec spec;
+  ContainerRecord copy = record;
+  if (create.privileged) copy.create.host_config.privileged = true;
+  spec.process = TRY(BuildProcess(copy, context));
+  TRY(BuildSecurity(copy, spec));
+  oci::Process process = std::move(*spec.process);
+  process.terminal = create.tty;
+  process.console_size.reset();
+  if (create.tty && create.console_size.size() == 2) {
+    process.console_size = oci::ConsoleSize{create.console_size[0], create.console_size[1]};
+  }
+  if (!create.user.empty()) process.user.username = create.user;
+  process.args = create.cmd;
+  process.env = ApplyEnv(ProcessEnv(config.env, Hostname(record, context), create.tty), create.env);
+  if (!create.working_dir.empty()) process.cwd = create.working_dir;
+  return process;
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,68 @@
+#pragma once
+// A container's record to the runtime specification its plan is built from. Pure: what must be asked of the host comes
+// in SpecContext.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../containers/record.h"
+#include "base/result.h"
+#include "engine/config.h"
+#include "oci/runtime_spec.h"
+
+namespace estiba::engine {
+
+// A device of the host that a container asked for.
+struct HostDevice {
+  oci::Device device;  // as it shall be inside
+  std::string access;  // "rwm"
+};
+
+struct SpecContext {
+  std::string container_dir;  // holds hostname, hosts and resolv.conf
+  std::string volumes_root;   // volume NAME is in <root>/NAME/_data
+  std::string init_program;   // for --init
+  std::string host_name;      // of the host
+  std::string cgroup_path;
+  DefaultLimits limits;
+  bool swap_limit = true;     // the host accounts swap
+  std::vector<HostDevice> devices;
+  // PID 1 of the container whose namespace is joined: {"pid": 4711, "ipc": …, "network": …}.
+  std::map<std::string, int> joined;
+};
+
+Result<oci::RuntimeSpec> BuildSpec(const ContainerRecord& record, const SpecContext& context);
+
+// What `exec` runs: the container's process with what the request changes.
+Result<oci::Process> BuildExecProcess(const ContainerRecord& record, const SpecContext& context,
+                                      const apitypes::ExecCreate& create);
+
+// Limits of a request as the runtime specification has them; for create and update.
+oci::Resources BuildResources(const apitypes::Resources& wanted, const SpecContext& context);
+
+// ---- parts ---------------------------------------------------------------------------------------------------
+// Docker's default mounts, the three name files, then the container's own, parents first.
+std::vector<oci::Mount> BuildMounts(const ContainerRecord& record, const SpecContext& context);
+Status BuildSecurity(const ContainerRecord& record, oci::RuntimeSpec& spec);
+
+// What of `--security-opt` applies. kInvalidArgument for an option nobody knows.
+struct SecurityOptions {
+  bool no_new_privileges = false;
+  bool seccomp_unconfined = false;
+  std::string seccomp_profile;  // JSON, empty: the default
+  bool system_paths_unconfined = false;
+};
+Result<SecurityOptions> ParseSecurityOptions(const std::vector<std::string>& options);
+
+// "nofile" → "RLIMIT_NOFILE".
+Result<std::string> RlimitName(const std::string& name);
+// "c 10:* rwm".
+Result<oci::DeviceRule> ParseDeviceRule(const std::string& text);
+// True when the container shares the host's network namespace.
+bool UsesHostNetwork(const ContainerRecord& record);
+// "container:ID" → "ID", or nothing.
+std::string JoinedContainer(const std::string& mode);
+
+}  // namespace estiba::engine

@@ -1,0 +1,87 @@
+#include "base/text.h"
+#include "build.h"
+#include "security/capability.h"
+#include "security/seccomp.h"
+
+namespace estiba::engine {
+namespace {
+
+using apitypes::HostConfig;
+
+const std::vector<std::string> MaskedPaths() {
+  return {"/proc/asound",     "/proc/acpi",       "/proc/interrupts",  "/proc/kcore",
+          "/proc/keys",       "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+          "/proc/sched_debug", "/proc/scsi",      "/sys/firmware",     "/sys/devices/virtual/powercap"};
+}
+
+const std::vector<std::string> ReadonlyPaths() {
+  return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+}
+
+Result<security::CapabilitySet> CapabilitiesOf(const HostConfig& host) {
+  if (host.privileged) return security::AllCapabilities();
+  return security::TweakCapabilities(security::DefaultCapabilities(), host.cap_add, host.cap_drop);
+}
+
+Result<bool> ParseTruth(const std::string& option, const std::string& value) {
+  if (value.empty() || value == "true" || value == "1") return true;
+  if (value == "false" || value == "0") return false;
+  return Error(Code::kInvalidArgument, "invalid --security-opt 2: \"" + option + "\"");
+}
+
+}  // namespace
+
+Result<SecurityOptions> ParseSecurityOptions(const std::vector<std::string>& options) {
+  SecurityOptions parsed;
+  for (const std::string& option : options) {
+    // Docker before 1.11 wrote "key:value".
+    const std::size_t end = option.find_first_of("=:");
+    const std::string key = option.substr(0, end);
+    const std::string value = end == std::string::npos ? "" : option.substr(end + 1);
+    if (key == "no-new-privileges") {
+      parsed.no_new_privileges = TRY(ParseTruth(option, value));
+    } else if (key == "seccomp" && !value.empty()) {
+      parsed.seccomp_unconfined = value == "unconfined";
+      parsed.seccomp_profile = value == "unconfined" || value == "builtin" ? "" : value;
+    } else if (key == "systempaths" && value == "unconfined") {
+      parsed.system_paths_unconfined = true;
+    } else if (key == "apparmor" && !value.empty()) {
+      if (value != "unconfined") {
+        return Error(Code::kNotImplemented, "AppArmor profile '" + value + "' is not supported");
+      }
+    } else if (key == "label" && !value.empty()) {
+      if (value != "disable") return Error(Code::kNotImplemented, "SELinux label '" + value + "' is not supported");
+    } else {
+      return Error(Code::kInvalidArgument, "invalid --security-opt 2: \"" + option + "\"");
+    }
+  }
+  return parsed;
+}
+
+Status BuildSecurity(const ContainerRecord& record, oci::RuntimeSpec& spec) {
+  const HostConfig& host = record.create.host_config;
+  const SecurityOptions options = TRY(ParseSecurityOptions(host.security_opt));
+  const security::CapabilitySet set = TRY_CTX(CapabilitiesOf(host), "invalid capability");
+  oci::Capabilities capabilities;
+  capabilities.bounding = security::CapabilityNames(set);
+  // A process that is not root loses these at exec, as the kernel has it.
+  capabilities.effective = capabilities.bounding;
+  capabilities.permitted = capabilities.bounding;
+  spec.process->capabilities = std::move(capabilities);
+  spec.process->no_new_privileges = options.no_new_privileges;
+
+  oci::Linux& config = spec.linux_config;
+  if (!host.privileged && !options.system_paths_unconfined) {
+    config.masked_paths = host.masked_paths.value_or(MaskedPaths());
+    config.readonly_paths = host.readonly_paths.value_or(ReadonlyPaths());
+  }
+  if (!options.seccomp_profile.empty()) {
+    config.seccomp = TRY_CTX(security::ParseDockerSeccomp(options.seccomp_profile, set),
+                             "decode the seccomp profile of --security-opt");
+  } else if (!host.privileged && !options.seccomp_unconfined) {
+    config.seccomp = security::DefaultSeccompProfile(set);
+  }
+  return Ok();
+}
+
+}  // namespace estiba::engine
