@@ -49,7 +49,7 @@ Result<MountPoint> FromTmpfs(const apitypes::Mount& wanted, const std::string& f
     if (!tmpfs.options.empty()) return Bad(field, "TmpfsOptions.Options is not supported by this engine");
     if (tmpfs.size_bytes > 0) options = "size=" + std::to_string(tmpfs.size_bytes);
     if (tmpfs.mode != 0) {
-      char mode[16];
+      char mode[32];
       std::snprintf(mode, sizeof mode, "mode=%o", tmpfs.mode);
       options += (options.empty() ? "" : ",") + std::string(mode);
     }

@@ -1,0 +1,105 @@
+#pragma once
+// Which images there are and what they are called. Blobs and layers are in the stores; this records them, finds them
+// by name, and clears what no image and no container uses.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "apitypes/filters.h"
+#include "apitypes/image.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "codec/json.h"
+#include "image/transfer.h"
+#include "oci/image.h"
+#include "oci/reference.h"
+#include "spec/process.h"
+#include "store/content.h"
+#include "store/database.h"
+#include "store/snapshots.h"
+
+namespace estiba::engine {
+
+struct ImageRecord {
+  std::string id;  // digest of the config
+  std::string manifest_digest;
+  std::vector<image::LayerInfo> layers;  // lowest first
+  std::vector<std::string> repo_digests; // "docker.io/library/busybox@sha256:…"
+  std::uint64_t size = 0;
+  std::int64_t created = 0;  // seconds
+  std::map<std::string, std::string> labels;
+
+  std::vector<std::string> Blobs() const;
+  codec::Json ToJson() const;
+  static Result<ImageRecord> FromJson(const codec::Json& json);
+};
+using ImagePtr = std::shared_ptr<const ImageRecord>;
+
+// Who uses an image: ids of containers, running ones first told apart.
+struct ImageUser {
+  std::string container_id;
+  bool running = false;
+};
+
+class Images {
+ public:
+  // `users` gives the containers of an image id; `layers_in_use` the chain ids that containers stand on.
+  struct Callbacks {
+    std::function<std::vector<ImageUser>(const std::string& image_id)> users;
+    std::function<std::set<std::string>()> layers_in_use;
+    std::function<void(const std::string& action, const std::string& id, const std::string& name)> event;
+  };
+  static Result<std::unique_ptr<Images>> Open(store::Database* database, store::ContentStore* content,
+                                              store::Snapshots* snapshots);
+  void SetCallbacks(Callbacks callbacks) { callbacks_ = std::move(callbacks); }
+
+  // By reference, digest, id or prefix of an id; kNotFound "No such image: x".
+  Result<ImagePtr> Get(const std::string& name) const;
+  Result<oci::ImageConfig> Config(const ImageRecord& image) const;
+  static ImageDefaults Defaults(const oci::ImageConfig& config);
+  std::size_t count() const;
+
+  // What a transfer brought. The names move to it from whatever they named before.
+  Status Record(const image::LoadedImage& loaded, const std::string& pulled_reference);
+
+  Result<std::vector<apitypes::ImageSummary>> List(const apitypes::Filters& filters) const;
+  Result<apitypes::ImageInspect> Inspect(const std::string& name) const;
+  Result<std::vector<apitypes::ImageHistoryItem>> History(const std::string& name) const;
+  Status Tag(const std::string& name, const std::string& repository, const std::string& tag);
+  Result<std::vector<apitypes::ImageDeleteItem>> Remove(const std::string& name, bool force);
+  Result<apitypes::PruneReport> Prune(const apitypes::Filters& filters);
+  Result<image::SaveItem> ForSave(const std::string& name) const;
+  // References that name this image, normalised.
+  std::vector<std::string> NamesOf(const std::string& id) const;
+
+  // Deletes blobs and layers nothing needs. Not while a transfer runs: what it brings is not recorded yet.
+  Status Collect();
+
+ private:
+  struct State {
+    std::map<std::string, ImagePtr> by_id;
+    std::map<std::string, std::string> tags;  // normalised reference → id
+  };
+
+  Images(store::Database* database, store::ContentStore* content, store::Snapshots* snapshots)
+      : database_(database), content_(content), snapshots_(snapshots) {}
+  Status Load();
+  Result<std::vector<apitypes::ImageDeleteItem>> Untag(const ImagePtr& image, const std::string& reference, bool force);
+  Result<std::vector<apitypes::ImageDeleteItem>> DeleteImage(const ImagePtr& image, bool force);
+  apitypes::ImageSummary Summary(const ImageRecord& image, const std::map<std::string, std::string>& tags) const;
+  Result<bool> Passes(const ImageRecord& image, const apitypes::ImageSummary& summary,
+                      const apitypes::Filters& filters) const;
+  void Tell(const char* action, const std::string& id, const std::string& name) const;
+
+  store::Database* database_;
+  store::ContentStore* content_;
+  store::Snapshots* snapshots_;
+  Callbacks callbacks_;
+  mutable Guarded<State> state_;
+};
+
+}  // namespace estiba::engine

@@ -1,0 +1,239 @@
+#include "transfers.h"
+
+#include <condition_variable>
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "os/memfd.h"
+
+namespace estiba::engine {
+namespace {
+
+constexpr std::size_t kMaxLine = 1 << 20;
+constexpr std::size_t kKeptLines = 512;
+
+// What the transfer program may need of our environment: where proxies, certificates and credentials are.
+std::vector<std::string> Environment() {
+  std::vector<std::string> environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+  for (const char* name : {"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+                           "SSL_CERT_FILE", "SSL_CERT_DIR"}) {
+    if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
+  }
+  return environment;
+}
+
+}  // namespace
+
+Status Transfers::Spawn(const Ptr& transfer, const os::UniqueFd& archive) {
+  const os::UniqueFd job = TRY(os::MakeSealedMemfd("estiba-job", image::WriteJob(transfer->job)));
+  os::Pipe events = TRY(os::MakePipe());
+  TRY(os::SetNonBlocking(events.read.get(), true));
+  const os::UniqueFd snapshots =
+      TRY(os::OpenAt({AT_FDCWD}, wiring_.snapshots_root, O_RDONLY | O_DIRECTORY));
+  os::SpawnOptions options;
+  options.program = wiring_.program;
+  options.argv = {"estiba-transfer"};
+  options.env = Environment();
+  options.fds = {{job.get(), image::kJobFd}, {events.write.get(), image::kEventFd}, {STDERR_FILENO, STDERR_FILENO},
+                 {wiring_.content->fd(), image::kContentFd}, {snapshots.get(), image::kSnapshotsFd}};
+  if (archive.valid()) options.fds.emplace_back(archive.get(), image::kArchiveFd);
+  transfer->process = TRY_CTX(os::Spawn(options), "start estiba-transfer");
+  transfer->events = std::move(events.read);
+  return Ok();
+}
+
+Token Transfers::AddClient(const Ptr& transfer, ProgressCallbacks callbacks) {
+  const Token token = wiring_.tokens->Add([this, transfer](Token cancelled) { Leave(transfer, cancelled); });
+  auto state = state_.Lock();
+  // Replayed on the loop's thread, before any later line.
+  wiring_.loop->Post([callbacks, lines = transfer->lines] {
+    for (const std::string& line : lines) callbacks.line(line);
+  });
+  transfer->clients.emplace(token, std::move(callbacks));
+  return token;
+}
+
+Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
+                               ProgressCallbacks callbacks) {
+  const Ptr running = key.empty() ? nullptr : Find(key);
+  if (running) return AddClient(running, std::move(callbacks));
+
+  auto transfer = std::make_shared<Transfer>();
+  transfer->key = key;
+  transfer->job = std::move(job);
+  {
+    auto state = state_.Lock();
+    if (state->stopped) return Error(Code::kUnavailable, "the engine is stopping");
+    transfer->job.lease = "t" + std::to_string(::getpid()) + "." + std::to_string(state->next++);
+  }
+  TRY(Spawn(transfer, archive));
+  state_.Lock()->by_lease.emplace(transfer->job.lease, transfer);
+  const Token token = AddClient(transfer, std::move(callbacks));
+  wiring_.loop->Post([this, transfer] {
+    const Status added = wiring_.loop->AddFd(transfer->events.get(), EPOLLIN,
+                                             [this, transfer](std::uint32_t) { OnReadable(transfer); });
+    if (!added.ok()) log::Error("watch a transfer", {{"error", added.error().Message()}});
+  });
+  return token;
+}
+
+Transfers::Ptr Transfers::Find(const std::string& key) {
+  auto state = state_.Lock();
+  for (const auto& [lease, running] : state->by_lease) {
+    // One that is about to end has told its clients already.
+    if (running->key == key && !running->done && !running->failure.has_value()) return running;
+  }
+  return nullptr;
+}
+
+Status Transfers::RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive) {
+  struct Waiter {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::optional<Status> result;
+  };
+  auto waiter = std::make_shared<Waiter>();
+  ProgressCallbacks callbacks;
+  callbacks.line = [](std::string_view) {};
+  callbacks.done = [waiter](Status status) {
+    const std::lock_guard lock(waiter->mutex);
+    waiter->result.emplace(std::move(status));
+    waiter->changed.notify_all();
+  };
+  TRY(Start(key, std::move(job), std::move(archive), std::move(callbacks)));
+  std::unique_lock lock(waiter->mutex);
+  waiter->changed.wait(lock, [&] { return waiter->result.has_value(); });
+  return std::move(*waiter->result);
+}
+
+void Transfers::Leave(const Ptr& transfer, Token token) {
+  bool last = false;
+  {
+    auto state = state_.Lock();
+    transfer->clients.erase(token);
+    last = transfer->clients.empty() && !transfer->done && !transfer->failure.has_value();
+    // Nobody waits for it any more; its end comes as an end of file.
+    if (last && transfer->process.valid()) {
+      const Status killed = os::SendSignal(transfer->process.pidfd(), SIGKILL);
+      if (!killed.ok()) log::Warn("end a transfer", {{"error", killed.error().Message()}});
+    }
+  }
+}
+
+void Transfers::OnReadable(const Ptr& transfer) {
+  char bytes[16384];
+  const ssize_t n = ::read(transfer->events.get(), bytes, sizeof bytes);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (n <= 0 || transfer->buffer.size() > kMaxLine) return Finish(transfer);
+  transfer->buffer.append(bytes, static_cast<std::size_t>(n));
+  std::size_t start = 0;
+  for (std::size_t end = 0; (end = transfer->buffer.find('\n', start)) != std::string::npos; start = end + 1) {
+    OnLine(transfer, std::string_view(transfer->buffer).substr(start, end - start));
+  }
+  transfer->buffer.erase(0, start);
+}
+
+void Transfers::OnLine(const Ptr& transfer, std::string_view line) {
+  auto event = image::ParseEvent(line);
+  if (!event.ok()) {
+    auto state = state_.Lock();
+    transfer->failure.emplace(std::move(event).error().Context("read the transfer's events"));
+    return;
+  }
+  const image::TransferEvent& value = event.value();
+  switch (value.kind) {
+    case image::EventKind::kProgress:
+      if (const std::string shown = image::DockerProgressLine(value); !shown.empty()) Tell(transfer, shown);
+      break;
+    case image::EventKind::kImage: {
+      auto state = state_.Lock();
+      transfer->images.push_back(value.image);
+      break;
+    }
+    case image::EventKind::kFailed: {
+      auto state = state_.Lock();
+      Error error(value.code, value.message);
+      if (!value.hint.empty()) error = std::move(error).Hint(value.hint);
+      transfer->failure.emplace(std::move(error));
+      break;
+    }
+    case image::EventKind::kDone: {
+      auto state = state_.Lock();
+      transfer->done = true;
+      break;
+    }
+  }
+}
+
+void Transfers::Tell(const Ptr& transfer, const std::string& line) {
+  std::vector<std::function<void(std::string_view)>> sinks;
+  {
+    auto state = state_.Lock();
+    transfer->lines.push_back(line);
+    if (transfer->lines.size() > kKeptLines) transfer->lines.pop_front();
+    for (const auto& [token, client] : transfer->clients) sinks.push_back(client.line);
+  }
+  for (const auto& sink : sinks) sink(line);
+}
+
+void Transfers::Finish(const Ptr& transfer) {
+  wiring_.loop->RemoveFd(transfer->events.get());
+  transfer->events.Reset();
+  const bool queued = wiring_.workers->Submit([this, transfer] { Conclude(transfer); });
+  if (!queued) log::Warn("a transfer ended while the engine stops", {{"key", transfer->key}});
+}
+
+void Transfers::Conclude(const Ptr& transfer) {
+  auto exit = transfer->process.Wait();
+  std::optional<Error> failure;
+  std::vector<image::LoadedImage> images;
+  {
+    auto state = state_.Lock();
+    if (transfer->failure.has_value()) failure.emplace(transfer->failure->Clone());
+    images = transfer->images;
+  }
+  if (!failure.has_value() && !transfer->done) {
+    failure.emplace(Code::kAborted, "the transfer of '" + transfer->key + "' ended early" +
+                                        (exit.ok() ? " (exit " + std::to_string(exit.value().ToShell()) + ")" : ""));
+  }
+  for (const image::LoadedImage& image : images) {
+    if (transfer->job.kind == image::JobKind::kSave) break;
+    const std::string reference = transfer->job.kind == image::JobKind::kPull ? transfer->job.reference : "";
+    Status recorded = wiring_.record(image, reference);
+    if (!recorded.ok() && !failure.has_value()) failure.emplace(std::move(recorded).error());
+  }
+  for (Status cleared : {wiring_.content->DeleteLeftovers(transfer->job.lease),
+                         wiring_.snapshots->DeleteLeftovers(transfer->job.lease)}) {
+    if (!cleared.ok()) log::Warn("clear after a transfer", {{"error", cleared.error().Message()}});
+  }
+  std::map<Token, ProgressCallbacks> clients;
+  {
+    auto state = state_.Lock();
+    state->by_lease.erase(transfer->job.lease);
+    clients.swap(transfer->clients);
+  }
+  for (auto& [token, client] : clients) {
+    wiring_.tokens->Drop(token);
+    client.done(failure.has_value() ? Status(failure->Clone()) : Ok());
+  }
+}
+
+bool Transfers::Idle() { return state_.Lock()->by_lease.empty(); }
+
+void Transfers::Stop() {
+  auto state = state_.Lock();
+  state->stopped = true;
+  for (auto& [lease, transfer] : state->by_lease) {
+    if (!transfer->process.valid()) continue;
+    const Status killed = os::SendSignal(transfer->process.pidfd(), SIGKILL);
+    if (!killed.ok()) log::Warn("end a transfer", {{"error", killed.error().Message()}});
+  }
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,83 @@
+#pragma once
+// Running estiba-transfer: pulls, loads and saves. The program parses what registries and archives send; here only its
+// events are read. One reference is pulled once however many clients ask.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/guarded.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "http/loop.h"
+#include "http/workers.h"
+#include "image/transfer.h"
+#include "os/process.h"
+#include "store/content.h"
+#include "store/snapshots.h"
+#include "tokens.h"
+
+namespace estiba::engine {
+
+class Transfers {
+ public:
+  struct Wiring {
+    http::Loop* loop;
+    http::Workers* workers;
+    Tokens* tokens;
+    store::ContentStore* content;
+    store::Snapshots* snapshots;
+    std::string program;         // path of estiba-transfer
+    std::string snapshots_root;
+    // Called on a worker with every image before the clients hear of the end.
+    std::function<Status(const image::LoadedImage&, const std::string& reference)> record;
+  };
+  explicit Transfers(Wiring wiring) : wiring_(std::move(wiring)) {}
+
+  // `key` joins a transfer that runs already ("" never does). The archive is for load and save.
+  Result<Token> Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
+                      ProgressCallbacks callbacks);
+  // Waits for the end, for callers on a worker.
+  Status RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive);
+  bool Idle();
+  // Kills what runs.
+  void Stop();
+
+ private:
+  struct Transfer {
+    std::string key;
+    image::TransferJob job;
+    os::Process process;
+    os::UniqueFd events;
+    std::string buffer;                          // the loop's thread only
+    std::map<Token, ProgressCallbacks> clients;
+    std::deque<std::string> lines;               // for clients that join later, bounded
+    std::vector<image::LoadedImage> images;
+    std::optional<Error> failure;
+    bool done = false;
+  };
+  using Ptr = std::shared_ptr<Transfer>;
+  struct State {
+    std::map<std::string, Ptr> by_lease;
+    std::uint64_t next = 1;
+    bool stopped = false;
+  };
+
+  Ptr Find(const std::string& key);
+  Status Spawn(const Ptr& transfer, const os::UniqueFd& archive);
+  Token AddClient(const Ptr& transfer, ProgressCallbacks callbacks);
+  void Leave(const Ptr& transfer, Token token);
+  void OnReadable(const Ptr& transfer);
+  void OnLine(const Ptr& transfer, std::string_view line);
+  void Tell(const Ptr& transfer, const std::string& line);
+  void Finish(const Ptr& transfer);
+  void Conclude(const Ptr& transfer);
+
+  Wiring wiring_;
+  Guarded<State> state_;  // and everything in the transfers but what the loop's thread keeps to itself
+};
+
+}  // namespace estiba::engine

@@ -1,0 +1,143 @@
+#include "volumes.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "codec/json_reader.h"
+#include "names.h"
+#include "os/file.h"
+
+namespace estiba::engine {
+namespace {
+
+constexpr const char* kTable = "volumes";
+
+codec::Json ToJson(const VolumeRecord& record) {
+  codec::Json json = codec::Json::MakeObject(
+      {{"name", record.name}, {"created", record.created}, {"anonymous", record.anonymous}});
+  codec::Json labels = codec::Json::MakeObject();
+  for (const auto& [key, value] : record.labels) labels.Add(key, value);
+  json.Set("labels", std::move(labels));
+  return json;
+}
+
+Result<VolumeRecord> FromJson(const std::string& text) {
+  const codec::Json json = TRY(codec::ParseJson(text));
+  VolumeRecord record;
+  codec::Reader reader(json);
+  reader.Require("name", &record.name);
+  reader.Read("created", &record.created);
+  reader.Read("anonymous", &record.anonymous);
+  reader.Read("labels", &record.labels);
+  TRY(reader.Finish());
+  return record;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Volumes>> Volumes::Open(store::Database* database, const std::string& root) {
+  TRY(os::EnsureDirectory(root, 0711));
+  os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, root, O_RDONLY | O_DIRECTORY));
+  std::unique_ptr<Volumes> volumes(new Volumes(database, root, std::move(folder)));
+  const std::vector<store::Document> documents = TRY(database->List(kTable));
+  for (const store::Document& document : documents) {
+    VolumeRecord record = TRY_CTX(FromJson(document.value), "volume '" + document.key + "'");
+    TRY(volumes->MakeFolder(record.name));
+    volumes->records_.Lock()->emplace(document.key, std::move(record));
+  }
+  return volumes;
+}
+
+Status Volumes::MakeFolder(const std::string& name) {
+  const os::UniqueFd outer = TRY(os::EnsureDirectoryAt({folder_.get()}, name, 0711));
+  TRY(os::EnsureDirectoryAt({outer.get()}, "_data", 0755));
+  return Ok();
+}
+
+apitypes::Volume Volumes::Describe(const VolumeRecord& record) const {
+  apitypes::Volume volume;
+  volume.name = record.name;
+  volume.created_at = record.created;
+  volume.labels = record.labels;
+  if (record.anonymous) volume.labels.emplace("com.docker.volume.anonymous", "");
+  volume.mountpoint = Mountpoint(record.name);
+  return volume;
+}
+
+Result<apitypes::Volume> Volumes::Create(const apitypes::VolumeCreate& create, bool anonymous) {
+  if (!create.driver.empty() && create.driver != "local") {
+    return Error(Code::kNotFound, "error looking up volume plugin " + create.driver + ": plugin \"" + create.driver +
+                                      "\" not found");
+  }
+  if (!create.driver_opts.empty()) {
+    return Error(Code::kInvalidArgument, "DriverOpts is not supported by this engine's local driver");
+  }
+  VolumeRecord record;
+  record.name = create.name;
+  if (record.name.empty()) {
+    record.name = TRY(MakeId());
+    anonymous = true;
+  }
+  TRY(CheckName(record.name, "local volume"));
+  {
+    auto records = records_.Lock();
+    const auto found = records->find(record.name);
+    if (found != records->end()) return Describe(found->second);
+  }
+  record.created = FormatRfc3339(WallNow());
+  record.anonymous = anonymous;
+  record.labels = create.labels;
+  TRY(database_->Put(kTable, record.name, ToJson(record).Dump()));
+  TRY_CTX(MakeFolder(record.name), "make volume '" + record.name + "'");
+  records_.Lock()->emplace(record.name, record);
+  return Describe(record);
+}
+
+Result<apitypes::Volume> Volumes::Get(const std::string& name) const {
+  auto records = records_.Lock();
+  const auto found = records->find(name);
+  if (found == records->end()) return Error(Code::kNotFound, "get " + name + ": no such volume");
+  return Describe(found->second);
+}
+
+bool Volumes::Has(const std::string& name) const { return records_.Lock()->contains(name); }
+
+bool Volumes::Anonymous(const std::string& name) const {
+  auto records = records_.Lock();
+  const auto found = records->find(name);
+  return found != records->end() && found->second.anonymous;
+}
+
+Result<std::vector<apitypes::Volume>> Volumes::List(const apitypes::Filters& filters,
+                                                    const std::set<std::string>& used) const {
+  TRY(filters.Allow({"dangling", "driver", "label", "label!", "name", "all"}));
+  const bool any = !filters.Has("dangling");
+  const bool dangling = TRY(filters.Flag("dangling", false));
+  std::vector<apitypes::Volume> volumes;
+  auto records = records_.Lock();
+  for (const auto& [name, record] : *records) {
+    if (!any && dangling == used.contains(name)) continue;
+    if (!filters.Exact("driver", "local") || !filters.Labels("label", record.labels)) continue;
+    if (filters.Has("label!") && filters.Labels("label!", record.labels)) continue;
+    bool named = !filters.Has("name");
+    for (const std::string& part : filters.Get("name")) named = named || name.find(part) != std::string::npos;
+    if (named) volumes.push_back(Describe(record));
+  }
+  return volumes;
+}
+
+Status Volumes::Delete(const std::string& name) {
+  // Data first: a record without a folder is made whole at the next start, a folder without a record is lost room.
+  TRY_CTX(os::DeleteTree({folder_.get()}, name), "remove volume '" + name + "'");
+  TRY(database_->Delete(kTable, name));
+  records_.Lock()->erase(name);
+  return Ok();
+}
+
+bool Volumes::Empty(const std::string& name) const {
+  auto names = os::ListDirectory({folder_.get()}, name + "/_data");
+  return names.ok() && names.value().empty();
+}
+
+}  // namespace estiba::engine
