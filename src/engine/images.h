@@ -11,6 +11,7 @@
 
 #include "apitypes/filters.h"
 #include "apitypes/image.h"
+#include "apitypes/volume.h"
 #include "base/guarded.h"
 #include "base/result.h"
 #include "codec/json.h"

@@ -1,0 +1,255 @@
+#pragma once
+// All containers: what they are, how they are, and everything that happens to them. The files beside this one each
+// hold one side of it: create, start, stop, remove, notices (what monitors say), reconcile (after a start of the
+// engine), views, wait, attach, exec, stats, update.
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "../events.h"
+#include "../host.h"
+#include "../images.h"
+#include "../networks.h"
+#include "../tokens.h"
+#include "../transfers.h"
+#include "../volumes.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "http/loop.h"
+#include "http/workers.h"
+#include "link.h"
+#include "monitorapi/journal.h"
+#include "monitorapi/spawn.h"
+#include "record.h"
+#include "store/database.h"
+#include "store/snapshots.h"
+
+namespace estiba::engine {
+
+// A connection that waits for its container to be started.
+struct Parked {
+  os::UniqueFd fd;
+  monitorapi::AttachOptions options;
+};
+
+struct ExitWaiter {
+  Token token = 0;
+  WaitCondition condition = WaitCondition::kNotRunning;
+  std::function<void(apitypes::WaitResponse)> done;
+};
+
+class Container {
+ public:
+  explicit Container(std::string container_id) : id(std::move(container_id)) {}
+
+  struct Data {
+    ContainerRecord record;
+    ContainerState state;
+    std::shared_ptr<MonitorLink> link;  // null: no monitor
+    bool concluding = false;            // the monitor has ended, its traces are being cleared
+    bool told = false;                  // waiters know of the last exit
+    std::vector<Parked> parked;
+    std::uint16_t rows = 0;
+    std::uint16_t columns = 0;
+    std::vector<ExitWaiter> waiters;
+    std::vector<std::function<void()>> when_gone;  // once there is no monitor any more
+  };
+
+  const std::string id;
+  // Orders what changes it: start, rename, update, removal. Held across I/O; never taken on the event thread.
+  std::mutex operation;
+  std::mutex persist;  // orders writes of its state to the store
+  Guarded<Data> data;
+};
+using ContainerPtr = std::shared_ptr<Container>;
+
+class Containers {
+ public:
+  struct Wiring {
+    http::Loop* loop;
+    http::Workers* workers;
+    Tokens* tokens;
+    Events* events;
+    store::Database* database;
+    store::Snapshots* snapshots;
+    Images* images;
+    Volumes* volumes;
+    Networks* networks;
+    const Host* host;
+    const monitorapi::Program* monitor;
+    std::function<std::shared_ptr<const Config>()> config;
+    std::function<Result<ImagePtr>(const std::string& name)> image;  // finds, or loads what comes with us
+    std::string init_program;
+    int log_fd = -1;
+  };
+  static Result<std::unique_ptr<Containers>> Open(Wiring wiring);
+
+  // Meets living monitors again, clears after dead ones, carries out what was decided (reconcile.cc).
+  Status Reconcile(bool host_restarted);
+  void Stop();
+
+  Result<apitypes::ContainerCreateResponse> Create(const std::string& name, const std::string& platform,
+                                                   apitypes::ContainerCreate create);
+  Status Start(const std::string& id, const std::string& detach_keys);
+  void StopOne(const std::string& id, const StopRequest& request, Done done);
+  void Restart(const std::string& id, const StopRequest& request, Done done);
+  Status Kill(const std::string& id, const std::string& signal);
+  Status Pause(const std::string& id);
+  Status Unpause(const std::string& id);
+  void Remove(const std::string& id, const RemoveRequest& request, Done done);
+  Status Rename(const std::string& id, const std::string& name);
+  Result<std::vector<std::string>> Update(const std::string& id, const apitypes::ContainerUpdate& update);
+  Result<std::vector<apitypes::ContainerSummary>> List(const ListRequest& request);
+  Result<apitypes::ContainerInspect> Inspect(const std::string& id, bool size);
+  Result<Token> Wait(const std::string& id, WaitCondition condition, WaitCallbacks callbacks);
+  Status Attach(const std::string& id, const AttachRequest& request, const TakeConnection& take);
+  Status Resize(const std::string& id, std::uint16_t rows, std::uint16_t columns);
+  Status Logs(const std::string& id, const LogsRequest& request, const TakeConnection& take, const StreamSink& sink);
+  Result<apitypes::ContainerTop> Top(const std::string& id, const std::string& ps_args);
+  Result<Token> Stats(const std::string& id, bool stream, bool one_shot, StatsCallbacks callbacks);
+  Result<apitypes::PruneReport> Prune(const apitypes::Filters& filters);
+  Result<std::string> Explain(const std::string& id, ExplainFormat format);
+  Result<std::string> ExplainCreate(const std::string& name, apitypes::ContainerCreate create, ExplainFormat format);
+
+  Result<std::string> CreateExec(const std::string& id, const apitypes::ExecCreate& create);
+  Status StartExec(const std::string& exec_id, const apitypes::ExecStart& start, const TakeConnection& take);
+  Result<apitypes::ExecInspect> InspectExec(const std::string& exec_id);
+  Status ResizeExec(const std::string& exec_id, std::uint16_t rows, std::uint16_t columns);
+
+  // ---- for the other nouns -----------------------------------------------------------------------------------
+  std::vector<ImageUser> UsersOfImage(const std::string& image_id);
+  std::set<std::string> LayersInUse();
+  std::set<std::string> VolumesInUse();
+  // Ids of the containers that use a volume.
+  std::vector<std::string> UsersOfVolume(const std::string& name);
+  std::map<std::string, apitypes::NetworkContainer> ContainersOfNetwork(const NetworkRecord& network);
+  // True when a container that is not running wants the network, too.
+  bool NetworkWanted(const NetworkRecord& network);
+  Status ConnectNetwork(const NetworkRecord& network, const apitypes::NetworkConnect& connect);
+  Status DisconnectNetwork(const NetworkRecord& network, const apitypes::NetworkDisconnect& disconnect);
+  struct Counts {
+    int running = 0, paused = 0, stopped = 0;
+  };
+  Counts Count();
+  bool NothingRuns();
+
+ private:
+  struct Registry {
+    std::map<std::string, ContainerPtr> by_id;
+    std::map<std::string, std::string> names;  // name → id; also of containers being made
+  };
+
+  explicit Containers(Wiring wiring) : w_(std::move(wiring)) {}
+  Status Load();
+
+  // ---- registry (containers.cc)
+  Result<ContainerPtr> Get(const std::string& id);  // name, id, prefix; kNotFound "No such container: x"
+  std::vector<ContainerPtr> All();
+  Result<std::string> ReserveName(const std::string& wanted, const std::string& id);
+  void ReleaseName(const std::string& name, const std::string& id);
+  Status SaveRecord(const ContainerPtr& container);
+  Status SaveState(const ContainerPtr& container);
+  void SaveStateOrLog(const ContainerPtr& container);
+  void Publish(const ContainerPtr& container, const std::string& action, Events::Attributes extra = {});
+  std::string Folder(const std::string& id) const { return w_.config()->data_root + "/containers/" + id; }
+  std::string RunFolder(const std::string& id) const { return w_.config()->run_root + "/c/" + id; }
+  std::string CgroupPath(const ContainerRecord& record) const;
+
+  // ---- create.cc
+  struct Draft {
+    ContainerRecord record;
+    std::vector<std::string> warnings;
+  };
+  Result<Draft> MakeDraft(apitypes::ContainerCreate create, const std::string& platform);
+  Status CheckNamespaces(const apitypes::HostConfig& host);
+  Status CheckNetworks(ContainerRecord& record, std::vector<std::string>& warnings);
+  Status AddVolumesFrom(const apitypes::ContainerCreate& create, std::vector<MountPoint>& mounts);
+  Status MakeVolumes(ContainerRecord& record, std::vector<std::string>& made);
+  Status CheckBinds(const ContainerRecord& record);
+  Status CheckSpec(const ContainerRecord& record);
+
+  // ---- start.cc
+  struct Launch {
+    std::string plan;
+    std::vector<Endpoint> endpoints;
+    PortSet ports;
+  };
+  Status StartLocked(const ContainerPtr& container, std::uint64_t restart_count);
+  Result<SpecContext> ContextOf(const ContainerRecord& record);
+  Result<plan::Plan> MakePlan(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
+                              const std::vector<net::PublishedPort>& ports);
+  Result<plan::Network> PlanNetwork(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
+                                    const std::vector<net::PublishedPort>& ports);
+  Result<plan::Storage> PlanStorage(const ContainerRecord& record);
+  Status Allocate(const ContainerRecord& record, Launch& launch);
+  Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
+  Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count);
+  Result<int> JoinedPid(const std::string& mode);
+  void Release(const std::vector<Endpoint>& endpoints);
+
+  // ---- notices.cc
+  MonitorLink::Handlers HandlersFor(const ContainerPtr& container);
+  struct Folded {
+    bool finished = false;  // the journal says that nothing is left
+    bool exited = false;    // an exit was folded in
+    bool started = false;
+  };
+  // `until_start` stops before an exit: who has just started it must not take its exit for the last word.
+  Result<Folded> Fold(const ContainerPtr& container, bool until_start);
+  void OnNotice(const ContainerPtr& container, MonitorLink& link, const monitorapi::Frame& frame);
+  void OnExited(const ContainerPtr& container, MonitorLink& link, const monitorapi::Frame& frame);
+  void OnExecExited(MonitorLink& link, const monitorapi::Frame& frame);
+  void Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link);
+  Status Recover(const ContainerPtr& container);
+  void TellWaiters(const ContainerPtr& container, bool final_exit);
+  void TellRemoved(const ContainerPtr& container, std::int32_t code);
+  bool ShouldRestart(const ContainerRecord& record, const ContainerState& state, bool host_restarted) const;
+
+  // ---- stop.cc, remove.cc
+  Result<std::shared_ptr<MonitorLink>> RunningLink(const ContainerPtr& container, const char* what);
+  bool WaitGone(const ContainerPtr& container, std::chrono::milliseconds timeout);
+  void WhenGone(const ContainerPtr& container, std::function<void()> then);
+  Status EndRun(const ContainerPtr& container);
+  Status FinishRemoval(const ContainerPtr& container, bool volumes);
+  std::int64_t StopTimeoutMs(const ContainerRecord& record, const StopRequest& request) const;
+  Result<int> StopSignal(const ContainerRecord& record, const StopRequest& request) const;
+
+  // ---- reconcile.cc
+  void ReconcileOne(const ContainerPtr& container, bool host_restarted);
+  bool MeetAgain(const ContainerPtr& container);
+
+  // ---- exec.cc
+  Status SaveExec(const ExecRecord& exec);
+  Result<ExecRecord> GetExec(const std::string& exec_id);
+  void EndExec(const std::string& exec_id, std::int32_t code, std::int64_t time);
+  void ForgetExecs(const std::string& container_id);
+  void EndExecsOf(const std::string& container_id);
+  void ExpireExecs();
+  Result<std::string> ExecPlan(const ContainerPtr& container, const ExecRecord& exec);
+
+  // ---- views.cc
+  apitypes::ContainerSummary Summary(const ContainerRecord& record, const ContainerState& state);
+  apitypes::NetworkSettings Settings(const ContainerRecord& record, const ContainerState& state);
+  apitypes::MountPoint MountView(const MountPoint& mount) const;
+  Result<bool> Passes(const ContainerRecord& record, const ContainerState& state, const ListRequest& request);
+
+  // ---- stats.cc
+  struct Sampling;
+  Result<apitypes::Stats> Sample(const ContainerPtr& container);
+  void NextSample(const std::shared_ptr<Sampling>& sampling);
+
+  Wiring w_;
+  Guarded<Registry> registry_;
+  Guarded<std::map<std::string, ExecRecord>> execs_;
+  std::atomic<bool> stopping_ = false;
+};
+
+}  // namespace estiba::engine

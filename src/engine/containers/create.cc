@@ -1,0 +1,246 @@
+// POST /containers/create: check everything, allocate, record, then make what is on disk.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../names.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rollback.h"
+#include "cgroup/settings.h"
+#include "containers.h"
+#include "net/files.h"
+#include "oci/image.h"
+#include "os/file.h"
+#include "plan/explain.h"
+
+namespace estiba::engine {
+namespace {
+
+using apitypes::HostConfig;
+
+Status CheckPlatform(const std::string& platform, const oci::ImageConfig& image) {
+  if (platform.empty()) return Ok();
+  const oci::Platform wanted = TRY(oci::ParsePlatform(platform));
+  if (wanted.os == image.platform.os && wanted.architecture == image.platform.architecture) return Ok();
+  return Error(Code::kNotFound, "image was found but its platform (" + image.platform.ToString() +
+                                    ") does not match the specified platform (" + wanted.ToString() + ")");
+}
+
+void FillHostname(ContainerRecord& record) {
+  apitypes::ContainerConfig& config = record.create.config;
+  const HostConfig& host = record.create.host_config;
+  if (!config.hostname.empty() || host.uts_mode == "host" || host.network_mode == "host") return;
+  config.hostname = ShortId(record.id);
+}
+
+}  // namespace
+
+Status Containers::CheckNamespaces(const HostConfig& host) {
+  for (const std::string& mode : {host.pid_mode, host.ipc_mode, host.network_mode}) {
+    const std::string other = JoinedContainer(mode);
+    if (!other.empty()) TRY(Get(other));
+  }
+  return Ok();
+}
+
+Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::string>& warnings) {
+  HostConfig& host = record.create.host_config;
+  auto& endpoints = record.create.endpoints;
+  if (record.create.config.network_disabled) host.network_mode = "none";
+  if (host.network_mode.empty() || host.network_mode == "default") host.network_mode = "bridge";
+  const bool shared = host.network_mode == "host" || host.network_mode == "none" ||
+                      !JoinedContainer(host.network_mode).empty();
+  if (shared) {
+    if (!host.port_bindings.empty()) warnings.emplace_back("Published ports are discarded when using host network mode");
+    host.port_bindings.clear();
+    host.publish_all_ports = false;
+    // Clients name the mode itself as an endpoint too.
+    std::erase_if(endpoints, [](const auto& entry) { return entry.first == "host" || entry.first == "none"; });
+    if (!endpoints.empty()) {
+      return Error(Code::kInvalidArgument, "conflicting options: network mode '" + host.network_mode +
+                                               "' and further networks");
+    }
+    return Ok();
+  }
+  const auto main = TRY(w_.networks->Get(host.network_mode));
+  for (const auto& [name, settings] : endpoints) {
+    const auto network = TRY(w_.networks->Get(name));
+    if (network->driver != "bridge") {
+      return Error(Code::kInvalidArgument, "container cannot be connected to network " + name + " and others");
+    }
+    if (!settings.links.empty()) return Error(Code::kInvalidArgument, "EndpointsConfig.Links is not supported by this engine");
+    if (!settings.ipam_config.has_value()) continue;
+    const apitypes::EndpointIpamConfig& ipam = *settings.ipam_config;
+    if (!ipam.ipv6_address.empty() || !ipam.link_local_ips.empty()) {
+      return Error(Code::kInvalidArgument, "EndpointsConfig.IPAMConfig: only IPv4Address is supported by this engine");
+    }
+    if (ipam.ipv4_address.empty()) continue;
+    const net::Ipv4 address = TRY(net::ParseIpv4(ipam.ipv4_address));
+    if (network->predefined) {
+      return Error(Code::kInvalidArgument,
+                   "user specified IP address is supported on user defined networks only");
+    }
+    if (!network->subnet.Contains(address)) {
+      return Error(Code::kInvalidArgument, "invalid config for network " + name + ": invalid endpoint settings:\nno "
+                                           "configured subnet contains IP address " + ipam.ipv4_address);
+    }
+  }
+  return Ok();
+}
+
+Status Containers::AddVolumesFrom(const apitypes::ContainerCreate& create, std::vector<MountPoint>& mounts) {
+  for (const std::string& from : create.host_config.volumes_from) {
+    const std::size_t colon = from.find(':');
+    const std::string mode = colon == std::string::npos ? "rw" : from.substr(colon + 1);
+    if (mode != "rw" && mode != "ro" && mode != "z" && mode != "Z") {
+      return Error(Code::kInvalidArgument, "invalid mode for volumes-from: " + mode);
+    }
+    const ContainerPtr other = TRY(Get(from.substr(0, colon)));
+    auto data = other->data.Lock();
+    for (MountPoint mount : data->record.mounts) {
+      const auto same = [&](const MountPoint& own) { return own.target == mount.target && !own.anonymous; };
+      if (std::find_if(mounts.begin(), mounts.end(), same) != mounts.end()) continue;
+      std::erase_if(mounts, [&](const MountPoint& own) { return own.target == mount.target; });
+      mount.read_only = mount.read_only || mode == "ro";
+      mount.anonymous = false;  // not this container's to remove
+      mounts.push_back(std::move(mount));
+    }
+  }
+  return SortMounts(mounts);
+}
+
+// What the plan would refuse is refused before anything is made: capabilities, seccomp profiles, devices, limits this
+// host does not have.
+Status Containers::CheckSpec(const ContainerRecord& record) {
+  SpecContext context;
+  context.limits = w_.config()->limits;
+  context.swap_limit = w_.host->limits.swap_limit;
+  context.devices = TRY(FindDevices(record.create.host_config));
+  const oci::RuntimeSpec spec = TRY(BuildSpec(record, context));
+  TRY(cgroup::Settings(spec.linux_config.resources, w_.host->facts.cgroups));
+  return Ok();
+}
+
+Status Containers::CheckBinds(const ContainerRecord& record) {
+  for (const MountPoint& mount : record.mounts) {
+    if (mount.kind != MountPoint::Kind::kBind || mount.create_source) continue;
+    if (::access(mount.source.c_str(), F_OK) == 0) continue;
+    return Error(Code::kInvalidArgument,
+                 "invalid mount config for type \"bind\": bind source path does not exist: " + mount.source);
+  }
+  return Ok();
+}
+
+Status Containers::MakeVolumes(ContainerRecord& record, std::vector<std::string>& made) {
+  for (MountPoint& mount : record.mounts) {
+    if (mount.kind != MountPoint::Kind::kVolume) continue;
+    const bool known = !mount.source.empty() && w_.volumes->Has(mount.source);
+    apitypes::VolumeCreate create;
+    create.name = mount.source;
+    const apitypes::Volume volume = TRY(w_.volumes->Create(create, mount.anonymous));
+    mount.source = volume.name;
+    if (known) continue;
+    made.push_back(volume.name);
+    w_.events->Publish("volume", "create", volume.name, {{"driver", "local"}});
+  }
+  return Ok();
+}
+
+Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create, const std::string& platform) {
+  Draft draft;
+  TRY(ValidateCreate(create, w_.host->limits, &draft.warnings));
+  if (create.config.image.empty()) {
+    return Error(Code::kInvalidArgument, "no image specified");
+  }
+  const ImagePtr image = TRY(w_.image(create.config.image));
+  const oci::ImageConfig config = TRY(w_.images->Config(*image));
+  TRY(CheckPlatform(platform, config));
+  const ImageDefaults defaults = Images::Defaults(config);
+  if (defaults.has_healthcheck) {
+    draft.warnings.emplace_back("The image's health check is not carried out by this engine.");
+  }
+  if (image->layers.empty()) return Error(Code::kInvalidArgument, "image '" + create.config.image + "' has no layers");
+
+  ContainerRecord& record = draft.record;
+  record.id = TRY(MakeId());
+  record.created = WallNow().time_since_epoch().count();
+  record.command = TRY(MergeImage(create, defaults));
+  record.create = std::move(create);
+  TRY(CheckNamespaces(record.create.host_config));
+  TRY(CheckNetworks(record, draft.warnings));
+  TRY(CollectPorts(record.create));
+  for (const std::string& entry : record.create.host_config.extra_hosts) TRY(net::ParseExtraHost(entry));
+  for (const std::string& server : record.create.host_config.dns) TRY(net::CheckNameserver(server));
+  FillHostname(record);
+  record.image_id = image->id;
+  for (const image::LayerInfo& layer : image->layers) record.layers.push_back(layer.chain_id);
+  record.mounts = TRY(CollectMounts(record.create));
+  TRY(AddVolumesFrom(record.create, record.mounts));
+  TRY(CheckBinds(record));
+  TRY(CheckSpec(record));
+  return draft;
+}
+
+Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& name, const std::string& platform,
+                                                             apitypes::ContainerCreate create) {
+  Draft draft = TRY(MakeDraft(std::move(create), platform));
+  auto container = std::make_shared<Container>(draft.record.id);
+  draft.record.name = TRY(ReserveName(name, container->id));
+  Rollback rollback;
+  rollback.Add([&, taken = draft.record.name] { ReleaseName(taken, container->id); });
+  std::vector<std::string> volumes;
+  rollback.Add([&] {
+    for (const std::string& volume : volumes) {
+      const Status deleted = w_.volumes->Delete(volume);
+      if (!deleted.ok()) log::Warn("take a volume back", {{"name", volume}, {"error", deleted.error().Message()}});
+    }
+  });
+  TRY(MakeVolumes(draft.record, volumes));
+  const std::string top = draft.record.layers.back();
+  {
+    auto data = container->data.Lock();
+    data->record = std::move(draft.record);
+    const auto& size = data->record.create.host_config.console_size;
+    if (size.size() == 2) {
+      data->rows = static_cast<std::uint16_t>(size[0]);
+      data->columns = static_cast<std::uint16_t>(size[1]);
+    }
+  }
+  rollback.Add([&] {
+    // The record goes last: while it is there, a start of the engine finds what is left.
+    for (Status undone : {w_.snapshots->DeleteContainer(container->id),
+                          os::DeleteTree({AT_FDCWD}, Folder(container->id)),
+                          w_.database->Delete("containers", container->id)}) {
+      if (!undone.ok()) log::Warn("take a container back", {{"id", container->id}, {"error", undone.error().Message()}});
+    }
+  });
+  TRY(SaveRecord(container));
+  TRY(w_.snapshots->EnsureContainer(container->id, top));
+  TRY(os::EnsureDirectory(Folder(container->id), 0710));
+  registry_.Lock()->by_id[container->id] = container;
+  rollback.Commit();
+  Publish(container, "create");
+  return apitypes::ContainerCreateResponse{container->id, std::move(draft.warnings)};
+}
+
+Result<std::string> Containers::ExplainCreate(const std::string& name, apitypes::ContainerCreate create,
+                                              ExplainFormat format) {
+  Draft draft = TRY(MakeDraft(std::move(create), ""));
+  draft.record.name = name.empty() ? ShortId(draft.record.id) : name;
+  for (MountPoint& mount : draft.record.mounts) {
+    if (mount.kind == MountPoint::Kind::kVolume && mount.source.empty()) mount.source = "NEW";
+  }
+  // Addresses and ports are real ones, given back at once.
+  Launch launch;
+  TRY(Allocate(draft.record, launch));
+  auto plan = MakePlan(draft.record, launch.endpoints, launch.ports.ports);
+  Release(launch.endpoints);
+  if (!plan.ok()) return std::move(plan).error();
+  if (format == ExplainFormat::kJson) return plan::ExplainJson(plan.value());
+  if (format == ExplainFormat::kShell) return plan::ExplainShell(plan.value());
+  return plan::ExplainText(plan.value());
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,214 @@
+// What monitors say, and what follows when one has ended.
+
+#include <fcntl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "containers.h"
+#include "journal_fold.h"
+#include "os/file.h"
+
+namespace estiba::engine {
+namespace {
+
+using namespace std::chrono_literals;
+using monitorapi::Frame;
+using monitorapi::Type;
+
+constexpr auto kRecoverPatience = 60s;
+
+std::string SignalName(std::int32_t code) { return std::to_string(code); }
+
+}  // namespace
+
+MonitorLink::Handlers Containers::HandlersFor(const ContainerPtr& container) {
+  MonitorLink::Handlers handlers;
+  handlers.notice = [this, container](MonitorLink& link, const Frame& frame) { OnNotice(container, link, frame); };
+  handlers.gone = [this, container](MonitorLink& link) {
+    {
+      auto data = container->data.Lock();
+      data->concluding = true;
+    }
+    auto self = link.shared_from_this();
+    // Refused only while the engine stops: the next start concludes it.
+    w_.workers->Submit([this, container, self] { Conclude(container, self); });
+  };
+  return handlers;
+}
+
+Result<Containers::Folded> Containers::Fold(const ContainerPtr& container, bool until_start) {
+  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(container->id), O_RDONLY | O_DIRECTORY));
+  const monitorapi::Journal journal = TRY(monitorapi::ReadJournal({folder.get()}));
+  FoldedRecords records;
+  {
+    auto data = container->data.Lock();
+    records = FoldRecords(journal.records, until_start, data->state);
+  }
+  for (const auto& exec : records.execs) EndExec(exec.id, exec.code, exec.time);
+  return Folded{records.finished, records.exited, records.started};
+}
+
+void Containers::OnNotice(const ContainerPtr& container, MonitorLink& link, const Frame& frame) {
+  switch (frame.type) {
+    case Type::kNoticeExited: return OnExited(container, link, frame);
+    case Type::kNoticeExecExited: return OnExecExited(link, frame);
+    case Type::kNoticeDetached: return Publish(container, "detach");
+    case Type::kNoticeOom: return Publish(container, "oom");
+    default: break;
+  }
+  const auto folded = Fold(container, /*until_start=*/frame.type == Type::kNoticeStarted);
+  if (!folded.ok()) log::Error("read a journal", {{"id", container->id}, {"error", folded.error().Message()}});
+  SaveStateOrLog(container);
+  if (frame.id != 0) link.Acknowledge(frame);
+  if (frame.type == Type::kNoticeStarted && folded.ok() && folded.value().started) Publish(container, "start");
+  if (frame.type == Type::kNoticePaused) Publish(container, "pause");
+  if (frame.type == Type::kNoticeUnpaused) Publish(container, "unpause");
+}
+
+void Containers::OnExited(const ContainerPtr& container, MonitorLink& link, const Frame& frame) {
+  const auto notice = frame.Decode<monitorapi::Exited>();
+  if (!notice.ok()) return log::Error("read a monitor's notice", {{"error", notice.error().Message()}});
+  const monitorapi::Exited& exited = notice.value();
+  const auto folded = Fold(container, /*until_start=*/false);
+  if (!folded.ok()) log::Error("read a journal", {{"id", container->id}, {"error", folded.error().Message()}});
+  {
+    auto data = container->data.Lock();
+    if (exited.restarting && data->state.phase == Phase::kExited) data->state.phase = Phase::kRestarting;
+  }
+  SaveStateOrLog(container);
+  link.Acknowledge(frame);
+  Publish(container, "die", {{"exitCode", SignalName(exited.code)}});
+  TellWaiters(container, !exited.restarting);
+}
+
+void Containers::OnExecExited(MonitorLink& link, const Frame& frame) {
+  const auto notice = frame.Decode<monitorapi::ExecExited>();
+  if (!notice.ok()) return log::Error("read a monitor's notice", {{"error", notice.error().Message()}});
+  EndExec(notice.value().exec_id, notice.value().code, notice.value().time);
+  link.Acknowledge(frame);
+}
+
+void Containers::TellWaiters(const ContainerPtr& container, bool final_exit) {
+  std::vector<ExitWaiter> told;
+  apitypes::WaitResponse response;
+  {
+    auto data = container->data.Lock();
+    if (final_exit) data->told = true;
+    response.status_code = data->state.exit_code;
+    response.error = data->state.error;
+    std::vector<ExitWaiter> left;
+    for (ExitWaiter& waiter : data->waiters) {
+      const bool now = waiter.condition == WaitCondition::kNextExit ||
+                       (waiter.condition == WaitCondition::kNotRunning && final_exit);
+      (now ? told : left).push_back(std::move(waiter));
+    }
+    data->waiters = std::move(left);
+  }
+  for (const ExitWaiter& waiter : told) {
+    w_.tokens->Drop(waiter.token);
+    waiter.done(response);
+  }
+}
+
+void Containers::TellRemoved(const ContainerPtr& container, std::int32_t code) {
+  std::vector<ExitWaiter> told;
+  {
+    auto data = container->data.Lock();
+    told.swap(data->waiters);
+  }
+  apitypes::WaitResponse response;
+  response.status_code = code;
+  for (const ExitWaiter& waiter : told) {
+    w_.tokens->Drop(waiter.token);
+    waiter.done(response);
+  }
+}
+
+Status Containers::Recover(const ContainerPtr& container) {
+  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(container->id), O_RDONLY | O_DIRECTORY));
+  TRY(os::EnsureDirectory(RunFolder(container->id), 0700));
+  const os::UniqueFd run_folder = TRY(os::OpenAt({AT_FDCWD}, RunFolder(container->id), O_RDONLY | O_DIRECTORY));
+  monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*w_.monitor, container->id, w_.log_fd));
+  monitorapi::Recover recover;
+  recover.id = container->id;
+  {
+    auto data = container->data.Lock();
+    recover.name = data->record.name;
+  }
+  TRY_CTX(spawned.client.Call(recover, {folder.get(), run_folder.get()}, kRecoverPatience),
+          "clear after a monitor that died");
+  // It has said all; its end is near.
+  TRY(spawned.process.Wait());
+  return Ok();
+}
+
+bool Containers::ShouldRestart(const ContainerRecord& record, const ContainerState& state, bool host_restarted) const {
+  const apitypes::RestartPolicy& policy = record.create.host_config.restart_policy;
+  if (record.removing) return false;
+  // "always" comes back with the host even when somebody had stopped it; "unless-stopped" does not.
+  if (policy.name == "always") return host_restarted || !state.stopped_by_user;
+  if (policy.name == "unless-stopped") return !state.stopped_by_user;
+  if (policy.name != "on-failure" || state.stopped_by_user || state.exit_code == 0) return false;
+  return policy.maximum_retry_count == 0 ||
+         state.restart_count < static_cast<std::uint64_t>(policy.maximum_retry_count);
+}
+
+// On a worker: the monitor has ended, in order or not.
+void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link) {
+  if (link) link->Reap();
+  if (stopping_) return;
+  auto folded = Fold(container, /*until_start=*/false);
+  const bool died = !folded.ok() || !folded.value().finished;
+  if (died) {
+    log::Warn("a monitor died: clearing after it", {{"id", container->id}});
+    const Status recovered = Recover(container);
+    if (!recovered.ok()) {
+      log::Error("clear after a monitor", {{"id", container->id}, {"error", recovered.error().Message()}});
+    }
+    folded = Fold(container, /*until_start=*/false);
+  }
+  std::vector<Endpoint> endpoints;
+  std::vector<std::function<void()>> then;
+  ContainerRecord record;
+  ContainerState state;
+  bool told = false;
+  {
+    auto data = container->data.Lock();
+    if (data->state.Running() || data->state.phase == Phase::kStarting) {
+      // Nobody left a word: the host lost power, or the journal is gone.
+      data->state.phase = data->state.started_at == 0 ? Phase::kCreated : Phase::kExited;
+      data->state.exit_code = 137;
+      data->state.error = "monitor died";
+      data->state.finished_at = WallNow().time_since_epoch().count();
+    }
+    data->state.pid = 0;
+    endpoints.swap(data->state.endpoints);
+    data->state.ports.clear();
+    data->link.reset();
+    data->concluding = false;
+    told = std::exchange(data->told, true);
+    record = data->record;
+    state = data->state;
+    then.swap(data->when_gone);
+  }
+  Release(endpoints);
+  EndExecsOf(container->id);
+  const Status cleared = os::DeleteTree({AT_FDCWD}, RunFolder(container->id));
+  if (!cleared.ok()) log::Warn("clear a run folder", {{"id", container->id}, {"error", cleared.error().Message()}});
+  SaveStateOrLog(container);
+  if (!told && state.started_at != 0) Publish(container, "die", {{"exitCode", std::to_string(state.exit_code)}});
+  if (!told) TellWaiters(container, /*final_exit=*/true);
+  for (const auto& next : then) next();
+  const bool ran = state.phase == Phase::kExited;
+  if (record.create.host_config.auto_remove && ran && !record.removing) {
+    const Status removed = FinishRemoval(container, /*volumes=*/true);
+    if (!removed.ok()) log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
+  } else if (died && ran && ShouldRestart(record, state, /*host_restarted=*/false)) {
+    const std::lock_guard operation(container->operation);
+    if (container->data.Lock()->link) return;  // somebody was quicker
+    const Status started = StartLocked(container, state.restart_count + 1);
+    if (!started.ok()) log::Warn("restart a container", {{"id", container->id}, {"error", started.error().Message()}});
+  }
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,387 @@
+// POST /containers/{id}/start: allocate, build the plan, hand it to a monitor.
+
+#include <fcntl.h>
+
+#include "../config_reader.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/rollback.h"
+#include "containers.h"
+#include "net/files.h"
+#include "os/file.h"
+#include "plan/explain.h"
+#include "plan/wire.h"
+
+namespace estiba::engine {
+namespace {
+
+using namespace std::chrono_literals;
+using apitypes::HostConfig;
+
+// Hooks, slow disks and a host out of memory included.
+constexpr auto kStartPatience = 120s;
+
+bool IsPrivateBridge(const std::string& mode) {
+  return mode != "host" && mode != "none" && JoinedContainer(mode).empty();
+}
+
+monitorapi::RestartPolicy PolicyOf(const apitypes::RestartPolicy& policy) {
+  monitorapi::RestartPolicy made;
+  if (policy.name == "always") made.kind = monitorapi::RestartKind::kAlways;
+  if (policy.name == "unless-stopped") made.kind = monitorapi::RestartKind::kUnlessStopped;
+  if (policy.name == "on-failure") made.kind = monitorapi::RestartKind::kOnFailure;
+  made.max_retries = static_cast<std::uint32_t>(policy.maximum_retry_count);
+  return made;
+}
+
+plan::Endpoint PlanEndpoint(const Endpoint& endpoint, const net::Subnet& subnet) {
+  plan::Endpoint made;
+  made.bridge = {endpoint.bridge, endpoint.gateway, subnet, endpoint.mtu, !endpoint.internal};
+  made.veth = {endpoint.bridge, endpoint.host_ifname, endpoint.container_ifname, endpoint.mac, endpoint.mtu};
+  made.inside.name = endpoint.container_ifname;
+  made.inside.address = {endpoint.address, endpoint.prefix};
+  return made;
+}
+
+}  // namespace
+
+Result<int> Containers::JoinedPid(const std::string& mode) {
+  const ContainerPtr other = TRY(Get(JoinedContainer(mode)));
+  auto data = other->data.Lock();
+  if (data->state.pid == 0) {
+    return Error(Code::kConflict, "cannot join a container that is not running: " + data->record.name);
+  }
+  return data->state.pid;
+}
+
+Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
+  const auto config = w_.config();
+  const HostConfig& host = record.create.host_config;
+  SpecContext context;
+  context.container_dir = Folder(record.id);
+  context.volumes_root = w_.volumes->root();
+  context.init_program = w_.init_program;
+  context.host_name = w_.host->name;
+  context.cgroup_path = CgroupPath(record);
+  context.limits = config->limits;
+  context.swap_limit = w_.host->limits.swap_limit;
+  context.devices = TRY(FindDevices(host));
+  for (const auto& [key, mode] : {std::pair("pid", host.pid_mode), {"ipc", host.ipc_mode}, {"network", host.network_mode}}) {
+    if (!JoinedContainer(mode).empty()) context.joined[key] = TRY(JoinedPid(mode));
+  }
+  return context;
+}
+
+Result<plan::Storage> Containers::PlanStorage(const ContainerRecord& record) {
+  plan::Storage storage;
+  storage.kind = plan::Storage::Kind::kOverlay;
+  for (auto chain = record.layers.rbegin(); chain != record.layers.rend(); ++chain) {
+    storage.lowers.push_back(TRY(w_.snapshots->LayerPath(*chain)));
+  }
+  const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
+  storage.upper = paths.upper;
+  storage.work = paths.work;
+  return storage;
+}
+
+Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
+                                              const std::vector<net::PublishedPort>& ports) {
+  const std::string& mode = record.create.host_config.network_mode;
+  plan::Network network;
+  if (mode == "host") network.mode = plan::Network::Mode::kHost;
+  if (mode == "none") network.mode = plan::Network::Mode::kNone;
+  if (!IsPrivateBridge(mode)) return network;
+  network.mode = plan::Network::Mode::kBridge;
+  bool routed = false;
+  for (const Endpoint& endpoint : endpoints) {
+    const auto known = TRY(w_.networks->Get(endpoint.network_id));
+    plan::Endpoint made = PlanEndpoint(endpoint, known->subnet);
+    if (!endpoint.internal && !routed) {
+      made.inside.gateway = endpoint.gateway;
+      made.ports = ports;
+      routed = true;
+    }
+    network.endpoints.push_back(std::move(made));
+  }
+  return network;
+}
+
+Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
+                                        const std::vector<net::PublishedPort>& ports) {
+  const SpecContext context = TRY(ContextOf(record));
+  plan::ContainerInput input;
+  input.id = record.id;
+  input.name = record.name;
+  input.spec = TRY(BuildSpec(record, context));
+  input.storage = TRY(PlanStorage(record));
+  input.network = TRY(PlanNetwork(record, endpoints, ports));
+  input.cgroup_path = context.cgroup_path;
+  input.make_missing_bind_sources = true;
+  for (const MountPoint& mount : record.mounts) {
+    if (mount.kind != MountPoint::Kind::kVolume || mount.no_copy || mount.read_only) continue;
+    if (w_.volumes->Empty(mount.source)) {
+      input.copy_up.push_back({mount.target, w_.volumes->Mountpoint(mount.source)});
+    }
+  }
+  return plan::BuildContainer(input, w_.host->facts);
+}
+
+Status Containers::Allocate(const ContainerRecord& record, Launch& launch) {
+  const HostConfig& host = record.create.host_config;
+  if (!IsPrivateBridge(host.network_mode)) return Ok();
+  Rollback rollback;
+  rollback.Add([&] {
+    Release(launch.endpoints);
+    launch.endpoints.clear();
+  });
+  const auto main = TRY(w_.networks->Get(host.network_mode));
+  std::vector<std::pair<std::string, apitypes::EndpointSettings>> wanted = {{main->id, {}}};
+  for (const auto& [name, settings] : record.create.endpoints) {
+    const auto network = TRY(w_.networks->Get(name));
+    if (network->id == main->id) {
+      wanted[0].second = settings;
+    } else {
+      wanted.emplace_back(network->id, settings);
+    }
+  }
+  for (const auto& [network, settings] : wanted) {
+    EndpointRequest request{network, settings.ipam_config.has_value() ? settings.ipam_config->ipv4_address : "",
+                            settings.mac_address};
+    const auto index = static_cast<unsigned>(launch.endpoints.size());
+    if (index == 0 && request.mac.empty()) request.mac = record.create.config.mac_address;
+    launch.endpoints.push_back(TRY(w_.networks->Connect(request, record.id, index)));
+  }
+  const std::vector<net::PublishRequest> ports = TRY(CollectPorts(record.create));
+  for (const Endpoint& endpoint : launch.endpoints) {
+    if (endpoint.internal) continue;
+    auto published = w_.networks->Publish(ports, endpoint.address);
+    if (!published.ok()) {
+      return std::move(published).error().Context("driver failed programming external connectivity on endpoint " +
+                                                  record.name);
+    }
+    launch.ports = std::move(published).value();
+    break;
+  }
+  rollback.Commit();
+  return Ok();
+}
+
+void Containers::Release(const std::vector<Endpoint>& endpoints) {
+  for (const Endpoint& endpoint : endpoints) w_.networks->Release(endpoint);
+}
+
+Status Containers::WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
+  const HostConfig& host = record.create.host_config;
+  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
+  const std::string other = JoinedContainer(host.network_mode);
+  if (!other.empty()) {
+    const ContainerPtr shared = TRY(Get(other));
+    for (const char* name : {"hostname", "hosts", "resolv.conf"}) {
+      const std::string text = TRY(os::ReadFile(Folder(shared->id) + "/" + name, 1 << 20));
+      TRY(os::ReplaceFile({folder.get()}, name, text, 0644));
+    }
+    return Ok();
+  }
+  const bool own_namespace = host.network_mode != "host";
+  net::HostsInput hosts;
+  hosts.hostname = record.create.config.hostname.empty() ? w_.host->name : record.create.config.hostname;
+  hosts.domainname = record.create.config.domainname;
+  for (const Endpoint& endpoint : endpoints) hosts.addresses.push_back(endpoint.address);
+  for (const std::string& entry : host.extra_hosts) {
+    auto extra = TRY(net::ParseExtraHost(entry));
+    if (extra.second == "host-gateway") {
+      extra.second = endpoints.empty() ? "127.0.0.1" : net::ToString(endpoints[0].gateway);
+    }
+    hosts.extra.push_back(std::move(extra));
+  }
+  std::string hosts_text = net::RenderHosts(hosts);
+  if (auto text = os::ReadFile("/etc/hosts", 1 << 20); !own_namespace && text.ok()) {
+    hosts_text = std::move(text).value();
+    for (const auto& [name, address] : hosts.extra) hosts_text += address + "\t" + name + "\n";
+  }
+  net::ResolvInput resolv;
+  if (auto text = os::ReadFile("/etc/resolv.conf", 1 << 20); text.ok()) resolv.host_text = std::move(text).value();
+  if (net::PreferResolvedUpstream(resolv.host_text) && own_namespace) {
+    auto text = os::ReadFile("/run/systemd/resolve/resolv.conf", 1 << 20);
+    if (text.ok()) resolv.host_text = std::move(text).value();
+  }
+  resolv.nameservers = host.dns.empty() ? w_.config()->dns : host.dns;
+  resolv.search = host.dns_search;
+  resolv.options = host.dns_options;
+  resolv.own_namespace = own_namespace;
+  TRY(os::ReplaceFile({folder.get()}, "hostname", hosts.hostname + "\n", 0644));
+  TRY(os::ReplaceFile({folder.get()}, "hosts", hosts_text, 0644));
+  return os::ReplaceFile({folder.get()}, "resolv.conf", net::RenderResolvConf(resolv), 0644);
+}
+
+monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record, const Container::Data& data) const {
+  const auto config = w_.config();
+  const HostConfig& host = record.create.host_config;
+  monitorapi::Launch launch;
+  launch.id = record.id;
+  launch.name = record.name;
+  launch.log.enabled = host.log_config.type != "none";
+  launch.log.max_size = static_cast<std::uint64_t>(config->container_log_max_size);
+  launch.log.max_files = static_cast<std::uint32_t>(config->container_log_max_files);
+  for (const auto& [key, value] : host.log_config.config) {
+    // Both were checked when the container was made.
+    if (key == "max-size") launch.log.max_size = static_cast<std::uint64_t>(ParseSize(value).value());
+    if (key == "max-file") launch.log.max_files = static_cast<std::uint32_t>(ParseUint(value).value());
+  }
+  launch.restart = PolicyOf(host.restart_policy);
+  launch.tty = record.create.config.tty;
+  launch.open_stdin = record.create.config.open_stdin;
+  launch.stdin_once = record.create.config.stdin_once;
+  launch.rows = data.rows;
+  launch.columns = data.columns;
+  return launch;
+}
+
+Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count) {
+  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(container->id), O_RDONLY | O_DIRECTORY));
+  TRY(os::EnsureDirectory(RunFolder(container->id), 0700));
+  const os::UniqueFd run_folder = TRY(os::OpenAt({AT_FDCWD}, RunFolder(container->id), O_RDONLY | O_DIRECTORY));
+  monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*w_.monitor, container->id, w_.log_fd));
+  auto link = MonitorLink::Create(w_.loop, std::move(spawned.client), spawned.process.Detach(), HandlersFor(container));
+  monitorapi::Launch launch;
+  std::vector<int> fds = {folder.get(), run_folder.get()};
+  for (const os::UniqueFd& socket : ports.sockets) fds.push_back(socket.get());
+  std::vector<Parked> parked;
+  {
+    auto data = container->data.Lock();
+    launch = LaunchMessage(data->record, *data);
+    parked.swap(data->parked);
+    data->link = link;
+    data->told = false;
+  }
+  launch.port_sockets = static_cast<std::uint32_t>(ports.sockets.size());
+  launch.restart_count = static_cast<std::uint32_t>(restart_count);
+  for (const Parked& connection : parked) {
+    launch.attaches.push_back(connection.options);
+    fds.push_back(connection.fd.get());
+  }
+  TRY(link->Call(launch, fds, kStartPatience));
+  return Ok();
+}
+
+Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t restart_count) {
+  ContainerRecord record;
+  {
+    auto data = container->data.Lock();
+    record = data->record;
+  }
+  if (!WaitGone(container, 20s)) {
+    return Error(Code::kUnavailable, "the last run of container '" + record.name + "' is still being cleared");
+  }
+  Launch launch;
+  TRY(Allocate(record, launch));
+  Rollback rollback;
+  rollback.Add([&] {
+    Release(launch.endpoints);
+    {
+      auto data = container->data.Lock();
+      data->state.endpoints.clear();
+      data->state.ports.clear();
+      if (data->state.phase == Phase::kStarting) {
+        data->state.phase = data->state.started_at == 0 ? Phase::kCreated : Phase::kExited;
+      }
+    }
+    SaveStateOrLog(container);
+  });
+  TRY(WriteNameFiles(record, launch.endpoints));
+  const plan::Plan plan = TRY(MakePlan(record, launch.endpoints, launch.ports.ports));
+  for (const std::string& warning : plan.warnings) log::Warn(warning, {{"container", record.name}});
+  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
+  TRY(os::ReplaceFile({folder.get()}, "plan", plan::Encode(plan), 0600));
+  {
+    auto data = container->data.Lock();
+    data->state.phase = Phase::kStarting;
+    data->state.endpoints = launch.endpoints;
+    data->state.ports = launch.ports.ports;
+    data->state.stopped_by_user = false;
+    data->state.oom_killed = false;
+    data->state.error.clear();
+    data->state.restart_count = restart_count;
+    ++data->state.starts;
+  }
+  TRY(SaveState(container));
+  Status sent = SendLaunch(container, launch.ports, restart_count);
+  if (!sent.ok()) {
+    // If a monitor was reached, Conclude() gives back what was allocated when it has ended.
+    bool linked = false;
+    {
+      auto data = container->data.Lock();
+      linked = data->link != nullptr;
+      data->state.error = sent.error().Message();
+    }
+    if (linked) rollback.Commit();
+    return sent;
+  }
+  rollback.Commit();
+  const Folded folded = TRY(Fold(container, /*until_start=*/true));
+  if (!folded.started) log::Debug("started, but the journal does not say so yet", {{"container", record.name}});
+  SaveStateOrLog(container);
+  Publish(container, "start");
+  return Ok();
+}
+
+Status Containers::Start(const std::string& id, const std::string& detach_keys) {
+  const ContainerPtr container = TRY(Get(id));
+  const std::lock_guard operation(container->operation);
+  bool auto_remove = false;
+  {
+    auto data = container->data.Lock();
+    const std::string& name = data->record.name;
+    if (data->record.removing) {
+      return Error(Code::kConflict, "container is marked for removal and cannot be started");
+    }
+    if (data->state.phase == Phase::kPaused) {
+      return Error(Code::kConflict, "cannot start a paused container, try unpause instead");
+    }
+    if (data->state.Running() || data->state.phase == Phase::kStarting) {
+      return Error(Code::kNotModified, "container " + name + " is already running");
+    }
+    auto_remove = data->record.create.host_config.auto_remove;
+    for (Parked& parked : data->parked) {
+      if (!detach_keys.empty()) parked.options.detach_keys = detach_keys;
+    }
+  }
+  Status started = StartLocked(container, 0);
+  if (started.ok()) return started;
+  if (auto_remove) {
+    // As docker: what could not run and was to be removed afterwards is removed now.
+    WhenGone(container, [this, container] {
+      w_.workers->Submit([this, container] {
+        const Status removed = FinishRemoval(container, /*volumes=*/true);
+        if (!removed.ok()) log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
+      });
+    });
+  }
+  return started;
+}
+
+Result<std::string> Containers::Explain(const std::string& id, ExplainFormat format) {
+  const ContainerPtr container = TRY(Get(id));
+  ContainerRecord record;
+  {
+    auto data = container->data.Lock();
+    record = data->record;
+  }
+  std::optional<plan::Plan> plan;
+  if (auto bytes = os::ReadFile(Folder(container->id) + "/plan", plan::kMaxEncodedPlan); bytes.ok()) {
+    plan = TRY(plan::Decode(bytes.value()));
+  } else {
+    Launch launch;
+    TRY(Allocate(record, launch));
+    auto made = MakePlan(record, launch.endpoints, launch.ports.ports);
+    Release(launch.endpoints);
+    if (!made.ok()) return std::move(made).error();
+    plan = std::move(made).value();
+  }
+  if (format == ExplainFormat::kJson) return plan::ExplainJson(*plan);
+  if (format == ExplainFormat::kShell) return plan::ExplainShell(*plan);
+  return plan::ExplainText(*plan);
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,135 @@
+// Limits, restart policy and networks of containers that exist.
+
+#include "base/log.h"
+#include "cgroup/settings.h"
+#include "containers.h"
+
+namespace estiba::engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 30s;
+
+template <typename T>
+void Take(const T& from, T& to) {
+  if (from != T{}) to = from;
+}
+
+// What the request sets replaces what was; 0 and empty leave it.
+void Merge(const apitypes::Resources& from, apitypes::Resources& to) {
+  if (from.nano_cpus != 0) to.cpu_period = to.cpu_quota = 0;
+  if (from.cpu_period != 0 || from.cpu_quota != 0) to.nano_cpus = 0;
+  Take(from.cpu_shares, to.cpu_shares);
+  Take(from.memory, to.memory);
+  Take(from.nano_cpus, to.nano_cpus);
+  Take(from.blkio_weight, to.blkio_weight);
+  Take(from.cpu_period, to.cpu_period);
+  Take(from.cpu_quota, to.cpu_quota);
+  Take(from.cpu_realtime_period, to.cpu_realtime_period);
+  Take(from.cpu_realtime_runtime, to.cpu_realtime_runtime);
+  Take(from.cpuset_cpus, to.cpuset_cpus);
+  Take(from.cpuset_mems, to.cpuset_mems);
+  Take(from.memory_reservation, to.memory_reservation);
+  Take(from.memory_swap, to.memory_swap);
+  if (from.pids_limit.has_value()) to.pids_limit = from.pids_limit;
+}
+
+monitorapi::RestartPolicy PolicyOf(const apitypes::RestartPolicy& policy) {
+  monitorapi::RestartPolicy made;
+  if (policy.name == "always") made.kind = monitorapi::RestartKind::kAlways;
+  if (policy.name == "unless-stopped") made.kind = monitorapi::RestartKind::kUnlessStopped;
+  if (policy.name == "on-failure") made.kind = monitorapi::RestartKind::kOnFailure;
+  made.max_retries = static_cast<std::uint32_t>(policy.maximum_retry_count);
+  return made;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> Containers::Update(const std::string& id, const apitypes::ContainerUpdate& update) {
+  const ContainerPtr container = TRY(Get(id));
+  const std::lock_guard operation(container->operation);
+  ContainerRecord record;
+  std::shared_ptr<MonitorLink> link;
+  {
+    auto data = container->data.Lock();
+    record = data->record;
+    if (record.removing) return Error(Code::kConflict, "Container is marked for removal and cannot be \"update\".");
+    if (data->link && !data->concluding && data->state.Running()) link = data->link;
+  }
+  apitypes::HostConfig& host = record.create.host_config;
+  std::vector<std::string> warnings;
+  Merge(update.resources, host.resources);
+  TRY(ValidateResources(host.resources, w_.host->limits, &warnings));
+  if (!update.restart_policy.name.empty()) {
+    TRY(ValidateRestartPolicy(update.restart_policy, host.auto_remove));
+    host.restart_policy = update.restart_policy;
+  }
+  SpecContext context;
+  context.limits = w_.config()->limits;
+  context.swap_limit = w_.host->limits.swap_limit;
+  const oci::Resources resources = BuildResources(host.resources, context);
+  const std::vector<cgroup::Write> writes = TRY(cgroup::Settings(resources, w_.host->facts.cgroups));
+  if (link) {
+    monitorapi::Update request;
+    request.set_restart = !update.restart_policy.name.empty();
+    request.restart = PolicyOf(host.restart_policy);
+    for (const cgroup::Write& write : writes) request.writes.push_back({write.controller, write.file, write.value});
+    TRY_CTX(link->Call(request, {}, kPatience), "Cannot update container " + record.id);
+  }
+  container->data.Lock()->record.create.host_config = host;
+  TRY(SaveRecord(container));
+  Publish(container, "update");
+  return warnings;
+}
+
+Status Containers::ConnectNetwork(const NetworkRecord& network, const apitypes::NetworkConnect& connect) {
+  const ContainerPtr container = TRY(Get(connect.container));
+  const std::lock_guard operation(container->operation);
+  {
+    auto data = container->data.Lock();
+    if (data->link || data->concluding) {
+      return Error(Code::kNotImplemented, "connecting a running container to a network is not supported: stop it first");
+    }
+    if (network.driver != "bridge") {
+      return Error(Code::kPermissionDenied, "container cannot be connected to network " + network.name);
+    }
+    auto& endpoints = data->record.create.endpoints;
+    const bool joined = data->record.create.host_config.network_mode == network.name;
+    const auto [entry, fresh] = endpoints.emplace(network.name, connect.endpoint.value_or(apitypes::EndpointSettings{}));
+    if (joined || !fresh) {
+      return Error(Code::kPermissionDenied,
+                   "endpoint with name " + data->record.name + " already exists in network " + network.name);
+    }
+    auto& mode = data->record.create.host_config.network_mode;
+    if (mode == "none") mode = network.name;
+  }
+  TRY(SaveRecord(container));
+  w_.events->Publish("network", "connect", network.id, {{"container", container->id}, {"name", network.name}});
+  return Ok();
+}
+
+Status Containers::DisconnectNetwork(const NetworkRecord& network, const apitypes::NetworkDisconnect& disconnect) {
+  const ContainerPtr container = TRY(Get(disconnect.container));
+  const std::lock_guard operation(container->operation);
+  {
+    auto data = container->data.Lock();
+    if (data->link || data->concluding) {
+      return Error(Code::kNotImplemented,
+                   "disconnecting a running container from a network is not supported: stop it first");
+    }
+    auto& endpoints = data->record.create.endpoints;
+    auto& mode = data->record.create.host_config.network_mode;
+    const bool main = mode == network.name || mode == network.id;
+    if (!main && !endpoints.contains(network.name)) {
+      return Error(Code::kPermissionDenied, "container " + container->id + " is not connected to network " + network.name);
+    }
+    endpoints.erase(network.name);
+    if (main) mode = endpoints.empty() ? "none" : endpoints.begin()->first;
+  }
+  TRY(SaveRecord(container));
+  w_.events->Publish("network", "disconnect", network.id, {{"container", container->id}, {"name", network.name}});
+  return Ok();
+}
+
+}  // namespace estiba::engine

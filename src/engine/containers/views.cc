@@ -1,0 +1,328 @@
+// Containers as the API shows them.
+
+#include <algorithm>
+
+#include "../status_text.h"
+#include "base/clock.h"
+#include "base/parse.h"
+#include "base/text.h"
+#include "containers.h"
+
+namespace estiba::engine {
+namespace {
+
+constexpr const char* kNever = "0001-01-01T00:00:00Z";
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+std::int64_t Now() { return WallNow().time_since_epoch().count(); }
+
+std::string Time(std::int64_t ns) {
+  return ns == 0 ? kNever : FormatRfc3339(WallTime(std::chrono::nanoseconds(ns)));
+}
+
+std::string StateName(const ContainerRecord& record, const ContainerState& state) {
+  return record.removing ? "removing" : PhaseName(state.phase);
+}
+
+std::string CommandText(const ContainerRecord& record) { return Join(record.command.Argv(), " "); }
+
+std::string HostIp(const net::PublishedPort& port) { return net::ToString(port.host_ip); }
+
+std::string PortName(const net::PublishedPort& port) {
+  return net::ToString(net::ContainerPort{port.container_port, port.protocol});
+}
+
+std::vector<apitypes::Port> Ports(const ContainerRecord& record, const ContainerState& state) {
+  std::vector<apitypes::Port> ports;
+  for (const net::PublishedPort& port : state.ports) {
+    ports.push_back({HostIp(port), port.container_port, port.host_port, std::string(net::ToString(port.protocol))});
+  }
+  if (!state.Running()) return ports;
+  for (const std::string& text : record.create.config.exposed_ports) {
+    const auto exposed = net::ParseExpose(text);
+    if (!exposed.ok()) continue;
+    for (const net::ContainerPort& port : exposed.value()) {
+      const auto same = [&](const apitypes::Port& other) {
+        return other.private_port == port.port && other.type == net::ToString(port.protocol);
+      };
+      if (std::none_of(ports.begin(), ports.end(), same)) {
+        ports.push_back({"", port.port, 0, std::string(net::ToString(port.protocol))});
+      }
+    }
+  }
+  return ports;
+}
+
+bool ExitCodeMatches(const apitypes::Filters& filters, const ContainerState& state) {
+  if (!filters.Has("exited")) return true;
+  return state.phase == Phase::kExited && filters.Exact("exited", std::to_string(state.exit_code));
+}
+
+bool PartMatches(const apitypes::Filters& filters, const char* key, const std::string& text) {
+  if (!filters.Has(key)) return true;
+  for (const std::string& part : filters.Get(key)) {
+    // "^web$" and "/web" as docker's patterns are mostly written; a plain word matches anywhere.
+    std::string_view wanted = part;
+    const bool start = wanted.starts_with("^");
+    const bool end = wanted.ends_with("$");
+    if (start) wanted.remove_prefix(1);
+    if (end) wanted.remove_suffix(1);
+    if (wanted.starts_with("/")) wanted.remove_prefix(1);
+    if (start && end ? text == wanted : start ? text.starts_with(wanted) : end ? text.ends_with(wanted)
+                                                                              : text.find(wanted) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool PortMatches(const std::set<std::string>& wanted, const std::vector<apitypes::Port>& ports, bool published) {
+  if (wanted.empty()) return true;
+  for (const std::string& text : wanted) {
+    const auto exposed = net::ParseExpose(text);
+    if (!exposed.ok()) continue;
+    for (const net::ContainerPort& port : exposed.value()) {
+      for (const apitypes::Port& have : ports) {
+        if (have.private_port != port.port || have.type != net::ToString(port.protocol)) continue;
+        if (!published || have.public_port != 0) return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+apitypes::MountPoint Containers::MountView(const MountPoint& mount) const {
+  apitypes::MountPoint view;
+  view.destination = mount.target;
+  view.rw = !mount.read_only;
+  view.mode = mount.mode;
+  switch (mount.kind) {
+    case MountPoint::Kind::kBind:
+      view.type = "bind";
+      view.source = mount.source;
+      view.propagation = mount.propagation.empty() ? "rprivate" : mount.propagation;
+      break;
+    case MountPoint::Kind::kVolume:
+      view.type = "volume";
+      view.name = mount.source;
+      view.source = w_.volumes->Mountpoint(mount.source);
+      view.driver = "local";
+      break;
+    case MountPoint::Kind::kTmpfs:
+      view.type = "tmpfs";
+      break;
+  }
+  return view;
+}
+
+apitypes::NetworkSettings Containers::Settings(const ContainerRecord& record, const ContainerState& state) {
+  apitypes::NetworkSettings settings;
+  for (const net::PublishedPort& port : state.ports) {
+    settings.ports[PortName(port)].push_back({HostIp(port), std::to_string(port.host_port)});
+  }
+  if (state.Running()) {
+    for (const std::string& text : record.create.config.exposed_ports) {
+      const auto exposed = net::ParseExpose(text);
+      if (!exposed.ok()) continue;
+      for (const net::ContainerPort& port : exposed.value()) settings.ports.try_emplace(net::ToString(port));
+    }
+  }
+  const std::string& mode = record.create.host_config.network_mode;
+  const auto add = [&](const std::string& network_name, const apitypes::EndpointSettings& wanted) -> auto& {
+    apitypes::EndpointSettings& endpoint = settings.networks[network_name];
+    endpoint.ipam_config = wanted.ipam_config;
+    endpoint.aliases = wanted.aliases;
+    endpoint.driver_opts = wanted.driver_opts;
+    return endpoint;
+  };
+  if (JoinedContainer(mode).empty()) {
+    const auto main = w_.networks->Get(mode);
+    if (main.ok()) add(main.value()->name, {}).network_id = main.value()->id;
+  }
+  for (const auto& [name, wanted] : record.create.endpoints) {
+    const auto network = w_.networks->Get(name);
+    if (network.ok()) add(network.value()->name, wanted).network_id = network.value()->id;
+  }
+  for (const Endpoint& endpoint : state.endpoints) {
+    const auto network = w_.networks->Get(endpoint.network_id);
+    if (!network.ok()) continue;
+    apitypes::EndpointSettings& view = settings.networks[network.value()->name];
+    view.network_id = endpoint.network_id;
+    view.endpoint_id = endpoint.id;
+    view.mac_address = net::ToString(endpoint.mac);
+    view.gateway = net::ToString(endpoint.gateway);
+    view.ip_address = net::ToString(endpoint.address);
+    view.ip_prefix_len = endpoint.prefix;
+    if (network.value()->name != "bridge") {
+      view.dns_names = {record.name, record.id.substr(0, 12)};
+      continue;
+    }
+    settings.endpoint_id = endpoint.id;
+    settings.gateway = view.gateway;
+    settings.ip_address = view.ip_address;
+    settings.ip_prefix_len = view.ip_prefix_len;
+    settings.mac_address = view.mac_address;
+  }
+  return settings;
+}
+
+apitypes::ContainerSummary Containers::Summary(const ContainerRecord& record, const ContainerState& state) {
+  apitypes::ContainerSummary summary;
+  summary.id = record.id;
+  summary.names = {"/" + record.name};
+  summary.image = record.create.config.image;
+  summary.image_id = record.image_id;
+  summary.command = CommandText(record);
+  summary.created = record.created / kSecond;
+  summary.ports = Ports(record, state);
+  summary.labels = record.create.config.labels;
+  summary.state = StateName(record, state);
+  summary.status = StatusText(state, record.removing, Now());
+  summary.network_mode = record.create.host_config.network_mode;
+  summary.networks = Settings(record, state).networks;
+  for (const MountPoint& mount : record.mounts) {
+    if (mount.kind != MountPoint::Kind::kTmpfs) summary.mounts.push_back(MountView(mount));
+  }
+  return summary;
+}
+
+Result<bool> Containers::Passes(const ContainerRecord& record, const ContainerState& state, const ListRequest& request) {
+  const apitypes::Filters& filters = request.filters;
+  const std::string name = StateName(record, state);
+  const bool asks_for_all = request.all || request.limit > 0 || filters.Has("status") || filters.Has("exited") ||
+                            filters.Has("before") || filters.Has("since");
+  if (!asks_for_all && !state.Running()) return false;
+  if (!filters.Exact("status", name) || !ExitCodeMatches(filters, state)) return false;
+  if (!filters.Labels("label", record.create.config.labels)) return false;
+  if (!PartMatches(filters, "name", record.name)) return false;
+  if (filters.Has("id")) {
+    const auto& ids = filters.Get("id");
+    if (std::none_of(ids.begin(), ids.end(), [&](const auto& id) { return record.id.starts_with(id); })) return false;
+  }
+  const std::vector<apitypes::Port> ports = Ports(record, state);
+  if (!PortMatches(filters.Get("publish"), ports, true) || !PortMatches(filters.Get("expose"), ports, false)) return false;
+  if (filters.Has("network")) {
+    const auto networks = Settings(record, state).networks;
+    const auto wanted = [&](const auto& entry) {
+      return filters.Exact("network", entry.first) || filters.Exact("network", entry.second.network_id);
+    };
+    if (std::none_of(networks.begin(), networks.end(), wanted)) return false;
+  }
+  if (filters.Has("volume")) {
+    const auto wanted = [&](const MountPoint& mount) {
+      return filters.Exact("volume", mount.source) || filters.Exact("volume", mount.target);
+    };
+    if (std::none_of(record.mounts.begin(), record.mounts.end(), wanted)) return false;
+  }
+  for (const std::string& image : filters.Get("ancestor")) {
+    const auto found = w_.images->Get(image);
+    if (!found.ok() || found.value()->id != record.image_id) return false;
+  }
+  if (filters.Has("health") && !filters.Exact("health", "none")) return false;
+  if (filters.Has("is-task") && TRY(filters.Flag("is-task", false))) return false;
+  for (const auto& [key, before] : {std::pair("before", true), {"since", false}}) {
+    for (const std::string& other : filters.Get(key)) {
+      const ContainerPtr found = TRY(Get(other));
+      const std::int64_t created = found->data.Lock()->record.created;
+      if (before ? record.created >= created : record.created <= created) return false;
+    }
+  }
+  return true;
+}
+
+Result<std::vector<apitypes::ContainerSummary>> Containers::List(const ListRequest& request) {
+  TRY(request.filters.Allow({"ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name",
+                             "network", "publish", "since", "status", "volume"}));
+  struct Row {
+    ContainerRecord record;
+    ContainerState state;
+  };
+  std::vector<Row> rows;
+  for (const ContainerPtr& container : All()) {
+    auto data = container->data.Lock();
+    rows.push_back({data->record, data->state});
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.record.created > b.record.created; });
+  std::vector<apitypes::ContainerSummary> list;
+  for (const Row& row : rows) {
+    if (request.limit > 0 && list.size() >= static_cast<std::size_t>(request.limit)) break;
+    const bool passes = TRY(Passes(row.record, row.state, request));
+    if (!passes) continue;
+    apitypes::ContainerSummary summary = Summary(row.record, row.state);
+    if (request.size) {
+      const auto size = w_.snapshots->ContainerSize(row.record.id);
+      const auto image = w_.images->Get(row.record.image_id);
+      summary.size_rw = size.ok() ? static_cast<std::int64_t>(size.value()) : 0;
+      summary.size_root_fs = *summary.size_rw + (image.ok() ? static_cast<std::int64_t>(image.value()->size) : 0);
+    }
+    list.push_back(std::move(summary));
+  }
+  return list;
+}
+
+Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bool size) {
+  const ContainerPtr container = TRY(Get(id));
+  ContainerRecord record;
+  ContainerState state;
+  {
+    auto data = container->data.Lock();
+    record = data->record;
+    state = data->state;
+  }
+  apitypes::ContainerInspect view;
+  view.id = record.id;
+  view.created = Time(record.created);
+  const std::vector<std::string> argv = record.command.Argv();
+  view.path = argv.front();
+  view.args = {argv.begin() + 1, argv.end()};
+  view.state.status = StateName(record, state);
+  view.state.running = state.Running();
+  view.state.paused = state.phase == Phase::kPaused;
+  view.state.restarting = state.phase == Phase::kRestarting;
+  view.state.oom_killed = state.oom_killed;
+  view.state.pid = state.pid;
+  view.state.exit_code = state.exit_code;
+  view.state.error = state.error;
+  view.state.started_at = Time(state.started_at);
+  view.state.finished_at = Time(state.finished_at);
+  view.image = record.image_id;
+  view.resolv_conf_path = Folder(record.id) + "/resolv.conf";
+  view.hostname_path = Folder(record.id) + "/hostname";
+  view.hosts_path = Folder(record.id) + "/hosts";
+  if (record.create.host_config.log_config.type != "none") view.log_path = Folder(record.id) + "/log";
+  view.name = "/" + record.name;
+  view.restart_count = static_cast<std::int64_t>(state.restart_count);
+  view.driver = "overlay2";
+  view.host_config = record.create.host_config;
+  view.config = record.create.config;
+  view.graph_driver.name = "overlay2";
+  const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
+  std::string lower;
+  for (auto chain = record.layers.rbegin(); chain != record.layers.rend(); ++chain) {
+    auto path = w_.snapshots->LayerPath(*chain);
+    if (path.ok()) lower += (lower.empty() ? "" : ":") + path.value();
+  }
+  view.graph_driver.data = {{"LowerDir", lower}, {"UpperDir", paths.upper}, {"WorkDir", paths.work}};
+  for (const MountPoint& mount : record.mounts) {
+    if (mount.kind != MountPoint::Kind::kTmpfs) view.mounts.push_back(MountView(mount));
+  }
+  view.network_settings = Settings(record, state);
+  {
+    auto execs = execs_.Lock();
+    for (const auto& [exec_id, exec] : *execs) {
+      if (exec.container_id == record.id && !exec.exited) view.exec_ids.push_back(exec_id);
+    }
+  }
+  if (size) {
+    const std::uint64_t written = TRY(w_.snapshots->ContainerSize(record.id));
+    const auto image = w_.images->Get(record.image_id);
+    view.size_rw = static_cast<std::int64_t>(written);
+    view.size_root_fs = *view.size_rw + (image.ok() ? static_cast<std::int64_t>(image.value()->size) : 0);
+  }
+  return view;
+}
+
+}  // namespace estiba::engine
