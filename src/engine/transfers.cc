@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "os/memfd.h"
+#include "warn.h"
 
 namespace estiba::engine {
 namespace {
@@ -208,10 +209,8 @@ void Transfers::Conclude(const Ptr& transfer) {
     Status recorded = wiring_.record(image, reference);
     if (!recorded.ok() && !failure.has_value()) failure.emplace(std::move(recorded).error());
   }
-  for (Status cleared : {wiring_.content->DeleteLeftovers(transfer->job.lease),
-                         wiring_.snapshots->DeleteLeftovers(transfer->job.lease)}) {
-    if (!cleared.ok()) log::Warn("clear after a transfer", {{"error", cleared.error().Message()}});
-  }
+  WarnIf(wiring_.content->DeleteLeftovers(transfer->job.lease), "clear after a transfer", transfer->key);
+  WarnIf(wiring_.snapshots->DeleteLeftovers(transfer->job.lease), "clear after a transfer", transfer->key);
   std::map<Token, ProgressCallbacks> clients;
   {
     auto state = state_.Lock();

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "../names.h"
+#include "../warn.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/rollback.h"
 #include "cgroup/settings.h"
 #include "containers.h"
@@ -192,10 +192,7 @@ Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& 
   rollback.Add([&, taken = draft.record.name] { ReleaseName(taken, container->id); });
   std::vector<std::string> volumes;
   rollback.Add([&] {
-    for (const std::string& volume : volumes) {
-      const Status deleted = w_.volumes->Delete(volume);
-      if (!deleted.ok()) log::Warn("take a volume back", {{"name", volume}, {"error", deleted.error().Message()}});
-    }
+    for (const std::string& volume : volumes) WarnIf(w_.volumes->Delete(volume), "take a volume back", volume);
   });
   TRY(MakeVolumes(draft.record, volumes));
   const std::string top = draft.record.layers.back();
@@ -210,11 +207,9 @@ Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& 
   }
   rollback.Add([&] {
     // The record goes last: while it is there, a start of the engine finds what is left.
-    for (Status undone : {w_.snapshots->DeleteContainer(container->id),
-                          os::DeleteTree({AT_FDCWD}, Folder(container->id)),
-                          w_.database->Delete("containers", container->id)}) {
-      if (!undone.ok()) log::Warn("take a container back", {{"id", container->id}, {"error", undone.error().Message()}});
-    }
+    WarnIf(w_.snapshots->DeleteContainer(container->id), "take a container back", container->id);
+    WarnIf(os::DeleteTree({AT_FDCWD}, Folder(container->id)), "take a container back", container->id);
+    WarnIf(w_.database->Delete("containers", container->id), "take a container back", container->id);
   });
   TRY(SaveRecord(container));
   TRY(w_.snapshots->EnsureContainer(container->id, top));

@@ -139,6 +139,8 @@ void MonitorLink::Reap() {
   pidfd_.Reset();
 }
 
+std::shared_ptr<MonitorLink::Waiter> MonitorLink::NewWaiter() { return std::make_shared<Waiter>(); }
+
 void MonitorLink::Wake(const std::shared_ptr<Waiter>& waiter, Result<Frame> frame) {
   const std::lock_guard lock(waiter->mutex);
   waiter->frame.emplace(std::move(frame));

@@ -38,7 +38,7 @@ class MonitorLink : public std::enable_shared_from_this<MonitorLink> {
   // Waits for the answer: for workers only, never on the event thread.
   template <class T>
   Result<monitorapi::Frame> Call(const T& request, const std::vector<int>& fds, std::chrono::milliseconds timeout) {
-    auto waiter = std::make_shared<Waiter>();
+    const auto waiter = NewWaiter();
     Send(request, fds, [waiter](Result<monitorapi::Frame> frame) { Wake(waiter, std::move(frame)); });
     return Await(waiter, timeout);
   }
@@ -83,6 +83,7 @@ class MonitorLink : public std::enable_shared_from_this<MonitorLink> {
   void OnReady(std::uint32_t events);
   bool ReadOne();
   void End();
+  static std::shared_ptr<Waiter> NewWaiter();
   static void Wake(const std::shared_ptr<Waiter>& waiter, Result<monitorapi::Frame> frame);
   static Result<monitorapi::Frame> Await(const std::shared_ptr<Waiter>& waiter, std::chrono::milliseconds timeout);
 

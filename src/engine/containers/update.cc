@@ -74,7 +74,10 @@ Result<std::vector<std::string>> Containers::Update(const std::string& id, const
     monitorapi::Update request;
     request.set_restart = !update.restart_policy.name.empty();
     request.restart = PolicyOf(host.restart_policy);
-    for (const cgroup::Write& write : writes) request.writes.push_back({write.controller, write.file, write.value});
+    for (const cgroup::Write& write : writes) {
+      request.writes.push_back({write.controller, write.file, write.value, write.field, write.optional,
+                                write.alternative_file, write.alternative_value});
+    }
     TRY_CTX(link->Call(request, {}, kPatience), "Cannot update container " + record.id);
   }
   container->data.Lock()->record.create.host_config = host;

@@ -1,0 +1,293 @@
+// Start and end of the engine, and the calls that one noun answers alone.
+
+#include "engine/engine.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "engine_impl.h"
+#include "os/file.h"
+#include "paths.h"
+
+namespace estiba::engine {
+namespace {
+
+constexpr const char* kBuiltinImage = "docker.io/estiba/busybox:latest";
+constexpr const char* kMeta = "meta";
+
+std::vector<store::Migration> Migrations() {
+  return {store::CreateTables({"containers", "states", "execs", "images", "tags", "volumes", "networks", kMeta})};
+}
+
+}  // namespace
+
+EngineImpl::EngineImpl(EngineOptions options)
+    : options_(std::move(options)), config_(std::make_shared<const Config>(options_.config)),
+      events_(options_.loop, &tokens_) {}
+
+EngineImpl::~EngineImpl() { Stop(); }
+
+std::shared_ptr<const Config> EngineImpl::config() const { return *config_.Lock(); }
+Config EngineImpl::CurrentConfig() const { return *config(); }
+
+Result<std::unique_ptr<Engine>> Engine::Start(EngineOptions options) {
+  auto engine = std::make_unique<EngineImpl>(std::move(options));
+  TRY(engine->Open());
+  return std::unique_ptr<Engine>(std::move(engine));
+}
+
+Status EngineImpl::TakeDataRoot() {
+  const auto now = config();
+  TRY(os::EnsureDirectory(now->data_root, 0711));
+  TRY(os::EnsureDirectory(now->run_root, 0711));
+  lock_ = TRY(os::OpenAt({AT_FDCWD}, now->data_root + "/engine.lock", O_RDWR | O_CREAT, 0600));
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return Ok();
+  if (errno != EWOULDBLOCK) return Error::Errno(errno, "lock '" + now->data_root + "/engine.lock'");
+  return Error(Code::kFailedPrecondition, "another engine uses the data root '" + now->data_root + "'");
+}
+
+Status EngineImpl::OpenStores() {
+  const std::string& root = config()->data_root;
+  database_ = TRY(store::Database::Open(root + "/estiba.db", Migrations()));
+  content_ = TRY(store::ContentStore::Open(root + "/content"));
+  snapshots_ = TRY(store::Snapshots::Open(root + "/snapshots"));
+  TRY(content_->DeleteLeftovers(""));
+  TRY(snapshots_->DeleteLeftovers(""));
+  return Ok();
+}
+
+Result<bool> EngineImpl::NoteBoot() {
+  const std::optional<std::string> last = TRY(database_->Find(kMeta, "boot"));
+  if (last.has_value() && *last == host_.boot_id) return false;
+  TRY(database_->Put(kMeta, "boot", host_.boot_id));
+  return last.has_value();
+}
+
+Status EngineImpl::OpenNouns() {
+  const auto now = config();
+  const std::string& programs = options_.program_directory;
+  http::Workers::Options pool;
+  pool.threads = 64;
+  pool.queue = 100'000;  // one entry for each container that ends at once
+  pool.name = "chores";
+  workers_ = std::make_unique<http::Workers>(pool);
+  images_ = TRY(Images::Open(&*database_, &*content_, &*snapshots_));
+  volumes_ = TRY(Volumes::Open(&*database_, now->data_root + "/volumes"));
+  networks_ = TRY(Networks::Open(&*database_, *now));
+  const std::string monitor = TRY(FindProgram(programs, "estiba-monitor"));
+  monitor_ = TRY(monitorapi::Program::Load(monitor));
+  auto transfer = FindProgram(programs, "estiba-transfer");
+  auto init = FindProgram(programs, "estiba-init");
+  Transfers::Wiring transfers{options_.loop, workers_.get(), &tokens_, &*content_, &*snapshots_,
+                              transfer.ok() ? transfer.value() : "estiba-transfer", now->data_root + "/snapshots",
+                              [this](const image::LoadedImage& loaded, const std::string& reference) {
+                                return images_->Record(loaded, reference);
+                              }};
+  transfers_ = std::make_unique<Transfers>(std::move(transfers));
+  Containers::Wiring wiring{};
+  wiring.loop = options_.loop;
+  wiring.workers = workers_.get();
+  wiring.tokens = &tokens_;
+  wiring.events = &events_;
+  wiring.database = &*database_;
+  wiring.snapshots = &*snapshots_;
+  wiring.images = images_.get();
+  wiring.volumes = volumes_.get();
+  wiring.networks = networks_.get();
+  wiring.host = &host_;
+  wiring.monitor = &*monitor_;
+  wiring.config = [this] { return config(); };
+  wiring.image = [this](const std::string& name) { return FindImage(name); };
+  wiring.init_program = !now->init_program.empty() ? now->init_program : init.ok() ? init.value() : "estiba-init";
+  wiring.log_fd = options_.log_fd;
+  containers_ = TRY(Containers::Open(std::move(wiring)));
+  Images::Callbacks callbacks;
+  callbacks.users = [this](const std::string& id) { return containers_->UsersOfImage(id); };
+  callbacks.layers_in_use = [this] { return containers_->LayersInUse(); };
+  callbacks.event = [this](const std::string& action, const std::string& id, const std::string& name) {
+    events_.Publish("image", action, id, {{"name", name}});
+  };
+  images_->SetCallbacks(std::move(callbacks));
+  return Ok();
+}
+
+Status EngineImpl::Open() {
+  TRY(TakeDataRoot());
+  host_ = TRY(ProbeHost(config()->rootless));
+  TRY(OpenStores());
+  TRY(OpenNouns());
+  const bool host_restarted = TRY(NoteBoot());
+  TRY_CTX(containers_->Reconcile(host_restarted), "meet the containers again");
+  CollectLater();
+  return Ok();
+}
+
+void EngineImpl::Stop() {
+  if (!workers_) return;
+  if (containers_) containers_->Stop();
+  if (transfers_) transfers_->Stop();
+  workers_->Stop();
+  workers_.reset();
+  if (database_.has_value()) {
+    const Status checkpoint = database_->Checkpoint();
+    if (!checkpoint.ok()) log::Warn("checkpoint the database", {{"error", checkpoint.error().Message()}});
+  }
+}
+
+bool EngineImpl::Idle() {
+  return tokens_.empty() && transfers_->Idle() && !collecting_ && containers_->NothingRuns();
+}
+
+std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
+  std::vector<std::string> later;
+  const auto old = config();
+  Config next = *old;
+  const auto fixed = [&](bool same, const char* key) {
+    if (!same) later.emplace_back(key);
+  };
+  fixed(old->data_root == fresh.data_root, "data_root");
+  fixed(old->run_root == fresh.run_root, "run_root");
+  fixed(old->socket == fresh.socket, "socket");
+  fixed(old->socket_group == fresh.socket_group, "socket_group");
+  fixed(old->bridge == fresh.bridge && old->mtu == fresh.mtu, "network.bridge, network.mtu");
+  fixed(old->default_bind == fresh.default_bind, "network.default_bind");
+  fixed(old->cgroup_parent == fresh.cgroup_parent, "cgroup_parent");
+  fixed(old->log_file == fresh.log_file, "log.file");
+  next.log_level = fresh.log_level;
+  next.log_max_size = fresh.log_max_size;
+  next.log_max_files = fresh.log_max_files;
+  next.container_log_max_size = fresh.container_log_max_size;
+  next.container_log_max_files = fresh.container_log_max_files;
+  next.insecure_registries = fresh.insecure_registries;
+  next.default_registry = fresh.default_registry;
+  next.dns = fresh.dns;
+  next.limits = fresh.limits;
+  *config_.Lock() = std::make_shared<const Config>(std::move(next));
+  events_.Publish("daemon", "reload", host_.name, {{"name", host_.name}});
+  return later;
+}
+
+void EngineImpl::Cancel(Token token) { tokens_.Cancel(token); }
+
+Result<Token> EngineImpl::SubscribeEvents(const EventsRequest& request, EventsCallbacks callbacks) {
+  return events_.Subscribe(request, std::move(callbacks));
+}
+
+// ---- images that come with us ------------------------------------------------------------------------------------
+
+image::TransferJob EngineImpl::LoadJob() const {
+  image::TransferJob job;
+  job.kind = image::JobKind::kLoad;
+  job.user_xattrs = config()->rootless;
+  return job;
+}
+
+Status EngineImpl::LoadBuiltin(const std::string& archive) {
+  os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, archive, O_RDONLY));
+  return TRY_CTX(transfers_->RunAndWait("builtin:" + archive, LoadJob(), std::move(file)), "load the built-in image");
+}
+
+Result<ImagePtr> EngineImpl::FindImage(const std::string& name) {
+  auto found = images_->Get(name);
+  if (found.ok() || found.error().code() != Code::kNotFound) return found;
+  const auto reference = oci::ParseReferenceOrLatest(name);
+  if (!reference.ok() || reference.value().ToString() != kBuiltinImage) return found;
+  const auto archive = FindShared(options_.program_directory, "images/busybox.tar");
+  if (!archive.ok()) return found;
+  TRY(LoadBuiltin(archive.value()));
+  return images_->Get(name);
+}
+
+// Layers and blobs that nothing needs. Later, and not beside a transfer.
+void EngineImpl::CollectLater() {
+  if (collecting_.exchange(true)) return;
+  const bool queued = workers_->Submit([this] {
+    if (transfers_->Idle()) {
+      const Status collected = images_->Collect();
+      if (!collected.ok()) log::Warn("clear unused layers", {{"error", collected.error().Message()}});
+    }
+    collecting_ = false;
+  });
+  if (!queued) collecting_ = false;
+}
+
+// ---- images ---------------------------------------------------------------------------------------------------------
+
+Result<std::vector<apitypes::ImageSummary>> EngineImpl::ListImages(bool all, const apitypes::Filters& filters) {
+  (void)all;  // shows intermediate images, which this store has none of
+  return images_->List(filters);
+}
+
+Result<apitypes::ImageInspect> EngineImpl::InspectImage(const std::string& name) { return images_->Inspect(name); }
+
+Result<std::vector<apitypes::ImageHistoryItem>> EngineImpl::ImageHistory(const std::string& name) {
+  return images_->History(name);
+}
+
+Status EngineImpl::TagImage(const std::string& name, const std::string& repository, const std::string& tag) {
+  return images_->Tag(name, repository, tag);
+}
+
+Result<std::vector<apitypes::ImageDeleteItem>> EngineImpl::RemoveImage(const std::string& name, bool force,
+                                                                       bool no_prune) {
+  auto items = TRY(images_->Remove(name, force));
+  if (!no_prune) CollectLater();
+  return items;
+}
+
+Result<apitypes::PruneReport> EngineImpl::PruneImages(const apitypes::Filters& filters) {
+  if (!transfers_->Idle()) return Error(Code::kConflict, "a prune cannot run while images are pulled or loaded");
+  return images_->Prune(filters);
+}
+
+Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallbacks callbacks) {
+  const oci::Reference reference = TRY(oci::ParseReferenceOrLatest(request.reference));
+  image::TransferJob job;
+  std::string key = "pull:" + reference.ToString() + " " + request.platform;
+  os::UniqueFd archive;
+  const auto builtin = FindShared(options_.program_directory, "images/busybox.tar");
+  if (reference.ToString() == kBuiltinImage && builtin.ok()) {
+    job = LoadJob();
+    archive = TRY(os::OpenAt({AT_FDCWD}, builtin.value(), O_RDONLY));
+  } else {
+    const auto now = config();
+    job.kind = image::JobKind::kPull;
+    job.reference = reference.ToString();
+    job.user_xattrs = now->rootless;
+    job.insecure_registries = now->insecure_registries;
+    if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
+    job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};
+    // Two clients with different rights do not share a pull.
+    if (!job.auth.empty()) key.clear();
+  }
+  const Done done = std::move(callbacks.done);
+  callbacks.done = [this, done, name = reference.Familiar()](Status status) {
+    if (status.ok()) events_.Publish("image", "pull", name, {{"name", name}});
+    done(std::move(status));
+  };
+  return transfers_->Start(key, std::move(job), std::move(archive), std::move(callbacks));
+}
+
+Result<Token> EngineImpl::LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) {
+  return transfers_->Start("", LoadJob(), std::move(archive), std::move(callbacks));
+}
+
+Result<os::UniqueFd> EngineImpl::SaveImages(const std::vector<std::string>& names) {
+  image::TransferJob job;
+  job.kind = image::JobKind::kSave;
+  for (const std::string& name : names) job.images.push_back(TRY(images_->ForSave(name)));
+  if (job.images.empty()) return Error(Code::kInvalidArgument, "no image to save was named");
+  os::Pipe pipe = TRY(os::MakePipe());
+  ProgressCallbacks callbacks;
+  callbacks.line = [](std::string_view) {};
+  callbacks.done = [](const Status& status) {
+    if (!status.ok()) log::Warn("save images", {{"error", status.error().Message()}});
+  };
+  TRY(transfers_->Start("", std::move(job), std::move(pipe.write), std::move(callbacks)));
+  return std::move(pipe.read);
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,124 @@
+#pragma once
+// The engine put together: every noun, and what lies between them.
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "containers/containers.h"
+#include "engine/engine.h"
+#include "events.h"
+#include "host.h"
+#include "images.h"
+#include "networks.h"
+#include "tokens.h"
+#include "transfers.h"
+#include "volumes.h"
+
+namespace estiba::engine {
+
+class EngineImpl final : public Engine {
+ public:
+  explicit EngineImpl(EngineOptions options);
+  ~EngineImpl() override;
+  Status Open();
+
+  Result<apitypes::ContainerCreateResponse> CreateContainer(const std::string& name, const std::string& platform,
+                                                            apitypes::ContainerCreate create) override;
+  Status StartContainer(const std::string& id, const std::string& detach_keys) override;
+  void StopContainer(const std::string& id, const StopRequest& request, Done done) override;
+  void RestartContainer(const std::string& id, const StopRequest& request, Done done) override;
+  Status KillContainer(const std::string& id, const std::string& signal) override;
+  Status PauseContainer(const std::string& id) override;
+  Status UnpauseContainer(const std::string& id) override;
+  void RemoveContainer(const std::string& id, const RemoveRequest& request, Done done) override;
+  Status RenameContainer(const std::string& id, const std::string& name) override;
+  Result<std::vector<std::string>> UpdateContainer(const std::string& id,
+                                                   const apitypes::ContainerUpdate& update) override;
+  Result<std::vector<apitypes::ContainerSummary>> ListContainers(const ListRequest& request) override;
+  Result<apitypes::ContainerInspect> InspectContainer(const std::string& id, bool size) override;
+  Result<Token> WaitContainer(const std::string& id, WaitCondition condition, WaitCallbacks callbacks) override;
+  Status AttachContainer(const std::string& id, const AttachRequest& request, const TakeConnection& take) override;
+  Status ResizeContainer(const std::string& id, std::uint16_t rows, std::uint16_t columns) override;
+  Status ContainerLogs(const std::string& id, const LogsRequest& request, const TakeConnection& take,
+                       const StreamSink& sink) override;
+  Result<apitypes::ContainerTop> TopContainer(const std::string& id, const std::string& ps_args) override;
+  Result<Token> ContainerStats(const std::string& id, bool stream, bool one_shot, StatsCallbacks callbacks) override;
+  Result<apitypes::PruneReport> PruneContainers(const apitypes::Filters& filters) override;
+
+  Result<std::string> CreateExec(const std::string& id, const apitypes::ExecCreate& create) override;
+  Status StartExec(const std::string& exec_id, const apitypes::ExecStart& start, const TakeConnection& take) override;
+  Result<apitypes::ExecInspect> InspectExec(const std::string& exec_id) override;
+  Status ResizeExec(const std::string& exec_id, std::uint16_t rows, std::uint16_t columns) override;
+
+  Result<std::vector<apitypes::ImageSummary>> ListImages(bool all, const apitypes::Filters& filters) override;
+  Result<apitypes::ImageInspect> InspectImage(const std::string& name) override;
+  Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name) override;
+  Status TagImage(const std::string& name, const std::string& repository, const std::string& tag) override;
+  Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name, bool force,
+                                                             bool no_prune) override;
+  Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) override;
+  Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) override;
+  Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) override;
+  Result<os::UniqueFd> SaveImages(const std::vector<std::string>& names) override;
+
+  Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters& filters) override;
+  Result<apitypes::Volume> InspectVolume(const std::string& name) override;
+  Result<apitypes::Volume> CreateVolume(const apitypes::VolumeCreate& create) override;
+  Status RemoveVolume(const std::string& name, bool force) override;
+  Result<apitypes::PruneReport> PruneVolumes(const apitypes::Filters& filters) override;
+  Result<std::vector<apitypes::Network>> ListNetworks(const apitypes::Filters& filters) override;
+  Result<apitypes::Network> InspectNetwork(const std::string& name) override;
+  Result<apitypes::NetworkCreateResponse> CreateNetwork(const apitypes::NetworkCreate& create) override;
+  Status RemoveNetwork(const std::string& name) override;
+  Status ConnectNetwork(const std::string& name, const apitypes::NetworkConnect& connect) override;
+  Status DisconnectNetwork(const std::string& name, const apitypes::NetworkDisconnect& disconnect) override;
+  Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters& filters) override;
+
+  apitypes::Version GetVersion() override;
+  Result<apitypes::Info> GetInfo() override;
+  Result<codec::Json> DiskUsage() override;
+  Result<Token> SubscribeEvents(const EventsRequest& request, EventsCallbacks callbacks) override;
+  void Cancel(Token token) override;
+  Result<std::string> ExplainContainer(const std::string& id, ExplainFormat format) override;
+  Result<std::string> ExplainCreate(const std::string& name, apitypes::ContainerCreate create,
+                                    ExplainFormat format) override;
+  std::vector<std::string> Reload(const Config& config) override;
+  Config CurrentConfig() const override;
+  bool Idle() override;
+  void Stop() override;
+
+ private:
+  Status TakeDataRoot();
+  Status OpenStores();
+  Status OpenNouns();
+  // True when the host was restarted since the last engine ran.
+  Result<bool> NoteBoot();
+  std::shared_ptr<const Config> config() const;
+  Result<ImagePtr> FindImage(const std::string& name);
+  Status LoadBuiltin(const std::string& archive);
+  image::TransferJob LoadJob() const;
+  void CollectLater();
+  apitypes::Network NetworkView(const NetworkRecord& record);
+  Result<bool> NetworkPasses(const NetworkRecord& record, const apitypes::Filters& filters);
+
+  EngineOptions options_;
+  mutable Guarded<std::shared_ptr<const Config>> config_;
+  os::UniqueFd lock_;
+  Host host_;
+  Tokens tokens_;
+  Events events_;
+  std::unique_ptr<http::Workers> workers_;
+  std::optional<store::Database> database_;
+  std::optional<store::ContentStore> content_;
+  std::optional<store::Snapshots> snapshots_;
+  std::optional<monitorapi::Program> monitor_;
+  std::unique_ptr<Images> images_;
+  std::unique_ptr<Volumes> volumes_;
+  std::unique_ptr<Networks> networks_;
+  std::unique_ptr<Transfers> transfers_;
+  std::unique_ptr<Containers> containers_;
+  std::atomic<bool> collecting_ = false;
+};
+
+}  // namespace estiba::engine

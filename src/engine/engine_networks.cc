@@ -1,0 +1,202 @@
+// Networks and volumes, and who uses them.
+
+#include "base/log.h"
+#include "engine_impl.h"
+
+namespace estiba::engine {
+namespace {
+
+Status RefuseNetwork(bool present, const char* field) {
+  if (!present) return Ok();
+  return Error(Code::kInvalidArgument, std::string(field) + " is not supported by this engine");
+}
+
+// Options of docker's bridge driver that this one has; the others are refused by name.
+Status ReadOptions(const std::map<std::string, std::string>& options, NetworkRecord& record) {
+  for (const auto& [key, value] : options) {
+    if (key == "com.docker.network.bridge.name") {
+      if (value.empty() || value.size() > 15 || value.find('/') != std::string::npos) {
+        return Error(Code::kInvalidArgument, "invalid bridge name '" + value + "'");
+      }
+      record.bridge = value;
+    } else if (key == "com.docker.network.driver.mtu") {
+      std::uint64_t mtu = 0;
+      for (const char c : value) mtu = c >= '0' && c <= '9' && mtu < 100000 ? mtu * 10 + static_cast<unsigned>(c - '0') : 100000;
+      if (mtu < 68 || mtu > 65535) return Error(Code::kInvalidArgument, "invalid mtu '" + value + "'");
+      record.mtu = static_cast<unsigned>(mtu);
+    } else {
+      return Error(Code::kInvalidArgument, "network option '" + key + "' is not supported by this engine");
+    }
+  }
+  record.options = options;
+  return Ok();
+}
+
+}  // namespace
+
+apitypes::Network EngineImpl::NetworkView(const NetworkRecord& record) {
+  apitypes::Network view;
+  view.name = record.name;
+  view.id = record.id;
+  view.created = record.created;
+  view.driver = record.driver;
+  view.internal = record.internal;
+  view.options = record.options;
+  view.labels = record.labels;
+  if (record.driver == "bridge") {
+    apitypes::IpamPool pool;
+    pool.subnet = net::ToString(record.subnet);
+    pool.gateway = net::ToString(record.gateway);
+    if (record.range.has_value()) pool.ip_range = net::ToString(*record.range);
+    view.ipam.config.push_back(std::move(pool));
+    view.options.emplace("com.docker.network.bridge.name", record.bridge);
+    view.options.emplace("com.docker.network.driver.mtu", std::to_string(record.mtu));
+  }
+  view.containers = containers_->ContainersOfNetwork(record);
+  return view;
+}
+
+Result<bool> EngineImpl::NetworkPasses(const NetworkRecord& record, const apitypes::Filters& filters) {
+  if (!filters.Exact("driver", record.driver) || !filters.Exact("scope", "local")) return false;
+  if (!filters.Exact("type", record.predefined ? "builtin" : "custom")) return false;
+  if (!filters.Labels("label", record.labels)) return false;
+  bool named = !filters.Has("name");
+  for (const std::string& part : filters.Get("name")) named = named || record.name.find(part) != std::string::npos;
+  bool known = !filters.Has("id");
+  for (const std::string& prefix : filters.Get("id")) known = known || record.id.starts_with(prefix);
+  if (filters.Has("dangling")) {
+    const bool dangling = TRY(filters.Flag("dangling", false));
+    if (dangling != (!record.predefined && !containers_->NetworkWanted(record))) return false;
+  }
+  return named && known;
+}
+
+Result<std::vector<apitypes::Network>> EngineImpl::ListNetworks(const apitypes::Filters& filters) {
+  TRY(filters.Allow({"dangling", "driver", "id", "label", "name", "scope", "type"}));
+  std::vector<apitypes::Network> views;
+  for (const auto& record : networks_->List()) {
+    const bool passes = TRY(NetworkPasses(*record, filters));
+    if (passes) views.push_back(NetworkView(*record));
+  }
+  return views;
+}
+
+Result<apitypes::Network> EngineImpl::InspectNetwork(const std::string& name) {
+  const auto record = TRY(networks_->Get(name));
+  return NetworkView(*record);
+}
+
+Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes::NetworkCreate& create) {
+  if (!create.driver.empty() && create.driver != "bridge") {
+    return Error(Code::kInvalidArgument, "could not find plugin " + create.driver + " in v1 plugin registry: plugin not found");
+  }
+  TRY(RefuseNetwork(create.enable_ipv6.value_or(false), "EnableIPv6"));
+  TRY(RefuseNetwork(!create.enable_ipv4.value_or(true), "EnableIPv4=false"));
+  TRY(RefuseNetwork(create.ingress, "Ingress"));
+  TRY(RefuseNetwork(create.config_only, "ConfigOnly"));
+  TRY(RefuseNetwork(!create.config_from.empty(), "ConfigFrom"));
+  TRY(RefuseNetwork(!create.scope.empty() && create.scope != "local", "Scope"));
+  Networks::CreateRequest request;
+  request.record.name = create.name;
+  request.record.internal = create.internal;
+  request.record.labels = create.labels;
+  TRY(ReadOptions(create.options, request.record));
+  if (create.ipam.has_value()) {
+    const apitypes::Ipam& ipam = *create.ipam;
+    TRY(RefuseNetwork(!ipam.driver.empty() && ipam.driver != "default", "IPAM.Driver"));
+    TRY(RefuseNetwork(!ipam.options.empty(), "IPAM.Options"));
+    TRY(RefuseNetwork(ipam.config.size() > 1, "more than one IPAM.Config"));
+    if (!ipam.config.empty()) {
+      TRY(RefuseNetwork(!ipam.config[0].aux_addresses.empty(), "IPAM.Config.AuxiliaryAddresses"));
+      request.subnet = ipam.config[0].subnet;
+      request.gateway = ipam.config[0].gateway;
+      request.range = ipam.config[0].ip_range;
+    }
+  }
+  const auto record = TRY(networks_->Create(std::move(request)));
+  events_.Publish("network", "create", record->id, {{"name", record->name}, {"type", record->driver}});
+  return apitypes::NetworkCreateResponse{record->id, ""};
+}
+
+Status EngineImpl::RemoveNetwork(const std::string& name) {
+  const auto record = TRY(networks_->Get(name));
+  const auto members = containers_->ContainersOfNetwork(*record);
+  if (!members.empty()) {
+    return Error(Code::kPermissionDenied, "error while removing network: network " + record->name + " id " + record->id +
+                                              " has active endpoints (name:\"" + members.begin()->second.name + "\" id:\"" +
+                                              members.begin()->second.endpoint_id.substr(0, 12) + "\")");
+  }
+  TRY(networks_->Delete(*record));
+  events_.Publish("network", "destroy", record->id, {{"name", record->name}, {"type", record->driver}});
+  return Ok();
+}
+
+Status EngineImpl::ConnectNetwork(const std::string& name, const apitypes::NetworkConnect& connect) {
+  const auto record = TRY(networks_->Get(name));
+  return containers_->ConnectNetwork(*record, connect);
+}
+
+Status EngineImpl::DisconnectNetwork(const std::string& name, const apitypes::NetworkDisconnect& disconnect) {
+  const auto record = TRY(networks_->Get(name));
+  return containers_->DisconnectNetwork(*record, disconnect);
+}
+
+Result<apitypes::PruneReport> EngineImpl::PruneNetworks(const apitypes::Filters& filters) {
+  TRY(filters.Allow({"label", "label!", "until"}));
+  if (filters.Has("until")) return Error(Code::kNotImplemented, "filter 'until' is not supported for networks");
+  apitypes::PruneReport report;
+  for (const auto& record : networks_->List()) {
+    if (record->predefined || !filters.Labels("label", record->labels)) continue;
+    if (containers_->NetworkWanted(*record)) continue;
+    TRY(networks_->Delete(*record));
+    report.deleted.push_back(record->name);
+  }
+  return report;
+}
+
+Result<apitypes::VolumeList> EngineImpl::ListVolumes(const apitypes::Filters& filters) {
+  apitypes::VolumeList list;
+  list.volumes = TRY(volumes_->List(filters, containers_->VolumesInUse()));
+  return list;
+}
+
+Result<apitypes::Volume> EngineImpl::InspectVolume(const std::string& name) { return volumes_->Get(name); }
+
+Result<apitypes::Volume> EngineImpl::CreateVolume(const apitypes::VolumeCreate& create) {
+  const bool known = !create.name.empty() && volumes_->Has(create.name);
+  apitypes::Volume volume = TRY(volumes_->Create(create, /*anonymous=*/false));
+  if (!known) events_.Publish("volume", "create", volume.name, {{"driver", "local"}});
+  return volume;
+}
+
+Status EngineImpl::RemoveVolume(const std::string& name, bool force) {
+  if (!volumes_->Has(name)) {
+    if (force) return Ok();
+    return Error(Code::kNotFound, "get " + name + ": no such volume");
+  }
+  const std::vector<std::string> users = containers_->UsersOfVolume(name);
+  if (!users.empty()) {
+    std::string ids;
+    for (const std::string& id : users) ids += (ids.empty() ? "" : ", ") + id;
+    return Error(Code::kConflict, "remove " + name + ": volume is in use - [" + ids + "]");
+  }
+  TRY(volumes_->Delete(name));
+  events_.Publish("volume", "destroy", name, {{"driver", "local"}});
+  return Ok();
+}
+
+Result<apitypes::PruneReport> EngineImpl::PruneVolumes(const apitypes::Filters& filters) {
+  const bool all = TRY(filters.Flag("all", false));
+  const auto used = containers_->VolumesInUse();
+  const std::vector<apitypes::Volume> volumes = TRY(volumes_->List(filters, used));
+  apitypes::PruneReport report;
+  for (const apitypes::Volume& volume : volumes) {
+    if (used.contains(volume.name) || (!all && !volumes_->Anonymous(volume.name))) continue;
+    TRY(volumes_->Delete(volume.name));
+    events_.Publish("volume", "destroy", volume.name, {{"driver", "local"}});
+    report.deleted.push_back(volume.name);
+  }
+  return report;
+}
+
+}  // namespace estiba::engine

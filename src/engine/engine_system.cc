@@ -1,0 +1,126 @@
+// What the engine says of itself and of the room it takes.
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "engine_impl.h"
+#include "os/file.h"
+
+namespace estiba::engine {
+namespace {
+
+std::int64_t CountEntries(const char* folder) {
+  const auto names = os::ListDirectory({AT_FDCWD}, folder);
+  return names.ok() ? static_cast<std::int64_t>(names.value().size()) : 0;
+}
+
+bool Forwarding() {
+  const auto text = os::ReadFile("/proc/sys/net/ipv4/ip_forward", 64);
+  return text.ok() && Trim(text.value()) == "1";
+}
+
+// Names of architectures as Go has them.
+std::string GoArch(const std::string& machine) {
+  if (machine == "x86_64") return "amd64";
+  if (machine == "aarch64") return "arm64";
+  return machine;
+}
+
+}  // namespace
+
+apitypes::Version EngineImpl::GetVersion() {
+  apitypes::Version version;
+  version.platform_name = "Estiba";
+  version.version = options_.version;
+  version.os = "linux";
+  version.arch = GoArch(host_.architecture);
+  version.kernel_version = host_.kernel;
+  version.components.push_back({"Engine", options_.version, {{"Os", "linux"}, {"Arch", version.arch},
+                                                             {"KernelVersion", host_.kernel}}});
+  return version;
+}
+
+Result<apitypes::Info> EngineImpl::GetInfo() {
+  const auto now = config();
+  const Containers::Counts counts = containers_->Count();
+  const cgroup::Hierarchies& groups = host_.facts.cgroups;
+  apitypes::Info info;
+  info.id = host_.boot_id;
+  info.containers_running = counts.running;
+  info.containers_paused = counts.paused;
+  info.containers_stopped = counts.stopped;
+  info.containers = counts.running + counts.paused + counts.stopped;
+  info.images = static_cast<std::int64_t>(images_->count());
+  info.driver_status = {{"Backing Filesystem", "overlayfs"}, {"Supports d_type", "true"}};
+  info.memory_limit = groups.Has("memory");
+  info.swap_limit = host_.limits.swap_limit;
+  info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares = groups.Has("cpu");
+  info.cpu_set = groups.Has("cpuset");
+  info.pids_limit = groups.Has("pids");
+  info.oom_kill_disable = groups.Has("memory") && groups.mode != cgroup::Mode::kUnified;
+  info.ipv4_forwarding = Forwarding();
+  info.debug = now->log_level == log::Level::kDebug;
+  info.n_fd = CountEntries("/proc/self/fd");
+  info.n_threads = CountEntries("/proc/self/task");
+  info.n_events_listener = static_cast<std::int64_t>(events_.subscribers());
+  info.system_time = FormatRfc3339(WallNow());
+  info.cgroup_version = groups.mode == cgroup::Mode::kUnified ? "2" : "1";
+  info.kernel_version = host_.kernel;
+  info.operating_system = host_.operating_system;
+  info.architecture = host_.architecture;
+  info.index_server_address = "https://" + now->default_registry + "/";
+  info.insecure_registries = now->insecure_registries;
+  info.insecure_registries.emplace_back("127.0.0.0/8");
+  info.n_cpu = host_.limits.cpus;
+  info.mem_total = host_.memory;
+  info.root_dir = now->data_root;
+  info.name = host_.name;
+  info.server_version = options_.version;
+  info.runtimes = {{"estiba", "estiba-monitor"}};
+  info.default_runtime = "estiba";
+  info.init_binary = "estiba-init";
+  info.security_options = {"name=seccomp,profile=builtin", "name=cgroupns"};
+  if (now->rootless) info.security_options.emplace_back("name=rootless");
+  if (!info.memory_limit) info.warnings.emplace_back("WARNING: No memory limit support");
+  if (!info.swap_limit) info.warnings.emplace_back("WARNING: No swap limit support");
+  return info;
+}
+
+Result<codec::Json> EngineImpl::DiskUsage() {
+  using codec::Json;
+  Json images = Json::MakeArray();
+  std::int64_t layers_size = 0;
+  const std::vector<std::string> layers = TRY(snapshots_->ListLayers());
+  for (const std::string& chain : layers) {
+    const auto size = snapshots_->LayerSize(chain);
+    if (size.ok()) layers_size += static_cast<std::int64_t>(size.value());
+  }
+  const std::vector<apitypes::ImageSummary> summaries = TRY(images_->List({}));
+  for (apitypes::ImageSummary summary : summaries) {
+    summary.shared_size = 0;
+    images.Append(summary.ToJson());
+  }
+  ListRequest request;
+  request.all = true;
+  request.size = true;
+  Json containers = Json::MakeArray();
+  const std::vector<apitypes::ContainerSummary> list = TRY(containers_->List(request));
+  for (const apitypes::ContainerSummary& summary : list) containers.Append(summary.ToJson());
+  Json volumes = Json::MakeArray();
+  const std::vector<apitypes::Volume> known = TRY(volumes_->List({}, {}));
+  for (const apitypes::Volume& volume : known) {
+    Json view = volume.ToJson();
+    const auto users = static_cast<std::int64_t>(containers_->UsersOfVolume(volume.name).size());
+    view.Set("UsageData", Json::MakeObject({{"Size", -1}, {"RefCount", users}}));
+    volumes.Append(std::move(view));
+  }
+  return Json::MakeObject({{"LayersSize", layers_size},
+                           {"Images", std::move(images)},
+                           {"Containers", std::move(containers)},
+                           {"Volumes", std::move(volumes)},
+                           {"BuildCache", Json::MakeArray()}});
+}
+
+}  // namespace estiba::engine
