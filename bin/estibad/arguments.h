@@ -1,0 +1,24 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace estiba::estibad {
+
+struct Arguments {
+  std::optional<std::string> config;
+  bool check_config = false;
+  bool spawned = false;  // by a command of ours, which goes on when it reads a byte from `ready_fd`
+  int ready_fd = -1;
+  bool help = false;
+  bool version = false;
+};
+
+extern const char kUsage[];
+
+Result<Arguments> ParseArguments(const std::vector<std::string>& words);
+
+}  // namespace estiba::estibad

@@ -1,0 +1,66 @@
+// estibad: the engine. Only wires; what it does is in src/engine and src/api/docker.
+
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "arguments.h"
+#include "engine/config.h"
+#include "engine/rootless.h"
+#include "serve.h"
+#include "surroundings.h"
+
+namespace estiba::estibad {
+namespace {
+
+int Fail(const Error& error) {
+  std::fprintf(stderr, "estibad: %s\n", error.ToString().c_str());
+  return 1;
+}
+
+Status Start(Arguments arguments) {
+  const bool rootless = ::geteuid() != 0;
+  if (arguments.config.has_value()) {
+    // It is read again on SIGHUP, from another folder.
+    char path[PATH_MAX];
+    if (::realpath(arguments.config->c_str(), path) == nullptr) {
+      return Error::Errno(errno, "open '" + *arguments.config + "'");
+    }
+    arguments.config = path;
+  }
+  std::vector<os::UniqueFd> passed = TRY(TakePassedSockets());
+  if (arguments.spawned && passed.empty()) TRY(LeaveCaller(arguments.ready_fd));
+  TRY(SettleIn());
+  engine::Config config = TRY(engine::LoadConfig(arguments.config, rootless, ::getuid()));
+  if (rootless) TRY(engine::EnterRootless(config.run_root));
+  return Serve(arguments, std::move(config), std::move(passed));
+}
+
+int Main(const std::vector<std::string>& words) {
+  const auto parsed = ParseArguments(words);
+  if (!parsed.ok()) {
+    std::fprintf(stderr, "estibad: %s\n%s", parsed.error().Message().c_str(), kUsage);
+    return 2;
+  }
+  const Arguments& arguments = parsed.value();
+  if (arguments.help) return std::fputs(kUsage, stdout) < 0;
+  if (arguments.version) return std::printf("estibad %s\n", ESTIBA_VERSION) < 0;
+  if (arguments.check_config) {
+    const auto config = engine::LoadConfig(arguments.config, ::geteuid() != 0, ::getuid());
+    if (!config.ok()) return Fail(config.error());
+    const std::string& file = config.value().file;
+    std::printf("%s\n", file.empty() ? "no configuration file: defaults hold" : (file + ": fine").c_str());
+    return 0;
+  }
+  const Status status = Start(arguments);
+  return status.ok() ? 0 : Fail(status.error());
+}
+
+}  // namespace
+}  // namespace estiba::estibad
+
+int main(int argc, char** argv) { return estiba::estibad::Main({argv + 1, argv + argc}); }

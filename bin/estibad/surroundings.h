@@ -1,0 +1,21 @@
+#pragma once
+// What the engine takes from whoever started it, and what it leaves behind.
+
+#include <vector>
+
+#include "base/result.h"
+#include "os/fd.h"
+
+namespace estiba::estibad {
+
+// umask 022, folder "/", default signals, as many descriptors as allowed.
+Status SettleIn();
+// For an engine that a command spawned: closes descriptors that are not ours (0, 1, 2 and `keep` stay) and leaves the
+// caller's control groups for the hierarchies' roots, where that is allowed.
+Status LeaveCaller(int keep);
+// Listening sockets passed by systemd (sd_listen_fds(3)); empty when there are none.
+Result<std::vector<os::UniqueFd>> TakePassedSockets();
+// stdin and stdout become /dev/null; stderr the log, or /dev/null for -1.
+Status CloseTerminal(int log_fd);
+
+}  // namespace estiba::estibad
