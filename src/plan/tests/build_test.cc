@@ -1,0 +1,130 @@
+#include <sched.h>
+
+#include "child/step.h"
+#include "input.h"
+#include "tests/support.h"
+
+namespace estiba::plan {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Op ChildOp(child::Op op) { return static_cast<Op>(static_cast<unsigned>(op) + 1000); }
+
+std::size_t IndexOf(const Plan& plan, Op op) {
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    if (plan.steps[i].op == op) return i;
+  }
+  return plan.steps.size();
+}
+
+std::size_t Count(const Plan& plan, Op op) {
+  std::size_t count = 0;
+  for (const Step& step : plan.steps) count += step.op == op ? 1 : 0;
+  return count;
+}
+
+std::string Message(const ContainerInput& input, const HostFacts& facts = HybridHost()) {
+  const auto plan = BuildContainer(input, facts);
+  return plan.ok() ? "" : plan.error().Message();
+}
+
+TEST(BuildContainer, PrivilegesGoInTheOneOrderThatWorks) {
+  ContainerInput input = DockerInput();
+  input.spec.process->no_new_privileges = true;
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  const std::size_t bounding = IndexOf(plan, ChildOp(child::Op::kDropBounding));
+  const std::size_t groups = IndexOf(plan, ChildOp(child::Op::kGroups));
+  const std::size_t identity = IndexOf(plan, ChildOp(child::Op::kIdentity));
+  const std::size_t capabilities = IndexOf(plan, ChildOp(child::Op::kCapabilities));
+  const std::size_t no_new_privileges = IndexOf(plan, ChildOp(child::Op::kNoNewPrivileges));
+  EXPECT_LT(bounding, groups);
+  EXPECT_LT(groups, identity);
+  EXPECT_LT(identity, capabilities);
+  EXPECT_LT(capabilities, no_new_privileges);
+  EXPECT_LT(no_new_privileges, plan.steps.size());
+}
+
+TEST(BuildContainer, CgroupNamespaceIsMadeAfterTheCgroupsAreJoined) {
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(DockerInput(), HybridHost()));
+  EXPECT_EQ(plan.clone_flags & CLONE_NEWCGROUP, 0U);
+  EXPECT_EQ(Count(plan, ChildOp(child::Op::kJoinCgroup)), 3U);
+  EXPECT_LT(IndexOf(plan, ChildOp(child::Op::kJoinCgroup)), IndexOf(plan, ChildOp(child::Op::kUnshare)));
+}
+
+TEST(BuildContainer, MasksComeAfterEveryMountAndBeforeTheRootTurnsReadOnly) {
+  ContainerInput input = DockerInput();
+  input.spec.root.readonly = true;
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, UnifiedHost()));
+  EXPECT_LT(IndexOf(plan, ChildOp(child::Op::kAttach)), IndexOf(plan, ChildOp(child::Op::kMask)));
+  EXPECT_LT(IndexOf(plan, ChildOp(child::Op::kMask)), IndexOf(plan, ChildOp(child::Op::kSetAttributes)));
+  EXPECT_LT(IndexOf(plan, ChildOp(child::Op::kSetAttributes)), IndexOf(plan, ChildOp(child::Op::kPivot)));
+}
+
+TEST(BuildContainer, DevicesAreBoundInAUserNamespace) {
+  ContainerInput input = DockerInput();
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kUser, ""});
+  input.spec.linux_config.uid_mappings = {{0, 100000, 65536}};
+  input.spec.linux_config.gid_mappings = {{0, 100000, 65536}};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  EXPECT_EQ(Count(plan, ChildOp(child::Op::kDevice)), 0U);
+  EXPECT_EQ(Count(plan, ChildOp(child::Op::kBindDevice)), 6U);
+}
+
+TEST(BuildContainer, RefusesWhatItCannotDoByTheNameOfTheSetting) {
+  ContainerInput input = DockerInput();
+  input.spec.process->args.clear();
+  EXPECT_THAT(Message(input), HasSubstr("process.args: no command specified"));
+
+  input = DockerInput();
+  input.spec.process->cwd = "tmp";
+  EXPECT_THAT(Message(input), HasSubstr("process.cwd: 'tmp' is not absolute"));
+
+  input = DockerInput();
+  input.spec.process->rlimits.push_back({"RLIMIT_NOFILE", 1, 1});
+  EXPECT_THAT(Message(input), HasSubstr("'RLIMIT_NOFILE' is listed twice"));
+
+  input = DockerInput();
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kPid, ""});
+  EXPECT_THAT(Message(input), HasSubstr("'pid' is listed twice"));
+
+  input = DockerInput();
+  input.spec.linux_config.intel_rdt.emplace();
+  EXPECT_THAT(Message(input), HasSubstr("linux.intelRdt is not supported"));
+
+  input = DockerInput();
+  input.spec.mounts[5].options.push_back("size=1m");
+  EXPECT_THAT(Message(input), HasSubstr("mounts[5]: a bind mount takes no option 'size'"));
+}
+
+TEST(BuildContainer, SysctlsOfTheHostAreRefused) {
+  for (const char* key : {"kernel.core_pattern", "vm.swappiness", "kernel.shm_rmid_forced/../../core_pattern"}) {
+    ContainerInput input = DockerInput();
+    input.spec.linux_config.sysctl = {{key, "x"}};
+    EXPECT_NE(Message(input), "") << key;
+  }
+  ContainerInput input = DockerInput();
+  std::erase_if(input.spec.linux_config.namespaces,
+                [](const oci::Namespace& ns) { return ns.type == oci::NamespaceType::kNetwork; });
+  EXPECT_THAT(Message(input), HasSubstr("is not allowed in the host's network namespace"));
+}
+
+TEST(BuildContainer, AMissingTimeNamespaceIsAWarning) {
+  ContainerInput input = DockerInput();
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kTime, ""});
+  HostFacts facts = HybridHost();
+  facts.kernel.time_namespace = false;
+  ASSERT_OK_AND_ASSIGN(const Plan without, BuildContainer(input, facts));
+  EXPECT_EQ(without.warnings.size(), 1U);
+  ASSERT_OK_AND_ASSIGN(const Plan with, BuildContainer(input, HybridHost()));
+  EXPECT_NE(with.clone_flags & 0x80, 0U);
+}
+
+TEST(BuildContainer, LimitsWithoutADelegatedCgroupAreRefusedByName) {
+  HostFacts facts = HybridHost();
+  facts.cgroups_writable = false;
+  EXPECT_THAT(Message(DockerInput(), facts), HasSubstr("memory"));
+}
+
+}  // namespace
+}  // namespace estiba::plan

@@ -1,0 +1,71 @@
+#include "input.h"
+#include "plan/explain.h"
+#include "plan/undo.h"
+#include "plan/wire.h"
+#include "tests/support.h"
+
+namespace estiba::plan {
+namespace {
+
+Plan Bridged() {
+  ContainerInput input = DockerInput();
+  input.network.mode = Network::Mode::kBridge;
+  input.network.endpoints = {MakeEndpoint()};
+  return BuildContainer(input, HybridHost()).value();
+}
+
+TEST(Wire, APlanSurvivesTheTrip) {
+  const Plan plan = Bridged();
+  ASSERT_OK_AND_ASSIGN(const Plan back, Decode(Encode(plan)));
+  EXPECT_EQ(ExplainJson(back), ExplainJson(plan));
+  EXPECT_EQ(back.clone_flags, plan.clone_flags);
+  EXPECT_EQ(back.slots, plan.slots);
+  EXPECT_EQ(back.env, plan.env);
+  EXPECT_EQ(Encode(back), Encode(plan));
+}
+
+TEST(Wire, EveryCutIsRefused) {
+  const std::string bytes = Encode(Bridged());
+  for (std::size_t size = 0; size < bytes.size(); size += 7) EXPECT_FALSE(Decode(bytes.substr(0, size)).ok()) << size;
+}
+
+TEST(Wire, FieldsAppendedByALaterVersionAreSkipped) {
+  std::string bytes = Encode(Bridged());
+  // The body is the last record: longer by four bytes, as a later version would write it.
+  const std::size_t at = 8;
+  std::uint32_t size = static_cast<std::uint32_t>(bytes.size() - at - 4) + 4;
+  for (std::size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<char>(size >> (8 * i));
+  bytes += "more";
+  ASSERT_OK(Decode(bytes));
+}
+
+TEST(Wire, AnUnknownOperationIsRefused) {
+  Plan plan = Bridged();
+  plan.steps[0].op = static_cast<Op>(999);
+  const auto decoded = Decode(Encode(plan));
+  ASSERT_FALSE(decoded.ok());
+  EXPECT_EQ(decoded.error().code(), Code::kNotImplemented);
+}
+
+TEST(Wire, ASlotOutOfRangeIsRefused) {
+  Plan plan = Bridged();
+  plan.steps[0].out = static_cast<int>(plan.slots);
+  EXPECT_FALSE(Decode(Encode(plan)).ok());
+}
+
+TEST(Undo, TakesBackLastFirstAndKillsBeforeAnything) {
+  const std::vector<Step> undo = UndoOf(Bridged());
+  ASSERT_EQ(undo.size(), 3U);
+  EXPECT_EQ(undo[0].op, Op::kKillCgroup);
+  EXPECT_EQ(undo[1].op, Op::kUnpublishPorts);
+  EXPECT_EQ(undo[2].op, Op::kDeleteCgroup);
+}
+
+TEST(Undo, AfterACrashLinksAreTakenBackToo) {
+  bool veth = false;
+  for (const Step& step : UndoOf(Bridged(), /*died_midway=*/true)) veth = veth || step.op == Op::kDeleteVeth;
+  EXPECT_TRUE(veth);
+}
+
+}  // namespace
+}  // namespace estiba::plan
