@@ -12,7 +12,7 @@ namespace estiba::image {
 namespace {
 
 constexpr std::size_t kPipeBytes = 2U << 20;
-constexpr std::uint64_t kFreeBytes = std::uint64_t{8} << 30;
+constexpr std::uint64_t kFreeBytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t kMaxRatio = 200;
 
 // Layers compress to a third; what inflates two hundred times over is a bomb, once it is large.

@@ -16,6 +16,12 @@ Error Schema1() {
       .Hint("push it again with a current docker, podman or skopeo: they write docker schema 2 or OCI manifests");
 }
 
+std::optional<DocumentKind> KindOfType(std::string_view type) {
+  if (type == media::kOciIndex || type == media::kDockerIndex) return DocumentKind::kIndex;
+  if (type == media::kOciManifest || type == media::kDockerManifest) return DocumentKind::kManifest;
+  return std::nullopt;
+}
+
 Descriptor ReadDescriptor(Reader& in) {
   Descriptor out;
   in.Read("mediaType", &out.media_type);
@@ -78,12 +84,11 @@ Result<DocumentKind> KindOfDocument(std::string_view text, std::string_view medi
   const std::string own = json.GetString("mediaType");
   if (own.starts_with(kSchema1) || json.GetInt("schemaVersion") == 1) return Schema1();
   // The document itself knows best; registries label things wrongly.
-  for (const std::string_view type : {std::string_view(own), media_type}) {
-    if (type == media::kOciIndex || type == media::kDockerIndex) return DocumentKind::kIndex;
-    if (type == media::kOciManifest || type == media::kDockerManifest) return DocumentKind::kManifest;
-  }
-  if (json.Find("manifests") != nullptr) return DocumentKind::kIndex;
-  if (json.Find("config") != nullptr && json.Find("layers") != nullptr) return DocumentKind::kManifest;
+  if (const auto kind = KindOfType(own)) return *kind;
+  const bool index = json.Find("manifests") != nullptr;
+  const bool manifest = json.Find("config") != nullptr && json.Find("layers") != nullptr;
+  if (index != manifest) return index ? DocumentKind::kIndex : DocumentKind::kManifest;
+  if (const auto kind = KindOfType(media_type)) return *kind;
   return Error(Code::kInvalidArgument, "the document is neither an image manifest nor an index (its type is '" +
                                            std::string(own.empty() ? media_type : own) + "')");
 }

@@ -37,9 +37,10 @@ TEST(Manifest, HasAtMostAsManyLayersAsOverlayTakes) {
   EXPECT_EQ(ParseManifest(text + "]}").error().code(), Code::kResourceExhausted);
 }
 
-TEST(KindOfDocument, GoesByTheDocumentThenItsLabelThenItsContent) {
+TEST(KindOfDocument, GoesByTheDocumentBeforeItsLabel) {
   EXPECT_EQ(KindOfDocument(ManifestText(kB), "text/plain").value(), DocumentKind::kManifest);
   EXPECT_EQ(KindOfDocument(R"({"manifests":[]})", "").value(), DocumentKind::kIndex);
+  EXPECT_EQ(KindOfDocument(R"({"manifests":[]})", media::kDockerManifest).value(), DocumentKind::kIndex);
   EXPECT_EQ(KindOfDocument("{}", media::kOciIndex).value(), DocumentKind::kIndex);
   EXPECT_FALSE(KindOfDocument("{}", "text/html").ok());
 }

@@ -1,0 +1,190 @@
+"""A scripted fault proxy in front of a registry: what networks and registries do to clients, on demand.
+
+    proxy = FaultProxy(registry.port)
+    proxy.add(path=r"/blobs/", cut=1000, times=1)
+
+The first rule that matches a request and has uses left applies. Faults: status (with retry_after), delay seconds before
+the answer, cut the body at a byte, reset the connection at a byte, truncate the answer to so many bytes and say so
+in Content-Length, corrupt the byte at an offset, replace the body, ignore Range, drop headers, require a bearer token.
+"""
+
+import http.client
+import http.server
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass, field
+
+CHUNK = 16384
+
+
+@dataclass
+class Rule:
+    path: str
+    method: str = "GET"
+    times: int | None = None
+    status: int | None = None
+    retry_after: str | None = None
+    delay: float = 0
+    cut: int | None = None
+    reset: int | None = None
+    truncate: int | None = None
+    corrupt: int | None = None
+    body: bytes | None = None
+    ignore_range: bool = False
+    drop_headers: tuple = ()
+    set_headers: dict = field(default_factory=dict)
+    used: int = 0
+
+    def matches(self, method, path):
+        return self.method == method and re.search(self.path, path) and (self.times is None or self.used < self.times)
+
+
+class FaultProxy:
+    def __init__(self, upstream_port, token=None):
+        self.upstream_port = upstream_port
+        self.token = token
+        self.rules = []
+        self.requests = []
+        self.lock = threading.Lock()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.proxy = self
+        self.port = self.server.server_address[1]
+        self.name = f"127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def add(self, **rule):
+        self.rules.append(Rule(**rule))
+
+    def seen(self, path, method="GET"):
+        with self.lock:
+            return [request for request in self.requests if request[0] == method and re.search(path, request[1])]
+
+    def take(self, method, path, headers):
+        with self.lock:
+            self.requests.append((method, path, dict(headers)))
+            for rule in self.rules:
+                if rule.matches(method, path):
+                    rule.used += 1
+                    return rule
+        return Rule(path="")
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_HEAD(self):
+        self.serve("HEAD")
+
+    def do_GET(self):
+        self.serve("GET")
+
+    def serve(self, method):
+        proxy = self.server.proxy
+        rule = proxy.take(method, self.path, self.headers)
+        time.sleep(rule.delay)
+        if proxy.token is not None and not self.authorised(proxy):
+            return None
+        if rule.status is not None:
+            return self.refuse(rule)
+        if rule.reset == 0:
+            return self.break_off()
+        return self.relay(method, rule)
+
+    def authorised(self, proxy):
+        if self.path.startswith("/token"):
+            body = json.dumps({"token": proxy.token}).encode()
+            self.answer(200, {"Content-Type": "application/json"}, body)
+            return False
+        if self.headers.get("Authorization") == f"Bearer {proxy.token}":
+            return True
+        challenge = f'Bearer realm="http://{proxy.name}/token",service="test",scope="repository:any:pull"'
+        self.answer(401, {"WWW-Authenticate": challenge}, b'{"errors":[{"code":"UNAUTHORIZED","message":"no token"}]}')
+        return False
+
+    def refuse(self, rule):
+        headers = dict(rule.set_headers)
+        if rule.retry_after is not None:
+            headers["Retry-After"] = rule.retry_after
+        self.answer(rule.status, headers, rule.body or b'{"errors":[{"code":"SCRIPTED","message":"as told"}]}')
+
+    def answer(self, status, headers, body):
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def relay(self, method, rule):
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")}
+        if rule.ignore_range:
+            headers.pop("Range", None)
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.proxy.upstream_port, timeout=60)
+        try:
+            upstream.request(method, self.path, headers=headers)
+            answer = upstream.getresponse()
+            self.pass_on(method, rule, answer)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+        finally:
+            upstream.close()
+
+    def pass_on(self, method, rule, answer):
+        length = int(answer.headers.get("Content-Length", 0))
+        if rule.body is not None:
+            length = len(rule.body)
+        if rule.truncate is not None:
+            length = min(length, rule.truncate)
+        self.send_response(answer.status)
+        for key, value in answer.headers.items():
+            if key.lower() not in ("content-length", "connection", *(name.lower() for name in rule.drop_headers)):
+                self.send_header(key, rule.set_headers.get(key, value))
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        if method == "HEAD":
+            return
+        sent = 0
+        while sent < length:
+            piece = rule.body[sent:] if rule.body is not None else answer.read(min(CHUNK, length - sent))
+            if not piece:
+                break
+            if rule.corrupt is not None and sent <= rule.corrupt < sent + len(piece):
+                at = rule.corrupt - sent
+                piece = piece[:at] + bytes([piece[at] ^ 0x55]) + piece[at + 1:]
+            stop = min((limit for limit in (rule.cut, rule.reset) if limit is not None), default=length)
+            self.wfile.write(piece[:max(0, stop - sent)])
+            sent += len(piece)
+            if sent > stop or sent == stop < length:
+                self.wfile.flush()
+                return self.break_off() if rule.reset is not None else self.hang_up()
+
+    def hang_up(self):
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def break_off(self):
+        """A reset: closing with linger 0 throws away what is queued."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        # The base class flushes and closes these once more.
+        self.wfile = self.rfile = open("/dev/null", "r+b", buffering=0)  # pylint: disable=consider-using-with
