@@ -60,9 +60,9 @@ plan::Plan BegunPart(const Session& session) {
 
 void RollBack(Session& session) {
   session.child = os::Process();  // killed and reaped
+  const plan::Plan begun = BegunPart(session);
   session.slots.clear();
   session.cgroup.reset();
-  const plan::Plan begun = BegunPart(session);
   // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
   if (auto undone = Undo(begun, /*died_midway=*/true); !undone.ok()) {
     log::Warn("roll back", {{"container", session.plan.name}, {"error", undone.error().Message()}});

@@ -233,8 +233,8 @@ Result<std::optional<child::Report>> NextReport(Session& session) {
     message.msg_controllen = sizeof control;
     const ssize_t size = ::recvmsg(session.sync.get(), &message, MSG_CMSG_CLOEXEC);
     if (const int err = errno; size < 0) {
-      if (err == EINTR) continue;
-      if (err == ECONNRESET) return std::optional<child::Report>();
+      // ECONNRESET: it ended with a Go of ours unread. Told once, and before what it had said.
+      if (err == EINTR || err == ECONNRESET) continue;
       return Error::Errno(err, "hear from the container's process");
     }
     if (size == 0) return std::optional<child::Report>();

@@ -4,9 +4,12 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cgroup/cgroup.h"
 #include "cgroup/hierarchy.h"
 #include "os/features.h"
 #include "os/fd.h"
@@ -29,7 +32,7 @@ inline plan::HostFacts Facts() {
   return facts;
 }
 
-inline oci::Mount MakeMount(const char* target, const char* type, const char* source,
+inline oci::Mount MakeMount(const char* target, const char* type, const std::string& source,
                             std::vector<std::string> options) {
   oci::Mount mount;
   mount.destination = target;
