@@ -38,6 +38,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio) {
   runtime::LaunchOptions options;
   options.stdio = {stdio.in, stdio.out, stdio.err};
   options.measure = true;
+  if (failpoint_->set()) options.on_step = [this] { failpoint_->Hit("step"); };
   auto container = TRY(runtime::Container::Create(decoded, options));
   TRY(container.Start());
   os::UniqueFd terminal = container.TakeTerminal();
@@ -50,6 +51,7 @@ Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid
   const plan::Plan decoded = TRY_CTX(plan::Decode(encoded_plan), "read the exec's plan");
   runtime::LaunchOptions options;
   options.stdio = {stdio.in, stdio.out, stdio.err};
+  if (failpoint_->set()) options.on_step = [this] { failpoint_->Hit("exec-step"); };
   auto result = TRY(runtime::Exec(decoded, init_pid, init_pidfd, options));
   return Running{std::move(result.process), std::move(result.terminal), {}};
 }

@@ -62,6 +62,7 @@ void RollBack(Session& session) {
   session.child = os::Process();  // killed and reaped
   const plan::Plan begun = BegunPart(session);
   session.slots.clear();
+  const plan::Plan begun = BegunPart(session);  // asks session.cgroup
   session.cgroup.reset();
   // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
   if (auto undone = Undo(begun, /*died_midway=*/true); !undone.ok()) {
@@ -92,6 +93,7 @@ Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions&
   auto rep = std::make_unique<Rep>(plan);
   Session& session = rep->session;
   session.measure = options.measure;
+  session.on_step = options.on_step;
   if (HasHooksInside(plan)) session.document = TRY(os::MakeMemfd("state"));
   TRY(RunHostSteps(session, plan::Where::kHost, 0, plan.steps.size()));
   rep->lowered.emplace(Lower(session));

@@ -19,6 +19,7 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
   }
   Session session(plan);
   session.measure = options.measure;
+  session.on_step = options.on_step;
   session.slots[0] = TRY(os::Duplicate(init_pidfd));
   const std::string root = "/proc/" + std::to_string(init_pid) + "/root";
   session.root_of_exec = TRY_CTX(os::OpenAt({AT_FDCWD}, root, O_PATH | O_DIRECTORY), session.Subject());

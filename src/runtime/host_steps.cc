@@ -88,6 +88,7 @@ Status RunHostSteps(Session& session, plan::Where where, std::size_t first, std:
     auto done = RunHostStep(session, step);
     if (session.measure) session.timings.push_back({i, std::chrono::steady_clock::now() - start});
     if (!done.ok()) return HostFailure(session, step, std::move(done).error());
+    session.Stepped();
   }
   return Ok();
 }

@@ -209,6 +209,7 @@ Status Clone(Session& session, Lowered& lowered, const LaunchOptions& options) {
   if (const int err = errno; pid < 0) return Error::Errno(err, session.Subject() + ": clone");
   session.child = os::Process(static_cast<pid_t>(pid), os::UniqueFd(pidfd));
   session.sync = std::move(pair.ours);
+  session.Stepped();
   return Ok();
 }
 
@@ -259,6 +260,7 @@ Status RunBesideChild(Session& session, const Lowered& lowered) {
       TRY(RunHostSteps(session, plan::Where::kHostChild, i, i + 1));
     } else if (steps[i].op == ChildOp(child::Op::kWaitHost)) {
       TRY(Go(session));
+      session.Stepped();
     }
   }
   const std::optional<child::Report> report = TRY(NextReport(session));

@@ -2,6 +2,7 @@
 // One plan being carried out: what its steps opened, made and found out so far.
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,10 +44,14 @@ struct Session {
   os::UniqueFd terminal;
   std::vector<plan::Timing> timings;
   bool measure = false;
+  std::function<void()> on_step;
 
   // What `step.in[index]` holds; -1 when nothing does.
   int In(const plan::Step& step, std::size_t index = 0) const;
   void Fill(const plan::Step& step, os::UniqueFd fd);
+  void Stepped() const {
+    if (on_step) on_step();
+  }
   // "start container 'web'" or "exec in container 'web'".
   std::string Subject() const;
 };

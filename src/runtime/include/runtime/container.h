@@ -3,6 +3,7 @@
 // clone and exec the child shares nothing but memory copied at that instant.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ struct LaunchOptions {
   os::DirFd gate{-1};
   // Trusted descriptor of what the child must not see is not needed: everything of ours is CLOEXEC and closed.
   bool measure = false;  // fill Container::timings()
+  // Called after every step of the parent and every time the child is let go on. Tests kill the caller there.
+  std::function<void()> on_step;
 };
 
 // A container whose child waits just before its program, or runs it. Dropped before Detach(), it kills the child and
