@@ -2,13 +2,13 @@
 
 #include <csignal>
 
-#include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "os/file.h"
+#include "trim.h"
 
 namespace estiba::monitor {
 
@@ -44,7 +44,7 @@ Supervisor::~Supervisor() {
   loop_.Forget(oom_token_);
   loop_.Cancel(kill_timer_);
   loop_.Cancel(restart_timer_);
-  loop_.Cancel(oom_timer_);
+  loop_.Cancel(settle_timer_);
 }
 
 void Supervisor::Append(Record record) {
@@ -64,7 +64,6 @@ Status Supervisor::Begin(os::UniqueFd engine, std::uint32_t launch_id, std::vect
   peers_.Reply(launched, Type::kStarted, started_);
   if (auto listening = peers_.Listen({folders_.run.get()}); !listening.ok())
     log::Error("later engines cannot reach this monitor", {{"error", listening.error().Message()}});
-  ::malloc_trim(0);  // the plan and the start's working memory go back
   return Ok();
 }
 
@@ -142,14 +141,17 @@ Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
   if (launch_.tty && launch_.rows != 0) TRY(session_->Resize(launch_.rows, launch_.columns));
   process_token_ = TRY(loop_.Watch(process_.pidfd(), EPOLLIN, [this](std::uint32_t) { OnExit(); }));
   phase_ = Phase::kRunning;
-  // Not before: a short-lived container does not pay for it, its exit asks the cgroup anyway.
+  // Not at once: a short-lived container does not pay for it, and its exit asks the cgroup anyway.
   oom_kills_ = 0;
-  oom_timer_ = loop_.After(std::chrono::milliseconds(100), [this] { WatchOom(); });
+  settle_timer_ = loop_.After(std::chrono::milliseconds(100), [this] {
+    settle_timer_ = 0;
+    WatchOom();
+    TrimMemory();
+  });
   return Ok();
 }
 
 void Supervisor::WatchOom() {
-  oom_timer_ = 0;
   auto events = runner_->WatchOom();
   if (!events.ok() || !events->fd.valid()) return;  // the exit record still says it
   oom_ = std::move(*events);
@@ -180,7 +182,7 @@ void Supervisor::OnOom() {
 void Supervisor::OnExit() {
   loop_.Forget(process_token_);
   loop_.Forget(oom_token_);
-  loop_.Cancel(oom_timer_);
+  loop_.Cancel(settle_timer_);
   loop_.Cancel(kill_timer_);
   oom_ = {};
   const auto status = process_.Wait();
@@ -255,7 +257,6 @@ void Supervisor::Rerun() {
   peers_.Notify(Type::kNoticeStarted, started_);
   for (const auto& stop : stops_) peers_.ReplyOk(stop.to);
   stops_.clear();
-  ::malloc_trim(0);
 }
 
 // The plan did not run; the runtime has undone it.

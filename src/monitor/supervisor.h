@@ -104,7 +104,7 @@ class Supervisor {
   bool rerun_asked_ = false;
   Loop::Token kill_timer_ = 0;
   Loop::Token restart_timer_ = 0;
-  Loop::Token oom_timer_ = 0;
+  Loop::Token settle_timer_ = 0;
   Loop::Token oom_token_ = 0;
   Runner::OomEvents oom_;
   std::uint64_t oom_kills_ = 0;
