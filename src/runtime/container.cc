@@ -60,9 +60,8 @@ plan::Plan BegunPart(const Session& session) {
 
 void RollBack(Session& session) {
   session.child = os::Process();  // killed and reaped
-  const plan::Plan begun = BegunPart(session);
-  session.slots.clear();
   const plan::Plan begun = BegunPart(session);  // asks session.cgroup
+  session.slots.clear();
   session.cgroup.reset();
   // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
   if (auto undone = Undo(begun, /*died_midway=*/true); !undone.ok()) {

