@@ -3,8 +3,15 @@ add_library(estiba_flags INTERFACE)
 target_compile_options(estiba_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wundef -Werror
   -fstack-protector-strong -fno-plt
-  # The same bytes from any checkout folder, and one ccache for several checkouts.
-  -ffile-prefix-map=${CMAKE_BINARY_DIR}=build -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+  )
+if(CMAKE_CXX_COMPILER_LAUNCHER MATCHES ccache)
+  # Several checkouts share one cache: nothing that names the checkout may be in the command line.
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
+else()
+  # The same bytes from any checkout folder.
+  target_compile_options(estiba_flags INTERFACE
+    -ffile-prefix-map=${CMAKE_BINARY_DIR}=build -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+endif()
 target_compile_definitions(estiba_flags INTERFACE _GLIBCXX_ASSERTIONS)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_definitions(estiba_flags INTERFACE _FORTIFY_SOURCE=2)
