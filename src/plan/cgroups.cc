@@ -86,8 +86,9 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
   }
   if (b.facts().rootless) return Ok();  // device rules need CAP_SYS_ADMIN on the host; nodes cannot be made anyway
   std::vector<std::string> rules;
-  for (const oci::DeviceRule& rule : cgroup::DefaultDeviceRules()) rules.push_back(RuleText(rule));
+  // The defaults come last: specifications begin by denying everything.
   for (const oci::DeviceRule& rule : resources.devices) rules.push_back(RuleText(rule));
+  for (const oci::DeviceRule& rule : cgroup::DefaultDeviceRules()) rules.push_back(RuleText(rule));
   b.Host(Op::kCgroupDevices, "linux.resources.devices", std::move(rules));
   return Ok();
 }

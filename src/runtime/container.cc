@@ -117,15 +117,19 @@ Status Container::Start() {
     return ChildFailure(session.plan, rep_->lowered->plan_index.at(report->step), report->error);
   }
   session.sync.Reset();
-  for (const plan::Step& step : session.plan.steps) {
-    if (IsPoststart(step)) TRY_CTX(RunHook(session.plan, step, "running", session.child.pid()), session.Subject());
-  }
-  return Ok();
+  return RunPoststartHooks(session.plan, session.child.pid());
 }
 
 os::Process Container::Detach() {
   rep_->armed = false;
   return std::move(rep_->session.child);
+}
+
+Status RunPoststartHooks(const plan::Plan& plan, pid_t pid) {
+  for (const plan::Step& step : plan.steps) {
+    if (IsPoststart(step)) TRY_CTX(RunHook(plan, step, "running", pid), Subject(plan));
+  }
+  return Ok();
 }
 
 std::vector<Error> RunPoststopHooks(const plan::Plan& plan) {

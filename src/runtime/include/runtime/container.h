@@ -82,6 +82,8 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
 // may have been killed at any instant.
 Status Undo(const plan::Plan& plan, bool died_midway = false);
 
+// Runs the poststart hooks of a container let go by ReleaseAt(); Container::Start() does so itself.
+Status RunPoststartHooks(const plan::Plan& plan, pid_t pid);
 // Runs poststop hooks (warnings only: what they said is returned).
 std::vector<Error> RunPoststopHooks(const plan::Plan& plan);
 

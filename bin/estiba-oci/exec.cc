@@ -1,0 +1,128 @@
+// exec: a further process in a running container.
+
+#include <algorithm>
+#include <optional>
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "commands.h"
+#include "foreground.h"
+#include "launch.h"
+#include "oci/runtime_json.h"
+#include "os/file.h"
+#include "runtime/container.h"
+#include "state_dir.h"
+
+namespace estiba::ocicli {
+namespace {
+
+// "uid[:gid]": names are the caller's to resolve.
+Status ReadUser(const std::string& text, oci::User& user) {
+  if (text.empty()) return Ok();
+  constexpr std::uint64_t kMost = UINT32_MAX - 1;  // the last one means "do not change" to setuid(2)
+  const auto colon = text.find(':');
+  const auto uid = TRY_CTX(ParseUint(text.substr(0, colon), kMost), "--user");
+  user.uid = static_cast<std::uint32_t>(uid);
+  user.username.clear();
+  if (colon == std::string::npos) return Ok();
+  const auto gid = TRY_CTX(ParseUint(text.substr(colon + 1), kMost), "--user");
+  user.gid = static_cast<std::uint32_t>(gid);
+  return Ok();
+}
+
+void AddCapabilities(const std::vector<std::string>& names, oci::Process& process) {
+  if (names.empty()) return;
+  if (!process.capabilities) process.capabilities.emplace();
+  // Never the inheritable set: a program with file capabilities would take them over (CVE-2022-29162).
+  for (auto* set : {&process.capabilities->bounding, &process.capabilities->effective,
+                    &process.capabilities->permitted}) {
+    for (const std::string& name : names)
+      if (std::ranges::find(*set, name) == set->end()) set->push_back(name);
+  }
+}
+
+Result<oci::Process> FromFlags(const Flags& flags, oci::Process process) {
+  const auto& words = flags.rest();
+  if (words.size() < 2) return Error(Code::kInvalidArgument, "process args cannot be empty");
+  process.args.assign(words.begin() + 1, words.end());
+  process.terminal = flags.On("tty");
+  process.console_size.reset();
+  if (flags.Has("cwd")) process.cwd = flags.Get("cwd");
+  for (std::string& variable : flags.All("env")) process.env.push_back(std::move(variable));
+  if (flags.Has("apparmor")) process.apparmor_profile = flags.Get("apparmor");
+  if (flags.Has("process-label")) process.selinux_label = flags.Get("process-label");
+  if (flags.On("no-new-privs")) process.no_new_privileges = true;
+  TRY(ReadUser(flags.Get("user"), process.user));
+  for (const std::string& group : flags.All("additional-gids")) {
+    const auto gid = TRY_CTX(ParseUint(group, UINT32_MAX - 1), "--additional-gids");
+    process.user.additional_gids.push_back(static_cast<std::uint32_t>(gid));
+  }
+  AddCapabilities(flags.All("cap"), process);
+  return process;
+}
+
+Result<oci::Process> ProcessOf(const Flags& flags, const oci::RuntimeSpec& spec) {
+  if (!flags.Has("process")) return FromFlags(flags, spec.process.value_or(oci::Process{}));
+  const std::string text = TRY_CTX(os::ReadFile(flags.Get("process")), "--process");
+  oci::Process process = TRY(oci::ParseProcess(text));
+  if (flags.On("tty")) process.terminal = true;
+  return process;
+}
+
+Status CheckStatus(const Snapshot& now, const Flags& flags) {
+  if (now.status == "stopped" || now.status == "creating")
+    return Error(Code::kFailedPrecondition, "cannot exec in a stopped container");
+  if (now.status == "paused" && !flags.On("ignore-paused"))
+    return Error(Code::kFailedPrecondition,
+                 "cannot exec in a paused container (use --ignore-paused to override)");
+  return Ok();
+}
+
+Result<plan::Plan> PlanOf(const Flags& flags, const StateDir& dir, const Snapshot& now, std::vector<int>& passed) {
+  plan::ExecInput input;
+  input.id = dir.id();
+  input.spec = TRY(dir.LoadConfig());
+  input.process = TRY(ProcessOf(flags, input.spec));
+  input.cgroup_path = now.record.cgroup_path;
+  input.isolate_from_parent = false;
+  if (input.process.args.empty()) return Error(Code::kInvalidArgument, "process.args: args must not be empty");
+  if (!input.process.cwd.starts_with('/')) return Error(Code::kInvalidArgument, "process.cwd: must be an absolute path");
+  TRY(CheckConsole(flags, input.process.terminal, flags.On("detach")));
+  passed = TRY(PassedFds(flags, input.process.env));
+  const plan::HostFacts facts = TRY(AskHost());
+  return plan::BuildExec(input, facts);
+}
+
+Result<int> Run(const Context& context) {
+  const Flags& flags = context.flags;
+  const StateDir dir = TRY(StateDir::Open(context.globals.root, flags.rest().front()));
+  const Snapshot now = TRY(Look(dir));
+  TRY(CheckStatus(now, flags));
+  std::vector<int> passed;
+  const plan::Plan plan = TRY(PlanOf(flags, dir, now, passed));
+  for (const std::string& warning : plan.warnings) context.reporter.Warning(warning);
+  const bool detached = flags.On("detach");
+  std::optional<Foreground> foreground;
+  if (!detached) foreground.emplace(TRY(Foreground::Begin()));
+  runtime::LaunchOptions options;
+  options.stdio = {.in = 0, .out = 1, .err = 2};
+  options.extra_fds = passed;
+  runtime::ExecResult started = TRY(runtime::Exec(plan, now.record.pid, now.pidfd.get(), options));
+  if (started.terminal.valid() && flags.Has("console-socket")) {
+    TRY(SendConsole(flags, started.terminal.get()));
+    started.terminal.Reset();
+  }
+  TRY(SendPidfd(flags, started.process.pidfd()));
+  TRY(WritePidFile(flags, started.process.pid()));
+  if (detached) {
+    started.process.Detach();
+    return 0;
+  }
+  return foreground->Stay(std::move(started.process), std::move(started.terminal));
+}
+
+}  // namespace
+
+Result<int> ExecCommand(const Context& context) { return Run(context); }
+
+}  // namespace estiba::ocicli

@@ -1,0 +1,22 @@
+#pragma once
+// Staying with a process until it ends: signals go to it, and between its terminal and ours bytes go both ways.
+
+#include "base/result.h"
+#include "os/fd.h"
+#include "os/process.h"
+
+namespace estiba::ocicli {
+
+// Collects signals from here on, so that none is lost before there is a process to give them to.
+class Foreground {
+ public:
+  static Result<Foreground> Begin();
+  // The process's exit code as a shell has it. `terminal` is invalid when it has none.
+  Result<int> Stay(os::Process process, os::UniqueFd terminal);
+
+ private:
+  explicit Foreground(os::UniqueFd signals) : signals_(std::move(signals)) {}
+  os::UniqueFd signals_;
+};
+
+}  // namespace estiba::ocicli

@@ -1,0 +1,112 @@
+#include "launch.h"
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "oci/runtime_json.h"
+#include "os/features.h"
+#include "os/file.h"
+#include "os/socket.h"
+
+namespace estiba::ocicli {
+namespace {
+
+constexpr std::uint64_t kMostPassedFds = 1024;
+
+Result<std::string> Absolute(const std::string& path) {
+  char resolved[PATH_MAX];
+  const char* found = ::realpath(path.c_str(), resolved);
+  if (const int err = errno; found == nullptr) return Error::Errno(err, "resolve '" + path + "'");
+  return std::string(resolved);
+}
+
+// How many sockets an activating caller left us (sd_listen_fds(3)).
+Result<std::uint64_t> ListenFds() {
+  const char* count = std::getenv("LISTEN_FDS");
+  const char* pid = std::getenv("LISTEN_PID");
+  if (count == nullptr || *count == '\0') return std::uint64_t{0};
+  if (pid != nullptr && std::to_string(::getpid()) != pid) return std::uint64_t{0};
+  return TRY_CTX(ParseUint(count, kMostPassedFds), "LISTEN_FDS");
+}
+
+Status SendFd(const std::string& path, const char* payload, int fd) {
+  const os::UniqueFd socket = TRY(os::ConnectUnix(path, SOCK_STREAM));
+  return os::SendMessage(socket.get(), payload, {fd});
+}
+
+}  // namespace
+
+Result<plan::HostFacts> AskHost() {
+  plan::HostFacts facts;
+  facts.cgroups = TRY(cgroup::Probe());
+  facts.kernel = os::ProbeFeatures();
+  facts.rootless = !facts.kernel.first_user_namespace || ::geteuid() != 0;
+  for (const cgroup::Hierarchy& hierarchy : facts.cgroups.hierarchies)
+    facts.cgroups_writable = facts.cgroups_writable && hierarchy.delegated;
+  return facts;
+}
+
+Result<Bundle> LoadBundle(const Flags& flags) {
+  Bundle bundle;
+  const std::string given = flags.Get("bundle");
+  bundle.path = TRY(Absolute(given.empty() ? "." : given));
+  const std::string text = TRY_CTX(os::ReadFile(bundle.path + "/config.json"), "load bundle");
+  bundle.spec = TRY(oci::ParseRuntimeSpec(text));
+  TRY(oci::ValidateRuntimeSpec(bundle.spec));
+  const std::string& root = bundle.spec.root.path;
+  bundle.rootfs = TRY_CTX(Absolute(root.starts_with('/') ? root : bundle.path + "/" + root), "root.path");
+  return bundle;
+}
+
+Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>& env) {
+  const std::uint64_t listening = TRY(ListenFds());
+  if (listening > 0) {
+    env.push_back("LISTEN_FDS=" + std::to_string(listening));
+    env.emplace_back("LISTEN_PID=1");
+  }
+  std::uint64_t preserved = 0;
+  if (flags.Has("preserve-fds")) preserved = TRY_CTX(ParseUint(flags.Get("preserve-fds"), kMostPassedFds), "--preserve-fds");
+  std::vector<int> fds;
+  for (std::uint64_t i = 0; i < listening + preserved; ++i) {
+    const int fd = static_cast<int>(3 + i);
+    if (::fcntl(fd, F_GETFD) < 0)
+      return Error(Code::kInvalidArgument, "please check that preserved-fd " + std::to_string(fd) + " (of " +
+                                               std::to_string(preserved) + ") is present");
+    fds.push_back(fd);
+  }
+  return fds;
+}
+
+Status CheckConsole(const Flags& flags, bool terminal, bool detached) {
+  const bool socket = flags.Has("console-socket");
+  if (detached && terminal && !socket)
+    return Error(Code::kInvalidArgument, "cannot allocate tty if runc will detach without setting console socket")
+        .Hint("pass --console-socket, or leave process.terminal off");
+  if (socket && !(detached && terminal))
+    return Error(Code::kInvalidArgument, "cannot use console socket if runc will not detach or allocate tty");
+  return Ok();
+}
+
+Status SendConsole(const Flags& flags, int terminal) {
+  if (!flags.Has("console-socket")) return Ok();
+  return TRY_CTX(SendFd(flags.Get("console-socket"), "/dev/ptmx", terminal), "send the console");
+}
+
+Status SendPidfd(const Flags& flags, int pidfd) {
+  if (!flags.Has("pidfd-socket")) return Ok();
+  return TRY_CTX(SendFd(flags.Get("pidfd-socket"), "pidfd", pidfd), "send the pidfd");
+}
+
+Status WritePidFile(const Flags& flags, int pid) {
+  const std::string path = flags.Get("pid-file");
+  if (path.empty()) return Ok();
+  return TRY_CTX(os::ReplaceFile({AT_FDCWD}, path, std::to_string(pid), 0644), "write the pid file");
+}
+
+}  // namespace estiba::ocicli

@@ -1,0 +1,38 @@
+#pragma once
+// What create, run and exec share: the plan for this host, descriptors to pass on, the caller's console and pid file.
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "commands.h"
+#include "oci/runtime_spec.h"
+#include "os/fd.h"
+#include "plan/build.h"
+
+namespace estiba::ocicli {
+
+Result<plan::HostFacts> AskHost();
+
+struct Bundle {
+  std::string path;    // absolute
+  std::string rootfs;  // absolute
+  oci::RuntimeSpec spec;
+};
+// config.json of --bundle (default: the working directory), validated.
+Result<Bundle> LoadBundle(const Flags& flags);
+
+// Descriptors 3… that the container gets: those of LISTEN_FDS, then --preserve-fds. The former add LISTEN_FDS and
+// LISTEN_PID=1 to `env`.
+Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>& env);
+
+// The rules between terminals, --console-socket and who stays: `detached` is create, or run and exec with --detach.
+Status CheckConsole(const Flags& flags, bool terminal, bool detached);
+
+// Hands `terminal` to the socket of --console-socket, and the process to that of --pidfd-socket, where given.
+Status SendConsole(const Flags& flags, int terminal);
+Status SendPidfd(const Flags& flags, int pidfd);
+// The number without a line end, replaced atomically: callers read it the moment they see the file.
+Status WritePidFile(const Flags& flags, int pid);
+
+}  // namespace estiba::ocicli

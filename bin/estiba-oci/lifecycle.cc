@@ -1,0 +1,154 @@
+// create, start, run: a container's first half. What goes wrong on the way is taken back.
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "base/clock.h"
+#include "commands.h"
+#include "foreground.h"
+#include "launch.h"
+#include "os/process.h"
+#include "remove.h"
+#include "runtime/container.h"
+#include "state_dir.h"
+
+namespace estiba::ocicli {
+namespace {
+
+std::string CgroupPathOf(const oci::RuntimeSpec& spec, const std::string& id) {
+  return spec.linux_config.cgroups_path.empty() ? "/estiba-oci/" + id : spec.linux_config.cgroups_path;
+}
+
+plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id) {
+  plan::ContainerInput input;
+  input.id = id;
+  input.spec = bundle.spec;
+  input.storage.rootfs = bundle.rootfs;
+  input.cgroup_path = CgroupPathOf(bundle.spec, id);
+  input.use_cgroup = context.globals.use_cgroup;
+  input.isolate_from_parent = false;
+  input.new_session_keyring = !context.flags.On("no-new-keyring");
+  input.no_pivot = context.flags.On("no-pivot");
+  input.bundle = bundle.path;
+  return input;
+}
+
+Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigned long long start_time) {
+  Record record;
+  record.id = plan.id;
+  record.bundle = bundle.path;
+  record.rootfs = bundle.rootfs;
+  record.created = FormatRfc3339(WallNow());
+  record.pid = pid;
+  record.start_time = start_time;
+  record.cgroup_path = plan.cgroup_path;
+  record.oci_version = bundle.spec.oci_version;
+  record.annotations = bundle.spec.annotations;
+  return record;
+}
+
+struct Created {
+  StateDir dir;
+  plan::Plan plan;
+  os::Process process;
+  os::UniqueFd terminal;  // not handed to a console socket
+};
+
+// The process waits at its gate when this is back.
+Status Launch(const Context& context, const Bundle& bundle, const std::vector<int>& passed, Created& created) {
+  runtime::LaunchOptions options;
+  options.stdio = {.in = 0, .out = 1, .err = 2};
+  options.extra_fds = passed;
+  options.gate = created.dir.dir();
+  runtime::Container container = TRY(runtime::Container::Create(created.plan, options));
+  const auto start_time = TRY(os::StartTime(container.pid()));
+  created.terminal = container.TakeTerminal();
+  if (created.terminal.valid() && context.flags.Has("console-socket")) {
+    TRY(SendConsole(context.flags, created.terminal.get()));
+    created.terminal.Reset();
+  }
+  TRY(SendPidfd(context.flags, container.pidfd()));
+  TRY(created.dir.Save(RecordOf(bundle, created.plan, container.pid(), start_time)));
+  TRY(WritePidFile(context.flags, container.pid()));
+  created.process = container.Detach();
+  return Ok();
+}
+
+Result<Created> Create(const Context& context, bool detached) {
+  const std::string& id = context.flags.rest().front();
+  TRY(CheckId(id));
+  Bundle bundle = TRY(LoadBundle(context.flags));
+  if (!bundle.spec.process) return Error(Code::kInvalidArgument, "process: missing");
+  TRY(CheckConsole(context.flags, bundle.spec.process->terminal, detached));
+  const std::vector<int> passed = TRY(PassedFds(context.flags, bundle.spec.process->env));
+  const plan::HostFacts facts = TRY(AskHost());
+  plan::Plan plan = TRY(plan::BuildContainer(InputOf(context, bundle, id), facts));
+  for (const std::string& warning : plan.warnings) context.reporter.Warning(warning);
+  StateDir dir = TRY(StateDir::Create(context.globals.root, id));
+  Created created{.dir = std::move(dir), .plan = std::move(plan), .process = {}, .terminal = {}};
+  Status done = created.dir.SaveConfig(bundle.spec);
+  if (done.ok()) done = created.dir.SavePlan(created.plan);
+  if (done.ok()) done = Launch(context, bundle, passed, created);
+  if (done.ok()) return created;
+  // What Launch made it has undone; a folder that stays is still removable by `delete --force`.
+  if (const Status removed = created.dir.Remove(); !removed.ok())
+    context.reporter.Warning(removed.error().Message());
+  return std::move(done).error();
+}
+
+// Lets it go and runs the poststart hooks; on failure nothing is left.
+Status Start(const Context& context, const StateDir& dir, const plan::Plan& plan, pid_t pid) {
+  Status started = runtime::ReleaseAt(plan, dir.dir());
+  if (started.ok()) started = runtime::RunPoststartHooks(plan, pid);
+  if (started.ok() || started.error().code() == Code::kFailedPrecondition) return started;
+  if (const Status ended = EndContainer(dir); !ended.ok()) context.reporter.Warning(ended.error().Message());
+  return started;
+}
+
+}  // namespace
+
+Result<int> CreateCommand(const Context& context) {
+  Created created = TRY(Create(context, /*detached=*/true));
+  created.process.Detach();  // the caller's, by its subreaper, from here on
+  return 0;
+}
+
+Result<int> StartCommand(const Context& context) {
+  const StateDir dir = TRY(StateDir::Open(context.globals.root, context.flags.rest().front()));
+  TRY(dir.Lock());
+  const Snapshot now = TRY(Look(dir));
+  if (now.status == "stopped") return Error(Code::kFailedPrecondition, "cannot start a container that has stopped");
+  if (now.status != "created") return Error(Code::kFailedPrecondition, "cannot start an already running container");
+  const plan::Plan plan = TRY(dir.LoadPlan());
+  TRY(Start(context, dir, plan, now.record.pid));
+  return 0;
+}
+
+Result<int> RunCommand(const Context& context) {
+  const bool detached = context.flags.On("detach");
+  std::optional<Foreground> foreground;
+  if (!detached) {
+    // Orphans of the container, where it has no pid namespace of its own, come to us and not to init.
+    if (!context.flags.On("no-subreaper") && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+      return Error::Errno(errno, "become a subreaper");
+    foreground.emplace(TRY(Foreground::Begin()));
+  }
+  Created created = TRY(Create(context, detached));
+  Status started = Start(context, created.dir, created.plan, created.process.pid());
+  if (!started.ok()) {
+    if (const Status removed = RemoveContainer(created.dir, context.reporter); !removed.ok())
+      context.reporter.Warning(removed.error().Message());
+    return std::move(started).error();
+  }
+  if (detached) {
+    created.process.Detach();
+    return 0;
+  }
+  const int code = TRY(foreground->Stay(std::move(created.process), std::move(created.terminal)));
+  if (!context.flags.On("keep")) TRY(RemoveContainer(created.dir, context.reporter));
+  return code;
+}
+
+}  // namespace estiba::ocicli

@@ -1,0 +1,53 @@
+#include "remove.h"
+
+#include <cerrno>
+#include <csignal>
+
+#include <poll.h>
+
+#include "cgroup/cgroup.h"
+#include "os/process.h"
+#include "runtime/container.h"
+
+namespace estiba::ocicli {
+namespace {
+
+constexpr int kPatienceMs = 10'000;
+
+Status KillCgroup(const std::string& path) {
+  const auto hierarchies = TRY(cgroup::Probe());
+  const auto group = cgroup::Cgroup::Open(hierarchies, path);
+  if (!group.ok()) return group.error().code() == Code::kNotFound ? Ok() : Status(group.error().Clone());
+  return group->Kill();
+}
+
+}  // namespace
+
+Status EndContainer(const StateDir& dir) {
+  const Snapshot now = TRY(Look(dir));
+  if (!now.record.cgroup_path.empty()) TRY(KillCgroup(now.record.cgroup_path));
+  if (!now.Alive()) return Ok();
+  const Status sent = os::SendSignal(now.pidfd.get(), SIGKILL);
+  if (!sent.ok() && sent.error().code() != Code::kNotFound) return sent.error().Clone();
+  pollfd watched{.fd = now.pidfd.get(), .events = POLLIN, .revents = 0};
+  int rc = 0;
+  do {
+    rc = ::poll(&watched, 1, kPatienceMs);
+  } while (rc < 0 && errno == EINTR);
+  if (rc > 0) return Ok();
+  return Error(Code::kDeadlineExceeded, "container '" + dir.id() + "' would not die");
+}
+
+Status RemoveContainer(const StateDir& dir, const Reporter& reporter) {
+  const auto record = TRY(dir.Load());
+  auto plan = dir.LoadPlan();
+  if (plan.ok()) {
+    TRY(runtime::Undo(*plan, /*died_midway=*/!record.has_value()));
+    for (const Error& failed : runtime::RunPoststopHooks(*plan)) reporter.Warning(failed.Message());
+  } else if (plan.error().code() != Code::kNotFound) {
+    return std::move(plan).error();
+  }
+  return dir.Remove();
+}
+
+}  // namespace estiba::ocicli

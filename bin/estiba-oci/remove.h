@@ -1,0 +1,15 @@
+#pragma once
+// The end of a container.
+
+#include "base/result.h"
+#include "report.h"
+#include "state_dir.h"
+
+namespace estiba::ocicli {
+
+// Kills what runs, waits for it to be dead, bounded.
+Status EndContainer(const StateDir& dir);
+// Undoes everything on the host, runs the poststop hooks (whose failures are warnings), removes the state.
+Status RemoveContainer(const StateDir& dir, const Reporter& reporter);
+
+}  // namespace estiba::ocicli

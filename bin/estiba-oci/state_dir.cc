@@ -1,0 +1,190 @@
+#include "state_dir.h"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cgroup/cgroup.h"
+#include "codec/json.h"
+#include "codec/json_reader.h"
+#include "oci/runtime_json.h"
+#include "os/file.h"
+#include "os/process.h"
+#include "plan/wire.h"
+
+namespace estiba::ocicli {
+namespace {
+
+constexpr std::size_t kLongestId = 1024;
+
+Status LockFolder(int fd, int operation) {
+  int rc = 0;
+  do {
+    rc = ::flock(fd, operation);
+  } while (rc < 0 && errno == EINTR);
+  if (const int err = errno; rc < 0) return Error::Errno(err, "lock the container's state");
+  return Ok();
+}
+
+// Somebody else is at work on it.
+bool Busy(const StateDir& dir) {
+  const auto again = os::OpenAt(dir.dir(), ".", O_RDONLY | O_DIRECTORY);
+  return again.ok() && ::flock(again->get(), LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+bool Ended(int pidfd) {
+  pollfd watched{.fd = pidfd, .events = POLLIN, .revents = 0};
+  return ::poll(&watched, 1, 0) == 1;  // readable from the moment it is a zombie
+}
+
+bool Paused(const std::string& cgroup_path) {
+  if (cgroup_path.empty()) return false;
+  const auto hierarchies = cgroup::Probe();
+  if (!hierarchies.ok()) return false;
+  const auto group = cgroup::Cgroup::Open(*hierarchies, cgroup_path);
+  if (!group.ok()) return false;
+  const auto frozen = group->Frozen();
+  return frozen.ok() && *frozen;
+}
+
+}  // namespace
+
+Status CheckId(const std::string& id) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '+' ||
+           c == '-' || c == '.';
+  };
+  if (id.empty()) return Error(Code::kInvalidArgument, "container id cannot be empty");
+  if (id == "." || id == ".." || id.size() > kLongestId || !std::ranges::all_of(id, allowed))
+    return Error(Code::kInvalidArgument, "invalid container ID format: '" + id + "'");
+  return Ok();
+}
+
+Result<StateDir> StateDir::Create(const std::string& root, const std::string& id) {
+  TRY(CheckId(id));
+  TRY(os::EnsureDirectory(root, 0700));
+  StateDir dir;
+  dir.root_ = root;
+  dir.id_ = id;
+  const std::string path = root + "/" + id;
+  if (::mkdir(path.c_str(), 0711) < 0) {
+    const int err = errno;
+    if (err == EEXIST) return Error(Code::kAlreadyExists, "container with given ID already exists");
+    return Error::Errno(err, "make the state folder '" + path + "'");
+  }
+  dir.fd_ = TRY(os::OpenAt({AT_FDCWD}, path, O_RDONLY | O_DIRECTORY));
+  TRY(dir.Lock());
+  return dir;
+}
+
+Result<StateDir> StateDir::Open(const std::string& root, const std::string& id) {
+  TRY(CheckId(id));
+  StateDir dir;
+  dir.root_ = root;
+  dir.id_ = id;
+  auto fd = os::OpenAt({AT_FDCWD}, root + "/" + id, O_RDONLY | O_DIRECTORY);
+  if (!fd.ok() && fd.error().code() == Code::kNotFound) return Error(Code::kNotFound, "container does not exist");
+  dir.fd_ = TRY(std::move(fd));
+  return dir;
+}
+
+Result<std::vector<std::string>> StateDir::List(const std::string& root) {
+  auto names = os::ListDirectory({AT_FDCWD}, root);
+  if (!names.ok() && names.error().code() == Code::kNotFound) return std::vector<std::string>();
+  auto ids = TRY(std::move(names));
+  std::erase_if(ids, [](const std::string& id) { return !CheckId(id).ok(); });
+  std::ranges::sort(ids);
+  return ids;
+}
+
+Status StateDir::Lock() const { return LockFolder(fd_.get(), LOCK_EX); }
+
+Status StateDir::SaveConfig(const oci::RuntimeSpec& spec) const {
+  return os::ReplaceFile(dir(), "config.json", oci::WriteRuntimeSpec(spec), 0600);
+}
+
+Status StateDir::SavePlan(const plan::Plan& plan) const {
+  return os::ReplaceFile(dir(), "plan", plan::Encode(plan), 0600);
+}
+
+Status StateDir::Save(const Record& record) const {
+  using codec::Json;
+  Json out = Json::MakeObject({{"id", record.id},
+                               {"ociVersion", record.oci_version},
+                               {"bundle", record.bundle},
+                               {"rootfs", record.rootfs},
+                               {"created", record.created},
+                               {"pid", record.pid},
+                               {"startTime", record.start_time},
+                               {"cgroupPath", record.cgroup_path}});
+  Json annotations = Json::MakeObject();
+  for (const auto& [key, value] : record.annotations) annotations.Set(key, value);
+  out.Set("annotations", std::move(annotations));
+  return os::ReplaceFile(dir(), "state.json", out.Dump(), 0600);
+}
+
+Result<oci::RuntimeSpec> StateDir::LoadConfig() const {
+  const std::string text = TRY(os::ReadFileAt(dir(), "config.json"));
+  return oci::ParseRuntimeSpec(text);
+}
+
+Result<plan::Plan> StateDir::LoadPlan() const {
+  const std::string bytes = TRY(os::ReadFileAt(dir(), "plan", plan::kMaxEncodedPlan));
+  return plan::Decode(bytes);
+}
+
+Result<std::optional<Record>> StateDir::Load() const {
+  auto text = os::ReadFileAt(dir(), "state.json");
+  if (!text.ok() && text.error().code() == Code::kNotFound) return std::optional<Record>();
+  const std::string json = TRY(std::move(text));
+  const codec::Json document = TRY_CTX(codec::ParseJson(json), "read the container's state");
+  codec::Reader in(document);
+  Record record;
+  std::uint64_t start_time = 0;
+  in.Read("id", &record.id);
+  in.Read("ociVersion", &record.oci_version);
+  in.Read("bundle", &record.bundle);
+  in.Read("rootfs", &record.rootfs);
+  in.Read("created", &record.created);
+  in.Read("pid", &record.pid);
+  in.Read("startTime", &start_time);
+  in.Read("cgroupPath", &record.cgroup_path);
+  if (const codec::Json* map = in.Take("annotations"); map != nullptr && map->IsObject())
+    for (const auto& member : *map->IfObject())
+      if (const std::string* value = member.value.IfString()) record.annotations.emplace_back(member.key, *value);
+  TRY_CTX(in.Finish(), "read the container's state");
+  record.start_time = start_time;
+  return std::optional<Record>(std::move(record));
+}
+
+Status StateDir::Remove() const {
+  const os::UniqueFd root = TRY(os::OpenAt({AT_FDCWD}, root_, O_RDONLY | O_DIRECTORY));
+  return os::DeleteTree({root.get()}, id_);
+}
+
+Result<Snapshot> Look(const StateDir& dir) {
+  Snapshot snapshot;
+  auto record = TRY(dir.Load());
+  snapshot.record.id = dir.id();
+  if (!record) {
+    snapshot.status = Busy(dir) ? "creating" : "stopped";
+    return snapshot;
+  }
+  snapshot.record = std::move(*record);
+  snapshot.status = "stopped";
+  auto pidfd = os::OpenProcess(snapshot.record.pid, snapshot.record.start_time);
+  if (!pidfd.ok() || Ended(pidfd->get())) return snapshot;
+  snapshot.pidfd = std::move(pidfd).value();
+  const bool waits = ::faccessat(dir.dir().fd, "start", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  snapshot.status = waits ? "created" : "running";
+  if (Paused(snapshot.record.cgroup_path)) snapshot.status = "paused";
+  return snapshot;
+}
+
+}  // namespace estiba::ocicli

@@ -1,0 +1,73 @@
+#pragma once
+// What is kept of a container between two runs of the program: one folder below --root, with
+//   state.json   who it is and which process      config.json  the configuration it was created from
+//   plan         the encoded plan                 start        the FIFO its process waits at, until it is started
+// A folder without state.json belongs to a creation that runs (the folder is locked) or died.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cgroup/hierarchy.h"
+#include "oci/runtime_spec.h"
+#include "oci/state.h"
+#include "os/fd.h"
+#include "plan/plan.h"
+
+namespace estiba::ocicli {
+
+struct Record {
+  std::string id;
+  std::string bundle;
+  std::string rootfs;
+  std::string created;  // RFC 3339
+  int pid = 0;
+  unsigned long long start_time = 0;
+  std::string cgroup_path;  // empty: none
+  std::string oci_version;
+  oci::StringMap annotations;
+};
+
+class StateDir {
+ public:
+  // Makes the folder, locked; kAlreadyExists "container with given ID already exists".
+  static Result<StateDir> Create(const std::string& root, const std::string& id);
+  // kNotFound "container does not exist".
+  static Result<StateDir> Open(const std::string& root, const std::string& id);
+  static Result<std::vector<std::string>> List(const std::string& root);
+
+  os::DirFd dir() const { return {fd_.get()}; }
+  const std::string& id() const { return id_; }
+  // Waits for the folder's lock; it is held until this object goes.
+  Status Lock() const;
+
+  Status SaveConfig(const oci::RuntimeSpec& spec) const;
+  Status SavePlan(const plan::Plan& plan) const;
+  Status Save(const Record& record) const;
+  Result<oci::RuntimeSpec> LoadConfig() const;
+  Result<plan::Plan> LoadPlan() const;
+  // Nothing while it is being created, or when its creation died.
+  Result<std::optional<Record>> Load() const;
+  // Removes the folder.
+  Status Remove() const;
+
+ private:
+  std::string root_;
+  std::string id_;
+  os::UniqueFd fd_;
+};
+
+// A container as it is now.
+struct Snapshot {
+  Record record;
+  std::string status;   // "creating", "created", "running", "paused", "stopped"
+  os::UniqueFd pidfd;   // invalid when stopped
+  bool Alive() const { return pidfd.valid(); }
+};
+Result<Snapshot> Look(const StateDir& dir);
+
+// [A-Za-z0-9_+.-]+, neither "." nor "..".
+Status CheckId(const std::string& id);
+
+}  // namespace estiba::ocicli

@@ -1,0 +1,96 @@
+// update: other limits for a running container.
+
+#include <unistd.h>
+
+#include "base/parse.h"
+#include "cgroup/cgroup.h"
+#include "commands.h"
+#include "oci/runtime_json.h"
+#include "os/file.h"
+#include "state_dir.h"
+
+namespace estiba::ocicli {
+namespace {
+
+// "512m": bytes with a binary suffix; -1 stands for none.
+Result<std::int64_t> ParseSize(const std::string& flag, const std::string& text) {
+  if (text == "-1") return std::int64_t{-1};
+  std::uint64_t factor = 1;
+  std::string digits = text;
+  if (!digits.empty() && (digits.back() == 'b' || digits.back() == 'B')) digits.pop_back();
+  if (!digits.empty()) {
+    switch (digits.back()) {
+      case 'k': case 'K': factor = 1ULL << 10; break;
+      case 'm': case 'M': factor = 1ULL << 20; break;
+      case 'g': case 'G': factor = 1ULL << 30; break;
+      case 't': case 'T': factor = 1ULL << 40; break;
+      default: break;
+    }
+  }
+  if (factor != 1) digits.pop_back();
+  const auto number = TRY_CTX(ParseUint(digits, static_cast<std::uint64_t>(INT64_MAX) / factor), "--" + flag);
+  return static_cast<std::int64_t>(number * factor);
+}
+
+template <typename T>
+Status ReadNumber(const Flags& flags, const char* name, std::optional<T>& out) {
+  const auto number = TRY(flags.Number(name));
+  if (!number) return Ok();
+  if (*number < 0 && std::is_unsigned_v<T>)
+    return Error(Code::kInvalidArgument, std::string("--") + name + ": " + std::to_string(*number) + " is negative");
+  if (!std::in_range<T>(*number))
+    return Error(Code::kOutOfRange, std::string("--") + name + ": " + std::to_string(*number) + " is out of range");
+  out = static_cast<T>(*number);
+  return Ok();
+}
+
+Status ReadSize(const Flags& flags, const char* name, std::optional<std::int64_t>& out) {
+  if (!flags.Has(name)) return Ok();
+  out = TRY(ParseSize(name, flags.Get(name)));
+  return Ok();
+}
+
+Result<oci::Resources> FromFlags(const Flags& flags) {
+  oci::Resources resources;
+  TRY(ReadSize(flags, "memory", resources.memory.limit));
+  TRY(ReadSize(flags, "memory-reservation", resources.memory.reservation));
+  TRY(ReadSize(flags, "memory-swap", resources.memory.swap));
+  TRY(ReadNumber(flags, "cpu-period", resources.cpu.period));
+  TRY(ReadNumber(flags, "cpu-quota", resources.cpu.quota));
+  TRY(ReadNumber(flags, "cpu-burst", resources.cpu.burst));
+  TRY(ReadNumber(flags, "cpu-share", resources.cpu.shares));
+  TRY(ReadNumber(flags, "cpu-rt-period", resources.cpu.realtime_period));
+  TRY(ReadNumber(flags, "cpu-rt-runtime", resources.cpu.realtime_runtime));
+  TRY(ReadNumber(flags, "cpu-idle", resources.cpu.idle));
+  TRY(ReadNumber(flags, "pids-limit", resources.pids_limit));
+  TRY(ReadNumber(flags, "blkio-weight", resources.block_io.weight));
+  resources.cpu.cpus = flags.Get("cpuset-cpus");
+  resources.cpu.mems = flags.Get("cpuset-mems");
+  return resources;
+}
+
+Result<oci::Resources> ResourcesOf(const Flags& flags) {
+  const std::string file = flags.Get("resources");
+  if (file.empty()) return FromFlags(flags);
+  const std::string text = TRY_CTX(file == "-" ? os::ReadAll(0) : os::ReadFile(file), "--resources");
+  return oci::ParseResources(text);
+}
+
+}  // namespace
+
+Result<int> UpdateCommand(const Context& context) {
+  const oci::Resources resources = TRY(ResourcesOf(context.flags));
+  const StateDir dir = TRY(StateDir::Open(context.globals.root, context.flags.rest().front()));
+  TRY(dir.Lock());
+  const Snapshot now = TRY(Look(dir));
+  if (!now.Alive()) return Error(Code::kFailedPrecondition, "container not running");
+  const auto hierarchies = TRY(cgroup::Probe());
+  const auto writes = TRY(cgroup::Settings(resources, hierarchies));
+  if (now.record.cgroup_path.empty())
+    return Error(Code::kFailedPrecondition, "container '" + dir.id() + "' has no cgroup of its own");
+  const auto group = TRY(cgroup::Cgroup::Open(hierarchies, now.record.cgroup_path));
+  TRY(group.Apply(writes));
+  return 0;
+}
+
+}  // namespace estiba::ocicli
