@@ -82,7 +82,11 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
   b.Host(Op::kCreateCgroup, "linux.cgroupsPath", std::move(text));
   const auto writes = TRY(cgroup::Settings(resources, b.facts().cgroups));
   for (const cgroup::Write& write : writes) {
-    b.Host(Op::kWriteCgroup, write.field, {write.controller, write.file, write.value}, {write.optional ? 1ULL : 0ULL});
+    Step& step = b.Host(Op::kWriteCgroup, write.field, {write.controller, write.file, write.value},
+                        {write.optional ? 1ULL : 0ULL});
+    if (write.alternative_file.empty()) continue;
+    step.text.push_back(write.alternative_file);
+    step.text.push_back(write.alternative_value);
   }
   if (b.facts().rootless) return Ok();  // device rules need CAP_SYS_ADMIN on the host; nodes cannot be made anyway
   std::vector<std::string> rules;

@@ -119,7 +119,9 @@ std::string HostText(const Step& step) {
     case Op::kOpenTree: return "open bind source " + Text(step, 0);
     case Op::kOpenNamespace: return "open namespace " + Text(step, 0);
     case Op::kCreateCgroup: return "create cgroup " + Text(step, 0);
-    case Op::kWriteCgroup: return "set " + List(step, 1);
+    case Op::kWriteCgroup:
+      return "set " + step.text.at(1) + " " + step.text.at(2) +
+             (step.text.size() > 4 ? " or " + step.text[3] + " " + step.text[4] : std::string());
     case Op::kCgroupDevices: return "load " + std::to_string(step.text.size()) + " device rules";
     case Op::kOpenUnified: return "open the cgroup to clone into";
     case Op::kOpenTasks: return "open cgroup controller " + Text(step, 0);

@@ -34,6 +34,10 @@ Status Write(Session& session, const Step& step) {
   write.controller = step.text.at(0);
   write.file = step.text.at(1);
   write.value = step.text.at(2);
+  if (step.text.size() > 4) {
+    write.alternative_file = step.text[3];
+    write.alternative_value = step.text[4];
+  }
   write.field = step.why;
   write.optional = step.numbers.at(0) != 0;
   return group->Apply({write});

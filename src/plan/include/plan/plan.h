@@ -28,7 +28,7 @@ enum class Op : std::uint16_t {
   kOpenTree = 3,         // text: source                                 numbers: see storage.cc out: mount tree
   kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…     out: namespace
   kCreateCgroup = 5,     // text: path, controllers…
-  kWriteCgroup = 6,      // text: controller, file, value                numbers: optional
+  kWriteCgroup = 6,      // text: controller, file, value[, or file, value] numbers: optional
   kCgroupDevices = 7,    // text: rules, "allow c 1:3 rwm"
   kOpenUnified = 8,      // out: directory for CLONE_INTO_CGROUP
   kOpenTasks = 9,        // text: hierarchy                              out: its v1 "tasks" file
