@@ -24,8 +24,10 @@ Json Json::MakeArray() { return Json(Array{}); }
 Json Json::MakeObject() { return Json(Object{}); }
 Json Json::MakeObject(std::initializer_list<Member> members) { return Json(Object(members)); }
 
+Json::Json(Tag, bool value) noexcept : value_(value) {}
+Json::Json(Tag, std::int64_t value) noexcept : value_(value) {}
 // Small unsigned numbers are kept as kInt, so that equal numbers are equal values.
-void Json::SetUint(std::uint64_t value) noexcept {
+Json::Json(Tag, std::uint64_t value) noexcept {
   if (value <= static_cast<std::uint64_t>(INT64_MAX)) {
     value_ = static_cast<std::int64_t>(value);
   } else {

@@ -1,6 +1,7 @@
 // Boost.JSON's event parser builds our own tree. Its sources are compiled here and nowhere else; the linker
 // drops what is not used.
 #include <algorithm>
+#include <charconv>
 #include <exception>
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -109,10 +110,30 @@ struct Builder {
     text.clear();
     return Put(Json(std::move(whole)));
   }
-  bool on_number_part(bj::string_view, Ec&) { return true; }
-  bool on_int64(std::int64_t value, bj::string_view, Ec&) { return Put(Json(value)); }
-  bool on_uint64(std::uint64_t value, bj::string_view, Ec&) { return Put(Json(value)); }
-  bool on_double(double value, bj::string_view, Ec&) { return Put(Json(value)); }
+  bool on_number_part(bj::string_view part, Ec&) {
+    text.append(part.data(), part.size());
+    return true;
+  }
+  bool on_int64(std::int64_t value, bj::string_view, Ec&) {
+    text.clear();
+    return Put(Json(value));
+  }
+  bool on_uint64(std::uint64_t value, bj::string_view, Ec&) {
+    text.clear();
+    return Put(Json(value));
+  }
+  // Boost.JSON 1.81 rounds some doubles wrongly; from_chars is exact.
+  bool on_double(double, bj::string_view part, Ec& ec) {
+    text.append(part.data(), part.size());
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) {
+      ec = bj::error::not_number;
+      return false;
+    }
+    text.clear();
+    return Put(Json(value));
+  }
   bool on_bool(bool value, Ec&) { return Put(Json(value)); }
   bool on_null(Ec&) { return Put(Json(nullptr)); }
   bool on_comment_part(bj::string_view, Ec&) { return true; }

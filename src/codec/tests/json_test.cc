@@ -73,6 +73,12 @@ TEST(Json, AnEscapedStringLongerThanTheParsersBufferIsWhole) {
   EXPECT_EQ(json.IfString()->substr(0, 4), "AbAb");
 }
 
+TEST(Json, DoublesAreRoundedExactly) {
+  ASSERT_OK_AND_ASSIGN(const Json json, ParseJson("[184461847474191032304467,0.1,1e308,-2.5E-3]"));
+  EXPECT_EQ(json.Dump(), "[1.8446184747419103e+23,0.1,1e+308,-0.0025]");
+  EXPECT_FALSE(ParseJson("1e999").ok());
+}
+
 TEST(Json, SetReplacesAndAppendGrows) {
   Json json;
   json.Set("a", 1);

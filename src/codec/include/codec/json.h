@@ -29,16 +29,12 @@ class Json {
   Json(std::nullptr_t) noexcept;  // NOLINT(google-explicit-constructor)
   template <typename T>
     requires std::same_as<T, bool>
-  Json(T value) noexcept : value_(value) {}  // NOLINT(google-explicit-constructor)
+  Json(T value) noexcept : Json(Tag{}, value) {}  // NOLINT(google-explicit-constructor)
   template <typename T>
     requires(std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char>)
-  Json(T value) noexcept {  // NOLINT(google-explicit-constructor)
-    if constexpr (std::is_signed_v<T>) {
-      value_ = static_cast<std::int64_t>(value);
-    } else {
-      SetUint(value);
-    }
-  }
+  Json(T value) noexcept  // NOLINT(google-explicit-constructor)
+      : Json(Tag{},
+             static_cast<std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>(value)) {}
   Json(double value) noexcept;                   // NOLINT(google-explicit-constructor)
   Json(const char* value);                       // NOLINT(google-explicit-constructor)
   Json(std::string_view value);                  // NOLINT(google-explicit-constructor)
@@ -105,7 +101,11 @@ class Json {
   friend bool operator==(const Json& a, const Json& b);
 
  private:
-  void SetUint(std::uint64_t value) noexcept;
+  // Out of line: the variant's members are complete only there.
+  struct Tag {};
+  Json(Tag, bool value) noexcept;
+  Json(Tag, std::int64_t value) noexcept;
+  Json(Tag, std::uint64_t value) noexcept;
   std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object> value_;
 };
 
