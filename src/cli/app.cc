@@ -44,7 +44,8 @@ void PrintError(std::string_view line) { Write(STDERR_FILENO, std::string(line) 
 void PrintError(const Error& error) { PrintError(error.ToString()); }
 
 int ForEachArg(Api* engine, const Options& options,
-               const std::function<Status(Api* engine, const std::string& name)>& action) {
+               const std::function<Status(Api* engine, const std::string& name)>& action,
+               bool forgive_missing) {
   constexpr std::size_t kAtATime = 16;
   const auto& names = options.args();
   // One engine is enough: start it before the threads would each try.
@@ -71,7 +72,7 @@ int ForEachArg(Api* engine, const Options& options,
       PrintLine(names[i]);
     } else {
       PrintError(status.error());
-      code = 1;
+      if (!forgive_missing || status.error().code() != Code::kNotFound) code = 1;
     }
   }
   return code;

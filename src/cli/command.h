@@ -32,7 +32,7 @@ inline constexpr std::size_t kAnyNumber = SIZE_MAX;
 
 struct Command {
   std::string_view name;
-  std::string_view usage;    // behind the name: "[OPTIONS] CONTAINER [CONTAINER...]"
+  std::string_view usage;  // behind the name: "[OPTIONS] CONTAINER [CONTAINER...]"
   std::string_view summary;
   std::span<const Flag> flags;
   std::size_t min_args = 0;
@@ -72,10 +72,12 @@ void PrintError(std::string_view line);
 // PrintError of an error's whole text.
 void PrintError(const Error& error);
 
-// Calls `action` for each argument, several at a time with a connection each, and prints the arguments that went well
-// in their order. Errors are printed and the rest goes on; the exit code is 1 when there was one.
+// Calls `action` for each argument, several at a time with a connection each, and prints the arguments that
+// went well in their order. Errors are printed and the rest goes on; the exit code is 1 when there was one.
+// With `forgive_missing`, a name that is not there is printed and no failure.
 int ForEachArg(Api* engine, const Options& options,
-               const std::function<Status(Api* engine, const std::string& name)>& action);
+               const std::function<Status(Api* engine, const std::string& name)>& action,
+               bool forgive_missing = false);
 
 // "Are you sure…? [y/N]" on a terminal or a pipe.
 bool Confirm(std::string_view question);

@@ -42,10 +42,11 @@ TemplateOptions OptionsFor(const ListStyle& style, const Json& row) {
   TemplateOptions options;
   options.type_name = style.type_name;
   if (style.method.empty()) return options;
-  options.method = [&style, &row](std::string_view name, const std::vector<std::string>& args) -> Result<std::string> {
+  options.method = [&style, &row](std::string_view name,
+                                  const std::vector<std::string>& args) -> Result<std::string> {
     if (name != style.method || args.size() != 1)
-      return Error(Code::kInvalidArgument, "can't evaluate field " + std::string(name) + " in type " +
-                                               std::string(style.type_name));
+      return Error(Code::kInvalidArgument,
+                   "can't evaluate field " + std::string(name) + " in type " + std::string(style.type_name));
     const Json* map = row.Find(style.method_map);
     return map == nullptr ? std::string() : map->GetString(args[0]);
   };
@@ -64,7 +65,8 @@ Result<std::string> Heads(const ListStyle& style, const Template& row_template) 
   options.method = [](std::string_view, const std::vector<std::string>& args) -> Result<std::string> {
     // A label's head is the last part of its name: "com.example.team" is TEAM.
     std::string head = args.empty() ? "" : args[0].substr(args[0].rfind('.') + 1);
-    for (char& c : head) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : (c == '-' || c == '_' ? ' ' : c);
+    for (char& c : head)
+      c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : (c == '-' || c == '_' ? ' ' : c);
     return head;
   };
   return row_template.Execute(heads, options);
@@ -79,7 +81,8 @@ Status CheckFormat(std::string_view format) {
   return Ok();
 }
 
-Result<std::string> RenderList(const ListStyle& style, std::string_view format, const std::vector<Json>& rows) {
+Result<std::string> RenderList(const ListStyle& style, std::string_view format,
+                               const std::vector<Json>& rows) {
   std::string out;
   if (format == "json") {
     for (const Json& row : rows) out += VisibleRow(style, row).Dump() + "\n";

@@ -20,16 +20,17 @@ struct Column {
 };
 
 struct ListStyle {
-  std::string_view table;             // row template of the default table
-  std::span<const Column> columns;    // every field a template may name
-  std::string_view type_name;         // for errors about fields there are not
-  std::string_view method = {};       // name of a method with one argument (`.Label "key"`), and what it looks up
-  std::string_view method_map = {};   // hidden member of the row: an object
+  std::string_view table;           // row template of the default table
+  std::span<const Column> columns;  // every field a template may name
+  std::string_view type_name;       // for errors about fields there are not
+  std::string_view method = {};  // name of a method with one argument (`.Label "key"`), and what it looks up
+  std::string_view method_map = {};  // hidden member of the row: an object
 };
 
-// `format` as given to --format: "", "table", "table TEMPLATE", "json", or a template for each row. Rows are objects
-// with a member for each column, and possibly `method_map`.
-Result<std::string> RenderList(const ListStyle& style, std::string_view format, const std::vector<codec::Json>& rows);
+// `format` as given to --format: "", "table", "table TEMPLATE", "json", or a template for each row. Rows are
+// objects with a member for each column, and possibly `method_map`.
+Result<std::string> RenderList(const ListStyle& style, std::string_view format,
+                               const std::vector<codec::Json>& rows);
 
 // One object for --format of inspect, info, version: "json" or a template. A line end follows.
 Result<std::string> RenderObject(std::string_view format, const codec::Json& object);

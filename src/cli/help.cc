@@ -110,7 +110,8 @@ std::string TopHelp() {
   text += "\nCommands:\n" + CommandList("");
   text +=
       "\nGlobal Options:\n"
-      "  -H, --host string   Engine socket to connect to (unix:///path); overrides ESTIBA_HOST and DOCKER_HOST\n"
+      "  -H, --host string   Engine socket to connect to (unix:///path); overrides ESTIBA_HOST and "
+      "DOCKER_HOST\n"
       "      --help          Print usage\n"
       "  -v, --version       Print version information and quit\n"
       "\nRun 'estiba COMMAND --help' for more information on a command.\n";

@@ -29,7 +29,9 @@ int BadUsage(const std::string& what, const std::string& usage, std::string_view
   return code;
 }
 
-std::string Plural(std::size_t count) { return std::to_string(count) + (count == 1 ? " argument" : " arguments"); }
+std::string Plural(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " argument" : " arguments");
+}
 
 // What is wrong with the number of arguments, or "".
 std::string ArityProblem(const Command& command, std::size_t count, std::string_view path) {
@@ -81,10 +83,12 @@ int RunGroup(std::string_view group, Words words, App& app) {
     return 0;
   }
   const std::string path = std::string(group) + " " + std::string(words[0]);
-  if (const Command* command = Find(group, words[0])) return RunCommand(*command, path, words.subspan(1), app);
-  if (words[0].starts_with('-')) return BadUsage("unknown flag: " + std::string(words[0]), "", group, kBadFlag);
-  return BadUsage("estiba: unknown command: estiba " + path, "Usage:  estiba " + std::string(group) + " COMMAND", group,
-                  1);
+  if (const Command* command = Find(group, words[0]))
+    return RunCommand(*command, path, words.subspan(1), app);
+  if (words[0].starts_with('-'))
+    return BadUsage("unknown flag: " + std::string(words[0]), "", group, kBadFlag);
+  return BadUsage("estiba: unknown command: estiba " + path,
+                  "Usage:  estiba " + std::string(group) + " COMMAND", group, 1);
 }
 
 // `estiba help run`, `estiba help container ls`.

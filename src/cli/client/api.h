@@ -16,8 +16,8 @@ class Api {
  public:
   explicit Api(Endpoint endpoint);
 
-  // What the API answers; an HTTP error becomes an Error "Error response from daemon: …" with the status' class.
-  // An empty body is null.
+  // What the API answers; an HTTP error becomes an Error "Error response from daemon: …" with the status'
+  // class. An empty body is null.
   Result<codec::Json> Get(const std::string& path, const http::Query& query = {});
   Result<codec::Json> Post(const std::string& path, const http::Query& query = {});
   Result<codec::Json> Post(const std::string& path, const http::Query& query, const codec::Json& body);

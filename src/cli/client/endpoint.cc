@@ -29,7 +29,8 @@ std::string Folder(const char* name, const std::string& otherwise) {
 // The engine runs in "/": it must be told the whole path.
 Result<std::string> RealPath(const std::string& path) {
   std::array<char, PATH_MAX> real{};
-  if (::realpath(path.c_str(), real.data()) == nullptr) return Error::Errno(errno, "find configuration '" + path + "'");
+  if (::realpath(path.c_str(), real.data()) == nullptr)
+    return Error::Errno(errno, "find configuration '" + path + "'");
   return std::string(real.data());
 }
 
@@ -49,8 +50,8 @@ Endpoint Defaults(const Surroundings& around) {
     endpoint.log = "/var/lib/estiba/estibad.log";
     return endpoint;
   }
-  const std::string run =
-      around.runtime_dir.empty() ? "/tmp/estiba-" + std::to_string(around.uid) : around.runtime_dir + "/estiba";
+  const std::string run = around.runtime_dir.empty() ? "/tmp/estiba-" + std::to_string(around.uid)
+                                                     : around.runtime_dir + "/estiba";
   endpoint.socket = run + "/estiba.sock";
   endpoint.log = around.data_home + "/estiba/estibad.log";
   return endpoint;
@@ -62,7 +63,8 @@ Status Apply(const std::string& text, const std::string& file, Endpoint* endpoin
   const auto string = [&](const codec::TomlValue* value) {
     return value != nullptr && value->kind == codec::TomlValue::Kind::kString ? value->text : std::string();
   };
-  if (const auto root = string(table.Find("run_root")); !root.empty()) endpoint->socket = root + "/estiba.sock";
+  if (const auto root = string(table.Find("run_root")); !root.empty())
+    endpoint->socket = root + "/estiba.sock";
   if (const auto socket = string(table.Find("socket")); !socket.empty()) endpoint->socket = socket;
   if (const auto root = string(table.Find("data_root")); !root.empty()) endpoint->log = root + "/estibad.log";
   const auto* log = table.Find("log");
@@ -88,7 +90,8 @@ Surroundings Surroundings::OfThisProcess(std::optional<std::string> host) {
 }
 
 Result<Endpoint> FindEndpoint(const Surroundings& around) {
-  const auto& host = around.host ? around.host : (around.estiba_host ? around.estiba_host : around.docker_host);
+  const auto& host =
+      around.host ? around.host : (around.estiba_host ? around.estiba_host : around.docker_host);
   if (host) {
     Endpoint foreign;
     foreign.socket = TRY(HostPath(*host));

@@ -19,14 +19,14 @@ struct Endpoint {
 
 // What of the environment decides; given, so that tests need not change theirs.
 struct Surroundings {
-  std::optional<std::string> host;            // -H
-  std::optional<std::string> estiba_host;     // ESTIBA_HOST
-  std::optional<std::string> docker_host;     // DOCKER_HOST
-  std::optional<std::string> config;          // ESTIBA_CONFIG
+  std::optional<std::string> host;         // -H
+  std::optional<std::string> estiba_host;  // ESTIBA_HOST
+  std::optional<std::string> docker_host;  // DOCKER_HOST
+  std::optional<std::string> config;       // ESTIBA_CONFIG
   std::string home;
-  std::string runtime_dir;                    // XDG_RUNTIME_DIR
-  std::string data_home;                      // XDG_DATA_HOME
-  std::string config_home;                    // XDG_CONFIG_HOME
+  std::string runtime_dir;  // XDG_RUNTIME_DIR
+  std::string data_home;    // XDG_DATA_HOME
+  std::string config_home;  // XDG_CONFIG_HOME
   unsigned uid = 0;
 
   static Surroundings OfThisProcess(std::optional<std::string> host);

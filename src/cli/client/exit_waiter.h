@@ -1,6 +1,6 @@
 #pragma once
-// The exit code of a container, asked for before it starts, so that it cannot be missed, and asked for again when the
-// engine dies in between.
+// The exit code of a container, asked for before it starts, so that it cannot be missed, and asked for again
+// when the engine dies in between.
 
 #include <memory>
 #include <optional>
@@ -12,8 +12,8 @@ namespace estiba::cli {
 
 class ExitWaiter {
  public:
-  // `removed`: wait until --rm has been carried out, too. `condition` of the first request: "next-exit" before a
-  // start, "not-running" for a container that runs. The answer comes with its head at once.
+  // `removed`: wait until --rm has been carried out, too. `condition` of the first request: "next-exit"
+  // before a start, "not-running" for a container that runs. The answer comes with its head at once.
   static Result<ExitWaiter> Begin(Api* api, std::string id, bool removed, std::string_view condition);
 
   // To poll for, or -1 when the answer is there.

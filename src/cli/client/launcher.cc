@@ -28,9 +28,9 @@ constexpr int kReadyFd = 3;
 // What an engine needs of our environment; the rest is the caller's business.
 std::vector<std::string> ShortEnvironment() {
   std::vector<std::string> environment;
-  for (const char* name : {"PATH", "HOME", "USER", "LANG", "TZ", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME",
-                           "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-                           "SSL_CERT_FILE", "SSL_CERT_DIR"}) {
+  for (const char* name : {"PATH", "HOME", "USER", "LANG", "TZ", "XDG_RUNTIME_DIR", "XDG_DATA_HOME",
+                           "XDG_CONFIG_HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy",
+                           "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"}) {
     if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
   }
   return environment;
@@ -77,7 +77,8 @@ Outcome AwaitReady(int ready, int complaints, std::string* text) {
   }
 }
 
-// Two commands may start an engine at once; the one that lost the lock ends, and the other's will answer soon.
+// Two commands may start an engine at once; the one that lost the lock ends, and the other's will answer
+// soon.
 bool RivalServes(const Endpoint& endpoint, Clock::time_point deadline) {
   for (;;) {
     if (os::ConnectUnix(endpoint.socket, SOCK_STREAM).ok()) return true;

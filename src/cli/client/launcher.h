@@ -5,8 +5,8 @@
 
 namespace estiba::cli {
 
-// Starts `estibad --spawned` for this endpoint and waits until it serves, or another one does that was started at the
-// same time. The engine outlives us.
+// Starts `estibad --spawned` for this endpoint and waits until it serves, or another one does that was
+// started at the same time. The engine outlives us.
 Status StartEngine(const Endpoint& endpoint);
 
 }  // namespace estiba::cli

@@ -55,7 +55,8 @@ Result<http::Upgraded> OpenAttach(Api* api, const AttachOptions& options) {
   return api->Upgrade(std::move(request));
 }
 
-Result<SessionEnd> RunAttached(Api* api, http::Upgraded connection, const AttachOptions& options, ExitWaiter* waiter) {
+Result<SessionEnd> RunAttached(Api* api, http::Upgraded connection, const AttachOptions& options,
+                               ExitWaiter* waiter) {
   SessionOptions session;
   session.tty = options.tty;
   session.input = options.input;

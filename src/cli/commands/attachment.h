@@ -22,16 +22,18 @@ struct AttachOptions {
 // Opens the stream of a container that may not have started yet.
 Result<http::Upgraded> OpenAttach(Api* api, const AttachOptions& options);
 // Copies until the end. `waiter` is advanced on the way.
-Result<SessionEnd> RunAttached(Api* api, http::Upgraded connection, const AttachOptions& options, ExitWaiter* waiter);
+Result<SessionEnd> RunAttached(Api* api, http::Upgraded connection, const AttachOptions& options,
+                               ExitWaiter* waiter);
 
-// Tells the engine the terminal's size; `path` is that of a container or an exec. Errors do not matter: the process
-// may have ended.
+// Tells the engine the terminal's size; `path` is that of a container or an exec. Errors do not matter: the
+// process may have ended.
 void SendSize(Api* api, const std::string& path, WindowSize size);
 
 // "the input device is not a TTY" when input of a terminal was asked for and ours is none.
 Status CheckInputIsTerminal(bool input, bool tty);
 
-// The exit code of a start that failed: 127 when the command was not found, 126 when it cannot be run, else 125.
+// The exit code of a start that failed: 127 when the command was not found, 126 when it cannot be run, else
+// 125.
 int CodeOfStartError(const std::string& message);
 
 }  // namespace estiba::cli

@@ -21,8 +21,10 @@ class CidFile {
     if (path.empty()) return CidFile("", {});
     auto file = os::OpenAt({AT_FDCWD}, path, O_WRONLY | O_CREAT | O_EXCL, 0666);
     if (!file.ok() && file.error().errnum() == EEXIST)
-      return Error(Code::kAlreadyExists, "container ID file found, make sure the other container isn't running or "
-                                         "delete " + path);
+      return Error(Code::kAlreadyExists,
+                   "container ID file found, make sure the other container isn't running or "
+                   "delete " +
+                       path);
     if (!file.ok()) return std::move(file).error().Context("failed to create the container ID file");
     return CidFile(path, std::move(file).value());
   }
@@ -67,7 +69,8 @@ bool ImageIsMissing(const Error& error) {
 }
 
 Result<int> RunCreate(App& app, const Options& options) {
-  auto request = BuildCreate(options, /*detached=*/false, [](const char* name) -> const char* { return std::getenv(name); });
+  auto request = BuildCreate(options, /*detached=*/false,
+                             [](const char* name) -> const char* { return std::getenv(name); });
   if (!request.ok()) {
     PrintCreateError(request.error(), "create", true);
     return 125;
@@ -75,7 +78,7 @@ Result<int> RunCreate(App& app, const Options& options) {
   Api* engine = TRY(app.Engine());
   const auto id = CreateContainer(engine, *request);
   if (!id.ok()) {
-    PrintCreateError(id.error(), "create", false);
+    PrintError(id.error());
     return 1;
   }
   PrintLine(*id);
@@ -94,7 +97,8 @@ Result<std::string> CreateContainer(Api* api, const CreateRequest& request) {
   if (request.pull == "always") TRY(PullImage(api, request));
   auto created = PostCreate(api, request);
   if (!created.ok() && request.pull == "missing" && ImageIsMissing(created.error())) {
-    if (!request.quiet) PrintError("Unable to find image '" + WithTag(request.create.config.image) + "' locally");
+    if (!request.quiet)
+      PrintError("Unable to find image '" + WithTag(request.create.config.image) + "' locally");
     TRY(PullImage(api, request));
     created = PostCreate(api, request);
   }
@@ -108,11 +112,11 @@ Result<std::string> CreateContainer(Api* api, const CreateRequest& request) {
 }
 
 const Command kCreate{.name = "create",
-                                .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-                                .summary = "Create a new container",
-                                .flags = CreateFlags(),
-                                .min_args = 1,
-                                .run = RunCreate,
-                                .stop_at_positional = true};
+                      .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+                      .summary = "Create a new container",
+                      .flags = CreateFlags(),
+                      .min_args = 1,
+                      .run = RunCreate,
+                      .stop_at_positional = true};
 
 }  // namespace estiba::cli

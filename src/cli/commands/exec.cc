@@ -63,7 +63,8 @@ Result<int> Attached(Api* api, const apitypes::ExecCreate& create, const std::st
   session.input = create.attach_stdin;
   const std::string_view keys = create.detach_keys.empty() ? kDefaultDetachKeys : create.detach_keys;
   session.detach_keys = TRY_CTX(ParseDetachKeys(keys), "invalid detach keys (" + std::string(keys) + ")");
-  if (create.tty) session.resized = [api, path = ExecPath(id)](WindowSize size) { SendSize(api, path, size); };
+  if (create.tty)
+    session.resized = [api, path = ExecPath(id)](WindowSize size) { SendSize(api, path, size); };
   if (const auto size = GetWindowSize(STDOUT_FILENO); create.tty && size) SendSize(api, ExecPath(id), *size);
   const auto end = TRY(RunSession(std::move(connection), std::move(session)));
   if (end == SessionEnd::kDetached) {

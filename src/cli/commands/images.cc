@@ -20,10 +20,17 @@ constexpr Flag kImagesFlags[] = {
     {'q', "quiet", Kind::kBool, "", "Only show image IDs"},
 };
 constexpr Column kImagesColumns[] = {
-    {"Containers", "CONTAINERS"}, {"CreatedAt", "CREATED AT"}, {"CreatedSince", "CREATED"},
-    {"Digest", "DIGEST"},         {"ID", "IMAGE ID"},          {"Repository", "REPOSITORY"},
-    {"SharedSize", "SHARED SIZE"}, {"Size", "SIZE"},           {"Tag", "TAG"},
-    {"UniqueSize", "UNIQUE SIZE"}, {"VirtualSize", "SIZE"},
+    {"Containers", "CONTAINERS"},
+    {"CreatedAt", "CREATED AT"},
+    {"CreatedSince", "CREATED"},
+    {"Digest", "DIGEST"},
+    {"ID", "IMAGE ID"},
+    {"Repository", "REPOSITORY"},
+    {"SharedSize", "SHARED SIZE"},
+    {"Size", "SIZE"},
+    {"Tag", "TAG"},
+    {"UniqueSize", "UNIQUE SIZE"},
+    {"VirtualSize", "SIZE"},
 };
 constexpr std::string_view kImagesTable = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 constexpr std::string_view kImagesDigestTable =
@@ -114,8 +121,12 @@ constexpr Flag kHistoryFlags[] = {
     {'q', "quiet", Kind::kBool, "", "Only show image IDs"},
 };
 constexpr Column kHistoryColumns[] = {
-    {"Comment", "COMMENT"},          {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"},
-    {"CreatedSince", "CREATED"},     {"ID", "IMAGE"},             {"Size", "SIZE"},
+    {"Comment", "COMMENT"},
+    {"CreatedAt", "CREATED AT"},
+    {"CreatedBy", "CREATED BY"},
+    {"CreatedSince", "CREATED"},
+    {"ID", "IMAGE"},
+    {"Size", "SIZE"},
 };
 
 Json HistoryRow(const Json& item, bool human, bool truncate, WallTime now) {
@@ -125,12 +136,13 @@ Json HistoryRow(const Json& item, bool human, bool truncate, WallTime now) {
     if (c == '\t') c = ' ';
   const std::string id = item.GetString("Id");
   const std::int64_t size = item.GetInt("Size");
-  return Json::MakeObject({{"Comment", item.GetString("Comment")},
-                           {"CreatedAt", FormatRfc3339(created)},
-                           {"CreatedBy", truncate ? Ellipsis(by, 45) : by},
-                           {"CreatedSince", human ? HumanDuration(now - created) + " ago" : FormatRfc3339(created)},
-                           {"ID", truncate && id != "<missing>" ? ShortId(id) : id},
-                           {"Size", human ? HumanSize(static_cast<double>(size), 3) : std::to_string(size)}});
+  return Json::MakeObject(
+      {{"Comment", item.GetString("Comment")},
+       {"CreatedAt", FormatRfc3339(created)},
+       {"CreatedBy", truncate ? Ellipsis(by, 45) : by},
+       {"CreatedSince", human ? HumanDuration(now - created) + " ago" : FormatRfc3339(created)},
+       {"ID", truncate && id != "<missing>" ? ShortId(id) : id},
+       {"Size", human ? HumanSize(static_cast<double>(size), 3) : std::to_string(size)}});
 }
 
 Result<int> RunHistory(App& app, const Options& options) {
@@ -139,14 +151,13 @@ Result<int> RunHistory(App& app, const Options& options) {
   std::vector<Json> rows;
   const WallTime now = WallNow();
   for (std::size_t i = 0; i < list.size(); ++i)
-    rows.push_back(
-        HistoryRow((*list.IfArray())[i], options.On("human", true), !options.On("no-trunc"), now));
+    rows.push_back(HistoryRow((*list.IfArray())[i], options.On("human", true), !options.On("no-trunc"), now));
   if (options.On("quiet")) {
     for (const Json& row : rows) PrintLine(row.GetString("ID"));
     return 0;
   }
-  const ListStyle style{"{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", kHistoryColumns,
-                        "*formatter.historyContext"};
+  const ListStyle style{"{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+                        kHistoryColumns, "*formatter.historyContext"};
   TRY(Show(RenderList(style, options.Text("format"), rows)));
   return 0;
 }

@@ -36,7 +36,8 @@ Result<Json> Fetch(Api* engine, const Type& type, const std::string& name, bool 
   http::Query query;
   if (size && type.name == "container") query.Add("size", "1");
   const bool slashes = type.name == "image";
-  return engine->Get(std::string(type.before) + http::PercentEncode(name, slashes) + std::string(type.after), query);
+  return engine->Get(std::string(type.before) + http::PercentEncode(name, slashes) + std::string(type.after),
+                     query);
 }
 
 // The first kind of object that has this name.
@@ -90,12 +91,13 @@ Result<int> RunVolume(App& app, const Options& options) { return Inspect(app, op
 
 }  // namespace
 
-constinit const Command kInspect{.name = "inspect",
-                                 .usage = "[OPTIONS] NAME|ID [NAME|ID...]",
-                                 .summary = "Return low-level information on containers, images, networks and volumes",
-                                 .flags = kFlags,
-                                 .min_args = 1,
-                                 .run = RunInspect};
+constinit const Command kInspect{
+    .name = "inspect",
+    .usage = "[OPTIONS] NAME|ID [NAME|ID...]",
+    .summary = "Return low-level information on containers, images, networks and volumes",
+    .flags = kFlags,
+    .min_args = 1,
+    .run = RunInspect};
 constinit const Command kContainerInspect{.name = "inspect",
                                           .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
                                           .summary = "Display detailed information on one or more containers",

@@ -1,4 +1,5 @@
-// Commands that change containers and show nothing: stop, restart, kill, pause, unpause, rm, rename, wait, update.
+// Commands that change containers and show nothing: stop, restart, kill, pause, unpause, rm, rename, wait,
+// update.
 
 #include <mutex>
 
@@ -45,7 +46,9 @@ http::Query StopQuery(const Options& options) {
   return query;
 }
 
-Result<int> RunStop(App& app, const Options& options) { return PostEach(app, options, "stop", StopQuery(options)); }
+Result<int> RunStop(App& app, const Options& options) {
+  return PostEach(app, options, "stop", StopQuery(options));
+}
 Result<int> RunRestart(App& app, const Options& options) {
   return PostEach(app, options, "restart", StopQuery(options));
 }
@@ -63,16 +66,13 @@ Result<int> RunRm(App& app, const Options& options) {
   if (options.On("force")) query.Add("force", "1");
   if (options.On("volumes")) query.Add("v", "1");
   Api* engine = TRY(app.Engine());
-  return ForEachArg(engine, options, [&](Api* api, const std::string& id) -> Status {
-    const auto removed = api->Delete(ContainerPath(id), query);
-    // With --force a container that is not there is only mentioned.
-    if (!removed.ok() && options.On("force") && removed.error().code() == Code::kNotFound) {
-      PrintError(removed.error());
-      return Ok();
-    }
-    if (!removed.ok()) return removed.error().Clone();
-    return Ok();
-  });
+  return ForEachArg(
+      engine, options,
+      [&](Api* api, const std::string& id) -> Status {
+        TRY(api->Delete(ContainerPath(id), query));
+        return Ok();
+      },
+      /*forgive_missing=*/options.On("force"));
 }
 
 Result<int> RunRename(App& app, const Options& options) {
@@ -99,7 +99,8 @@ Result<int> RunWait(App& app, const Options& options) {
 }
 
 constexpr Flag kUpdateFlags[] = {
-    {'\0', "blkio-weight", Kind::kInt, "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable"},
+    {'\0', "blkio-weight", Kind::kInt, "uint16",
+     "Block IO (relative weight), between 10 and 1000, or 0 to disable"},
     {'\0', "cpu-period", Kind::kInt, "int", "Limit CPU CFS (Completely Fair Scheduler) period"},
     {'\0', "cpu-quota", Kind::kInt, "int", "Limit CPU CFS (Completely Fair Scheduler) quota"},
     {'c', "cpu-shares", Kind::kInt, "int", "CPU shares (relative weight)"},
@@ -108,7 +109,8 @@ constexpr Flag kUpdateFlags[] = {
     {'\0', "cpuset-mems", Kind::kString, "string", "MEMs in which to allow execution (0-3, 0,1)"},
     {'m', "memory", Kind::kBytes, "bytes", "Memory limit"},
     {'\0', "memory-reservation", Kind::kBytes, "bytes", "Memory soft limit"},
-    {'\0', "memory-swap", Kind::kSwap, "bytes", "Swap limit equal to memory plus swap: -1 to enable unlimited swap"},
+    {'\0', "memory-swap", Kind::kSwap, "bytes",
+     "Swap limit equal to memory plus swap: -1 to enable unlimited swap"},
     {'\0', "pids-limit", Kind::kInt, "int", "Tune container pids limit (set -1 for unlimited)"},
     {'\0', "restart", Kind::kString, "string", "Restart policy to apply when a container exits"},
 };
@@ -150,11 +152,13 @@ Result<int> RunUpdate(App& app, const Options& options) {
 }
 
 Result<int> RunPrune(App& app, const Options& options) {
-  if (!options.On("force") && !Confirm("WARNING! This will remove all stopped containers.\nAre you sure you want to "
-                                       "continue?"))
+  if (!options.On("force") &&
+      !Confirm("WARNING! This will remove all stopped containers.\nAre you sure you want to "
+               "continue?"))
     return 0;
   http::Query query;
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
+    query.Add("filters", filters);
   Api* engine = TRY(app.Engine());
   const Json report = TRY(engine->Post("/containers/prune", query));
   const Json* deleted = report.Find("ContainersDeleted");
@@ -215,12 +219,13 @@ constinit const Command kRename{.name = "rename",
                                 .min_args = 2,
                                 .max_args = 2,
                                 .run = RunRename};
-constinit const Command kWait{.name = "wait",
-                              .usage = "CONTAINER [CONTAINER...]",
-                              .summary = "Block until one or more containers stop, then print their exit codes",
-                              .flags = {},
-                              .min_args = 1,
-                              .run = RunWait};
+constinit const Command kWait{
+    .name = "wait",
+    .usage = "CONTAINER [CONTAINER...]",
+    .summary = "Block until one or more containers stop, then print their exit codes",
+    .flags = {},
+    .min_args = 1,
+    .run = RunWait};
 constinit const Command kUpdate{.name = "update",
                                 .usage = kMany,
                                 .summary = "Update configuration of one or more containers",

@@ -5,7 +5,6 @@
 #include "os/file.h"
 #include "term/stdcopy.h"
 
-
 namespace estiba::cli {
 namespace {
 
@@ -14,10 +13,12 @@ constexpr Flag kFlags[] = {
     {'f', "follow", Kind::kBool, "", "Follow log output"},
     {'\0', "since", Kind::kString, "string",
      "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"},
-    {'n', "tail", Kind::kString, "string", "Number of lines to show from the end of the logs (default \"all\")"},
+    {'n', "tail", Kind::kString, "string",
+     "Number of lines to show from the end of the logs (default \"all\")"},
     {'t', "timestamps", Kind::kBool, "", "Show timestamps"},
     {'\0', "until", Kind::kString, "string",
-     "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"},
+     "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 "
+     "minutes)"},
 };
 
 Result<http::Query> LogsQuery(const Options& options) {
@@ -32,8 +33,8 @@ Result<http::Query> LogsQuery(const Options& options) {
     if (!options.Has(bound)) continue;
     const auto time = ParseTimestamp(options.Text(bound), WallNow());
     if (!time.ok())
-      return Error(Code::kInvalidArgument, "invalid value for \"" + std::string(bound) +
-                                               "\": " + time.error().Message());
+      return Error(Code::kInvalidArgument,
+                   "invalid value for \"" + std::string(bound) + "\": " + time.error().Message());
     query.Add(bound, *time);
   }
   return query;
@@ -48,7 +49,8 @@ Result<int> RunLogs(App& app, const Options& options) {
   // A container with a terminal has one stream, which comes as it is.
   const bool raw = stream->headers().Get("Content-Type") == "application/vnd.docker.raw-stream";
   Demultiplexer frames([](Stream to, std::string_view bytes) -> Status {
-    if (to == Stream::kSystemError) return Error(Code::kInternal, "error from daemon in stream: " + std::string(bytes));
+    if (to == Stream::kSystemError)
+      return Error(Code::kInternal, "error from daemon in stream: " + std::string(bytes));
     return os::WriteAll(to == Stream::kStderr ? STDERR_FILENO : STDOUT_FILENO, bytes);
   });
   for (;;) {

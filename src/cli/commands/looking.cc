@@ -9,7 +9,6 @@
 #include "text/escape.h"
 #include "text/table.h"
 
-
 namespace estiba::cli {
 namespace {
 
@@ -99,7 +98,9 @@ constinit const Command kExplain{
     .min_args = 1,
     .max_args = 1,
     .run = RunExplain,
-    .details = "Prints the plan of the container's last start, or of its next one: every operation on the kernel, where\n"
-               "it runs and which setting it comes from. `estiba run --dry-run` does so before a container exists."};
+    .details =
+        "Prints the plan of the container's last start, or of its next one: every operation on the kernel, "
+        "where\n"
+        "it runs and which setting it comes from. `estiba run --dry-run` does so before a container exists."};
 
 }  // namespace estiba::cli

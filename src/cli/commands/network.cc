@@ -46,8 +46,15 @@ constexpr Flag kPruneFlags[] = {
     {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
 };
 constexpr Column kColumns[] = {
-    {"CreatedAt", "CREATED AT"}, {"Driver", "DRIVER"}, {"ID", "NETWORK ID"}, {"IPv4", "IPV4"}, {"IPv6", "IPV6"},
-    {"Internal", "INTERNAL"},    {"Labels", "LABELS"}, {"Name", "NAME"},     {"Scope", "SCOPE"},
+    {"CreatedAt", "CREATED AT"},
+    {"Driver", "DRIVER"},
+    {"ID", "NETWORK ID"},
+    {"IPv4", "IPV4"},
+    {"IPv6", "IPV6"},
+    {"Internal", "INTERNAL"},
+    {"Labels", "LABELS"},
+    {"Name", "NAME"},
+    {"Scope", "SCOPE"},
 };
 
 // One pool for each --subnet; ranges and gateways belong to the subnet at their place.
@@ -86,7 +93,8 @@ Result<int> RunCreate(App& app, const Options& options) {
   create.labels = PairsToMap(options.List("label"));
   Api* engine = TRY(app.Engine());
   const Json made = TRY(engine->Post("/networks/create", {}, create.ToJson()));
-  if (const std::string warning = made.GetString("Warning"); !warning.empty()) PrintError("WARNING: " + warning);
+  if (const std::string warning = made.GetString("Warning"); !warning.empty())
+    PrintError("WARNING: " + warning);
   PrintLine(made.GetString("Id"));
   return 0;
 }
@@ -118,7 +126,8 @@ Result<int> RunLs(App& app, const Options& options) {
   const std::string format = options.Text("format");
   TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
   http::Query query;
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
+    query.Add("filters", filters);
   Api* engine = TRY(app.Engine());
   const Json list = TRY(engine->Get("/networks", query));
   std::vector<Json> rows;
@@ -130,8 +139,8 @@ Result<int> RunLs(App& app, const Options& options) {
     for (const Json& row : rows) PrintLine(row.GetString("ID"));
     return 0;
   }
-  const ListStyle style{"{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", kColumns, "*formatter.networkContext", "Label",
-                        "labels"};
+  const ListStyle style{"{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", kColumns, "*formatter.networkContext",
+                        "Label", "labels"};
   TRY(Show(RenderList(style, format, rows)));
   return 0;
 }
@@ -171,11 +180,13 @@ Result<int> RunDisconnect(App& app, const Options& options) {
 }
 
 Result<int> RunPrune(App& app, const Options& options) {
-  if (!options.On("force") && !Confirm("WARNING! This will remove all custom networks not used by at least one "
-                                       "container.\nAre you sure you want to continue?"))
+  if (!options.On("force") &&
+      !Confirm("WARNING! This will remove all custom networks not used by at least one "
+               "container.\nAre you sure you want to continue?"))
     return 0;
   http::Query query;
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
+    query.Add("filters", filters);
   Api* engine = TRY(app.Engine());
   const Json report = TRY(engine->Post("/networks/prune", query));
   if (const Json* deleted = report.Find("NetworksDeleted"); deleted != nullptr && !deleted->empty()) {

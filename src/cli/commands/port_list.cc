@@ -53,8 +53,8 @@ std::string PortList(const codec::Json* ports) {
   std::vector<std::string> mapped;  // published under another number
   for (const Port& port : Sorted(*ports)) {
     if (!port.ip.empty() && port.outside != port.inside) {
-      mapped.push_back(JoinHostPort(port.ip, std::to_string(port.outside)) + "->" + std::to_string(port.inside) + "/" +
-                       port.type);
+      mapped.push_back(JoinHostPort(port.ip, std::to_string(port.outside)) + "->" +
+                       std::to_string(port.inside) + "/" + port.type);
       continue;
     }
     const auto run = std::find_if(open.begin(), open.end(),

@@ -23,10 +23,11 @@ constexpr Flag kFlags[] = {
 
 // In the order of `--format json`.
 constexpr Column kColumns[] = {
-    {"Command", "COMMAND"},   {"CreatedAt", "CREATED AT"}, {"ID", "CONTAINER ID"}, {"Image", "IMAGE"},
-    {"Labels", "LABELS"},     {"LocalVolumes", "LOCAL VOLUMES"}, {"Mounts", "MOUNTS"}, {"Names", "NAMES"},
-    {"Networks", "NETWORKS"}, {"Ports", "PORTS"},          {"RunningFor", "CREATED"}, {"Size", "SIZE"},
-    {"State", "STATE"},       {"Status", "STATUS"},
+    {"Command", "COMMAND"}, {"CreatedAt", "CREATED AT"}, {"ID", "CONTAINER ID"},
+    {"Image", "IMAGE"},     {"Labels", "LABELS"},        {"LocalVolumes", "LOCAL VOLUMES"},
+    {"Mounts", "MOUNTS"},   {"Names", "NAMES"},          {"Networks", "NETWORKS"},
+    {"Ports", "PORTS"},     {"RunningFor", "CREATED"},   {"Size", "SIZE"},
+    {"State", "STATE"},     {"Status", "STATUS"},
 };
 
 constexpr std::string_view kTable =
@@ -137,7 +138,8 @@ Result<int> RunPs(App& app, const Options& options) {
   if (options.On("all")) query.Add("all", "1");
   if (last > 0) query.Add("limit", std::to_string(last));
   if (size) query.Add("size", "1");
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
+    query.Add("filters", filters);
   Api* engine = TRY(app.Engine());
   const Json list = TRY(engine->Get("/containers/json", query));
 
@@ -151,8 +153,8 @@ Result<int> RunPs(App& app, const Options& options) {
     Print(ids);
     return 0;
   }
-  const ListStyle style{options.On("size") ? kTableWithSize : kTable, kColumns, "*formatter.ContainerContext", "Label",
-                        "labels"};
+  const ListStyle style{options.On("size") ? kTableWithSize : kTable, kColumns, "*formatter.ContainerContext",
+                        "Label", "labels"};
   TRY(Show(RenderList(style, format, rows)));
   return 0;
 }
@@ -166,8 +168,10 @@ constinit const Command kPs{
     .flags = kFlags,
     .max_args = 0,
     .run = RunPs,
-    .details = "Filters: ancestor, before, exited, expose, health, id, label, name, network, publish, since, status,\n"
-               "volume; given as KEY=VALUE.",
+    .details =
+        "Filters: ancestor, before, exited, expose, health, id, label, name, network, publish, since, "
+        "status,\n"
+        "volume; given as KEY=VALUE.",
 };
 
 }  // namespace estiba::cli

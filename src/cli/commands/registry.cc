@@ -116,8 +116,9 @@ Result<std::string> EncodeFilters(const std::vector<std::string>& filters) {
   for (const std::string& filter : filters) {
     const auto equals = filter.find('=');
     if (equals == std::string::npos || equals == 0)
-      return Error(Code::kInvalidArgument, "invalid argument \"" + filter +
-                                               "\" for \"-f, --filter\" flag: invalid filter '" + filter + "'");
+      return Error(
+          Code::kInvalidArgument,
+          "invalid argument \"" + filter + "\" for \"-f, --filter\" flag: invalid filter '" + filter + "'");
     // "label!=x" is the key "label!".
     encoded.Add(ToLower(Trim(filter.substr(0, equals))), std::string(Trim(filter.substr(equals + 1))));
   }

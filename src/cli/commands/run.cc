@@ -37,7 +37,8 @@ Result<int> RunDetached(Api* api, const std::string& id) {
 }
 
 // Attach, wait, start, in this order: no output and no exit can be missed.
-Result<int> RunForeground(Api* api, const Options& options, const CreateRequest& request, const std::string& id) {
+Result<int> RunForeground(Api* api, const Options& options, const CreateRequest& request,
+                          const std::string& id) {
   const AttachOptions attach = MakeAttach(options, request, id);
   std::optional<http::Upgraded> connection;
   if (attach.input || attach.output || attach.error) {
@@ -55,7 +56,8 @@ Result<int> RunForeground(Api* api, const Options& options, const CreateRequest&
     if (request.create.host_config.auto_remove) (void)waiter.Finish().ok();
     return CodeOfStartError(started.error().Message());
   }
-  if (const auto size = GetWindowSize(STDOUT_FILENO); attach.tty && size) SendSize(api, ContainerPath(id), *size);
+  if (const auto size = GetWindowSize(STDOUT_FILENO); attach.tty && size)
+    SendSize(api, ContainerPath(id), *size);
   if (connection) {
     const auto end = TRY(RunAttached(api, std::move(*connection), attach, &waiter));
     if (end == SessionEnd::kDetached) {
@@ -82,7 +84,8 @@ Result<int> Run(Api* api, const Options& options, const CreateRequest& request, 
 
 Result<int> RunRun(App& app, const Options& options) {
   const bool detached = options.On("detach");
-  auto request = BuildCreate(options, detached, [](const char* name) -> const char* { return std::getenv(name); });
+  auto request =
+      BuildCreate(options, detached, [](const char* name) -> const char* { return std::getenv(name); });
   if (!request.ok()) {
     PrintCreateError(request.error(), "run", true);
     return kEngineError;
@@ -91,7 +94,8 @@ Result<int> RunRun(App& app, const Options& options) {
   if (const auto size = GetWindowSize(STDOUT_FILENO); request->create.config.tty && size)
     request->create.host_config.console_size = {size->rows, size->columns};
   auto engine = app.Engine();
-  auto code = engine.ok() ? Run(*engine, options, *request, detached) : Result<int>(std::move(engine).error());
+  auto code =
+      engine.ok() ? Run(*engine, options, *request, detached) : Result<int>(std::move(engine).error());
   if (code.ok()) return code;
   PrintCreateError(code.error(), "run", false);
   return kEngineError;
@@ -100,11 +104,11 @@ Result<int> RunRun(App& app, const Options& options) {
 }  // namespace
 
 const Command kRun{.name = "run",
-                             .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-                             .summary = "Create and run a new container from an image",
-                             .flags = RunFlags(),
-                             .min_args = 1,
-                             .run = RunRun,
-                             .stop_at_positional = true};
+                   .usage = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+                   .summary = "Create and run a new container from an image",
+                   .flags = RunFlags(),
+                   .min_args = 1,
+                   .run = RunRun,
+                   .stop_at_positional = true};
 
 }  // namespace estiba::cli

@@ -70,7 +70,7 @@ Result<int> RunStart(App& app, const Options& options) {
     TRY(api->Post(ContainerPath(id, "start")));
     return Ok();
   });
-  if (code != 0) PrintError("failed to start containers");
+  if (code != 0) PrintError("Error: failed to start containers");
   return code;
 }
 

@@ -24,9 +24,9 @@ constexpr Flag kFlags[] = {
     {'\0', "no-trunc", Kind::kBool, "", "Do not truncate output"},
 };
 constexpr Column kColumns[] = {
-    {"BlockIO", "BLOCK I/O"}, {"CPUPerc", "CPU %"},          {"Container", "CONTAINER"}, {"ID", "CONTAINER ID"},
-    {"MemPerc", "MEM %"},     {"MemUsage", "MEM USAGE / LIMIT"}, {"Name", "NAME"},       {"NetIO", "NET I/O"},
-    {"PIDs", "PIDS"},
+    {"BlockIO", "BLOCK I/O"}, {"CPUPerc", "CPU %"}, {"Container", "CONTAINER"},
+    {"ID", "CONTAINER ID"},   {"MemPerc", "MEM %"}, {"MemUsage", "MEM USAGE / LIMIT"},
+    {"Name", "NAME"},         {"NetIO", "NET I/O"}, {"PIDs", "PIDS"},
 };
 constexpr std::string_view kTable =
     "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}";
@@ -162,8 +162,8 @@ Result<int> RunStats(App& app, const Options& options) {
     std::vector<Json> rows;
     for (const Watched& container : containers)
       if (const auto sample = now.find(container.id); sample != now.end())
-        rows.push_back(
-            MakeRow(container.id, container.name, before[container.id], sample->second, !options.On("no-trunc")));
+        rows.push_back(MakeRow(container.id, container.name, before[container.id], sample->second,
+                               !options.On("no-trunc")));
     const std::string text = TRY(RenderList(style, format, rows));
     Print(terminal && !options.On("no-stream") ? "\x1b[H\x1b[2J" + text : text);
     if (options.On("no-stream")) return 0;

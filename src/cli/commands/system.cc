@@ -44,8 +44,8 @@ std::string EventTime(std::int64_t nanos) {
 }
 
 std::string EventLine(const Json& event) {
-  std::string line = EventTime(event.GetInt("timeNano")) + " " + event.GetString("Type") + " " +
-                     event.GetString("Action");
+  std::string line =
+      EventTime(event.GetInt("timeNano")) + " " + event.GetString("Type") + " " + event.GetString("Action");
   const Json* actor = event.Find("Actor");
   if (actor == nullptr) return line;
   if (const std::string id = actor->GetString("ID"); !id.empty()) line += " " + id;
@@ -67,7 +67,8 @@ Result<int> RunEvents(App& app, const Options& options) {
     const std::string time = TRY(ParseTimestamp(options.Text(bound), WallNow()));
     query.Add(bound, time);
   }
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
+    query.Add("filters", filters);
   Api* engine = TRY(app.Engine());
   http::Request request;
   request.target = query.empty() ? "/events" : "/events?" + query.Encode();
@@ -117,7 +118,8 @@ std::string VersionText(const Json& client, const Json& server) {
   text += Line("OS/Arch", client.GetString("Os") + "/" + client.GetString("Arch"));
   if (!server.IsObject()) return text;
   const Json* platform = server.FindPath({"Platform", "Name"});
-  text += "\nServer: " + (platform != nullptr && platform->IfString() ? *platform->IfString() : "Engine") + "\n";
+  text +=
+      "\nServer: " + (platform != nullptr && platform->IfString() ? *platform->IfString() : "Engine") + "\n";
   text += Line("Version", server.GetString("Version"));
   text += Line("API version", server.GetString("ApiVersion") + " (minimum version " +
                                   server.GetString("MinAPIVersion") + ")");
@@ -200,7 +202,8 @@ Result<int> RunInfo(App& app, const Options& options) {
 
 constexpr Flag kDfFlags[] = {{'\0', "format", Kind::kString, "string", kListFormatHelp}};
 constexpr Column kDfColumns[] = {
-    {"Active", "ACTIVE"}, {"Reclaimable", "RECLAIMABLE"}, {"Size", "SIZE"}, {"TotalCount", "TOTAL"}, {"Type", "TYPE"},
+    {"Active", "ACTIVE"}, {"Reclaimable", "RECLAIMABLE"}, {"Size", "SIZE"}, {"TotalCount", "TOTAL"},
+    {"Type", "TYPE"},
 };
 
 struct Usage {
@@ -248,15 +251,19 @@ Result<int> RunDf(App& app, const Options& options) {
     return usage == nullptr ? 0 : usage->GetInt("RefCount");
   };
   const std::vector<Json> rows{
-      Sum("Images", df.Find("Images"), [](const Json& image) { return image.GetInt("Containers") > 0; },
+      Sum(
+          "Images", df.Find("Images"), [](const Json& image) { return image.GetInt("Containers") > 0; },
           [](const Json& image) { return image.GetInt("Size"); }),
-      Sum("Containers", df.Find("Containers"),
+      Sum(
+          "Containers", df.Find("Containers"),
           [](const Json& container) {
             const std::string state = container.GetString("State");
             return state == "running" || state == "paused" || state == "restarting";
           },
           [](const Json& container) { return container.GetInt("SizeRw"); }),
-      Sum("Local Volumes", df.Find("Volumes"), [&](const Json& volume) { return reference_count(volume) > 0; },
+      Sum(
+          "Local Volumes", df.Find("Volumes"),
+          [&](const Json& volume) { return reference_count(volume) > 0; },
           [](const Json& volume) {
             const Json* usage = volume.Find("UsageData");
             return usage == nullptr ? 0 : usage->GetInt("Size");
@@ -294,8 +301,9 @@ Result<std::int64_t> PruneOne(Api* engine, const std::string& path, const std::v
 }
 
 Result<int> RunPrune(App& app, const Options& options) {
-  std::string warning = "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least "
-                        "one container\n";
+  std::string warning =
+      "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least "
+      "one container\n";
   if (options.On("volumes")) warning += "  - all anonymous volumes not used by at least one container\n";
   warning += options.On("all") ? "  - all images without at least one container associated to them\n"
                                : "  - all dangling images\n";

@@ -28,9 +28,16 @@ constexpr Flag kPruneFlags[] = {
     {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
 };
 constexpr Column kColumns[] = {
-    {"Availability", "AVAILABILITY"}, {"Driver", "DRIVER"}, {"Group", "GROUP"},   {"Labels", "LABELS"},
-    {"Links", "LINKS"},               {"Mountpoint", "MOUNTPOINT"}, {"Name", "VOLUME NAME"}, {"Scope", "SCOPE"},
-    {"Size", "SIZE"},                 {"Status", "STATUS"},
+    {"Availability", "AVAILABILITY"},
+    {"Driver", "DRIVER"},
+    {"Group", "GROUP"},
+    {"Labels", "LABELS"},
+    {"Links", "LINKS"},
+    {"Mountpoint", "MOUNTPOINT"},
+    {"Name", "VOLUME NAME"},
+    {"Scope", "SCOPE"},
+    {"Size", "SIZE"},
+    {"Status", "STATUS"},
 };
 
 Result<int> RunCreate(App& app, const Options& options) {
@@ -69,12 +76,14 @@ Result<int> RunLs(App& app, const Options& options) {
   const std::string format = options.Text("format");
   TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
   http::Query query;
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty()) query.Add("filters", filters);
+  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
+    query.Add("filters", filters);
   Api* engine = TRY(app.Engine());
   const Json answer = TRY(engine->Get("/volumes", query));
   std::vector<Json> rows;
   const Json* list = answer.Find("Volumes");
-  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) rows.push_back(MakeRow((*list->IfArray())[i]));
+  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i)
+    rows.push_back(MakeRow((*list->IfArray())[i]));
   std::sort(rows.begin(), rows.end(),
             [](const Json& a, const Json& b) { return a.GetString("Name") < b.GetString("Name"); });
   if (options.On("quiet") && format.empty()) {
@@ -98,8 +107,9 @@ Result<int> RunRm(App& app, const Options& options) {
 
 Result<int> RunPrune(App& app, const Options& options) {
   const std::string what = options.On("all") ? "all local volumes" : "anonymous local volumes";
-  if (!options.On("force") && !Confirm("WARNING! This will remove " + what +
-                                       " not used by at least one container.\nAre you sure you want to continue?"))
+  if (!options.On("force") &&
+      !Confirm("WARNING! This will remove " + what +
+               " not used by at least one container.\nAre you sure you want to continue?"))
     return 0;
   std::vector<std::string> filters = options.List("filter");
   if (options.On("all")) filters.emplace_back("all=true");

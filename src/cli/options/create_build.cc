@@ -43,8 +43,8 @@ Status EachInto(const Options& options, std::string_view name, std::string_view 
   });
 }
 
-Status CheckMode(std::string_view flag, const std::string& value, std::initializer_list<std::string_view> words,
-                 bool container, std::string_view what) {
+Status CheckMode(std::string_view flag, const std::string& value,
+                 std::initializer_list<std::string_view> words, bool container, std::string_view what) {
   const bool known = value.empty() || std::find(words.begin(), words.end(), value) != words.end() ||
                      (container && value.starts_with("container:") && value.size() > 10);
   return known ? Ok() : Bad(std::string(flag) + ": invalid " + std::string(what) + " mode");
@@ -124,8 +124,9 @@ Status Process(const Options& options, Lookup lookup, ContainerConfig* config) {
 }
 
 Status Storage(const Options& options, ContainerConfig* config, HostConfig* host) {
-  TRY(EachValue(options, "volume", "-v, --volume",
-                [&](const std::string& value) { return ParseVolume(value, &host->binds, &config->volumes); }));
+  TRY(EachValue(options, "volume", "-v, --volume", [&](const std::string& value) {
+    return ParseVolume(value, &host->binds, &config->volumes);
+  }));
   TRY(EachInto(options, "mount", "--mount", ParseMount, &host->mounts));
   for (const std::string& value : options.List("tmpfs")) {
     const auto colon = value.find(':');
@@ -140,11 +141,15 @@ Status Storage(const Options& options, ContainerConfig* config, HostConfig* host
 }
 
 Result<apitypes::ThrottleDevice> BytesPerSecond(const std::string& text) { return ParseThrottle(text, true); }
-Result<apitypes::ThrottleDevice> OperationsPerSecond(const std::string& text) { return ParseThrottle(text, false); }
+Result<apitypes::ThrottleDevice> OperationsPerSecond(const std::string& text) {
+  return ParseThrottle(text, false);
+}
 
 Status Throttles(const Options& options, apitypes::Resources* limits) {
-  TRY(EachInto(options, "device-read-bps", "--device-read-bps", BytesPerSecond, &limits->blkio_device_read_bps));
-  TRY(EachInto(options, "device-write-bps", "--device-write-bps", BytesPerSecond, &limits->blkio_device_write_bps));
+  TRY(EachInto(options, "device-read-bps", "--device-read-bps", BytesPerSecond,
+               &limits->blkio_device_read_bps));
+  TRY(EachInto(options, "device-write-bps", "--device-write-bps", BytesPerSecond,
+               &limits->blkio_device_write_bps));
   TRY(EachInto(options, "device-read-iops", "--device-read-iops", OperationsPerSecond,
                &limits->blkio_device_read_iops));
   return EachInto(options, "device-write-iops", "--device-write-iops", OperationsPerSecond,

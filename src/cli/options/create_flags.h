@@ -19,7 +19,7 @@ struct CreateRequest {
   apitypes::ContainerCreate create;
   std::string name;
   std::string platform;
-  std::string pull;      // "always", "missing", "never"
+  std::string pull;  // "always", "missing", "never"
   std::string cid_file;
   bool quiet = false;
 };

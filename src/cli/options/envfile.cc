@@ -23,7 +23,8 @@ Status EachLine(std::string_view content, const std::string& name, F f) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     if (line.empty() || line[0] == '#') continue;
-    if (line.find('\0') != std::string_view::npos) return Bad("line " + std::to_string(number) + " has a NUL byte", name);
+    if (line.find('\0') != std::string_view::npos)
+      return Bad("line " + std::to_string(number) + " has a NUL byte", name);
     const auto equals = line.find('=');
     const std::string variable(line.substr(0, equals));
     if (variable.empty()) return Bad("no variable name on line '" + std::string(line) + "'", name);
@@ -45,13 +46,15 @@ Result<std::string> ReadOne(const std::string& path) {
 
 Result<std::string> ParseEnv(const std::string& text, Lookup lookup) {
   const auto equals = text.find('=');
-  if (equals == 0 || text.empty()) return Error(Code::kInvalidArgument, "invalid environment variable: " + text);
+  if (equals == 0 || text.empty())
+    return Error(Code::kInvalidArgument, "invalid environment variable: " + text);
   if (equals != std::string::npos) return text;
   const char* value = lookup(text.c_str());
   return value == nullptr ? text : text + "=" + value;
 }
 
-Result<std::vector<std::string>> ParseEnvFile(std::string_view content, const std::string& name, Lookup lookup) {
+Result<std::vector<std::string>> ParseEnvFile(std::string_view content, const std::string& name,
+                                              Lookup lookup) {
   std::vector<std::string> variables;
   TRY(EachLine(content, name, [&](const std::string& variable, bool has_value, std::string line) {
     if (has_value) {
@@ -65,7 +68,8 @@ Result<std::vector<std::string>> ParseEnvFile(std::string_view content, const st
 
 Result<std::vector<std::string>> ParseLabelFile(std::string_view content, const std::string& name) {
   std::vector<std::string> labels;
-  TRY(EachLine(content, name, [&](const std::string&, bool, std::string line) { labels.push_back(std::move(line)); }));
+  TRY(EachLine(content, name,
+               [&](const std::string&, bool, std::string line) { labels.push_back(std::move(line)); }));
   return labels;
 }
 
@@ -102,7 +106,8 @@ Result<std::map<std::string, std::string>> ReadLabels(const std::vector<std::str
     for (auto& label : labels) all.push_back(std::move(label));
   }
   for (const std::string& value : values) {
-    if (value.empty() || value[0] == '=') return Error(Code::kInvalidArgument, "invalid label: '" + value + "'");
+    if (value.empty() || value[0] == '=')
+      return Error(Code::kInvalidArgument, "invalid label: '" + value + "'");
     all.push_back(value);
   }
   return PairsToMap(all);

@@ -16,7 +16,8 @@ using Lookup = const char* (*)(const char* name);
 // "A=b" as it is; "A" with our own value, or as "A" (which takes the image's away) when we have none.
 Result<std::string> ParseEnv(const std::string& text, Lookup lookup);
 // Lines of a file: '#' starts a comment line; "A" alone takes our value or is left out. `name` is for errors.
-Result<std::vector<std::string>> ParseEnvFile(std::string_view content, const std::string& name, Lookup lookup);
+Result<std::vector<std::string>> ParseEnvFile(std::string_view content, const std::string& name,
+                                              Lookup lookup);
 // As ParseEnvFile, where "a" alone is "a" with an empty value.
 Result<std::vector<std::string>> ParseLabelFile(std::string_view content, const std::string& name);
 

@@ -38,7 +38,8 @@ std::string FlagTitle(const Flag& flag) {
 
 class FlagParser {
  public:
-  FlagParser(std::span<const Flag> flags, std::span<const std::string_view> words) : flags_(flags), words_(words) {}
+  FlagParser(std::span<const Flag> flags, std::span<const std::string_view> words)
+      : flags_(flags), words_(words) {}
 
   Result<Options> Parse(bool stop_at_positional) {
     while (at_ < words_.size()) {
@@ -111,7 +112,8 @@ class FlagParser {
         continue;
       }
       if (rest.size() > 1) return Store(*flag, std::string(rest.substr(1)));
-      if (at_ == words_.size()) return Usage(std::string("flag needs an argument: '") + rest[0] + "'" + where);
+      if (at_ == words_.size())
+        return Usage(std::string("flag needs an argument: '") + rest[0] + "'" + where);
       return Store(*flag, std::string(words_[at_++]));
     }
     return Ok();

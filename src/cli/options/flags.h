@@ -1,6 +1,7 @@
 #pragma once
-// Options as Docker's clients write them: "-itd", "-p80:80", "-eA=B", "--name x", "--name=x", "--sig-proxy=false".
-// A command's options are a constant table, so starting up costs nothing; texts of errors are those scripts know.
+// Options as Docker's clients write them: "-itd", "-p80:80", "-eA=B", "--name x", "--name=x",
+// "--sig-proxy=false". A command's options are a constant table, so starting up costs nothing; texts of
+// errors are those scripts know.
 
 #include <cstdint>
 #include <initializer_list>
@@ -16,13 +17,13 @@ namespace estiba::cli {
 
 enum class Kind : unsigned char {
   kBool,
-  kString,    // the last one given counts
-  kList,      // all count, in order
-  kCommaList, // as kList, and "a,b" is two
+  kString,     // the last one given counts
+  kList,       // all count, in order
+  kCommaList,  // as kList, and "a,b" is two
   kInt,
-  kDecimal,   // "1.5" CPUs, kept as text
-  kBytes,     // "64m"
-  kSwap,      // kBytes or -1
+  kDecimal,  // "1.5" CPUs, kept as text
+  kBytes,    // "64m"
+  kSwap,     // kBytes or -1
 };
 
 struct Flag {

@@ -18,7 +18,8 @@ Error Bad(std::string text) { return {Code::kInvalidArgument, std::move(text)}; 
 bool IsDeviceMode(const std::string& mode) {
   if (mode.empty() || mode.size() > 3) return false;
   for (std::size_t i = 0; i < mode.size(); ++i)
-    if (std::string_view("rwm").find(mode[i]) == std::string_view::npos || mode.find(mode[i], i + 1) != std::string::npos)
+    if (std::string_view("rwm").find(mode[i]) == std::string_view::npos ||
+        mode.find(mode[i], i + 1) != std::string::npos)
       return false;
   return true;
 }
@@ -27,7 +28,8 @@ Result<std::string> SeccompOption(const std::string& profile) {
   const auto text = os::ReadFile(profile, 4U << 20);
   if (!text.ok()) return Bad("opening seccomp profile (" + profile + ") failed: " + text.error().Message());
   const auto json = codec::ParseJson(*text);
-  if (!json.ok()) return Bad("compacting json for seccomp profile (" + profile + ") failed: " + json.error().Message());
+  if (!json.ok())
+    return Bad("compacting json for seccomp profile (" + profile + ") failed: " + json.error().Message());
   return "seccomp=" + json->Dump();
 }
 
@@ -39,8 +41,8 @@ Result<apitypes::Ulimit> ParseUlimit(const std::string& text) {
   apitypes::Ulimit limit;
   limit.name = text.substr(0, equals);
   static constexpr std::string_view kNames[] = {
-      "as",     "core",       "cpu",    "data", "fsize", "locks",  "memlock",    "msgqueue",
-      "nice",   "nofile",     "nproc",  "rss",  "rtprio", "rttime", "sigpending", "stack"};
+      "as",   "core",   "cpu",   "data", "fsize",  "locks",  "memlock",    "msgqueue",
+      "nice", "nofile", "nproc", "rss",  "rtprio", "rttime", "sigpending", "stack"};
   if (std::find(std::begin(kNames), std::end(kNames), limit.name) == std::end(kNames))
     return Bad("invalid ulimit type: " + limit.name);
   const auto values = Split(text.substr(equals + 1), ':');
@@ -52,8 +54,8 @@ Result<apitypes::Ulimit> ParseUlimit(const std::string& text) {
   if (values.size() == 2) limit.hard = TRY(ParseGoInt(values[1]));
   if (limit.soft < -1 || limit.hard < -1) return Bad("invalid ulimit argument: " + text);
   if (limit.hard != -1 && (limit.soft == -1 || limit.soft > limit.hard))
-    return Bad("ulimit soft limit must be less than or equal to hard limit: " + std::to_string(limit.soft) + " > " +
-               std::to_string(limit.hard));
+    return Bad("ulimit soft limit must be less than or equal to hard limit: " + std::to_string(limit.soft) +
+               " > " + std::to_string(limit.hard));
   return limit;
 }
 
@@ -92,7 +94,8 @@ Result<apitypes::RestartPolicy> ParseRestart(const std::string& text) {
 
 Result<std::string> ParseExtraHost(const std::string& text) {
   const auto separator = text.find_first_of("=:");
-  if (separator == std::string::npos || separator == 0) return Bad("bad format for add-host: \"" + text + "\"");
+  if (separator == std::string::npos || separator == 0)
+    return Bad("bad format for add-host: \"" + text + "\"");
   std::string address = text.substr(separator + 1);
   if (address.size() > 2 && address.front() == '[' && address.back() == ']')
     address = address.substr(1, address.size() - 2);
@@ -113,8 +116,9 @@ Result<apitypes::ThrottleDevice> ParseThrottle(const std::string& text, bool byt
   const auto parsed = bytes ? ParseBytes(rate) : ParseGoInt(rate);
   if (!parsed.ok() || *parsed < 0)
     return Bad("invalid rate for device: " + text + ". The correct format is <device-path>:<number>" +
-               (bytes ? "[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb"
-                      : ". Number must be a positive integer"));
+               (bytes
+                    ? "[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb"
+                    : ". Number must be a positive integer"));
   device.rate = static_cast<std::uint64_t>(*parsed);
   return device;
 }

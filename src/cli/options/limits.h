@@ -1,5 +1,6 @@
 #pragma once
-// Smaller option values of create and run: --ulimit, --device, --restart, --security-opt, --add-host, --tmpfs.
+// Smaller option values of create and run: --ulimit, --device, --restart, --security-opt, --add-host,
+// --tmpfs.
 
 #include <map>
 #include <string>

@@ -61,7 +61,8 @@ Status ApplyBindRecursive(Mount* mount, const std::string& value) {
   } else if (value == "readonly") {
     Bind(mount).read_only_force_recursive = true;
   } else {
-    return Bad("invalid value for bind-recursive: " + value + " (must be \"enabled\", \"disabled\", \"writable\", or "
+    return Bad("invalid value for bind-recursive: " + value +
+               " (must be \"enabled\", \"disabled\", \"writable\", or "
                "\"readonly\")");
   }
   return Ok();
@@ -123,7 +124,8 @@ Status ApplyField(Mount* mount, const std::string& field) {
     mount->type = ToLower(value);
   } else if (key == "source" || key == "src") {
     mount->source = value;
-    if (value == "." || value.starts_with("./") || value.starts_with("../")) mount->source = TRY(Absolute(value));
+    if (value == "." || value.starts_with("./") || value.starts_with("../"))
+      mount->source = TRY(Absolute(value));
   } else if (key == "target" || key == "dst" || key == "destination") {
     mount->target = value;
   } else if (key == "consistency") {
@@ -184,7 +186,8 @@ Result<Mount> ParseMount(const std::string& text) {
   return mount;
 }
 
-Status ParseVolume(const std::string& text, std::vector<std::string>* binds, std::set<std::string>* anonymous) {
+Status ParseVolume(const std::string& text, std::vector<std::string>* binds,
+                   std::set<std::string>* anonymous) {
   if (text.empty()) return Bad("invalid empty volume spec");
   const auto colon = text.find(':');
   if (colon == std::string::npos) {
@@ -192,7 +195,8 @@ Status ParseVolume(const std::string& text, std::vector<std::string>* binds, std
     return Ok();
   }
   std::string source = text.substr(0, colon);
-  if (source.empty() || colon + 1 == text.size()) return Bad("invalid spec: " + text + ": empty section between colons");
+  if (source.empty() || colon + 1 == text.size())
+    return Bad("invalid spec: " + text + ": empty section between colons");
   if (source.starts_with('.')) source = TRY(Absolute(source));
   binds->push_back(source + text.substr(colon));
   return Ok();

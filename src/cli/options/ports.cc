@@ -40,7 +40,8 @@ bool KnownProtocol(const std::string& protocol) {
 
 bool IsAddress(const std::string& text) {
   in6_addr buffer{};
-  return ::inet_pton(AF_INET, text.c_str(), &buffer) == 1 || ::inet_pton(AF_INET6, text.c_str(), &buffer) == 1;
+  return ::inet_pton(AF_INET, text.c_str(), &buffer) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), &buffer) == 1;
 }
 
 struct Spec {
@@ -110,7 +111,8 @@ Status ParsePublish(const std::string& text, apitypes::PortMap* bindings, std::s
   const std::uint64_t count = container->last - container->first;
   const bool any_of_host = count == 0 && host.first != host.last;
   if (!spec.host.empty() && !any_of_host && host.last - host.first != count)
-    return Bad("invalid ranges specified for container and host Ports: " + spec.container + " and " + spec.host);
+    return Bad("invalid ranges specified for container and host Ports: " + spec.container + " and " +
+               spec.host);
   if (!KnownProtocol(protocol)) return Bad("invalid proto: " + protocol);
   for (std::uint64_t i = 0; i <= count; ++i) {
     const std::string port = std::to_string(container->first + i) + "/" + protocol;
@@ -127,7 +129,8 @@ Status ParseExpose(const std::string& text, std::set<std::string>* exposed) {
   std::string ports = text;
   const std::string protocol = TakeProtocol(&ports);
   const auto range = ParseRange(ports);
-  if (!range.ok()) return Bad("invalid range format for --expose: " + text + ", error: " + range.error().Message());
+  if (!range.ok())
+    return Bad("invalid range format for --expose: " + text + ", error: " + range.error().Message());
   if (!KnownProtocol(protocol)) return Bad("invalid proto: " + protocol);
   for (std::uint64_t port = range->first; port <= range->last; ++port)
     exposed->insert(std::to_string(port) + "/" + protocol);

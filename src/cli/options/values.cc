@@ -55,9 +55,9 @@ Result<WallTime> ParseLocalTime(std::string_view text) {
 std::string SecondsText(WallTime time) {
   const std::int64_t nanos = time.time_since_epoch().count();
   std::array<char, 48> text{};
-  const int used = std::snprintf(text.data(), text.size(), "%lld.%09lld",
-                                 static_cast<long long>(nanos / kNanosPerSecond),
-                                 static_cast<long long>(nanos % kNanosPerSecond));
+  const int used =
+      std::snprintf(text.data(), text.size(), "%lld.%09lld", static_cast<long long>(nanos / kNanosPerSecond),
+                    static_cast<long long>(nanos % kNanosPerSecond));
   return {text.data(), static_cast<std::size_t>(used)};
 }
 
@@ -100,7 +100,8 @@ Result<std::int64_t> ParseNanoCpus(std::string_view text) {
   if (!(nanos >= 0 && nanos < 9e18)) return Bad("value is out of range");
   const auto rounded = static_cast<std::int64_t>(nanos + 0.5);
   const auto fraction = text.find('.');
-  if (fraction != std::string_view::npos && text.size() - fraction - 1 > 9) return Bad("value is too precise");
+  if (fraction != std::string_view::npos && text.size() - fraction - 1 > 9)
+    return Bad("value is too precise");
   return rounded;
 }
 
@@ -109,8 +110,8 @@ Result<std::chrono::nanoseconds> ParseGoDuration(std::string_view text) {
     std::string_view name;
     double nanos;
   };
-  constexpr std::array<Unit, 7> kUnits{{{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9},
-                                        {"h", 3600e9}}};
+  constexpr std::array<Unit, 7> kUnits{
+      {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
   const Error bad = Bad("time: invalid duration \"" + std::string(text) + "\"");
   std::string_view rest = text;
   const bool negative = !rest.empty() && rest[0] == '-';

@@ -170,7 +170,8 @@ class Evaluator {
 
   Result<Value> Field(const Operand& operand, const Value& from, const std::string& name) const {
     if (from.missing || from.json.IsNull()) return At(operand, "nil pointer evaluating ." + name);
-    if (!from.json.IsObject()) return At(operand, "can't evaluate field " + name + " in type " + TypeName(from));
+    if (!from.json.IsObject())
+      return At(operand, "can't evaluate field " + name + " in type " + TypeName(from));
     if (const Json* found = from.json.Find(name)) {
       Value value{*found};
       value.is_map = IsMapName(name);
@@ -198,7 +199,8 @@ class Evaluator {
   std::string out_;
 };
 
-// Functions are known when the template is parsed, so that a wrong name fails before anything is asked of an engine.
+// Functions are known when the template is parsed, so that a wrong name fails before anything is asked of an
+// engine.
 Status CheckFunctions(const Pipeline& pipe) {
   for (const Command& command : pipe.commands) {
     for (const Operand& operand : command.operands) {

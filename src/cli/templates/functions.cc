@@ -74,7 +74,8 @@ Result<Value> CallPad(const Args& args) {
   const auto before = TRY(WholeNumber(args[1]));
   const auto after = TRY(WholeNumber(args[2]));
   if (text.empty()) return Text("");
-  if (before < 0 || after < 0 || before > kMaxPad || after > kMaxPad) return Bad("pad: width is out of range");
+  if (before < 0 || after < 0 || before > kMaxPad || after > kMaxPad)
+    return Bad("pad: width is out of range");
   return Text(std::string(static_cast<std::size_t>(before), ' ') + text +
               std::string(static_cast<std::size_t>(after), ' '));
 }
@@ -124,7 +125,8 @@ Result<Value> IndexOne(const Value& from, const Value& key) {
   if (!from.json.IsArray() && !from.json.IsString()) return Bad("can't index item of this type");
   if (at < 0 || static_cast<std::size_t>(at) >= size) return Bad("index out of range: " + std::to_string(at));
   const auto place = static_cast<std::size_t>(at);
-  if (from.json.IsString()) return Value{Json(int{static_cast<unsigned char>((*from.json.IfString())[place])})};
+  if (from.json.IsString())
+    return Value{Json(int{static_cast<unsigned char>((*from.json.IfString())[place])})};
   return Value{(*from.json.IfArray())[place]};
 }
 
@@ -181,11 +183,21 @@ Result<Value> Ordered(const Args& args, Test test) {
   const int order = TRY(Compare(args[0], args[1]));
   return Flag(test(order));
 }
-Result<Value> CallNe(const Args& args) { return Ordered(args, [](int order) { return order != 0; }); }
-Result<Value> CallLt(const Args& args) { return Ordered(args, [](int order) { return order < 0; }); }
-Result<Value> CallLe(const Args& args) { return Ordered(args, [](int order) { return order <= 0; }); }
-Result<Value> CallGt(const Args& args) { return Ordered(args, [](int order) { return order > 0; }); }
-Result<Value> CallGe(const Args& args) { return Ordered(args, [](int order) { return order >= 0; }); }
+Result<Value> CallNe(const Args& args) {
+  return Ordered(args, [](int order) { return order != 0; });
+}
+Result<Value> CallLt(const Args& args) {
+  return Ordered(args, [](int order) { return order < 0; });
+}
+Result<Value> CallLe(const Args& args) {
+  return Ordered(args, [](int order) { return order <= 0; });
+}
+Result<Value> CallGt(const Args& args) {
+  return Ordered(args, [](int order) { return order > 0; });
+}
+Result<Value> CallGe(const Args& args) {
+  return Ordered(args, [](int order) { return order >= 0; });
+}
 
 Result<Value> CallAnd(const Args& args) {
   for (const Value& value : args)
@@ -246,17 +258,28 @@ Result<Value> CallPrintf(const Args& args) {
 }
 
 constexpr std::array kFunctions = {
-    Function{"json", 1, 1, CallJson},         Function{"join", 2, 2, CallJoin},
-    Function{"split", 2, 2, CallSplit},       Function{"lower", 1, 1, CallLower},
-    Function{"upper", 1, 1, CallUpper},       Function{"title", 1, 1, CallTitle},
-    Function{"pad", 3, 3, CallPad},           Function{"truncate", 2, 2, CallTruncate},
-    Function{"print", 0, kMany, CallPrint},   Function{"println", 0, kMany, CallPrintln},
-    Function{"printf", 1, kMany, CallPrintf}, Function{"len", 1, 1, CallLen},
-    Function{"index", 1, kMany, CallIndex},   Function{"slice", 1, 3, CallSlice},
-    Function{"eq", 2, kMany, CallEq},         Function{"ne", 2, 2, CallNe},
-    Function{"lt", 2, 2, CallLt},             Function{"le", 2, 2, CallLe},
-    Function{"gt", 2, 2, CallGt},             Function{"ge", 2, 2, CallGe},
-    Function{"and", 1, kMany, CallAnd},       Function{"or", 1, kMany, CallOr},
+    Function{"json", 1, 1, CallJson},
+    Function{"join", 2, 2, CallJoin},
+    Function{"split", 2, 2, CallSplit},
+    Function{"lower", 1, 1, CallLower},
+    Function{"upper", 1, 1, CallUpper},
+    Function{"title", 1, 1, CallTitle},
+    Function{"pad", 3, 3, CallPad},
+    Function{"truncate", 2, 2, CallTruncate},
+    Function{"print", 0, kMany, CallPrint},
+    Function{"println", 0, kMany, CallPrintln},
+    Function{"printf", 1, kMany, CallPrintf},
+    Function{"len", 1, 1, CallLen},
+    Function{"index", 1, kMany, CallIndex},
+    Function{"slice", 1, 3, CallSlice},
+    Function{"eq", 2, kMany, CallEq},
+    Function{"ne", 2, 2, CallNe},
+    Function{"lt", 2, 2, CallLt},
+    Function{"le", 2, 2, CallLe},
+    Function{"gt", 2, 2, CallGt},
+    Function{"ge", 2, 2, CallGe},
+    Function{"and", 1, kMany, CallAnd},
+    Function{"or", 1, kMany, CallOr},
     Function{"not", 1, 1, CallNot},
 };
 

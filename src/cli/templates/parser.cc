@@ -10,15 +10,16 @@ namespace {
 constexpr int kMaxDepth = 64;
 
 bool IsKeyword(std::string_view word) {
-  for (const std::string_view keyword : {"if", "else", "end", "range", "with", "define", "template", "block", "break",
-                                         "continue"})
+  for (const std::string_view keyword :
+       {"if", "else", "end", "range", "with", "define", "template", "block", "break", "continue"})
     if (word == keyword) return true;
   return false;
 }
 
 class Parser {
  public:
-  explicit Parser(std::vector<Token> tokens, std::string_view text) : tokens_(std::move(tokens)), text_(text) {}
+  explicit Parser(std::vector<Token> tokens, std::string_view text)
+      : tokens_(std::move(tokens)), text_(text) {}
 
   Result<Tree> Parse() {
     Tree tree;
@@ -144,7 +145,8 @@ class Parser {
 
   Result<Command> OneCommand() {
     Command command;
-    while (!Is(TokenKind::kPipe) && !Is(TokenKind::kClose) && !Is(TokenKind::kRight) && !Is(TokenKind::kEnd)) {
+    while (!Is(TokenKind::kPipe) && !Is(TokenKind::kClose) && !Is(TokenKind::kRight) &&
+           !Is(TokenKind::kEnd)) {
       auto operand = TRY(OneOperand());
       command.operands.push_back(std::move(operand));
     }
@@ -156,7 +158,8 @@ class Parser {
     std::int64_t whole = 0;
     const char* first = text.data() + (text.starts_with('+') ? 1 : 0);
     const char* last = text.data() + text.size();
-    if (const auto [end, problem] = std::from_chars(first, last, whole); problem == std::errc{} && end == last)
+    if (const auto [end, problem] = std::from_chars(first, last, whole);
+        problem == std::errc{} && end == last)
       return codec::Json(whole);
     double real = 0;
     if (const auto [end, problem] = std::from_chars(first, last, real); problem == std::errc{} && end == last)

@@ -1,7 +1,8 @@
 #pragma once
-// The part of Go's text/template that --format arguments use, over JSON values: fields, variables, pipelines, if,
-// with, range, define-free; trimming; the functions of Docker's clients (json, join, lower, upper, title, split, pad,
-// truncate, println) and Go's (len, index, slice, print, printf, eq, ne, lt, le, gt, ge, and, or, not).
+// The part of Go's text/template that --format arguments use, over JSON values: fields, variables, pipelines,
+// if, with, range, define-free; trimming; the functions of Docker's clients (json, join, lower, upper, title,
+// split, pad, truncate, println) and Go's (len, index, slice, print, printf, eq, ne, lt, le, gt, ge, and, or,
+// not).
 
 #include <functional>
 #include <memory>
@@ -15,8 +16,8 @@
 namespace estiba::cli {
 
 struct TemplateOptions {
-  // A member that is missing from the data: a plain object behaves as a Go struct (an error), one of the well-known
-  // maps ("Labels", "Networks"…) as a Go map ("<no value>").
+  // A member that is missing from the data: a plain object behaves as a Go struct (an error), one of the
+  // well-known maps ("Labels", "Networks"…) as a Go map ("<no value>").
   std::string_view type_name = "";  // for the error text; empty: "map has no entry for key"
   // Functions return their first argument as it is: how the heads of a table come out of its row template.
   bool header = false;

@@ -16,12 +16,12 @@ struct Pipeline;
 struct Operand {
   enum class Kind : unsigned char { kDot, kField, kVariable, kLiteral, kFunction, kParens };
   Kind kind = Kind::kDot;
-  std::string name;                 // variable or function
+  std::string name;  // variable or function
   codec::Json literal;
   std::unique_ptr<Pipeline> parens;
   std::vector<std::string> fields;  // ".A.B" after any of the above
   std::size_t offset = 0;
-  std::string source;               // for errors: ".A.B"
+  std::string source;  // for errors: ".A.B"
 };
 
 struct Command {

@@ -75,17 +75,48 @@ bool Truth(const Value& value) {
 }
 
 bool IsMapName(std::string_view name) {
-  return IsIn(name, {"Labels", "Networks", "Ports", "Volumes", "Options", "Sysctls", "PortBindings", "ExposedPorts",
-                     "Tmpfs", "Annotations", "DriverOpts", "Containers", "Runtimes", "Attributes", "LogOpts",
-                     "EndpointsConfig", "DriverOptions", "StorageOpt", "Details", "Data"});
+  return IsIn(name, {"Labels",          "Networks",      "Ports",        "Volumes",    "Options",
+                     "Sysctls",         "PortBindings",  "ExposedPorts", "Tmpfs",      "Annotations",
+                     "DriverOpts",      "Containers",    "Runtimes",     "Attributes", "LogOpts",
+                     "EndpointsConfig", "DriverOptions", "StorageOpt",   "Details",    "Data"});
 }
 
 bool IsOptionalName(std::string_view name) {
-  return IsIn(name, {"Health", "Healthcheck", "SizeRw", "SizeRootFs", "GraphDriver", "ImageManifestDescriptor",
-                     "StopTimeout", "Init", "Shell", "OnBuild", "ArgsEscaped", "UsageData", "Parent", "Comment",
-                     "Author", "Annotations", "DefaultReadOnlyNonRecursive", "BindOptions", "VolumeOptions",
-                     "TmpfsOptions", "ClusterVolume", "Status", "Variant", "MacAddress", "StopSignal", "Driver", "Name",
-                     "Config", "Domainname", "Mode", "Mounts", "Tmpfs", "Sysctls", "Volumes", "ExposedPorts"});
+  return IsIn(name, {"Health",
+                     "Healthcheck",
+                     "SizeRw",
+                     "SizeRootFs",
+                     "GraphDriver",
+                     "ImageManifestDescriptor",
+                     "StopTimeout",
+                     "Init",
+                     "Shell",
+                     "OnBuild",
+                     "ArgsEscaped",
+                     "UsageData",
+                     "Parent",
+                     "Comment",
+                     "Author",
+                     "Annotations",
+                     "DefaultReadOnlyNonRecursive",
+                     "BindOptions",
+                     "VolumeOptions",
+                     "TmpfsOptions",
+                     "ClusterVolume",
+                     "Status",
+                     "Variant",
+                     "MacAddress",
+                     "StopSignal",
+                     "Driver",
+                     "Name",
+                     "Config",
+                     "Domainname",
+                     "Mode",
+                     "Mounts",
+                     "Tmpfs",
+                     "Sysctls",
+                     "Volumes",
+                     "ExposedPorts"});
 }
 
 }  // namespace estiba::cli::tmpl

@@ -46,9 +46,10 @@ class Session {
 
   Result<SessionEnd> Run() {
     const SavedSignalMask saved;
-    // Signals are read here rather than handled: no code runs behind our back, and the terminal is always restored.
-    auto signals = TRY(os::SignalFd::Create({SIGWINCH, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM,
-                                             SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU}));
+    // Signals are read here rather than handled: no code runs behind our back, and the terminal is always
+    // restored.
+    auto signals = TRY(os::SignalFd::Create({SIGWINCH, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
+                                             SIGALRM, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU}));
     ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(2), seen where it happens
     std::optional<RawMode> raw;
     if (options_.tty && options_.input && IsTerminal(STDIN_FILENO)) {

@@ -1,6 +1,6 @@
 #pragma once
-// An attached connection: our input to the container, its output to ours, signals and window sizes on the side. The
-// connection may well be the monitor's, so it outlives the engine.
+// An attached connection: our input to the container, its output to ours, signals and window sizes on the
+// side. The connection may well be the monitor's, so it outlives the engine.
 
 #include <functional>
 #include <optional>
@@ -13,9 +13,9 @@
 namespace estiba::cli {
 
 struct SessionOptions {
-  bool tty = false;       // the stream is raw, not multiplexed
-  bool input = false;     // send our standard input
-  bool output = true;     // show standard output (and, on a terminal, everything)
+  bool tty = false;    // the stream is raw, not multiplexed
+  bool input = false;  // send our standard input
+  bool output = true;  // show standard output (and, on a terminal, everything)
   bool error = true;
   std::string detach_keys;  // bytes; used with a terminal only
   // Called on SIGWINCH with the new size.

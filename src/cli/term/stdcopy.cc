@@ -19,8 +19,8 @@ Status Demultiplexer::Feed(std::string_view bytes) {
     if (header_used_ < kHeaderSize) continue;
     if (header_[0] > static_cast<unsigned char>(Stream::kSystemError))
       return Error(Code::kDataLoss, "unrecognized input header: " + std::to_string(int{header_[0]}));
-    left_ = (std::size_t{header_[4]} << 24) | (std::size_t{header_[5]} << 16) | (std::size_t{header_[6]} << 8) |
-            std::size_t{header_[7]};
+    left_ = (std::size_t{header_[4]} << 24) | (std::size_t{header_[5]} << 16) |
+            (std::size_t{header_[6]} << 8) | std::size_t{header_[7]};
     if (left_ == 0) header_used_ = 0;
   }
   return Ok();

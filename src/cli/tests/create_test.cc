@@ -23,8 +23,8 @@ std::string Complaint(const std::vector<std::string_view>& words) {
 TEST(Publish, TakesEveryForm) {
   apitypes::PortMap ports;
   std::set<std::string> exposed;
-  for (const char* text : {"8080:80", "127.0.0.1:53:53/udp", "9000", "[::1]:81:81", "7000-7001:70-71", "6000-6009:60",
-                           "target=443,published=8443,protocol=tcp", "10.0.0.1::90"})
+  for (const char* text : {"8080:80", "127.0.0.1:53:53/udp", "9000", "[::1]:81:81", "7000-7001:70-71",
+                           "6000-6009:60", "target=443,published=8443,protocol=tcp", "10.0.0.1::90"})
     ASSERT_OK(ParsePublish(text, &ports, &exposed));
   using Binding = apitypes::PortBinding;
   EXPECT_THAT(ports["80/tcp"], ::testing::ElementsAre(Binding{"", "8080"}));
@@ -41,17 +41,21 @@ TEST(Publish, TakesEveryForm) {
 TEST(Publish, ErrorsAreDockers) {
   apitypes::PortMap ports;
   std::set<std::string> exposed;
-  const auto complaint = [&](const char* text) { return ParsePublish(text, &ports, &exposed).error().Message(); };
+  const auto complaint = [&](const char* text) {
+    return ParsePublish(text, &ports, &exposed).error().Message();
+  };
   EXPECT_EQ(complaint("x"), "invalid containerPort: x");
   EXPECT_EQ(complaint("x:80"), "invalid hostPort: x");
   EXPECT_EQ(complaint("300.0.0.1:80:80"), "invalid IP address: 300.0.0.1");
   EXPECT_EQ(complaint("80:80/icmp"), "invalid proto: icmp");
-  EXPECT_EQ(complaint("80-82:80-81"), "invalid ranges specified for container and host Ports: 80-81 and 80-82");
+  EXPECT_EQ(complaint("80-82:80-81"),
+            "invalid ranges specified for container and host Ports: 80-81 and 80-82");
   EXPECT_EQ(complaint("70000:80"), "invalid hostPort: 70000");
 }
 
 TEST(Mount, TakesItsTypeAndOptions) {
-  ASSERT_OK_AND_ASSIGN(const auto bind, ParseMount("type=bind,source=/a,target=/b,readonly,bind-propagation=rslave"));
+  ASSERT_OK_AND_ASSIGN(const auto bind,
+                       ParseMount("type=bind,source=/a,target=/b,readonly,bind-propagation=rslave"));
   EXPECT_EQ(bind.type, "bind");
   EXPECT_TRUE(bind.read_only);
   EXPECT_EQ(bind.bind_options->propagation, "rslave");
@@ -69,7 +73,8 @@ TEST(Mount, MistakesAreNamed) {
   EXPECT_EQ(complaint("type=bind,source=/a"), "target is required");
   EXPECT_EQ(complaint("type=bind,target=/a,speed=1"), "unexpected key 'speed' in 'speed=1'");
   EXPECT_EQ(complaint("type=bind,target"), "invalid field 'target' must be a key=value pair");
-  EXPECT_EQ(complaint("type=bind,target=/a,tmpfs-size=1m"), "cannot mix 'tmpfs-*' options with mount type 'bind'");
+  EXPECT_EQ(complaint("type=bind,target=/a,tmpfs-size=1m"),
+            "cannot mix 'tmpfs-*' options with mount type 'bind'");
   EXPECT_EQ(complaint("type=bind,target=/a,readonly=maybe"), "invalid value for readonly: maybe");
 }
 
@@ -111,8 +116,9 @@ TEST(Create, AnEmptyEntrypointTakesTheImagesAway) {
 }
 
 TEST(Create, LimitsArriveInTheApisUnits) {
-  ASSERT_OK_AND_ASSIGN(const auto request, Build({"-m64m", "--memory-swap=-1", "--cpus=1.5", "--pids-limit=100",
-                                                  "--shm-size", "1m", "--oom-score-adj=-5", "busybox"}));
+  ASSERT_OK_AND_ASSIGN(const auto request,
+                       Build({"-m64m", "--memory-swap=-1", "--cpus=1.5", "--pids-limit=100", "--shm-size",
+                              "1m", "--oom-score-adj=-5", "busybox"}));
   const auto& host = request.create.host_config;
   EXPECT_EQ(host.resources.memory, 64 << 20);
   EXPECT_EQ(host.resources.memory_swap, -1);
@@ -126,8 +132,9 @@ TEST(Create, TheFirstNetworkIsTheMode) {
   ASSERT_OK_AND_ASSIGN(const auto none, Build({"busybox"}));
   EXPECT_EQ(none.create.host_config.network_mode, "default");
   EXPECT_TRUE(none.create.endpoints.empty());
-  ASSERT_OK_AND_ASSIGN(const auto request, Build({"--network", "name=front,alias=web,ip=10.1.0.5", "--network=back",
-                                                  "--mac-address=02:00:00:00:00:01", "busybox"}));
+  ASSERT_OK_AND_ASSIGN(const auto request,
+                       Build({"--network", "name=front,alias=web,ip=10.1.0.5", "--network=back",
+                              "--mac-address=02:00:00:00:00:01", "busybox"}));
   EXPECT_EQ(request.create.host_config.network_mode, "front");
   const auto& front = request.create.endpoints.at("front");
   EXPECT_EQ(front.ipam_config->ipv4_address, "10.1.0.5");
@@ -139,7 +146,8 @@ TEST(Create, TheFirstNetworkIsTheMode) {
 TEST(Create, ConflictsAreRefused) {
   EXPECT_EQ(Complaint({"--rm", "--restart=always", "x"}),
             "conflicting options: cannot specify both --restart and --rm");
-  EXPECT_EQ(Complaint({"-d", "-a", "stdout", "x"}), "conflicting options: cannot specify both --attach and --detach");
+  EXPECT_EQ(Complaint({"-d", "-a", "stdout", "x"}),
+            "conflicting options: cannot specify both --attach and --detach");
   EXPECT_EQ(Complaint({"--pull=often", "x"}),
             "invalid pull option: 'often': must be one of \"always\", \"missing\" or \"never\"");
   EXPECT_EQ(Complaint({"--pid=mine", "x"}), "--pid: invalid PID mode");

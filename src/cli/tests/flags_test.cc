@@ -22,7 +22,8 @@ TEST(Flags, BundledLettersAreSeveralOptions) {
 }
 
 TEST(Flags, ALetterTakesTheRestOfItsWordAsValue) {
-  ASSERT_OK_AND_ASSIGN(const Options options, Parse({"-p80:81", "-p=82:83", "-eA=B", "-e", "C=D", "-itv/a:/b", "x"}));
+  ASSERT_OK_AND_ASSIGN(const Options options,
+                       Parse({"-p80:81", "-p=82:83", "-eA=B", "-e", "C=D", "-itv/a:/b", "x"}));
   EXPECT_THAT(options.List("publish"), ::testing::ElementsAre("80:81", "82:83"));
   EXPECT_THAT(options.List("env"), ::testing::ElementsAre("A=B", "C=D"));
   EXPECT_THAT(options.List("volume"), ::testing::ElementsAre("/a:/b"));
@@ -30,7 +31,8 @@ TEST(Flags, ALetterTakesTheRestOfItsWordAsValue) {
 }
 
 TEST(Flags, LongOptionsTakeTheirValueWithOrWithoutEquals) {
-  ASSERT_OK_AND_ASSIGN(const Options options, Parse({"--name=a", "--user", "b", "--name", "c", "--sig-proxy=false", "x"}));
+  ASSERT_OK_AND_ASSIGN(const Options options,
+                       Parse({"--name=a", "--user", "b", "--name", "c", "--sig-proxy=false", "x"}));
   EXPECT_EQ(options.Text("name"), "c");  // the last one counts
   EXPECT_EQ(options.Text("user"), "b");
   EXPECT_FALSE(options.On("sig-proxy", true));
@@ -61,13 +63,16 @@ TEST(Flags, ErrorsAreDockers) {
   EXPECT_EQ(Complaint({"--name"}), "flag needs an argument: --name");
   EXPECT_EQ(Complaint({"-ie"}), "flag needs an argument: 'e' in -e");
   EXPECT_EQ(Complaint({"--=x"}), "bad flag syntax: --=x");
-  EXPECT_EQ(Complaint({"-m", "x", "y"}), "invalid argument \"x\" for \"-m, --memory\" flag: invalid size: 'x'");
+  EXPECT_EQ(Complaint({"-m", "x", "y"}),
+            "invalid argument \"x\" for \"-m, --memory\" flag: invalid size: 'x'");
   EXPECT_EQ(Complaint({"--cpus=x", "y"}),
             "invalid argument \"x\" for \"--cpus\" flag: failed to parse x as a rational number");
-  EXPECT_EQ(Complaint({"--rm=maybe", "y"}),
-            "invalid argument \"maybe\" for \"--rm\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax");
-  EXPECT_EQ(Complaint({"--pids-limit=1x", "y"}),
-            "invalid argument \"1x\" for \"--pids-limit\" flag: strconv.ParseInt: parsing \"1x\": invalid syntax");
+  EXPECT_EQ(
+      Complaint({"--rm=maybe", "y"}),
+      "invalid argument \"maybe\" for \"--rm\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax");
+  EXPECT_EQ(
+      Complaint({"--pids-limit=1x", "y"}),
+      "invalid argument \"1x\" for \"--pids-limit\" flag: strconv.ParseInt: parsing \"1x\": invalid syntax");
 }
 
 TEST(Flags, HIsTheHostnameOfRunAndHelpElsewhere) {

@@ -47,21 +47,24 @@ TEST(Template, BranchesAndLoops) {
 TEST(Template, WhatScriptsAskOfInspect) {
   EXPECT_EQ(Render(R"({{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}})"), "8080");
   EXPECT_EQ(Render("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"), "172.17.0.2");
-  EXPECT_EQ(Render("{{range $p, $conf := .NetworkSettings.Ports}}{{$p}} -> {{(index $conf 0).HostPort}}{{end}}"),
-            "80/tcp -> 8080");
+  EXPECT_EQ(
+      Render("{{range $p, $conf := .NetworkSettings.Ports}}{{$p}} -> {{(index $conf 0).HostPort}}{{end}}"),
+      "80/tcp -> 8080");
   EXPECT_EQ(Render(R"({{index .Config.Labels "a"}}{{index .Config.Labels "zz"}})"), "1");
   EXPECT_EQ(Render("{{if .State}}x{{end}}").substr(0, 5), "EXEC:");
   EXPECT_EQ(Render("{{if .Health}}x{{else}}none{{end}}"), "none");
 }
 
 TEST(Template, FunctionsAndPipes) {
-  EXPECT_EQ(Render(R"({{join .Cmd " "}} {{.Name | upper}} {{lower "ABC"}} {{title "abc"}})"), "sh -c true /WEB abc Abc");
+  EXPECT_EQ(Render(R"({{join .Cmd " "}} {{.Name | upper}} {{lower "ABC"}} {{title "abc"}})"),
+            "sh -c true /WEB abc Abc");
   EXPECT_EQ(Render(R"({{join (split "a:b" ":") "+"}})"), "a+b");
   EXPECT_EQ(Render(R"({{truncate .Name 3}}|{{pad .Name 1 2}}|)"), "/we| /web  |");
   EXPECT_EQ(Render(R"({{printf "%-6s|%3d|%q|%.1f" .Name .Pid .Empty .Size}})"), "/web  | 42|\"\"|1.5");
   EXPECT_EQ(Render(R"({{slice .Name 1}} {{slice .Name 0 2}} {{len .Name}})"), "web /w 4");
-  EXPECT_EQ(Render(R"({{eq .Pid 42}} {{ne .Name "x"}} {{lt 1 2}} {{ge 2 3}} {{not .Empty}} {{or .Empty "d"}})"),
-            "true true true false true d");
+  EXPECT_EQ(
+      Render(R"({{eq .Pid 42}} {{ne .Name "x"}} {{lt 1 2}} {{ge 2 3}} {{not .Empty}} {{or .Empty "d"}})"),
+      "true true true false true d");
   EXPECT_EQ(Render(R"({{if and .Running (eq .Name "/web" "x")}}yes{{end}})"), "yes");
   EXPECT_EQ(Render("{{print 1 2}}{{print \"a\" \"b\"}}"), "1 2ab");
 }
@@ -77,7 +80,8 @@ TEST(Template, MistakesAreErrors) {
   EXPECT_EQ(Render("{{foo .Name}}"), "PARSE: template: :1: function \"foo\" not defined");
   EXPECT_EQ(Render("{{if .Name}}x"), "PARSE: template: :1: unexpected EOF");
   EXPECT_EQ(Render("{{end}}"), "PARSE: template: :1: unexpected {{end}}");
-  EXPECT_EQ(Render("{{.Nope}}"), "EXEC: template: :1:7: executing \"\" at <.Nope>: map has no entry for key \"Nope\"");
+  EXPECT_EQ(Render("{{.Nope}}"),
+            "EXEC: template: :1:7: executing \"\" at <.Nope>: map has no entry for key \"Nope\"");
   EXPECT_EQ(Render("{{index .Cmd 9}}").substr(0, 5), "EXEC:");
   EXPECT_EQ(Render("{{$x}}").substr(0, 5), "EXEC:");
   EXPECT_EQ(Render("{{template \"x\"}}").substr(0, 6), "PARSE:");
@@ -88,13 +92,15 @@ constexpr Column kColumns[] = {{"ID", "CONTAINER ID"}, {"Names", "NAMES"}};
 constexpr ListStyle kStyle{"{{.ID}}\t{{.Names}}", kColumns, "*formatter.ContainerContext", "Label", "labels"};
 
 std::vector<codec::Json> Rows() {
-  return {codec::Json::MakeObject({{"ID", "0123456789ab"}, {"Names", "web"}, {"labels", codec::Json::MakeObject({{"team", "x"}})}}),
-          codec::Json::MakeObject({{"ID", "ba9876543210"}, {"Names", "db"}, {"labels", codec::Json::MakeObject()}})};
+  return {
+      codec::Json::MakeObject(
+          {{"ID", "0123456789ab"}, {"Names", "web"}, {"labels", codec::Json::MakeObject({{"team", "x"}})}}),
+      codec::Json::MakeObject(
+          {{"ID", "ba9876543210"}, {"Names", "db"}, {"labels", codec::Json::MakeObject()}})};
 }
 
 TEST(RenderList, AlignsTheTable) {
-  EXPECT_EQ(*RenderList(kStyle, "", Rows()),
-            "CONTAINER ID   NAMES\n0123456789ab   web\nba9876543210   db\n");
+  EXPECT_EQ(*RenderList(kStyle, "", Rows()), "CONTAINER ID   NAMES\n0123456789ab   web\nba9876543210   db\n");
   EXPECT_EQ(*RenderList(kStyle, "table {{.Names}}\\t{{.ID}}", Rows()),
             "NAMES     CONTAINER ID\nweb       0123456789ab\ndb        ba9876543210\n");
   EXPECT_EQ(*RenderList(kStyle, R"(table {{.Label "com.team"}}|{{lower .Names}})", {}), "TEAM|NAMES\n");
@@ -107,9 +113,10 @@ TEST(RenderList, OneLineForEachRowOtherwise) {
   EXPECT_EQ(*RenderList(kStyle, "{{json .}}", Rows()), *RenderList(kStyle, "json", Rows()));
   const auto bad = RenderList(kStyle, "{{.Nope}}", Rows());
   ASSERT_FALSE(bad.ok());
-  EXPECT_EQ(bad.error().Message(),
-            "template parsing error: template: :1:7: executing \"\" at <.Nope>: can't evaluate field Nope in type "
-            "*formatter.ContainerContext");
+  EXPECT_EQ(
+      bad.error().Message(),
+      "template parsing error: template: :1:7: executing \"\" at <.Nope>: can't evaluate field Nope in type "
+      "*formatter.ContainerContext");
 }
 
 }  // namespace

@@ -56,7 +56,9 @@ TEST(DetachKeys, AreParsed) {
 TEST(DetachFilter, FindsTheSequenceAcrossReads) {
   DetachFilter filter("\x10\x11");
   EXPECT_EQ(filter.Filter("ab\x10").bytes, "ab");  // held back
-  EXPECT_EQ(filter.Filter("c").bytes, "\x10" "c");
+  EXPECT_EQ(filter.Filter("c").bytes,
+            "\x10"
+            "c");
   EXPECT_EQ(filter.Filter("\x10").bytes, "");
   const auto twice = filter.Filter("\x10\x11rest");
   EXPECT_EQ(twice.bytes, "\x10");  // the first key began nothing
@@ -120,7 +122,8 @@ TEST(Session, SendsInputHalfClosesAndShowsOutput) {
   std::jthread peer([fd = std::move(pair.theirs)] {
     std::string got;
     char bytes[64];
-    for (ssize_t n = 0; (n = ::read(fd.get(), bytes, sizeof bytes)) > 0;) got.append(bytes, static_cast<std::size_t>(n));
+    for (ssize_t n = 0; (n = ::read(fd.get(), bytes, sizeof bytes)) > 0;)
+      got.append(bytes, static_cast<std::size_t>(n));
     const std::string answer = Frame(1, "got " + got);
     (void)!::write(fd.get(), answer.data(), answer.size());
   });

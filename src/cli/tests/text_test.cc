@@ -47,7 +47,9 @@ TEST(Table, CountsCodePoints) {
 
 TEST(Escape, LeavesNothingForTheTerminalToObey) {
   EXPECT_EQ(EscapeControls("a\x1b[2Jb\tc\n\x07\x7f"), "a\\x1b[2Jb\tc\n\\x07\\x7f");
-  EXPECT_EQ(EscapeControls("\xc2\x9b" "1m ü"), "\\xc2\\x9b1m ü");
+  EXPECT_EQ(EscapeControls("\xc2\x9b"
+                           "1m ü"),
+            "\\xc2\\x9b1m ü");
   EXPECT_EQ(GoQuote("sh -c \"x\"\n"), R"("sh -c \"x\"\n")");
 }
 
@@ -60,9 +62,11 @@ TEST(PortList, JoinsNeighbours) {
   EXPECT_EQ(list(R"([{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},
                      {"IP":"::","PrivatePort":80,"PublicPort":8080,"Type":"tcp"}])"),
             "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp");
-  EXPECT_EQ(list(R"([{"PrivatePort":81,"Type":"tcp"},{"PrivatePort":80,"Type":"tcp"},{"PrivatePort":82,"Type":"tcp"},
+  EXPECT_EQ(
+      list(
+          R"([{"PrivatePort":81,"Type":"tcp"},{"PrivatePort":80,"Type":"tcp"},{"PrivatePort":82,"Type":"tcp"},
                      {"PrivatePort":90,"Type":"tcp"}])"),
-            "80-82/tcp, 90/tcp");
+      "80-82/tcp, 90/tcp");
   EXPECT_EQ(list(R"([{"IP":"0.0.0.0","PrivatePort":80,"PublicPort":80,"Type":"tcp"},
                      {"IP":"0.0.0.0","PrivatePort":81,"PublicPort":81,"Type":"tcp"}])"),
             "0.0.0.0:80-81->80-81/tcp");
@@ -81,7 +85,8 @@ TEST(Reference, SplitsAtTheTagAndNotAtThePort) {
 TEST(ProgressBar, NeedsAWideTerminal) {
   const auto detail = codec::ParseJson(R"({"current": 500, "total": 1000})");
   EXPECT_EQ(ProgressBar(*detail, 80), "    500B/1kB");
-  EXPECT_EQ(ProgressBar(*detail, 120), "[" + std::string(25, '=') + ">" + std::string(25, ' ') + "]     500B/1kB");
+  EXPECT_EQ(ProgressBar(*detail, 120),
+            "[" + std::string(25, '=') + ">" + std::string(25, ' ') + "]     500B/1kB");
   EXPECT_EQ(ProgressBar(*codec::ParseJson("{}"), 120), "");
   EXPECT_EQ(ProgressBar(*codec::ParseJson(R"({"current": 7})"), 120), "      7B");
 }

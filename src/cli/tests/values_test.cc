@@ -8,9 +8,14 @@ namespace estiba::cli {
 namespace {
 
 TEST(Bytes, UnitsAreBinary) {
-  for (const auto& [text, bytes] : std::vector<std::pair<const char*, std::int64_t>>{
-           {"512", 512}, {"1k", 1024}, {"64m", 64 << 20}, {"1.5G", 1610612736}, {"10KiB", 10240}, {"2MB", 2 << 20},
-           {"7b", 7}, {"1 g", 1 << 30}}) {
+  for (const auto& [text, bytes] : std::vector<std::pair<const char*, std::int64_t>>{{"512", 512},
+                                                                                     {"1k", 1024},
+                                                                                     {"64m", 64 << 20},
+                                                                                     {"1.5G", 1610612736},
+                                                                                     {"10KiB", 10240},
+                                                                                     {"2MB", 2 << 20},
+                                                                                     {"7b", 7},
+                                                                                     {"1 g", 1 << 30}}) {
     const auto parsed = ParseBytes(text);
     ASSERT_TRUE(parsed.ok()) << text;
     EXPECT_EQ(*parsed, bytes) << text;
@@ -18,7 +23,8 @@ TEST(Bytes, UnitsAreBinary) {
 }
 
 TEST(Bytes, NonsenseIsRefused) {
-  for (const char* text : {"", "x", "5x", "1kk", "-1", "1e30g", "m", "1bb", "0x10"}) EXPECT_FALSE(ParseBytes(text).ok()) << text;
+  for (const char* text : {"", "x", "5x", "1kk", "-1", "1e30g", "m", "1bb", "0x10"})
+    EXPECT_FALSE(ParseBytes(text).ok()) << text;
 }
 
 TEST(NanoCpus, AreDecimals) {
@@ -57,7 +63,8 @@ TEST(Env, AnUnsetVariableGoesAsItsName) {
 }
 
 TEST(EnvFile, SkipsCommentsAndTakesOurVariables) {
-  const auto read = ParseEnvFile("\xEF\xBB\xBF# note\n\n  A=1\r\nB= two # kept\nHERE\nGONE\nC=\n", "f", OneVariable);
+  const auto read =
+      ParseEnvFile("\xEF\xBB\xBF# note\n\n  A=1\r\nB= two # kept\nHERE\nGONE\nC=\n", "f", OneVariable);
   ASSERT_OK(read);
   EXPECT_THAT(*read, ::testing::ElementsAre("A=1", "B= two # kept", "HERE=value", "C="));
 }
@@ -65,7 +72,8 @@ TEST(EnvFile, SkipsCommentsAndTakesOurVariables) {
 TEST(EnvFile, NamesTheVariableThatIsWrong) {
   const auto blank = ParseEnvFile("A B=1\n", "f", NoVariables);
   ASSERT_FALSE(blank.ok());
-  EXPECT_EQ(blank.error().Message(), "poorly formatted environment: variable 'A B' contains whitespaces (file 'f')");
+  EXPECT_EQ(blank.error().Message(),
+            "poorly formatted environment: variable 'A B' contains whitespaces (file 'f')");
   EXPECT_FALSE(ParseEnvFile("=1\n", "f", NoVariables).ok());
 }
 
@@ -119,8 +127,9 @@ TEST(SecurityOptions, ReadTheProfileAndTakeOutSystemPaths) {
   ASSERT_OK_AND_ASSIGN(const auto read, ReadSecurityOptions({"no-new-privileges", "systempaths=unconfined",
                                                              "seccomp=" + profile, "seccomp=unconfined"}));
   EXPECT_TRUE(read.system_paths_unconfined);
-  EXPECT_THAT(read.options, ::testing::ElementsAre("no-new-privileges", R"(seccomp={"defaultAction":"SCMP_ACT_ALLOW"})",
-                                                 "seccomp=unconfined"));
+  EXPECT_THAT(read.options,
+              ::testing::ElementsAre("no-new-privileges", R"(seccomp={"defaultAction":"SCMP_ACT_ALLOW"})",
+                                     "seccomp=unconfined"));
   EXPECT_FALSE(ReadSecurityOptions({"seccomp=/nonexistent"}).ok());
   EXPECT_FALSE(ReadSecurityOptions({"whatever"}).ok());
 }

@@ -42,14 +42,16 @@ Status ProgressView::ShowBar(const std::string& id, const std::string& text) {
     line = lines_.end() - 1;
   }
   const std::string up = std::to_string(lines_.end() - line);
-  return os::WriteAll(fd_, "\x1b[" + up + "A\x1b[2K\r" + text + "\n\x1b[" + (up == "1" ? "0" : std::to_string(
-                               lines_.end() - line - 1)) + "B\r");
+  return os::WriteAll(fd_, "\x1b[" + up + "A\x1b[2K\r" + text + "\n\x1b[" +
+                               (up == "1" ? "0" : std::to_string(lines_.end() - line - 1)) + "B\r");
 }
 
 Status ProgressView::Show(const codec::Json& message) {
-  if (const auto* error = message.FindPath({"errorDetail", "message"}); error != nullptr && error->IfString() != nullptr)
+  if (const auto* error = message.FindPath({"errorDetail", "message"});
+      error != nullptr && error->IfString() != nullptr)
     return Error(Code::kUnknown, *error->IfString());
-  if (const std::string error = message.GetString("error"); !error.empty()) return Error(Code::kUnknown, error);
+  if (const std::string error = message.GetString("error"); !error.empty())
+    return Error(Code::kUnknown, error);
   const bool terminal = columns_ > 0;
   if (const std::string stream = message.GetString("stream"); !stream.empty())
     return os::WriteAll(fd_, terminal ? EscapeControls(stream) : stream);

@@ -1,6 +1,6 @@
 #pragma once
-// Columns aligned with blanks, as Go's tabwriter does it for Docker: a cell is at least ten wide and three blanks
-// from the next; the last cell of a line is not padded.
+// Columns aligned with blanks, as Go's tabwriter does it for Docker: a cell is at least ten wide and three
+// blanks from the next; the last cell of a line is not padded.
 
 #include <string>
 #include <string_view>

@@ -24,7 +24,8 @@ std::string Count(std::int64_t number, std::string_view unit) {
 }  // namespace
 
 std::string HumanSize(double bytes, int digits) {
-  static constexpr std::array<std::string_view, 9> kUnits{"B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"};
+  static constexpr std::array<std::string_view, 9> kUnits{"B",  "kB", "MB", "GB", "TB",
+                                                          "PB", "EB", "ZB", "YB"};
   return Scale(bytes, 1000, kUnits, digits);
 }
 
@@ -54,7 +55,8 @@ std::string HumanDuration(std::chrono::nanoseconds duration) {
 }
 
 std::string GoTime(WallTime time) {
-  const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+  const std::time_t seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
   std::tm parts{};
   ::localtime_r(&seconds, &parts);
   std::array<char, 96> text{};
