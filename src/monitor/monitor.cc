@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "folders.h"
@@ -85,6 +86,10 @@ Status Supervise(Ready ready, os::UniqueFd engine, Frame frame) {
   auto runner = std::make_unique<PlanRunner>(os::DirFd{ready.folders.container.get()}, failpoint.get());
   Supervisor supervisor(loop, std::move(runner), std::move(ready.folders), std::move(ready.lock),
                         std::move(ready.launch), std::move(ready.journal));
+  supervisor.OnLinger([] {
+    // The copy has the same epoll and connections; the engine sees this process end.
+    if (::fork() > 0) ::_exit(0);
+  });
   TRY(loop.Watch(signals.fd(), EPOLLIN, [&](std::uint32_t) {
     while (signals.Next() != 0) {
     }

@@ -55,6 +55,12 @@ void Peers::OnListener() {
   [[maybe_unused]] const bool added = Add(std::move(*socket), /*subscribed=*/false).ok();
 }
 
+void Peers::Close() {
+  StopListening();
+  for (auto& [id, peer] : peers_) loop_.Forget(peer->token);
+  peers_.clear();
+}
+
 void Peers::Subscribe(Id peer) {
   if (const auto found = peers_.find(peer); found != peers_.end()) found->second->subscribed = true;
 }

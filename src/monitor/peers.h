@@ -32,6 +32,8 @@ class Peers {
   Status Listen(os::DirFd run_dir);
   void StopListening();
   void Subscribe(Id peer);
+  // Hangs up on everybody.
+  void Close();
 
   // To a peer that has gone in the meantime: nothing happens.
   template <class T>

@@ -45,6 +45,7 @@ Supervisor::~Supervisor() {
   loop_.Cancel(kill_timer_);
   loop_.Cancel(restart_timer_);
   loop_.Cancel(settle_timer_);
+  loop_.Cancel(linger_timer_);
 }
 
 void Supervisor::Append(Record record) {
@@ -319,7 +320,15 @@ void Supervisor::Close() {
 }
 
 void Supervisor::CheckOver() {
-  if (finished_ && old_sessions_.empty() && followers_.empty() && execs_.empty()) loop_.Stop();
+  if (!finished_) return;
+  if (old_sessions_.empty() && followers_.empty() && execs_.empty()) return loop_.Stop();
+  if (!detach_ || linger_timer_ != 0) return;
+  // Nobody has to wait for a client that reads slowly.
+  constexpr auto kPatience = std::chrono::milliseconds(200);
+  linger_timer_ = loop_.After(kPatience, [this] {
+    detach_();
+    peers_.Close();
+  });
 }
 
 void Supervisor::OnChildSignal() {

@@ -36,6 +36,9 @@ class Supervisor {
   // Reaps what is left to us by the container's processes.
   void OnChildSignal();
   Failpoint& failpoint() { return failpoint_; }
+  // Called when the container is over and only clients that still take output are left: to let the process that the
+  // engine waits for end, and go on in another.
+  void OnLinger(std::function<void()> detach) { detach_ = std::move(detach); }
 
  private:
   struct PendingStop {
@@ -108,6 +111,8 @@ class Supervisor {
   Loop::Token oom_token_ = 0;
   Runner::OomEvents oom_;
   std::uint64_t oom_kills_ = 0;
+  Loop::Token linger_timer_ = 0;
+  std::function<void()> detach_;
   bool finished_ = false;
 };
 

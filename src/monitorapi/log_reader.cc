@@ -17,6 +17,12 @@ static_assert(kBlock > kLogPrefix + kMaxLogText + 1);
 constexpr int kMaxFiles = 1000;
 constexpr std::size_t kMaxBehind = 16;
 
+bool SameFile(int a, int b) {
+  struct stat x {};
+  struct stat y {};
+  return ::fstat(a, &x) == 0 && ::fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 Result<std::size_t> ReadAt(int fd, char* to, std::size_t size, std::int64_t offset) {
   ssize_t n = 0;
   do n = ::pread(fd, to, size, offset);
@@ -88,9 +94,9 @@ Result<LogReader> LogReader::Open(os::DirFd container_dir, const LogOptions& opt
       } else {
         return std::move(file).error();
       }
-    } else {
+    } else if (files.empty() || !SameFile(files.front().get(), file->get())) {
       files.push_front(std::move(*file));
-    }
+    }  // else rotated between the two openings
     name = kLogName + ("." + std::to_string(older));
   }
   LogReader reader(options, std::move(files));

@@ -272,6 +272,21 @@ TEST_F(MonitorProcess, RunsThePlanAgainByPolicy) {
   EXPECT_EQ(Log(), "run\nrun\nrun\n");
 }
 
+TEST_F(MonitorProcess, NobodyWaitsForAClientThatReadsLate) {
+  MakeShellPlan("head -c 2000000 /dev/zero");
+  launch_.attaches.emplace_back();
+  auto attached = Connect();
+  ASSERT_OK(Launch({attached.theirs.get()}));
+  attached.theirs.Reset();
+  ASSERT_OK(AwaitExit());
+  ASSERT_OK(MonitorEnds());
+  EXPECT_EQ(RecordTypes().back(), RecordType::kFinished);
+  std::size_t got = 0;
+  char buffer[65536];
+  for (ssize_t n = 0; (n = ::read(attached.ours.get(), buffer, sizeof buffer)) > 0;) got += static_cast<std::size_t>(n);
+  EXPECT_GE(got, 2'000'000U);
+}
+
 TEST_F(MonitorProcess, OnlyOneAContainer) {
   MakeShellPlan("sleep 1000");
   ASSERT_OK(Launch());
