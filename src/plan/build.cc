@@ -93,6 +93,8 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   if (!spec.hostname.empty()) b.Child(child::Op::kHostname, "hostname", {spec.hostname});
   if (!spec.domainname.empty()) b.Child(child::Op::kDomainname, "domainname", {spec.domainname});
   AddNetwork(b, input);
+  AddHostHooks(b, spec.hooks.prestart, "hooks.prestart", Where::kHostChild);
+  AddHostHooks(b, spec.hooks.create_runtime, "hooks.createRuntime", Where::kHostChild);
   b.null_device = b.NewSlot();
   b.Child(child::Op::kOpenNull, "linux.maskedPaths").out = b.null_device;
   TRY(AddMounts(b, input, sources));
@@ -154,8 +156,6 @@ Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts)
   }
   const int label = AddSecurityLabel(b, *spec.process);
   TRY(AddChildSetup(b, input, sources));
-  AddHostHooks(b, spec.hooks.prestart, "hooks.prestart", Where::kHostChild);
-  AddHostHooks(b, spec.hooks.create_runtime, "hooks.createRuntime", Where::kHostChild);
   TRY(AddRoot(b, input, label));
   AddHostHooks(b, spec.hooks.poststart, "hooks.poststart", Where::kAfter);
   AddHostHooks(b, spec.hooks.poststop, "hooks.poststop", Where::kAfter);
