@@ -86,7 +86,9 @@ Result<std::vector<std::string>> ListApplets(const std::string& path) {
   if (status.ToShell() != 0) return Error(Code::kFailedPrecondition, "'" + path + " --list-full' ended with an error");
   std::vector<std::string> applets = Split(Trim(text), '\n');
   std::ranges::sort(applets);
-  std::erase_if(applets, [](const std::string& applet) { return applet.find("bin/") == std::string::npos || applet.ends_with("bin/busybox"); });
+  std::erase_if(applets, [](const std::string& applet) {
+    return applet.find("bin/") == std::string::npos || applet.ends_with("bin/busybox");
+  });
   return applets;
 }
 

@@ -48,7 +48,8 @@ void WatchEngine() {
 
 Status Run(const image::TransferJob& job) {
   // Read-only descriptors, not O_PATH: the stores list and sync through them.
-  const store::ContentStore content = TRY_CTX(store::ContentStore::Open(os::UniqueFd(image::kContentFd)), "content store");
+  const store::ContentStore content =
+      TRY_CTX(store::ContentStore::Open(os::UniqueFd(image::kContentFd)), "content store");
   const store::Snapshots snapshots = TRY_CTX(store::Snapshots::Open(os::UniqueFd(image::kSnapshotsFd)), "snapshots");
   return image::RunJob(job, {content, snapshots}, image::kArchiveFd, Send);
 }

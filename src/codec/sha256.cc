@@ -20,7 +20,9 @@ void Check(int ok) {
 void Sha256::Free::operator()(void* context) const noexcept { ::EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context)); }
 
 Sha256::Sha256() : context_(::EVP_MD_CTX_new()) {
-  Check(context_ == nullptr ? 0 : ::EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), ::EVP_sha256(), nullptr));
+  Check(context_ == nullptr
+            ? 0
+            : ::EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), ::EVP_sha256(), nullptr));
 }
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;

@@ -28,7 +28,8 @@ Result<Compression> DetectCompression(std::string_view head) {
   if (head.starts_with("\x1F\x8B")) return Compression::kGzip;
   if (head.starts_with("\x28\xB5\x2F\xFD") || IsZstdSkippable(head)) return Compression::kZstd;
   if (head.starts_with("BZh")) return Error(Code::kNotImplemented, "archives compressed with bzip2 are not supported");
-  if (head.starts_with("\xFD" "7zX")) return Error(Code::kNotImplemented, "archives compressed with xz are not supported");
+  if (head.starts_with("\xFD" "7zX"))
+    return Error(Code::kNotImplemented, "archives compressed with xz are not supported");
   return Compression::kNone;
 }
 

@@ -52,7 +52,8 @@ struct TarReader::Impl {
     if (handle == nullptr) return Error(Code::kResourceExhausted, "start reading an archive");
     ::archive_read_support_format_tar(handle.get());
     ::archive_read_support_format_empty(handle.get());
-    if (::archive_read_open(handle.get(), this, nullptr, &Impl::Pull, nullptr) != ARCHIVE_OK) return Failure("open archive");
+    if (::archive_read_open(handle.get(), this, nullptr, &Impl::Pull, nullptr) != ARCHIVE_OK)
+      return Failure("open archive");
     return Ok();
   }
 
@@ -112,8 +113,10 @@ Status Fill(archive_entry* from, const TarLimits& limits, TarEntry& entry) {
   if (entry.kind == TarKind::kSymlink) entry.link = Text(::archive_entry_symlink(from));
   const bool is_link = entry.kind == TarKind::kHardlink || entry.kind == TarKind::kSymlink;
   if (is_link && (entry.link.empty() || entry.link.size() > limits.max_path))
-    return Error(Code::kInvalidArgument, "archive entry '" + entry.path + "' links to a name that is empty or too long");
-  if (entry.kind == TarKind::kFile) entry.size = static_cast<std::uint64_t>(std::max<std::int64_t>(0, ::archive_entry_size(from)));
+    return Error(Code::kInvalidArgument,
+                 "archive entry '" + entry.path + "' links to a name that is empty or too long");
+  if (entry.kind == TarKind::kFile)
+    entry.size = static_cast<std::uint64_t>(std::max<std::int64_t>(0, ::archive_entry_size(from)));
   entry.mode = ::archive_entry_perm(from) & 07777U;
   entry.uid = TRY(Id(::archive_entry_uid(from), "user id", entry.path));
   entry.gid = TRY(Id(::archive_entry_gid(from), "group id", entry.path));

@@ -83,7 +83,8 @@ Result<TomlValue> Convert(const toml::node& node, unsigned depth) {
 }  // namespace
 
 const TomlValue* TomlValue::Find(std::string_view key) const {
-  const auto found = std::ranges::find(members, key, [](const auto& member) -> std::string_view { return member.first; });
+  const auto found =
+      std::ranges::find(members, key, [](const auto& member) -> std::string_view { return member.first; });
   return found == members.end() ? nullptr : &found->second;
 }
 

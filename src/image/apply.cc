@@ -86,7 +86,8 @@ class Applier {
       if (!work_[i].blob_there || !work_[i].tree_there) todo.push_back(i);
     }
     const std::size_t workers = std::min<std::size_t>(todo.size(), std::clamp(options_.parallel, 1U, kMaxParallel));
-    for (std::size_t i = workers; i < todo.size() && options_.pull_words; ++i) reporter_.Say(work_[todo[i]].id(), "Waiting");
+    for (std::size_t i = workers; i < todo.size() && options_.pull_words; ++i)
+      reporter_.Say(work_[todo[i]].id(), "Waiting");
     std::atomic<std::size_t> next{0};
     std::mutex mutex;
     std::optional<Error> failure;
@@ -220,8 +221,8 @@ Result<Applied> ApplyLayers(const Stores& stores, const std::vector<oci::Descrip
                             const std::vector<std::string>& diff_ids, const FetchBlob& fetch,
                             const ApplyOptions& options, Reporter& reporter, std::atomic<bool>& stop) {
   if (blobs.size() != diff_ids.size())
-    return Error(Code::kInvalidArgument, "the image has " + std::to_string(blobs.size()) + " layers, its config names " +
-                                             std::to_string(diff_ids.size()));
+    return Error(Code::kInvalidArgument, "the image has " + std::to_string(blobs.size()) +
+                                             " layers, its config names " + std::to_string(diff_ids.size()));
   return Applier(stores, fetch, options, reporter, stop).Run(blobs, diff_ids);
 }
 

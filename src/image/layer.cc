@@ -121,7 +121,8 @@ Result<Unpacked> RunLayer(os::DirFd directory, const LayerInput& input) {
   if (!inflated.ok()) return std::move(inflated).error();
   if (!fetched.ok()) return std::move(fetched).error();
   if (diff_id != input.diff_id)
-    return Error(Code::kDataLoss, "the layer's content has digest '" + diff_id + "', its image says '" + input.diff_id + "'");
+    return Error(Code::kDataLoss,
+                 "the layer's content has digest '" + diff_id + "', its image says '" + input.diff_id + "'");
   return unpacked;
 }
 

@@ -66,7 +66,8 @@ class Loader {
     const bool layout = archive_.documents.contains("index.json") && archive_.documents.contains("oci-layout");
     if (!layout && !archive_.documents.contains("manifest.json"))
       return Error(Code::kInvalidArgument,
-                   "the archive is neither a docker-save archive nor an OCI layout: it has no manifest.json and no index.json");
+                   "the archive is neither a docker-save archive nor an OCI layout: it has no manifest.json "
+                   "and no index.json");
     TRY(layout ? CollectLayout() : CollectSaved());
     if (candidates_.empty()) return Error(Code::kInvalidArgument, "the archive holds no image");
     for (const Candidate& candidate : candidates_) TRY(LoadOne(candidate));
@@ -146,7 +147,8 @@ class Loader {
     }
     auto known = std::ranges::find(candidates_, descriptor.digest, &Candidate::manifest_digest);
     if (known == candidates_.end()) {
-      if (candidates_.size() >= kMaxImages) return Error(Code::kResourceExhausted, "the archive has more than 1000 images");
+      if (candidates_.size() >= kMaxImages)
+        return Error(Code::kResourceExhausted, "the archive has more than 1000 images");
       Candidate candidate;
       candidate.manifest = TRY(oci::ParseManifest(text));
       candidate.manifest_digest = descriptor.digest;

@@ -32,7 +32,8 @@ std::string Bar(std::uint64_t current, std::uint64_t total) {
   constexpr std::size_t kWidth = 50;
   const double share = static_cast<double>(current) / static_cast<double>(total) * static_cast<double>(kWidth);
   const std::size_t filled = std::min(kWidth, static_cast<std::size_t>(share));
-  std::string text = "[" + std::string(filled, '=') + ">" + std::string(kWidth - filled, ' ') + "] " + PaddedSize(current);
+  std::string text =
+      "[" + std::string(filled, '=') + ">" + std::string(kWidth - filled, ' ') + "] " + PaddedSize(current);
   if (current <= total) text += "/" + HumanSize(total);
   return text;
 }

@@ -19,7 +19,9 @@ Result<registry::Credentials> CredentialsFor(const TransferJob& job, const std::
   registry::Credentials out{job.auth.username, job.auth.password, job.auth.identity_token, job.auth.registry_token};
   if (!job.auth.empty() || job.docker_config_path.empty()) return out;
   const auto text = os::ReadFile(job.docker_config_path, kMaxCredentialsFile);
-  if (!text.ok()) return text.error().code() == Code::kNotFound ? Result<registry::Credentials>(std::move(out)) : text.error().Clone();
+  if (!text.ok())
+    return text.error().code() == Code::kNotFound ? Result<registry::Credentials>(std::move(out))
+                                                  : text.error().Clone();
   return registry::FindCredentials(*text, host);
 }
 
@@ -73,7 +75,8 @@ class Puller {
       return Error(Code::kResourceExhausted, "the image's config is larger than 4 MiB");
     if (!stores_.content.Has(descriptor.digest)) {
       store::Ingest ingest = TRY(stores_.content.CreateIngest(job_.lease));
-      TRY(client_.GetBlob(reference_.path, descriptor, [&ingest](std::string_view bytes) { return ingest.Write(bytes); }));
+      TRY(client_.GetBlob(reference_.path, descriptor,
+                          [&ingest](std::string_view bytes) { return ingest.Write(bytes); }));
       TRY_CTX(ingest.Commit(descriptor.digest, descriptor.size), "image config");
     }
     const std::string text = TRY(stores_.content.Read(descriptor.digest, kMaxConfig));

@@ -69,12 +69,14 @@ class Saver {
       AddToIndex(described, &reference);
     }
     if (tags.empty()) AddToIndex(described, nullptr);
-    manifests_.Append(Json::MakeObject({{"Config", config}, {"RepoTags", tags.empty() ? Json() : tags}, {"Layers", layers}}));
+    manifests_.Append(Json::MakeObject(
+        {{"Config", config}, {"RepoTags", tags.empty() ? Json() : tags}, {"Layers", layers}}));
     return Ok();
   }
 
   // As it is when it is OCI's; docker's is written anew, for readers of OCI layouts skip what they do not know.
-  Result<oci::Descriptor> AddManifest(const std::string& digest, const std::string& text, const oci::Manifest& manifest) {
+  Result<oci::Descriptor> AddManifest(const std::string& digest, const std::string& text,
+                                      const oci::Manifest& manifest) {
     oci::Descriptor out;
     out.media_type = oci::media::kOciManifest;
     out.digest = digest;

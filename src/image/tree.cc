@@ -98,13 +98,15 @@ Result<os::UniqueFd> Tree::Enter(int parent, const std::string& name, const std:
   if (!there && errno != ENOENT) return Error::Errno(errno, "look at '" + path + "'");
   if (there && S_ISLNK(info.st_mode)) return Refused(path, "is a symbolic link that another entry passes through");
   const bool hidden = there && S_ISCHR(info.st_mode) && info.st_rdev == 0;
-  if (there && !S_ISDIR(info.st_mode) && !hidden) return Refused(path, "is no directory, but another entry is below it");
+  if (there && !S_ISDIR(info.st_mode) && !hidden)
+    return Refused(path, "is no directory, but another entry is below it");
   if (hidden) TRY(Remove(parent, name));
   if (!there || hidden) {
     if (::mkdirat(parent, name.c_str(), 0755) < 0) return Error::Errno(errno, "make directory '" + path + "'");
     if (::fchmodat(parent, name.c_str(), 0755, 0) < 0) return Error::Errno(errno, "make directory '" + path + "'");
     if (implied_.size() >= kMaxImplied)
-      return Error(Code::kResourceExhausted, "archive has too many directories it does not describe (at '" + path + "')");
+      return Error(Code::kResourceExhausted,
+                   "archive has too many directories it does not describe (at '" + path + "')");
     implied_.insert(path);
   }
   os::UniqueFd fd = TRY(os::OpenAt({parent}, name, kLook));

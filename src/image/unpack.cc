@@ -26,7 +26,8 @@ constexpr std::size_t kMaxOpenLinks = 100'000;
 std::string Where(const TarEntry& entry) { return "unpack '" + entry.path + "'"; }
 
 timespec TimeOf(const TarEntry& entry) {
-  return {static_cast<time_t>(entry.mtime_s), static_cast<long>(std::clamp<std::int64_t>(entry.mtime_ns, 0, 999'999'999))};
+  return {static_cast<time_t>(entry.mtime_s),
+          static_cast<long>(std::clamp<std::int64_t>(entry.mtime_ns, 0, 999'999'999))};
 }
 
 // Ours alone: an image that could set them would choose where overlayfs looks.
@@ -50,8 +51,10 @@ Status SetAttributes(int fd, const TarEntry& entry, bool in_user_namespace) {
 Status SetOwnerAndMode(int fd, const TarEntry& entry, bool in_user_namespace) {
   if (::fchown(fd, entry.uid, entry.gid) < 0) {
     const int err = errno;
-    Error error = Error::Errno(err, Where(entry) + ": give it to " + std::to_string(entry.uid) + ":" + std::to_string(entry.gid));
-    if (err == EINVAL) return std::move(error).Hint("the user namespace has no such id: see /etc/subuid and /etc/subgid");
+    Error error = Error::Errno(
+        err, Where(entry) + ": give it to " + std::to_string(entry.uid) + ":" + std::to_string(entry.gid));
+    if (err == EINVAL)
+      return std::move(error).Hint("the user namespace has no such id: see /etc/subuid and /etc/subgid");
     return error;
   }
   TRY(SetAttributes(fd, entry, in_user_namespace));
@@ -108,7 +111,8 @@ class Unpacker {
   }
 
   Status PlaceWhiteout(const TarEntry& entry, const SplitPath& split) {
-    if (split.name == kWhiteout) return Error(Code::kInvalidArgument, "archive entry '" + entry.path + "' hides nothing");
+    if (split.name == kWhiteout)
+      return Error(Code::kInvalidArgument, "archive entry '" + entry.path + "' hides nothing");
     if (split.name.starts_with(kAufsMetadata) && split.name != kOpaque) return Ok();
     const int parent = TRY_CTX(tree_.Directory(split.parent), Where(entry));
     if (split.name == kOpaque) return tree_.MakeOpaque(split.parent);
@@ -121,7 +125,8 @@ class Unpacker {
       const std::string path = split.parent.empty() ? hidden : split.parent + "/" + hidden;
       return S_ISDIR(info.st_mode) ? tree_.MakeOpaque(path) : Ok();
     }
-    if (::mknodat(parent, hidden.c_str(), S_IFCHR, 0) < 0) return Error::Errno(errno, Where(entry) + ": make a whiteout");
+    if (::mknodat(parent, hidden.c_str(), S_IFCHR, 0) < 0)
+      return Error::Errno(errno, Where(entry) + ": make a whiteout");
     return Ok();
   }
 
@@ -202,7 +207,9 @@ class Unpacker {
     const bool device = entry.kind != TarKind::kFifo;
     TRY_CTX(tree_.Remove(parent, name), Where(entry));
     const dev_t number = device ? ::makedev(entry.device_major, entry.device_minor) : 0;
-    const mode_t type = entry.kind == TarKind::kCharDevice ? S_IFCHR : entry.kind == TarKind::kBlockDevice ? S_IFBLK : S_IFIFO;
+    const mode_t type = entry.kind == TarKind::kCharDevice    ? S_IFCHR
+                        : entry.kind == TarKind::kBlockDevice ? S_IFBLK
+                                                              : S_IFIFO;
     if (::mknodat(parent, name.c_str(), type | 0600, number) < 0) {
       const int err = errno;
       // A user namespace makes no devices; containers get their own /dev.
@@ -215,7 +222,8 @@ class Unpacker {
   // Owner, mode and time of what cannot be opened.
   Status FinishByName(const TarEntry& entry, int parent, const std::string& name, bool set_mode) {
     if (::fchownat(parent, name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) < 0)
-      return Error::Errno(errno, Where(entry) + ": give it to " + std::to_string(entry.uid) + ":" + std::to_string(entry.gid));
+      return Error::Errno(errno, Where(entry) + ": give it to " + std::to_string(entry.uid) + ":" +
+                                     std::to_string(entry.gid));
     // Nobody else writes in this tree: the name is still the node just made, no link.
     if (set_mode && ::fchmodat(parent, name.c_str(), entry.mode, 0) < 0)
       return Error::Errno(errno, Where(entry) + ": set its mode");
@@ -234,11 +242,13 @@ class Unpacker {
     const auto holder = tree_.Find(to.parent);
     if (!holder.ok() && holder.error().code() == Code::kNotFound) return RememberLink(path, split, target);
     if (!holder.ok())  // a file or link of this layer stands in the way, or worse
-      return Error(Code::kInvalidArgument, "hard link '" + entry.path + "' to '" + entry.link + "': " + holder.error().Message());
+      return Error(Code::kInvalidArgument,
+                   "hard link '" + entry.path + "' to '" + entry.link + "': " + holder.error().Message());
     const os::UniqueFd held = TRY(os::Duplicate(*holder));  // Directory() may drop it
     const int parent = TRY_CTX(tree_.Directory(split.parent), Where(entry));
     if (IsWhiteout(held.get(), to.name))
-      return Error(Code::kInvalidArgument, "archive entry '" + entry.path + "' is a hard link to '" + entry.link + "', which is deleted");
+      return Error(Code::kInvalidArgument, "archive entry '" + entry.path + "' is a hard link to '" +
+                                               entry.link + "', which is deleted");
     struct stat info {};
     if (::fstatat(held.get(), to.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {
       if (errno == ENOENT) return RememberLink(path, split, target);
@@ -255,7 +265,8 @@ class Unpacker {
     const int parent = TRY_CTX(tree_.Directory(split.parent), "hard link '" + path + "'");
     TRY_CTX(tree_.Remove(parent, split.name), "hard link '" + path + "'");  // of two entries the later wins
     if (out_.links.size() >= kMaxOpenLinks)
-      return Error(Code::kResourceExhausted, "archive has too many hard links to files of other layers (at '" + path + "')");
+      return Error(Code::kResourceExhausted,
+                   "archive has too many hard links to files of other layers (at '" + path + "')");
     out_.links.push_back({path, target});
     return Ok();
   }

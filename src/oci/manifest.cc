@@ -35,7 +35,8 @@ Descriptor ReadDescriptor(Reader& in) {
 }
 
 void CheckDigest(Reader& in, const Descriptor& descriptor) {
-  if (in.ok() && !IsDigest(descriptor.digest)) in.Fail("digest", "'" + descriptor.digest.substr(0, 128) + "' is not a sha256 digest");
+  if (in.ok() && !IsDigest(descriptor.digest))
+    in.Fail("digest", "'" + descriptor.digest.substr(0, 128) + "' is not a sha256 digest");
 }
 
 Json StringsOf(const std::map<std::string, std::string>& values) {

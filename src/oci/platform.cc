@@ -53,8 +53,9 @@ std::string Platform::ToString() const {
 Result<Platform> ParsePlatform(std::string_view text) {
   auto parts = Split(text, '/');
   const bool plain = std::ranges::all_of(parts, [](const std::string& part) {
-    return !part.empty() && part.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
-                                std::string::npos;
+    return !part.empty() &&
+           part.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
+               std::string::npos;
   });
   if (!plain || parts.size() > 3)
     return Error(Code::kInvalidArgument, "'" + std::string(text) + "' is not a platform (os/architecture[/variant])");

@@ -118,7 +118,9 @@ std::string Reference::ToString() const { return Name() + Suffix(*this); }
 std::string Reference::FamiliarName() const {
   if (domain != kDefaultDomain) return Name();
   const bool official = path.starts_with(kOfficial) && path.find('/', kOfficial.size()) == std::string::npos;
-  return official ? path.substr(kOfficial.size()) : path;
+  if (official) return path.substr(kOfficial.size());
+  // "docker.io/localhost/x" must not read as x on localhost.
+  return DomainPart(path).empty() ? path : Name();
 }
 std::string Reference::Familiar() const { return FamiliarName() + Suffix(*this); }
 
@@ -132,7 +134,8 @@ Result<Reference> ParseReference(std::string_view text) {
   out.domain = domain.empty() || domain == "index.docker.io" ? kDefaultDomain : domain;
   if (out.path.empty()) return BadFormat();
   if (ToLower(out.path) != out.path)
-    return Error(Code::kInvalidArgument, "invalid reference format: repository name (" + out.path + ") must be lowercase");
+    return Error(Code::kInvalidArgument,
+                 "invalid reference format: repository name (" + out.path + ") must be lowercase");
   if (out.domain == kDefaultDomain && out.path.find('/') == std::string::npos) out.path.insert(0, kOfficial);
   if (!IsDomain(out.domain) || !IsPath(out.path)) return BadFormat();
   if (out.Name().size() > kMaxName)

@@ -117,14 +117,16 @@ Result<bool> RestrictFiles(const FileAccess& access) {
   for (const int directory : access.writable)
     TRY(AddRule(ruleset.get(), directory, write, "descriptor " + std::to_string(directory)));
   for (const std::string& path : access.readable) TRY(AddReadable(ruleset.get(), path));
-  if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) < 0) return Error::Errno(errno, "enter the Landlock domain");
+  if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) < 0)
+    return Error::Errno(errno, "enter the Landlock domain");
   return true;
 }
 
 Status DenyCalls(const std::vector<long>& calls) {
   std::vector<sock_filter> program = Program(calls);
   const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0) return Error::Errno(errno, "install a seccomp filter");
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0)
+    return Error::Errno(errno, "install a seccomp filter");
   return Ok();
 }
 

@@ -101,11 +101,12 @@ Error Client::Impl::Refused(const Response& response, const std::string& what, c
   if (response.status == 404) return Error(Code::kNotFound, what + " not found: " + text);
   if (response.status == 401 || response.status == 403)
     return Error(response.status == 401 ? Code::kUnauthenticated : Code::kPermissionDenied,
-                 "pull access denied for " + repository + ", repository does not exist or may require 'docker login': " + text);
+                 "pull access denied for " + repository +
+                     ", repository does not exist or may require 'docker login': " + text);
   if (response.status == 429)
     return Error(Code::kResourceExhausted, "registry '" + options.host + "' has had too many requests: " + text);
-  return Error(Code::kUnavailable, "registry '" + options.host + "' answered " + std::to_string(response.status) + " for " +
-                                       what + ": " + text);
+  return Error(Code::kUnavailable, "registry '" + options.host + "' answered " +
+                                       std::to_string(response.status) + " for " + what + ": " + text);
 }
 
 // HTTPS; plain HTTP when the host is lenient and does not speak TLS.
@@ -117,7 +118,8 @@ Result<Response> Client::Impl::SendAny(Request& request, Trouble* trouble) {
   if (!plain_http.load()) {
     request.url = "https://" + server + path;
     auto answered = curl.Perform(request, trouble);
-    const bool no_tls = !answered.ok() && answered.error().code() == Code::kUnavailable && lenient && *trouble == Trouble::kTls;
+    const bool no_tls = !answered.ok() && answered.error().code() == Code::kUnavailable && lenient &&
+                        *trouble == Trouble::kTls;
     if (!no_tls) return answered;
     plain_http.store(true);
   }
@@ -130,7 +132,8 @@ Result<Response> Client::Impl::Send(const std::string& repository, Request reque
   const std::string path = request.url;
   const std::vector<std::string> headers = request.headers;
   std::string value = (*authorisation.Lock())[repository];
-  if (value.empty() && !options.credentials.registry_token.empty()) value = "Bearer " + options.credentials.registry_token;
+  if (value.empty() && !options.credentials.registry_token.empty())
+    value = "Bearer " + options.credentials.registry_token;
   if (!value.empty()) request.headers.push_back("Authorization: " + value);
   Response response = TRY(SendAny(request, trouble));
   if (response.status != 401 || response.authenticate.empty()) return response;
@@ -217,7 +220,8 @@ Client::~Client() = default;
 
 Result<FetchedManifest> Client::GetManifest(const std::string& repository, const std::string& tag_or_digest) {
   const bool by_digest = oci::IsDigest(tag_or_digest);
-  const std::string what = "manifest for " + impl_->options.host + "/" + repository + (by_digest ? "@" : ":") + tag_or_digest;
+  const std::string what =
+      "manifest for " + impl_->options.host + "/" + repository + (by_digest ? "@" : ":") + tag_or_digest;
   FetchedManifest out;
   Request request;
   request.url = "/v2/" + repository + "/manifests/" + tag_or_digest;
@@ -250,8 +254,9 @@ Result<FetchedManifest> Client::GetManifest(const std::string& repository, const
 }
 
 // One exchange for what is still missing. `retry`: the failure may pass.
-Status Client::Impl::BlobAttempt(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink,
-                                 std::uint64_t* received, bool* retry, std::string* retry_after) {
+Status Client::Impl::BlobAttempt(const std::string& repository, const oci::Descriptor& blob,
+                                 const codec::ByteSink& sink, std::uint64_t* received, bool* retry,
+                                 std::string* retry_after) {
   const std::uint64_t start = *received;
   std::uint64_t skip = 0;
   bool begun = false;

@@ -82,7 +82,8 @@ curl_slist* Headers(const Request& request) {
   return list;
 }
 
-void SetUp(CURL* handle, const Request& request, const Curl::Options& options, Exchange& exchange, curl_slist* headers) {
+void SetUp(CURL* handle, const Request& request, const Curl::Options& options, Exchange& exchange,
+           curl_slist* headers) {
   ::curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
   ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
   ::curl_easy_setopt(handle, CURLOPT_USERAGENT, kUserAgent.data());

@@ -39,7 +39,8 @@ def archive(path, files):
 
 def config_of(*layers):
     digests = ["sha256:" + hashlib.sha256(one).hexdigest() for one in layers]
-    return json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": digests}}).encode()
+    return json.dumps({"architecture": "amd64", "os": "linux",
+                       "rootfs": {"type": "layers", "diff_ids": digests}}).encode()
 
 
 def digest(content):
@@ -71,8 +72,8 @@ def test_old_docker_save_with_shared_layers_and_several_images(stores, tmp_path)
     one, two = config_of(base), config_of(base, top)
     manifest = [{"Config": "one.json", "RepoTags": ["one:1", "one:latest"], "Layers": ["a/layer.tar"]},
                 {"Config": "two.json", "RepoTags": None, "Layers": ["b/layer.tar", "c/layer.tar"]}]
-    archive(tmp_path / "x.tar", {"a/layer.tar": base, "a/VERSION": b"1.0", "a/json": b"{}", "b/layer.tar": "../a/layer.tar",
-                                 "c/layer.tar": top, "one.json": one, "two.json": two,
+    archive(tmp_path / "x.tar", {"a/layer.tar": base, "a/VERSION": b"1.0", "a/json": b"{}",
+                                 "b/layer.tar": "../a/layer.tar", "c/layer.tar": top, "one.json": one, "two.json": two,
                                  "manifest.json": json.dumps(manifest).encode(), "repositories": b"{}"})
     done = load(stores, tmp_path / "x.tar")
     first, second = done.images()
@@ -108,7 +109,8 @@ def test_layers_are_what_they_are_whatever_their_name(stores, tmp_path, packer):
     plain = layer([("file", b"content", None)])
     packed = subprocess.run(packer, input=plain, capture_output=True, check=True).stdout
     manifest = [{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["l.tar"]}]
-    archive(tmp_path / "x.tar", {"manifest.json": json.dumps(manifest).encode(), "c.json": config_of(plain), "l.tar": packed})
+    archive(tmp_path / "x.tar", {"manifest.json": json.dumps(manifest).encode(), "c.json": config_of(plain),
+                                 "l.tar": packed})
     image = only(load(stores, tmp_path / "x.tar"))
     assert (stores.layer(image["layers"][0]["chainId"]) / "file").read_bytes() == b"content"
 
@@ -208,7 +210,8 @@ def blob_path(digest_of):
 
 
 @pytest.mark.parametrize("damage, says", [
-    ("empty", "neither"), ("text", "load: "), ("cut", "load: "), ("cut-gzip", "cut short"), ("no-layer", "has no 'l.tar'"),
+    ("empty", "neither"), ("text", "load: "), ("cut", "load: "), ("cut-gzip", "cut short"),
+    ("no-layer", "has no 'l.tar'"),
     ("wrong-blob", "blobs/sha256/aaaa"), ("wrong-diff-id", "has digest"), ("layer-count", "its config names"),
     ("no-manifest", "neither"), ("broken-json", "manifest.json"), ("bzip2", "bzip2")])
 def test_damaged_archives_are_refused(stores, tmp_path, damage, says):
@@ -248,7 +251,8 @@ def test_an_index_of_platforms_gives_the_one_that_runs_here(stores, tmp_path):
                                        "size": len(one)}]}).encode()
     machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
     inner = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
-        {"mediaType": "x", "digest": "sha256:" + "b" * 64, "size": 1, "platform": {"os": "linux", "architecture": "s390x"}},
+        {"mediaType": "x", "digest": "sha256:" + "b" * 64, "size": 1,
+         "platform": {"os": "linux", "architecture": "s390x"}},
         {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest(manifest), "size": len(manifest),
          "platform": {"os": "linux", "architecture": machine}}]}).encode()
     top = json.dumps({"schemaVersion": 2, "manifests": [

@@ -74,7 +74,8 @@ TEST(DockerProgressLine, IsWhatDockerSends) {
             "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"0123456789ab\"}\r\n");
   EXPECT_EQ(DockerProgressLine(Progress("0123456789ab", "Downloading", 1'234'567, 4'000'000)),
             "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":1234567,\"total\":4000000},"
-            "\"progress\":\"[===============>                                   ]  1.235MB/4MB\",\"id\":\"0123456789ab\"}\r\n");
+            "\"progress\":\"[===============>                                   ]  "
+            "1.235MB/4MB\",\"id\":\"0123456789ab\"}\r\n");
   EXPECT_EQ(DockerProgressLine(Progress("", "Digest: sha256:x")), "{\"status\":\"Digest: sha256:x\"}\r\n");
   TransferEvent done;
   done.kind = EventKind::kDone;

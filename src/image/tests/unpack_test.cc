@@ -23,7 +23,9 @@ TarEntry Entry(std::string path, TarKind kind = TarKind::kFile, std::uint32_t mo
   entry.mode = mode;
   return entry;
 }
-TarEntry Directory(std::string path, std::uint32_t mode = 0755) { return Entry(std::move(path), TarKind::kDirectory, mode); }
+TarEntry Directory(std::string path, std::uint32_t mode = 0755) {
+  return Entry(std::move(path), TarKind::kDirectory, mode);
+}
 TarEntry Link(std::string path, std::string target, TarKind kind = TarKind::kSymlink) {
   TarEntry entry = Entry(std::move(path), kind);
   entry.link = std::move(target);
@@ -92,7 +94,9 @@ TEST_F(Unpack, OwnersModesTimesAndAttributesAreExact) {
   tool.gid = 34;
   tool.mtime_s = 1'500'000'000;
   tool.mtime_ns = 5;
-  tool.xattrs = {{"security.capability", std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20)}};
+  tool.xattrs = {
+      {"security.capability",
+       std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20)}};
   TarEntry home = Directory("home", 01700);
   home.uid = 1000;
   home.mtime_s = 1'400'000'000;
@@ -229,8 +233,10 @@ TEST_F(Unpack, CountsAndBoundsWhatItWrites) {
 }
 
 TEST_F(Unpack, RemembersLinksIntoLowerLayersAndImpliedDirectories) {
-  ASSERT_OK_AND_ASSIGN(const Unpacked unpacked,
-                       layer_.Unpack({{Link("x/new", "usr/old", TarKind::kHardlink), ""}, {Entry("a/b/c"), ""}, {Directory("a"), ""}}));
+  ASSERT_OK_AND_ASSIGN(
+      const Unpacked unpacked,
+      layer_.Unpack(
+          {{Link("x/new", "usr/old", TarKind::kHardlink), ""}, {Entry("a/b/c"), ""}, {Directory("a"), ""}}));
   ASSERT_EQ(unpacked.links.size(), 1U);
   EXPECT_EQ(unpacked.links[0].target, "usr/old");
   EXPECT_THAT(unpacked.implied, ::testing::ElementsAre("a/b", "x"));

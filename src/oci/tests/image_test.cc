@@ -10,9 +10,11 @@ const std::string kB = "sha256:" + std::string(64, 'b');
 
 std::string ManifestText(const std::string& layer_digest) {
   return R"({"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":{)"
-         R"("mediaType":"application/vnd.docker.container.image.v1+json","digest":")" + kA + R"(","size":7},"layers":[{)"
-         R"("mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","digest":")" + layer_digest +
-         R"(","size":8}]})";
+         R"("mediaType":"application/vnd.docker.container.image.v1+json","digest":")" +
+         kA +
+         R"(","size":7},"layers":[{)"
+         R"("mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","digest":")" +
+         layer_digest + R"(","size":8}]})";
 }
 
 TEST(Manifest, ComesBackByteForByte) {
@@ -85,7 +87,8 @@ TEST(SelectManifest, TakesTheBestThatRuns) {
 }
 
 TEST(ParsePlatform, RefusesOtherText) {
-  for (const std::string text : {"", "a/b/c/d", "linux/", "linux/am d64"}) EXPECT_FALSE(ParsePlatform(text).ok()) << text;
+  for (const std::string text : {"", "a/b/c/d", "linux/", "linux/am d64"})
+    EXPECT_FALSE(ParsePlatform(text).ok()) << text;
 }
 
 TEST(ImageConfig, ReadsWhatContainersNeed) {

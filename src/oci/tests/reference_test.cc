@@ -27,6 +27,8 @@ TEST(ParseReference, NormalisesAsDockerDoes) {
       {"Registry/app", "Registry/app", "Registry/app"},
       {"app@" + kDigest, "docker.io/library/app@" + kDigest, "app@" + kDigest},
       {"h.io/app:t@" + kDigest, "h.io/app:t@" + kDigest, "h.io/app:t@" + kDigest},
+      {"docker.io/localhost/x", "docker.io/localhost/x", "docker.io/localhost/x"},
+      {"docker.io/a.b/x", "docker.io/a.b/x", "docker.io/a.b/x"},
       {"library/busybox/x", "docker.io/library/busybox/x", "library/busybox/x"},
   };
   for (const Case& one : cases) {
@@ -38,8 +40,9 @@ TEST(ParseReference, NormalisesAsDockerDoes) {
 }
 
 TEST(ParseReference, RefusesWhatDockerRefuses) {
-  for (const std::string text : {"", ":tag", "a//b", "-a", "a-", "a..b", "a___b", "a:", "a:-x", "a@sha256:12", "/a", "a/",
-                                 "host:port/app", "a b", "a:t:u", "http://a/b", "[::1/app", "_a", "a@b@c", "h.io/"})
+  for (const std::string text :
+       {"",   ":tag", "a//b",          "-a",  "a-",    "a..b",       "a___b",    "a:", "a:-x",  "a@sha256:12",
+        "/a", "a/",   "host:port/app", "a b", "a:t:u", "http://a/b", "[::1/app", "_a", "a@b@c", "h.io/"})
     EXPECT_EQ(ParseReference(text).error().Message(), "invalid reference format") << text;
   EXPECT_EQ(ParseReference("Busybox").error().Message(),
             "invalid reference format: repository name (Busybox) must be lowercase");

@@ -114,7 +114,9 @@ TEST(RuntimeSpec, WhatIsWrittenIsWhatWasRead) {
 }
 
 TEST(RuntimeSpec, UnknownFieldsAreIgnored) {
-  EXPECT_TRUE(ParseRuntimeSpec(R"({"ociVersion": "1.9.0", "vm": {"x": 1}, "windows": {}, "linux": {"new": [1]}})").ok());
+  EXPECT_TRUE(
+      ParseRuntimeSpec(R"({"ociVersion": "1.9.0", "vm": {"x": 1}, "windows": {}, "linux": {"new": [1]}})")
+          .ok());
 }
 
 TEST(RuntimeSpec, AWrongTypeIsRefusedWithItsPath) {

@@ -41,7 +41,8 @@ TEST(FindCredentials, GoesByHost) {
 TEST(IsLoopback, KnowsThisMachine) {
   for (const char* host : {"localhost", "localhost:5000", "127.0.0.1", "127.9.9.9:1", "[::1]:5000"})
     EXPECT_TRUE(IsLoopback(host)) << host;
-  for (const char* host : {"127.0.0.1.example.com", "localhost.example.com", "10.0.0.1", "[::2]", "127.0.0", "127.a.b.c"})
+  for (const char* host :
+       {"127.0.0.1.example.com", "localhost.example.com", "10.0.0.1", "[::2]", "127.0.0", "127.a.b.c"})
     EXPECT_FALSE(IsLoopback(host)) << host;
 }
 

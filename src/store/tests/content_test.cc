@@ -55,7 +55,8 @@ TEST(ContentStore, TheFirstOfTwoEqualBlobsStays) {
 TEST(ContentStore, LeftoversAreClearedByLease) {
   const testing::TempDir dir;
   ASSERT_OK_AND_ASSIGN(ContentStore store, ContentStore::Open(std::string(dir.path())));
-  for (const char* name : {"a-1", "a-2", "ab-1"}) ASSERT_OK(os::ReplaceFile({AT_FDCWD}, dir / "ingest/" + name, "x", 0600));
+  for (const char* name : {"a-1", "a-2", "ab-1"})
+    ASSERT_OK(os::ReplaceFile({AT_FDCWD}, dir / "ingest/" + name, "x", 0600));
   ASSERT_OK(store.DeleteLeftovers("a"));
   EXPECT_THAT(os::ListDirectory({AT_FDCWD}, dir / "ingest").value(), ::testing::ElementsAre("ab-1"));
   ASSERT_OK(store.DeleteLeftovers(""));

@@ -22,8 +22,8 @@ struct FileAccess {
 // Descriptors that are open stay. False when the kernel has none.
 Result<bool> RestrictFiles(const FileAccess& access);
 
-// Seccomp: these calls answer EPERM (numbers of <sys/syscall.h>), clone3 ENOSYS (its flags cannot be seen; the C library
-// falls back), and clone makes threads only.
+// Seccomp: these calls answer EPERM (numbers of <sys/syscall.h>), clone3 ENOSYS (its flags cannot be seen;
+// the C library falls back), and clone makes threads only.
 Status DenyCalls(const std::vector<long>& calls);
 
 // Keeps these capabilities (bits by number) where they are now permitted; gives up the others.

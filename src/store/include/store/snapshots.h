@@ -51,8 +51,8 @@ class Snapshots {
     std::string work;   // …/ID/work
   };
   ContainerPaths PathsOf(const std::string& container_id) const;
-  // Ensures fs and work. A new fs gets the owner and mode of the root of the topmost layer (`top_chain_id`, or root:root 0755
-  // when empty): overlayfs shows the upper's.
+  // Ensures fs and work. A new fs gets the owner and mode of the root of the topmost layer (`top_chain_id`,
+  // or root:root 0755 when empty): overlayfs shows the upper's.
   Result<ContainerPaths> EnsureContainer(const std::string& container_id, const std::string& top_chain_id) const;
   // Succeeds if it is gone.
   Status DeleteContainer(const std::string& container_id) const;
