@@ -32,9 +32,11 @@ Status ConvertTable(const toml::table& table, unsigned depth, TomlValue& out) {
     TomlValue member = TRY(Convert(value, depth + 1));
     // Where the key stands: a table's own source begins at its header, a value's behind the '='.
     if (key.source().begin.line != 0) member.line = key.source().begin.line;
-    out.members.emplace_back(std::string(key.str()), std::move(member));
+    out.members.push_back({std::string(key.str()), std::move(member)});
   }
-  std::ranges::stable_sort(out.members, {}, [](const auto& member) { return member.second.line; });
+  std::ranges::sort(out.members, {}, [](const TomlMember& member) {
+    return std::pair(member.second.line, std::string_view(member.first));
+  });
   return Ok();
 }
 
@@ -84,7 +86,7 @@ Result<TomlValue> Convert(const toml::node& node, unsigned depth) {
 
 const TomlValue* TomlValue::Find(std::string_view key) const {
   const auto found =
-      std::ranges::find(members, key, [](const auto& member) -> std::string_view { return member.first; });
+      std::ranges::find(members, key, &TomlMember::first);
   return found == members.end() ? nullptr : &found->second;
 }
 

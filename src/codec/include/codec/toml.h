@@ -4,12 +4,13 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace estiba::codec {
+
+struct TomlMember;
 
 struct TomlValue {
   enum class Kind : unsigned char { kTable, kArray, kString, kInteger, kFloat, kBoolean, kTime };
@@ -20,11 +21,15 @@ struct TomlValue {
   std::int64_t integer = 0;
   double number = 0;
   bool boolean = false;
-  std::vector<TomlValue> items;                             // kArray
-  std::vector<std::pair<std::string, TomlValue>> members;   // kTable, by line
+  std::vector<TomlValue> items;     // kArray
+  std::vector<TomlMember> members;  // kTable, by line
 
   // The member of a table, or nothing.
   const TomlValue* Find(std::string_view key) const;
+};
+struct TomlMember {
+  std::string first;
+  TomlValue second;
 };
 // "string", "table", … for messages.
 std::string_view KindName(TomlValue::Kind kind);
