@@ -143,6 +143,7 @@ Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts)
   b.plan().args = spec.process->args;
   b.plan().env = spec.process->env;
   AddStateDocument(b.plan(), input);
+  b.new_user = oci::FindNamespace(spec.linux_config, NamespaceType::kUser) != nullptr;
 
   std::vector<int> sources;
   TRY(AddStorage(b, input));

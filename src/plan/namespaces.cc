@@ -137,7 +137,6 @@ Status AddUserNamespace(Builder& b, const ContainerInput& input) {
   if (config.uid_mappings.empty() || config.gid_mappings.empty()) {
     return Error(Code::kInvalidArgument, "linux.uidMappings, linux.gidMappings: a user namespace needs both");
   }
-  b.new_user = true;
   b.plan().clone_flags |= CLONE_NEWUSER;
   b.Add(Op::kWriteIdMaps, Where::kHostChild, "linux.uidMappings",
         {MapText(config.uid_mappings), MapText(config.gid_mappings)});

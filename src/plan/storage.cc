@@ -112,7 +112,7 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
     const oci::Mount& mount = mounts[i];
     const std::string why = Indexed("mounts", i);
     if (mount.destination.empty()) return Error(Code::kInvalidArgument, why + ": has no destination");
-    const MountOptions options = TRY(ParseMountOptions(mount.options, why));
+    MountOptions options = TRY(ParseMountOptions(mount.options, why));
     const char* instead = BindInstead(b, input.spec, mount.type);
     const bool bind = IsBind(mount, options);
     if (!bind && instead == nullptr) continue;
@@ -125,6 +125,10 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
     const std::string source = bind ? Absolute(mount.source, input.bundle) : instead;
     if (source.empty() || source[0] != '/') {
       return Error(Code::kInvalidArgument, why + ": source '" + mount.source + "' is not absolute");
+    }
+    if (!bind) {  // with everything the host has mounted below
+      options.recursive_set = std::exchange(options.set, 0);
+      options.recursive_clear = std::exchange(options.clear, 0);
     }
     if (bind && input.make_missing_bind_sources) b.Host(Op::kMaybeDirectory, why, {source});
     sources[i] = b.NewSlot();
