@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "complete.h"
 #include "term/terminal.h"
 #include "version.h"
 
@@ -126,6 +127,10 @@ int Dispatch(Words words) {
   const std::string_view name = rest[0];
   App app(global->Has("host") ? std::optional(global->Text("host")) : std::nullopt);
   if (name == "help") return Help(rest.subspan(1));
+  if (name == "__complete") {  // called by the shells' completion scripts
+    for (const std::string& candidate : Completions(rest.subspan(1))) PrintLine(candidate);
+    return 0;
+  }
   if (IsGroup(name)) return RunGroup(name, rest.subspan(1), app);
   if (const Command* command = Find("", name)) return RunCommand(*command, name, rest.subspan(1), app);
   return BadUsage("estiba: unknown command: estiba " + std::string(name), "", "", 1);

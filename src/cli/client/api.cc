@@ -6,6 +6,7 @@
 
 #include "client/launcher.h"
 #include "os/socket.h"
+#include "version.h"
 
 namespace estiba::cli {
 namespace {
@@ -46,11 +47,17 @@ Result<Json> Body(Result<http::Response> sent) {
   return TRY_CTX(codec::ParseJson(response.body), "read the engine's answer");
 }
 
+// The engine ends when idle only if nobody but this program, which can start it again, has called.
+http::Request Signed(http::Request request) {
+  request.headers.Set("User-Agent", "estiba/" + std::string(kVersion));
+  return request;
+}
+
 http::Request MakeRequest(std::string method, const std::string& path, const http::Query& query) {
   http::Request request;
   request.method = std::move(method);
   request.target = query.empty() ? path : path + "?" + query.Encode();
-  return request;
+  return Signed(std::move(request));
 }
 
 bool NobodyListens(const Error& error) {
@@ -127,7 +134,8 @@ Result<std::string> Api::PostText(const std::string& path, const http::Query& qu
   return std::move(response.body);
 }
 
-Result<std::unique_ptr<http::ResponseStream>> Api::Open(const http::Request& request) {
+Result<std::unique_ptr<http::ResponseStream>> Api::Open(const http::Request& unsigned_request) {
+  const http::Request request = Signed(unsigned_request);
   auto opened = client_.Open(request);
   if (!opened.ok()) {
     if (!endpoint_.ours || !NobodyListens(opened.error())) return Explain(std::move(opened).error());
@@ -140,7 +148,8 @@ Result<std::unique_ptr<http::ResponseStream>> Api::Open(const http::Request& req
   return Refusal(stream->status(), body);
 }
 
-Result<http::Upgraded> Api::Upgrade(http::Request request) {
+Result<http::Upgraded> Api::Upgrade(http::Request unsigned_request) {
+  http::Request request = Signed(std::move(unsigned_request));
   auto sent = client_.Upgrade(request);
   if (!sent.ok()) {
     if (!endpoint_.ours || !NobodyListens(sent.error())) return Explain(std::move(sent).error());
