@@ -64,10 +64,10 @@ def test_files_in_volumes_belong_to_the_user(engine):
 
 
 def test_exit_codes_logs_and_removal(engine):
-    assert engine.cli("run", "--name", "c", *NONE, "estiba/busybox", "sh", "-c", "echo said; exit 7",
+    assert engine.cli("run", "--name", "one", *NONE, "estiba/busybox", "sh", "-c", "echo said; exit 7",
                       check=False).returncode == 7
-    assert engine.out("logs", "c") == "said"
-    engine.cli("rm", "c")
+    assert engine.out("logs", "one") == "said"
+    engine.cli("rm", "one")
     assert engine.out("ps", "-aq") == ""
 
 
@@ -84,16 +84,16 @@ def test_a_terminal(engine):
 
 
 def test_exec_stop_and_restart(engine):
-    engine.cli("run", "-d", "--name", "c", *NONE, "estiba/busybox", "sh", "-c",
+    engine.cli("run", "-d", "--name", "one", *NONE, "estiba/busybox", "sh", "-c",
                "trap 'echo bye; exit 3' TERM; while :; do sleep 0.05; done")
-    assert engine.out("exec", "-e", "A=b", "c", "sh", "-c", "echo $A; id -u") == "b\n0"
-    assert engine.cli("exec", "c", "false", check=False).returncode == 1
-    engine.cli("stop", "-t", "10", "c")
-    assert engine.state("c")["ExitCode"] == 3
-    assert engine.out("logs", "c") == "bye"
-    engine.cli("start", "c")
-    assert engine.state("c")["Running"]
-    engine.cli("rm", "-f", "c")
+    assert engine.out("exec", "-e", "A=b", "one", "sh", "-c", "echo $A; id -u") == "b\n0"
+    assert engine.cli("exec", "one", "false", check=False).returncode == 1
+    engine.cli("stop", "-t", "10", "one")
+    assert engine.state("one")["ExitCode"] == 3
+    assert engine.out("logs", "one") == "bye"
+    engine.cli("start", "one")
+    assert engine.state("one")["Running"]
+    engine.cli("rm", "-f", "one")
 
 
 def test_the_hosts_network(engine):
@@ -116,7 +116,7 @@ def test_limits_the_host_does_not_delegate_are_refused_by_name(engine, option, w
 
 
 def test_pull_from_a_registry(engine, tmp_path):
-    registry = Registry(tmp_path, engine.host)
+    registry = Registry(tmp_path, engine.host.as_root())
     try:
         archive = tmp_path / "image.tar"
         with open("/bin/busybox", "rb") as file:
@@ -130,41 +130,41 @@ def test_pull_from_a_registry(engine, tmp_path):
 
 
 def test_kill_of_the_engine_loses_nothing(engine):
-    engine.cli("run", "-d", "--name", "c", *NONE, "estiba/busybox", "sh", "-c",
+    engine.cli("run", "-d", "--name", "one", *NONE, "estiba/busybox", "sh", "-c",
                "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done")
-    attached = engine.popen("run", "--name", "a", *NONE, "estiba/busybox", "sh", "-c", "sleep 2; exit 9")
+    attached = engine.popen("run", "--name", "two", *NONE, "estiba/busybox", "sh", "-c", "sleep 2; exit 9")
     wait_until(lambda: len(engine.monitors()) == 2, "both run")
     engine.kill()
     before = user_namespace(engine.monitors()[0])
     engine.start()
     # The new engine lives where the containers do, or it could neither enter nor signal them.
     assert user_namespace(engine.process.pid) == before
-    assert engine.state("c")["Running"]
-    assert engine.out("exec", "c", "echo", "inside") == "inside"
+    assert engine.state("one")["Running"]
+    assert engine.out("exec", "one", "echo", "inside") == "inside"
     assert attached.wait(30) == 9
-    numbers = [int(line) for line in engine.out("logs", "c").splitlines()]
+    numbers = [int(line) for line in engine.out("logs", "one").splitlines()]
     assert numbers == list(range(len(numbers))) and len(numbers) > 5
-    engine.cli("stop", "-t", "0", "c")
-    assert engine.state("c")["ExitCode"] == 137
+    engine.cli("stop", "-t", "0", "one")
+    assert engine.state("one")["ExitCode"] == 137
 
 
 def test_the_next_command_starts_an_engine(engine):
-    engine.cli("run", "-d", "--name", "c", *NONE, "estiba/busybox", "sleep", "1000")
+    engine.cli("run", "-d", "--name", "one", *NONE, "estiba/busybox", "sleep", "1000")
     engine.kill()
-    assert engine.out("ps", "--format", "{{.Names}}") == "c"
-    engine.cli("rm", "-f", "c")
-    spawned = [pid for pid in engine.user.processes() if "estibad" in os.readlink(f"/proc/{pid}/exe")]
+    assert engine.out("ps", "--format", "{{.Names}}") == "one"
+    engine.cli("rm", "-f", "one")
+    spawned = engine.programs("estibad")
     assert len(spawned) == 1
     os.kill(spawned[0], 15)
-    wait_until(lambda: spawned[0] not in engine.user.processes(), "the spawned engine has ended")
+    wait_until(lambda: not engine.programs("estibad"), "the spawned engine has ended")
 
 
 def test_a_dead_monitor_is_cleaned_up(engine):
-    engine.cli("run", "-d", "--name", "c", *NONE, "estiba/busybox", "sleep", "1000")
-    container = engine.state("c")["Pid"]
+    engine.cli("run", "-d", "--name", "one", *NONE, "estiba/busybox", "sleep", "1000")
+    container = engine.state("one")["Pid"]
     os.kill(engine.monitors()[0], 9)
-    wait_until(lambda: not engine.state("c")["Running"], "the loss is recorded")
-    assert engine.state("c")["ExitCode"] == 137
+    wait_until(lambda: not engine.state("one")["Running"], "the loss is recorded")
+    assert engine.state("one")["ExitCode"] == 137
     assert not os.path.exists(f"/proc/{container}")
 
 

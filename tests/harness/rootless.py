@@ -87,11 +87,20 @@ class UserHost(Host):
     def prefix(self):
         return super().prefix() + self.user.become()
 
+    def as_root(self):
+        """This host's network with root's privileges, for servers a test needs there."""
+        return RootView(super().prefix())
+
     def run(self, *command, check=True, **options):
         options.setdefault("capture_output", True)
         options.setdefault("text", True)
         options.setdefault("timeout", 60)
         return subprocess.run(super().prefix() + list(command), check=check, **options)
+
+
+class RootView:
+    def __init__(self, prefix):
+        self.prefix = lambda: prefix
 
 
 class RootlessEngine(Engine):
@@ -112,7 +121,10 @@ class RootlessEngine(Engine):
 
     def monitors(self):
         """Pids of this user's monitors."""
-        return [pid for pid in self.user.processes() if program(pid).startswith("estiba-monitor")]
+        return self.programs("estiba-monitor")
+
+    def programs(self, name):
+        return [pid for pid in self.user.processes() if program(pid) == name]
 
     def destroy(self):
         super().destroy()
@@ -125,8 +137,9 @@ class RootlessEngine(Engine):
 
 
 def program(pid):
+    """The name a process was started under (a monitor's file is a memfd)."""
     try:
-        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+        return os.path.basename(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode())
     except OSError:
         return ""
 
