@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "clone_into.h"
 #include "os/socket.h"
 
 namespace estiba::runtime {
@@ -47,28 +48,6 @@ class BlockedSignals {
 
  private:
   sigset_t saved_{};
-};
-
-// Children of ours are born into another pid namespace while this lives.
-class ForeignPidNamespace {
- public:
-  static Result<ForeignPidNamespace> Enter(int ns) {
-    ForeignPidNamespace inside;
-    if (ns < 0) return inside;
-    inside.own_ = TRY(os::OpenAt({AT_FDCWD}, "/proc/self/ns/pid", O_RDONLY));
-    if (::setns(ns, CLONE_NEWPID) == 0) return inside;
-    const int err = errno;
-    inside.own_.Reset();
-    return Error::Errno(err, "enter the pid namespace");
-  }
-  ForeignPidNamespace(ForeignPidNamespace&&) = default;
-  ~ForeignPidNamespace() {
-    if (own_.valid() && ::setns(own_.get(), CLONE_NEWPID) != 0) ::abort();  // else our next child would be lost
-  }
-
- private:
-  ForeignPidNamespace() = default;
-  os::UniqueFd own_;
 };
 
 // The pid namespace the child is to be born into, or -1 for ours or a new one.
@@ -192,7 +171,6 @@ Status Clone(Session& session, Lowered& lowered, const LaunchOptions& options) {
   lowered.program.parent_fd = pair.ours.get();
   pair.theirs.Reset();
 
-  const auto inside = TRY(ForeignPidNamespace::Enter(PidNamespaceOf(session)));
   int pidfd = -1;
   clone_args args{};
   args.flags = CLONE_PIDFD;
@@ -204,10 +182,8 @@ Status Clone(Session& session, Lowered& lowered, const LaunchOptions& options) {
     args.cgroup = static_cast<std::uint64_t>(unified);
   }
   const BlockedSignals blocked;
-  const long pid = ::syscall(SYS_clone3, &args, sizeof args);
-  if (pid == 0) child::Run(lowered.program);
-  if (const int err = errno; pid < 0) return Error::Errno(err, session.Subject() + ": clone");
-  session.child = os::Process(static_cast<pid_t>(pid), os::UniqueFd(pidfd));
+  const pid_t pid = TRY_CTX(CloneInto(PidNamespaceOf(session), args, lowered.program), session.Subject());
+  session.child = os::Process(pid, os::UniqueFd(pidfd));
   session.sync = std::move(pair.ours);
   session.Stepped();
   return Ok();
