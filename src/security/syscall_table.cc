@@ -13,6 +13,9 @@ struct Row {
   std::int16_t numbers[4];  // by Arch
 };
 
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wmissing-braces"  // one pair a row is what people read
+#endif
 constexpr Row kRows[] = {
 #include "syscall_rows.inc"
 };
