@@ -43,6 +43,10 @@ TEST(Toml, NamesTheLineOfAnError) {
   EXPECT_TRUE(ParseToml("a = 1\na = 2\n").error().Message().starts_with("line 2: "));
 }
 
+TEST(Toml, RefusesAHeaderThatIsOpen) {
+  EXPECT_EQ(ParseToml("a = 1\n[\nb]\n").error().Message(), "line 2: malformed table header");
+}
+
 TEST(Toml, IsBounded) {
   EXPECT_FALSE(ParseToml("a = " + std::string(10'000, '[')).ok());
   EXPECT_EQ(ParseToml(std::string(2U << 20, ' ')).error().code(), Code::kOutOfRange);
