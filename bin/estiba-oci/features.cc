@@ -12,7 +12,7 @@ namespace estiba::ocicli {
 namespace {
 
 std::vector<std::string> MountOptions() {
-  return {"acl",        "async",      "atime",     "bind",       "defaults",    "dev",         "diratime",
+  return {"async",      "atime",     "bind",       "defaults",    "dev",         "diratime",
           "dirsync",    "exec",       "iversion",  "lazytime",   "loud",        "mand",        "noatime",
           "nodev",      "nodiratime", "noexec",    "noiversion", "nolazytime",  "nomand",      "norelatime",
           "nostrictatime", "nosuid",  "nosymfollow", "private",  "ratime",      "rbind",       "rdev",
@@ -20,7 +20,7 @@ std::vector<std::string> MountOptions() {
           "rnoexec",    "rnorelatime", "rnostrictatime", "rnosuid", "rnosymfollow", "ro",      "rprivate",
           "rrelatime",  "rro",        "rrw",       "rshared",    "rslave",      "rstrictatime", "rsuid",
           "rsymfollow", "runbindable", "rw",       "shared",     "silent",      "slave",       "strictatime",
-          "suid",       "symfollow",  "sync",      "tmpcopyup",  "unbindable"};
+          "suid",       "symfollow",  "sync",      "unbindable"};
 }
 
 oci::Features Ours() {

@@ -75,7 +75,8 @@ Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>&
   std::vector<int> fds;
   for (std::uint64_t i = 0; i < listening + preserved; ++i) {
     const int fd = static_cast<int>(3 + i);
-    if (::fcntl(fd, F_GETFD) < 0)
+    const int flags_of_fd = ::fcntl(fd, F_GETFD);
+    if (flags_of_fd < 0 || (flags_of_fd & FD_CLOEXEC) != 0)  // all of ours have it; one that came to us cannot
       return Error(Code::kInvalidArgument, "please check that preserved-fd " + std::to_string(fd) + " (of " +
                                                std::to_string(preserved) + ") is present");
     fds.push_back(fd);

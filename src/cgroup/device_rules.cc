@@ -146,6 +146,8 @@ std::vector<Write> DeviceWrites(const std::vector<oci::DeviceRule>& rules) {
     write.field = "linux.resources.devices[" + std::to_string(index) + "]";
     writes.push_back(std::move(write));
   };
+  // A new v1 group allows what its parent does; the program refuses what no rule names.
+  if (!rules.empty() && !Everything(rules.front())) add(false, "a", 0);
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const oci::DeviceRule& rule = rules[i];
     if (Everything(rule)) {

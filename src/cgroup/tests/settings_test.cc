@@ -265,6 +265,19 @@ TEST(DeviceRules, AgreeWithAPlainReadingOfTheRules) {
   }
 }
 
+TEST(DeviceRules, V1IsToldToRefuseEverythingElse) {
+  const auto values = [](const std::vector<oci::DeviceRule>& rules) {
+    std::vector<std::string> lines;
+    for (const Write& write : DeviceWrites(rules)) lines.push_back(write.file + "=" + write.value);
+    return lines;
+  };
+  const oci::DeviceRule null{.allow = true, .type = 'c', .major = 1, .minor = 3, .access = "rw"};
+  EXPECT_THAT(values({null}), ElementsAre("devices.deny=a", "devices.allow=c 1:3 rw"));
+  EXPECT_THAT(values({{.allow = false}, null}), ElementsAre("devices.deny=a", "devices.allow=c 1:3 rw"));
+  EXPECT_THAT(values({{.allow = true}}), ElementsAre("devices.allow=a"));
+  EXPECT_THAT(values({}), ElementsAre());
+}
+
 TEST(DeviceRules, ABadAccessIsNamed) {
   EXPECT_FALSE(DeviceProgram({{.allow = true, .access = ""}}).ok());
   const auto program = DeviceProgram({{.allow = true}, {.allow = true, .access = "rx"}});
