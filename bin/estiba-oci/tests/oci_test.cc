@@ -49,6 +49,13 @@ class OciTest : public ::testing::Test {
       ASSERT_EQ(::symlink("busybox", (dir_ / "rootfs/bin/").append(name).c_str()), 0);
     ASSERT_EQ(Run({"spec", "--bundle", dir_.path()}).code, 0);
   }
+  // The folder all tests' cgroups are in.
+  static void TearDownTestSuite() {
+    const auto hierarchies = os::ListDirectory({AT_FDCWD}, "/sys/fs/cgroup");
+    if (!hierarchies.ok()) return;
+    for (const std::string& name : *hierarchies) ::rmdir(("/sys/fs/cgroup/" + name + "/estiba-oci-test").c_str());
+    ::rmdir("/sys/fs/cgroup/estiba-oci-test");
+  }
   void TearDown() override {
     if (id_.empty()) return;
     Run({"delete", "--force", id_});
