@@ -96,6 +96,9 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
   TRY(RefuseNetwork(create.config_only, "ConfigOnly"));
   TRY(RefuseNetwork(!create.config_from.empty(), "ConfigFrom"));
   TRY(RefuseNetwork(!create.scope.empty() && create.scope != "local", "Scope"));
+  if (config()->rootless) {
+    return Error(Code::kInvalidArgument, "network '" + create.name + "' needs root: a user's engine has none and host");
+  }
   Networks::CreateRequest request;
   request.record.name = create.name;
   request.record.internal = create.internal;

@@ -64,6 +64,10 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
     }
     return Ok();
   }
+  if (w_.config()->rootless) {
+    return Error(Code::kInvalidArgument, "network '" + host.network_mode +
+                                             "' needs root: a user's containers run with --network none or host");
+  }
   const auto main = TRY(w_.networks->Get(host.network_mode));
   for (const auto& [name, settings] : endpoints) {
     const auto network = TRY(w_.networks->Get(name));
