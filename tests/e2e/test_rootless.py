@@ -132,8 +132,9 @@ def test_pull_from_a_registry(engine, tmp_path):
 def test_kill_of_the_engine_loses_nothing(engine):
     engine.cli("run", "-d", "--name", "one", *NONE, "estiba/busybox", "sh", "-c",
                "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done")
-    attached = engine.popen("run", "--name", "two", *NONE, "estiba/busybox", "sh", "-c", "sleep 2; exit 9")
-    wait_until(lambda: len(engine.monitors()) == 2, "both run")
+    attached = engine.popen("run", "--name", "two", *NONE, "estiba/busybox", "sh", "-c",
+                            "sleep 1; echo up; sleep 2; exit 9")
+    assert attached.stdout.readline() == "up\n"  # a second after its start, which the client has heard of by then
     engine.kill()
     before = user_namespace(engine.monitors()[0])
     engine.start()
@@ -141,7 +142,8 @@ def test_kill_of_the_engine_loses_nothing(engine):
     assert user_namespace(engine.process.pid) == before
     assert engine.state("one")["Running"]
     assert engine.out("exec", "one", "echo", "inside") == "inside"
-    assert attached.wait(30) == 9
+    output = attached.communicate(timeout=30)
+    assert attached.returncode == 9, output
     numbers = [int(line) for line in engine.out("logs", "one").splitlines()]
     assert numbers == list(range(len(numbers))) and len(numbers) > 5
     engine.cli("stop", "-t", "0", "one")
@@ -165,7 +167,16 @@ def test_a_dead_monitor_is_cleaned_up(engine):
     os.kill(engine.monitors()[0], 9)
     wait_until(lambda: not engine.state("one")["Running"], "the loss is recorded")
     assert engine.state("one")["ExitCode"] == 137
-    assert not os.path.exists(f"/proc/{container}")
+    wait_until(lambda: not alive(container), "the container's process has ended")
+
+
+def alive(pid):
+    """A zombie that a slow reaper has not taken yet does not count."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_without_subordinate_ids_the_engine_says_what_to_do(tmp_path):
