@@ -1,5 +1,7 @@
 #include "cgroup/settings.h"
 
+#include <algorithm>
+
 #include <cmath>
 #include <cstdint>
 

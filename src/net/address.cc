@@ -1,5 +1,7 @@
 #include "net/address.h"
 
+#include <optional>
+
 #include "base/parse.h"
 #include "base/text.h"
 

@@ -1,5 +1,7 @@
 #include "conntrack.h"
 
+#include <algorithm>
+
 #include <cerrno>
 
 #include <linux/netfilter/nfnetlink.h>

@@ -2,6 +2,8 @@
 
 #include "cgroup/cgroup.h"
 
+#include <gmock/gmock.h>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <csignal>

@@ -1,5 +1,7 @@
 #include "cgroup/settings.h"
 
+#include <gmock/gmock.h>
+
 #include <cstring>
 
 #include "tests/support.h"

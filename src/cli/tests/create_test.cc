@@ -1,5 +1,7 @@
 #include "options/create_flags.h"
 
+#include <gmock/gmock.h>
+
 #include "options/mounts.h"
 #include "options/ports.h"
 #include "tests/support.h"

@@ -1,5 +1,7 @@
 #include "options/flags.h"
 
+#include <gmock/gmock.h>
+
 #include "options/create_flags.h"
 #include "tests/support.h"
 

@@ -1,5 +1,7 @@
 #include "options/values.h"
 
+#include <gmock/gmock.h>
+
 #include "options/envfile.h"
 #include "options/limits.h"
 #include "tests/support.h"

@@ -1,5 +1,7 @@
 #include "codec/tar.h"
 
+#include <gmock/gmock.h>
+
 #include "tests/support.h"
 
 namespace estiba::codec {

@@ -1,5 +1,7 @@
 #include "process.h"
 
+#include <algorithm>
+
 #include <array>
 #include <csignal>
 #include <utility>

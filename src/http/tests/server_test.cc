@@ -1,5 +1,7 @@
 #include "http/server.h"
 
+#include <gmock/gmock.h>
+
 #include <future>
 
 #include "fixture.h"

@@ -1,5 +1,7 @@
 #include "image/unpack.h"
 
+#include <gmock/gmock.h>
+
 #include <cerrno>
 
 #include <fcntl.h>

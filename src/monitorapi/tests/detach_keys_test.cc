@@ -1,5 +1,7 @@
 #include "monitorapi/detach_keys.h"
 
+#include <gmock/gmock.h>
+
 #include "tests/support.h"
 
 namespace estiba::monitorapi {

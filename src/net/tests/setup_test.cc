@@ -1,6 +1,8 @@
 // The whole bridged path in namespaces of its own: host, containers, and a machine outside.
 #include "net/setup.h"
 
+#include <gmock/gmock.h>
+
 #include <chrono>
 
 #include "net/publish.h"

@@ -1,5 +1,7 @@
 #include "oci/image.h"
 
+#include <gmock/gmock.h>
+
 #include "tests/support.h"
 
 namespace estiba::oci {

@@ -1,5 +1,7 @@
 #include "oci/runtime_json.h"
 
+#include <gmock/gmock.h>
+
 #include "codec/json.h"
 #include "oci/features.h"
 #include "oci/state.h"

@@ -1,6 +1,8 @@
 #include <sched.h>
 
 #include "child/step.h"
+
+#include <gmock/gmock.h>
 #include "input.h"
 #include "tests/support.h"
 

@@ -3,6 +3,8 @@
 #include <termios.h>
 
 #include "fixture.h"
+
+#include <gmock/gmock.h>
 #include "plan/explain.h"
 
 namespace estiba::runtime {

@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include <gmock/gmock.h>
+
 namespace estiba::runtime {
 namespace {
 

@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <gmock/gmock.h>
+
 namespace estiba::runtime {
 namespace {
 

@@ -1,5 +1,7 @@
 #include "security/capability.h"
 
+#include <gmock/gmock.h>
+
 #include <linux/capability.h>
 
 #include "tests/support.h"

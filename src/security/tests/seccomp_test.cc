@@ -1,5 +1,7 @@
 #include "security/seccomp.h"
 
+#include <gmock/gmock.h>
+
 #include <cerrno>
 
 #include <linux/audit.h>

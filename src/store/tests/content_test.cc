@@ -1,5 +1,7 @@
 #include "store/content.h"
 
+#include <gmock/gmock.h>
+
 #include <fcntl.h>
 
 #include "codec/sha256.h"

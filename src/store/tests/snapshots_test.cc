@@ -1,5 +1,7 @@
 #include "store/snapshots.h"
 
+#include <gmock/gmock.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 

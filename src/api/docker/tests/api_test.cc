@@ -1,5 +1,7 @@
 #include "api/docker/api.h"
 
+#include <gmock/gmock.h>
+
 #include <thread>
 
 #include <sys/socket.h>
