@@ -233,7 +233,12 @@ Status RunBesideChild(Session& session, const Lowered& lowered) {
     if (steps[i].where == plan::Where::kHostChild) {
       const std::optional<child::Report> early = TRY(EarlyFailure(session));
       if (early.has_value()) return fail(*early);
-      TRY(RunHostSteps(session, plan::Where::kHostChild, i, i + 1));
+      Status done = RunHostSteps(session, plan::Where::kHostChild, i, i + 1);
+      if (!done.ok()) {
+        // What fails beside a child that has given up fails because of that: its reason is the one to tell.
+        const std::optional<child::Report> why = TRY(EarlyFailure(session));
+        return why.has_value() ? Status(fail(*why)) : std::move(done);
+      }
     } else if (steps[i].op == ChildOp(child::Op::kWaitHost)) {
       TRY(Go(session));
       session.Stepped();
