@@ -1,5 +1,7 @@
 #include "host.h"
 
+#include <cstdlib>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -33,6 +35,14 @@ bool SwapLimit(const cgroup::Hierarchies& hierarchies) {
   if (memory->unified) return true;  // memory.swap.max comes with the controller and a kernel that swaps
   const std::string file = memory->mountpoint + "/memory.memsw.limit_in_bytes";
   return ::access(file.c_str(), F_OK) == 0;
+}
+
+// CapBnd of /proc/self/status: what no descendant of ours can have more than.
+std::uint64_t BoundingSet() {
+  const auto text = os::ReadFile("/proc/self/status", 64 << 10);
+  const std::size_t at = text.ok() ? text.value().find("CapBnd:\t") : std::string::npos;
+  if (at == std::string::npos) return ~std::uint64_t{0};
+  return std::strtoull(text.value().c_str() + at + 8, nullptr, 16);
 }
 
 constexpr const char* kSkipped[] = {"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console"};
@@ -75,6 +85,7 @@ Result<Host> ProbeHost(bool rootless) {
   host.facts.cgroups_writable = !rootless;
   host.limits.cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
   host.limits.swap_limit = SwapLimit(host.facts.cgroups);
+  host.capabilities = BoundingSet();
   struct utsname names {};
   if (::uname(&names) != 0) return Error::Errno(errno, "uname");
   host.name = names.nodename;

@@ -22,6 +22,7 @@ struct Host {
   std::string operating_system;  // PRETTY_NAME of os-release
   std::string boot_id;
   std::int64_t memory = 0;       // bytes
+  std::uint64_t capabilities = ~std::uint64_t{0};  // our bounding set
 };
 
 Result<Host> ProbeHost(bool rootless);

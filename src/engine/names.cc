@@ -61,7 +61,7 @@ bool IsFullId(std::string_view text) {
 }
 
 Status CheckName(std::string_view name, std::string_view what) {
-  bool fine = name.size() >= 2 && name.size() <= 255 && Alphanumeric(name[0]);
+  bool fine = !name.empty() && name.size() <= 255 && Alphanumeric(name[0]);
   for (const char c : name) fine = fine && (Alphanumeric(c) || c == '_' || c == '.' || c == '-');
   if (fine) return Ok();
   return Error(Code::kInvalidArgument, "Invalid " + std::string(what) + " name (" + std::string(name) +

@@ -17,7 +17,7 @@ Result<std::string> MakeId();
 std::string ShortId(std::string_view id);
 bool IsFullId(std::string_view text);
 
-// [a-zA-Z0-9][a-zA-Z0-9_.-]+, what Docker allows for containers and volumes. `what` goes into the message.
+// [a-zA-Z0-9][a-zA-Z0-9_.-]*, what Docker allows for containers and volumes, and one letter alone. `what` goes into the message.
 Status CheckName(std::string_view name, std::string_view what);
 
 // A name for which `taken` is false; after a few tries with a number appended. `random` gives any 32 bits.

@@ -121,6 +121,7 @@ Status Containers::CheckSpec(const ContainerRecord& record) {
   SpecContext context;
   context.limits = w_.config()->limits;
   context.swap_limit = w_.host->limits.swap_limit;
+  context.capabilities = w_.host->capabilities;
   context.devices = TRY(FindDevices(record.create.host_config));
   const oci::RuntimeSpec spec = TRY(BuildSpec(record, context));
   TRY(cgroup::Settings(spec.linux_config.resources, w_.host->facts.cgroups));

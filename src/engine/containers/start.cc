@@ -66,6 +66,7 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   context.cgroup_path = CgroupPath(record);
   context.limits = config->limits;
   context.swap_limit = w_.host->limits.swap_limit;
+  context.capabilities = w_.host->capabilities;
   context.devices = TRY(FindDevices(host));
   for (const auto& [key, mode] : {std::pair("pid", host.pid_mode), {"ipc", host.ipc_mode}, {"network", host.network_mode}}) {
     if (!JoinedContainer(mode).empty()) context.joined[key] = TRY(JoinedPid(mode));

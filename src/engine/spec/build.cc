@@ -117,7 +117,7 @@ Result<oci::RuntimeSpec> BuildSpec(const ContainerRecord& record, const SpecCont
   for (const auto& [key, value] : host.sysctls) config.sysctl.emplace_back(key, value);
   for (const auto& [key, value] : host.annotations) spec.annotations.emplace_back(key, value);
   config.cgroups_path = context.cgroup_path;
-  TRY(BuildSecurity(record, spec));
+  TRY(BuildSecurity(record, context, spec));
   return spec;
 }
 
@@ -128,7 +128,7 @@ Result<oci::Process> BuildExecProcess(const ContainerRecord& record, const SpecC
   ContainerRecord copy = record;
   if (create.privileged) copy.create.host_config.privileged = true;
   spec.process = TRY(BuildProcess(copy, context));
-  TRY(BuildSecurity(copy, spec));
+  TRY(BuildSecurity(copy, context, spec));
   oci::Process process = std::move(*spec.process);
   process.terminal = create.tty;
   process.console_size.reset();

@@ -28,6 +28,7 @@ struct SpecContext {
   std::string cgroup_path;
   DefaultLimits limits;
   bool swap_limit = true;     // the host accounts swap
+  std::uint64_t capabilities = ~std::uint64_t{0};  // what this process may give at all
   std::vector<HostDevice> devices;
   // PID 1 of the container whose namespace is joined: {"pid": 4711, "ipc": …, "network": …}.
   std::map<std::string, int> joined;
@@ -45,7 +46,7 @@ oci::Resources BuildResources(const apitypes::Resources& wanted, const SpecConte
 // ---- parts ---------------------------------------------------------------------------------------------------
 // Docker's default mounts, the three name files, then the container's own, parents first.
 std::vector<oci::Mount> BuildMounts(const ContainerRecord& record, const SpecContext& context);
-Status BuildSecurity(const ContainerRecord& record, oci::RuntimeSpec& spec);
+Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, oci::RuntimeSpec& spec);
 
 // What of `--security-opt` applies. kInvalidArgument for an option nobody knows.
 struct SecurityOptions {

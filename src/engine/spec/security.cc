@@ -18,9 +18,15 @@ const std::vector<std::string> ReadonlyPaths() {
   return {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 }
 
-Result<security::CapabilitySet> CapabilitiesOf(const HostConfig& host) {
-  if (host.privileged) return security::AllCapabilities();
-  return security::TweakCapabilities(security::DefaultCapabilities(), host.cap_add, host.cap_drop);
+// "All" is all there are to give; one asked for by name that we lack is refused when the container starts.
+Result<security::CapabilitySet> CapabilitiesOf(const HostConfig& host, security::CapabilitySet ours) {
+  if (host.privileged) return security::AllCapabilities() & ours;
+  const security::CapabilitySet set =
+      TRY(security::TweakCapabilities(security::DefaultCapabilities(), host.cap_add, host.cap_drop));
+  for (const std::string& name : host.cap_add) {
+    if (ToLower(name) == "all") return set & ours;
+  }
+  return set;
 }
 
 Result<bool> ParseTruth(const std::string& option, const std::string& value) {
@@ -58,10 +64,10 @@ Result<SecurityOptions> ParseSecurityOptions(const std::vector<std::string>& opt
   return parsed;
 }
 
-Status BuildSecurity(const ContainerRecord& record, oci::RuntimeSpec& spec) {
+Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, oci::RuntimeSpec& spec) {
   const HostConfig& host = record.create.host_config;
   const SecurityOptions options = TRY(ParseSecurityOptions(host.security_opt));
-  const security::CapabilitySet set = TRY_CTX(CapabilitiesOf(host), "invalid capability");
+  const security::CapabilitySet set = TRY_CTX(CapabilitiesOf(host, context.capabilities), "invalid capability");
   oci::Capabilities capabilities;
   capabilities.bounding = security::CapabilityNames(set);
   // A process that is not root loses these at exec, as the kernel has it.

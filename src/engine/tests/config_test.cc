@@ -1,0 +1,59 @@
+#include "engine/config.h"
+
+#include "tests/support.h"
+
+namespace estiba::engine {
+namespace {
+
+Result<Config> Parse(std::string_view text) { return ParseConfig(text, "estibad.toml", DefaultConfig(false, 0)); }
+
+std::string ErrorOf(std::string_view text) {
+  const auto config = Parse(text);
+  return config.ok() ? "" : config.error().Message();
+}
+
+TEST(Config, AnUnknownKeyIsRefusedWithItsLine) {
+  EXPECT_EQ(ErrorOf("data_root = \"/d\"\n\ncolour = 1\n"), "estibad.toml:3: unknown key 'colour'");
+  EXPECT_EQ(ErrorOf("[log]\nlevel = \"info\"\nsize = 3\n"), "estibad.toml:3: unknown key 'log.size'");
+}
+
+TEST(Config, AValueOfTheWrongKindIsRefusedWithItsLine) {
+  EXPECT_THAT(ErrorOf("\ndata_root = 5\n"), ::testing::StartsWith("estibad.toml:2: data_root: expected"));
+  EXPECT_THAT(ErrorOf("[log]\nlevel = \"loud\"\n"), ::testing::StartsWith("estibad.toml:2: log.level: must be debug"));
+  EXPECT_THAT(ErrorOf("[container_log]\nmax_files = 0\n"), ::testing::StartsWith("estibad.toml:2: container_log.max_files: 0"));
+}
+
+TEST(Config, PathsAreAbsolute) { EXPECT_THAT(ErrorOf("run_root = \"run\""), ::testing::HasSubstr("absolute path")); }
+
+TEST(Config, TheSocketFollowsTheRunRootUnlessItIsSet) {
+  ASSERT_OK_AND_ASSIGN(Config moved, Parse("run_root = \"/r/\""));
+  EXPECT_EQ(moved.socket, "/r/estiba.sock");
+  ASSERT_OK_AND_ASSIGN(Config set, Parse("run_root = \"/r\"\nsocket = \"/s/x.sock\""));
+  EXPECT_EQ(set.socket, "/s/x.sock");
+}
+
+TEST(Config, EverySectionIsRead) {
+  ASSERT_OK_AND_ASSIGN(Config config, Parse("[log]\nlevel = \"debug\"\nmax_size = \"1MiB\"\n"
+                                            "[container_log]\nmax_size = \"5m\"\nmax_files = 2\n"
+                                            "[registries]\ninsecure = [\"r:5000\"]\n"
+                                            "[network]\nbridge = \"br9\"\nmtu = 1400\n"
+                                            "[[network.address_pools]]\nbase = \"10.9.0.0/16\"\nsize = 24\n"
+                                            "[limits]\npids = 100\nmemory = \"1g\"\nnofile = \"1024:4096\"\n"));
+  EXPECT_EQ(config.log_level, log::Level::kDebug);
+  EXPECT_EQ(config.log_max_size, 1 << 20);
+  EXPECT_EQ(config.container_log_max_size, 5 << 20);
+  EXPECT_EQ(config.container_log_max_files, 2);
+  EXPECT_THAT(config.insecure_registries, ::testing::ElementsAre("r:5000"));
+  EXPECT_EQ(config.bridge, "br9");
+  ASSERT_EQ(config.address_pools.size(), 1U);
+  EXPECT_EQ(config.address_pools[0].size, 24);
+  EXPECT_EQ(config.limits.memory, 1 << 30);
+  EXPECT_EQ(config.limits.nofile->second, 4096U);
+}
+
+TEST(Config, AMissingFileThatWasNamedIsAnError) {
+  EXPECT_FALSE(LoadConfig("/nonexistent/estibad.toml", false, 0).ok());
+}
+
+}  // namespace
+}  // namespace estiba::engine

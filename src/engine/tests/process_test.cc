@@ -1,0 +1,77 @@
+#include "spec/process.h"
+
+#include "spec/validate.h"
+#include "tests/support.h"
+
+namespace estiba::engine {
+namespace {
+
+using Words = std::vector<std::string>;
+
+ImageDefaults Image() {
+  ImageDefaults image;
+  image.entrypoint = {"/entry"};
+  image.cmd = {"default"};
+  image.env = {"A=image", "B=image"};
+  return image;
+}
+
+TEST(Command, ACommandReplacesTheImagesAndKeepsItsEntrypoint) {
+  ASSERT_OK_AND_ASSIGN(Command command, MergeCommand(std::nullopt, {"mine"}, Image()));
+  EXPECT_EQ(command.Argv(), (Words{"/entry", "mine"}));
+}
+
+TEST(Command, AnEntrypointDropsTheImagesCommand) {
+  ASSERT_OK_AND_ASSIGN(Command command, MergeCommand(Words{"/mine"}, {}, Image()));
+  EXPECT_EQ(command.Argv(), (Words{"/mine"}));
+}
+
+TEST(Command, AnEmptyEntrypointTakesTheImagesAway) {
+  ASSERT_OK_AND_ASSIGN(Command command, MergeCommand(Words{""}, {"sh"}, Image()));
+  EXPECT_EQ(command.Argv(), (Words{"sh"}));
+}
+
+TEST(Command, NothingToRunIsAnError) { EXPECT_FALSE(MergeCommand(std::nullopt, {}, ImageDefaults{}).ok()); }
+
+TEST(Env, TheRequestWinsOverTheImageAndTheImageOverTheDefaults) {
+  EXPECT_EQ(MergeEnv({"A=mine"}, Image().env), (Words{"A=mine", "B=image"}));
+  EXPECT_EQ(ProcessEnv({"PATH=/p", "X=1"}, "host", true), (Words{"PATH=/p", "HOSTNAME=host", "TERM=xterm", "X=1"}));
+  EXPECT_EQ(ApplyEnv({"A=1", "B=2"}, {"A", "C=3"}), (Words{"B=2", "C=3"}));
+}
+
+TEST(Signals, NamesAndNumbersMeanTheSame) {
+  for (const char* text : {"15", "TERM", "SIGTERM", "sigterm"}) {
+    ASSERT_OK_AND_ASSIGN(int signal, ParseSignal(text));
+    EXPECT_EQ(signal, 15) << text;
+  }
+  ASSERT_OK_AND_ASSIGN(int real_time, ParseSignal("SIGRTMIN+3"));
+  EXPECT_EQ(real_time, 37);
+  for (const char* bad : {"", "0", "65", "SIGFOO", "RTMIN+99"}) EXPECT_FALSE(ParseSignal(bad).ok()) << bad;
+}
+
+std::string Refusal(const std::function<void(apitypes::ContainerCreate&)>& change) {
+  apitypes::ContainerCreate create;
+  change(create);
+  std::vector<std::string> warnings;
+  const Status status = ValidateCreate(create, {2, true}, &warnings);
+  return status.ok() ? "" : status.error().Message();
+}
+
+TEST(Validate, WhatTheEngineDoesNotDoIsRefusedByName) {
+  EXPECT_THAT(Refusal([](auto& c) { c.host_config.links = {"a:b"}; }), ::testing::HasSubstr("HostConfig.Links"));
+  EXPECT_THAT(Refusal([](auto& c) { c.host_config.storage_opt["size"] = "1g"; }), ::testing::HasSubstr("StorageOpt"));
+  EXPECT_THAT(Refusal([](auto& c) { c.host_config.resources.memory = 1 << 20; }), ::testing::HasSubstr("6MB"));
+  EXPECT_THAT(Refusal([](auto& c) { c.host_config.resources.nano_cpus = 3'000'000'000; }),
+              ::testing::HasSubstr("only 2 CPUs available"));
+  EXPECT_THAT(Refusal([](auto& c) { c.host_config.security_opt = {"what=ever"}; }), ::testing::HasSubstr("what=ever"));
+  EXPECT_THAT(Refusal([](auto& c) { c.config.working_dir = "rel"; }), ::testing::HasSubstr("absolute path"));
+  EXPECT_THAT(Refusal([](auto& c) {
+                c.host_config.auto_remove = true;
+                c.host_config.restart_policy.name = "always";
+              }),
+              ::testing::HasSubstr("can't create 'AutoRemove' container with restart policy"));
+  EXPECT_EQ(Refusal([](auto&) {}), "");
+}
+
+}  // namespace
+}  // namespace estiba::engine
