@@ -13,6 +13,7 @@ struct Arguments {
   bool check_config = false;
   bool spawned = false;  // by a command of ours, which goes on when it reads a byte from `ready_fd`
   int ready_fd = -1;
+  unsigned uid = 0;  // whose engine it is: in a user namespace of ours we would be told 0
   bool help = false;
   bool version = false;
 };

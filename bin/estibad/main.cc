@@ -24,6 +24,7 @@ int Fail(const Error& error) {
 
 Status Start(Arguments arguments) {
   const bool rootless = ::geteuid() != 0;
+  arguments.uid = ::getuid();
   if (arguments.config.has_value()) {
     // It is read again on SIGHUP, from another folder.
     char path[PATH_MAX];
@@ -35,7 +36,7 @@ Status Start(Arguments arguments) {
   std::vector<os::UniqueFd> passed = TRY(TakePassedSockets());
   if (arguments.spawned && passed.empty()) TRY(LeaveCaller(arguments.ready_fd));
   TRY(SettleIn());
-  engine::Config config = TRY(engine::LoadConfig(arguments.config, rootless, ::getuid()));
+  engine::Config config = TRY(engine::LoadConfig(arguments.config, rootless, arguments.uid));
   if (rootless) TRY(engine::EnterRootless(config.run_root));
   return Serve(arguments, std::move(config), std::move(passed));
 }

@@ -124,7 +124,7 @@ class Run {
   }
 
   void Reload() {
-    auto fresh = engine::LoadConfig(arguments_.config, config_.rootless, ::getuid());
+    auto fresh = engine::LoadConfig(arguments_.config, config_.rootless, arguments_.uid);
     if (!fresh.ok()) return log::Error("the configuration is not taken over", {{"error", fresh.error().Message()}});
     for (const std::string& key : engine_->Reload(fresh.value())) {
       log::Warn("a change needs a new start of the engine", {{"key", key}});

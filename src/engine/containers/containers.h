@@ -189,11 +189,18 @@ class Containers {
                                     const std::vector<net::PublishedPort>& ports);
   Result<plan::Storage> PlanStorage(const ContainerRecord& record);
   Status Allocate(const ContainerRecord& record, Launch& launch);
-  Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
   monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
   Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count);
   Result<int> JoinedPid(const std::string& mode);
   void Release(const std::vector<Endpoint>& endpoints);
+
+  // ---- name_files.cc
+  Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  Result<std::string> HostsText(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  std::string ResolvText(const ContainerRecord& record);
+  std::string PeerLines(const std::string& id, const std::vector<Endpoint>& endpoints);
+  // A member came or went: the others of its networks hear of it.
+  void TellPeers(const std::string& id, const std::vector<Endpoint>& endpoints);
 
   // ---- notices.cc
   MonitorLink::Handlers HandlersFor(const ContainerPtr& container);

@@ -69,6 +69,10 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
                                              "' needs root: a user's containers run with --network none or host");
   }
   const auto main = TRY(w_.networks->Get(host.network_mode));
+  if (w_.config()->rootless) {
+    return Error(Code::kInvalidArgument, "network '" + main->name + "' (" + main->driver + ") needs root's engine")
+        .Hint("use --network none or --network host");
+  }
   for (const auto& [name, settings] : endpoints) {
     const auto network = TRY(w_.networks->Get(name));
     if (network->driver != "bridge") {

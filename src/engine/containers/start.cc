@@ -8,7 +8,6 @@
 #include "base/parse.h"
 #include "base/rollback.h"
 #include "containers.h"
-#include "net/files.h"
 #include "os/file.h"
 #include "plan/explain.h"
 #include "plan/wire.h"
@@ -172,50 +171,6 @@ void Containers::Release(const std::vector<Endpoint>& endpoints) {
   for (const Endpoint& endpoint : endpoints) w_.networks->Release(endpoint);
 }
 
-Status Containers::WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
-  const HostConfig& host = record.create.host_config;
-  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
-  const std::string other = JoinedContainer(host.network_mode);
-  if (!other.empty()) {
-    const ContainerPtr shared = TRY(Get(other));
-    for (const char* name : {"hostname", "hosts", "resolv.conf"}) {
-      const std::string text = TRY(os::ReadFile(Folder(shared->id) + "/" + name, 1 << 20));
-      TRY(os::ReplaceFile({folder.get()}, name, text, 0644));
-    }
-    return Ok();
-  }
-  const bool own_namespace = host.network_mode != "host";
-  net::HostsInput hosts;
-  hosts.hostname = record.create.config.hostname.empty() ? w_.host->name : record.create.config.hostname;
-  hosts.domainname = record.create.config.domainname;
-  for (const Endpoint& endpoint : endpoints) hosts.addresses.push_back(endpoint.address);
-  for (const std::string& entry : host.extra_hosts) {
-    auto extra = TRY(net::ParseExtraHost(entry));
-    if (extra.second == "host-gateway") {
-      extra.second = endpoints.empty() ? "127.0.0.1" : net::ToString(endpoints[0].gateway);
-    }
-    hosts.extra.push_back(std::move(extra));
-  }
-  std::string hosts_text = net::RenderHosts(hosts);
-  if (auto text = os::ReadFile("/etc/hosts", 1 << 20); !own_namespace && text.ok()) {
-    hosts_text = std::move(text).value();
-    for (const auto& [name, address] : hosts.extra) hosts_text += address + "\t" + name + "\n";
-  }
-  net::ResolvInput resolv;
-  if (auto text = os::ReadFile("/etc/resolv.conf", 1 << 20); text.ok()) resolv.host_text = std::move(text).value();
-  if (net::PreferResolvedUpstream(resolv.host_text) && own_namespace) {
-    auto text = os::ReadFile("/run/systemd/resolve/resolv.conf", 1 << 20);
-    if (text.ok()) resolv.host_text = std::move(text).value();
-  }
-  resolv.nameservers = host.dns.empty() ? w_.config()->dns : host.dns;
-  resolv.search = host.dns_search;
-  resolv.options = host.dns_options;
-  resolv.own_namespace = own_namespace;
-  TRY(os::ReplaceFile({folder.get()}, "hostname", hosts.hostname + "\n", 0644));
-  TRY(os::ReplaceFile({folder.get()}, "hosts", hosts_text, 0644));
-  return os::ReplaceFile({folder.get()}, "resolv.conf", net::RenderResolvConf(resolv), 0644);
-}
-
 monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record, const Container::Data& data) const {
   const auto config = w_.config();
   const HostConfig& host = record.create.host_config;
@@ -323,6 +278,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   const Folded folded = TRY(Fold(container, /*until_start=*/true));
   if (!folded.started) log::Debug("started, but the journal does not say so yet", {{"container", record.name}});
   SaveStateOrLog(container);
+  TellPeers(record.id, launch.endpoints);
   Publish(container, "start");
   return Ok();
 }
