@@ -68,11 +68,7 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
     return Error(Code::kInvalidArgument, "network '" + host.network_mode +
                                              "' needs root: a user's containers run with --network none or host");
   }
-  const auto main = TRY(w_.networks->Get(host.network_mode));
-  if (w_.config()->rootless) {
-    return Error(Code::kInvalidArgument, "network '" + main->name + "' (" + main->driver + ") needs root's engine")
-        .Hint("use --network none or --network host");
-  }
+  TRY(w_.networks->Get(host.network_mode));
   for (const auto& [name, settings] : endpoints) {
     const auto network = TRY(w_.networks->Get(name));
     if (network->driver != "bridge") {
