@@ -86,6 +86,8 @@ void Arrange(Plan& plan) {
 // In the child before the pivot: namespaces, their settings, the mounts.
 Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<int>& sources) {
   const oci::RuntimeSpec& spec = input.spec;
+  // First: a real-time caller's child could not join a cpu cgroup without real-time budget.
+  if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
   TRY(AddUserNamespace(b, input));
   AddJoinCgroup(b);
   TRY(AddNamespaces(b, input));
@@ -177,6 +179,7 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   const bool cgroup = facts.cgroups_writable && facts.cgroups.mode != cgroup::Mode::kNone;
   if (cgroup) plan.cgroup_path = input.cgroup_path;
   AddResolveUser(b, input.process);
+  if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
   AddJoinCgroup(b);
   const int label = AddSecurityLabel(b, input.process);
   plan.clone_flags = NamespaceFlags(input.spec.linux_config, facts);

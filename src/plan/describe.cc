@@ -180,6 +180,7 @@ std::string IdentityText(C op, const Step& step) {
     case C::kDropBounding: return "drop the bounding set to: " + CapabilityText(Number(step, 0));
     case C::kGroups: return "set " + std::to_string(step.blob.size() / 4) + " supplementary groups";
     case C::kIdentity:
+      if (!step.text.empty()) return "become user " + Text(step, 0) + " as looked up";
       return "become uid " + std::to_string(Number(step, 0)) + ", gid " + std::to_string(Number(step, 1));
     case C::kCapabilities: return "set capabilities to: " + CapabilityText(Number(step, 0));
     case C::kNoNewPrivileges: return "set no_new_privs";

@@ -148,7 +148,9 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   if (early) TRY(AddSeccomp(b, *seccomp));
   b.Child(child::Op::kDropBounding, "process.capabilities.bounding", {}, {sets.bounding});
   b.Child(child::Op::kGroups, "process.user.additionalGids").blob = GroupsBlob(process.user.additional_gids);
-  b.Child(child::Op::kIdentity, "process.user", {}, {process.user.uid, process.user.gid});
+  const std::string& name = process.user.username;
+  b.Child(child::Op::kIdentity, "process.user", name.empty() ? std::vector<std::string>() : std::vector{name},
+          {process.user.uid, process.user.gid});
   b.Child(child::Op::kCapabilities, "process.capabilities", {},
           {sets.effective, sets.permitted, sets.inheritable, sets.ambient});
   if (process.no_new_privileges) b.Child(child::Op::kNoNewPrivileges, "process.noNewPrivileges");
@@ -275,7 +277,6 @@ Status AddMemoryPolicy(Builder& b, const oci::MemoryPolicy& policy) {
 
 Status AddPlacement(Builder& b, const ProcessInput& input) {
   const oci::Process& process = input.process;
-  if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
   if (process.scheduler.has_value()) TRY(AddScheduler(b, *process.scheduler));
   if (process.io_priority.has_value()) TRY(AddIoPriority(b, *process.io_priority));
   if (input.spec.linux_config.memory_policy.has_value()) TRY(AddMemoryPolicy(b, *input.spec.linux_config.memory_policy));

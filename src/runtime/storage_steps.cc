@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "os/mount.h"
 #include "session.h"
@@ -34,6 +35,26 @@ Result<LayerPath> LayerPathOf(const std::string& path) {
   return layer;
 }
 
+// The working directory is /proc/self/fd while this lives: "7" is then descriptor 7.
+class InDescriptors {
+ public:
+  static Result<InDescriptors> Enter() {
+    InDescriptors inside;
+    inside.back_ = TRY(os::OpenAt({AT_FDCWD}, ".", O_PATH | O_DIRECTORY));
+    if (::chdir("/proc/self/fd") == 0) return inside;
+    const int err = errno;
+    return Error::Errno(err, "change to '/proc/self/fd'");
+  }
+  InDescriptors(InDescriptors&&) = default;
+  ~InDescriptors() {
+    if (back_.valid() && ::fchdir(back_.get()) != 0) ::abort();  // we came from there
+  }
+
+ private:
+  InDescriptors() = default;
+  os::UniqueFd back_;
+};
+
 Status AddLowers(os::FilesystemContext& overlay, const std::vector<std::string>& lowers, bool append,
                  std::vector<LayerPath>& keep) {
   if (append) {
@@ -43,17 +64,18 @@ Status AddLowers(os::FilesystemContext& overlay, const std::vector<std::string>&
     }
     return Ok();
   }
-  // Kernels before 6.5: one string. Descriptors keep it short, colons in paths out of it.
+  // Kernels before 6.5: one string of at most 255 bytes, so layers are descriptors relative to /proc/self/fd, where
+  // InDescriptors puts us meanwhile.
   std::string joined;
   for (const std::string& lower : lowers) {
     LayerPath layer;
     layer.fd = TRY_CTX(os::OpenAt({AT_FDCWD}, lower, O_PATH | O_DIRECTORY), "layer");
-    joined += (joined.empty() ? "" : ":") + std::string("/proc/self/fd/") + std::to_string(layer.fd.get());
+    joined += (joined.empty() ? "" : ":") + std::to_string(layer.fd.get());
     keep.push_back(std::move(layer));
   }
   if (joined.size() > kLongestParameter) {
     return Error(Code::kFailedPrecondition, "an image of " + std::to_string(lowers.size()) + " layers")
-        .Hint("this kernel's overlay takes about 14 layers by descriptor; from 6.5 on there is no such limit");
+        .Hint("this kernel's overlay takes about 80 layers by descriptor; from 6.5 on it takes any number");
   }
   return overlay.SetString("lowerdir", joined);
 }
@@ -90,6 +112,8 @@ Status MountOverlay(Session& session, const Step& step) {
   auto overlay = TRY(os::FilesystemContext::Open("overlay"));
   TRY(overlay.SetString("source", "overlay"));
   std::vector<LayerPath> keep;
+  std::optional<InDescriptors> relative;
+  if (step.numbers.at(1) == 0) relative.emplace(TRY(InDescriptors::Enter()));
   TRY(AddLowers(overlay, lowers, step.numbers.at(1) != 0, keep));
   if (!upper.empty()) {
     keep.push_back(TRY(LayerPathOf(upper)));

@@ -224,6 +224,20 @@ TEST_F(ContainerTest, TheTimeNamespaceHasItsOffsets) {
   EXPECT_THAT(Run(spec), ::testing::StartsWith("1000"));
 }
 
+TEST_F(ContainerTest, ManyLayersWorkOnKernelsThatWantThemInOneString) {
+  plan::ContainerInput input = box_.Input(DockerSpec({"sh", "-c", "ls / | grep -c layer"}));
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "l" + std::to_string(i);
+    ::mkdir((box_.dir() / name.c_str()).c_str(), 0755);
+    box_.Write(name + "/layer" + std::to_string(i), "", 0644);
+    input.storage.lowers.push_back(box_.dir() / name.c_str());
+  }
+  EXPECT_EQ(Output(box_.Run(input)), "40\n");
+  plan::HostFacts old = Facts();
+  old.kernel.overlay_lower_append = old.kernel.overlay_lower_fds = false;
+  EXPECT_EQ(Output(box_.Run(input, old)), "40\n");
+}
+
 TEST_F(ContainerTest, NoNewPrivilegesIsSet) {
   oci::RuntimeSpec spec = DockerSpec({"grep", "NoNewPrivs", "/proc/self/status"});
   spec.process->no_new_privileges = true;

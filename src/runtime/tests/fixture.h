@@ -134,8 +134,7 @@ class Box {
     os::ExitStatus status;
     std::string output;  // stdout and stderr
   };
-  Result<Ran> Run(const plan::ContainerInput& input) {
-    const plan::HostFacts facts = Facts();
+  Result<Ran> Run(const plan::ContainerInput& input, const plan::HostFacts& facts = Facts()) {
     plan::Plan plan = TRY(plan::BuildContainer(input, facts));
     last_ = TRY(plan::Decode(plan::Encode(plan)));
     auto pipe = TRY(os::MakePipe());

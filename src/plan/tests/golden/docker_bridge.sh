@@ -20,6 +20,7 @@ echo '100' > /sys/fs/cgroup/pids$cgroup/pids.max
 # open own cgroup of 'unified' as mount source
 # the one clone: unshare --pid --fork --mount --net --uts --ipc
 echo '0' > /proc/$pid/oom_score_adj # on the host
+# reset nice, scheduling, affinity, personality and ambient capabilities
 echo 0 > /sys/fs/cgroup/cpu$cgroup/tasks
 echo 0 > /sys/fs/cgroup/memory$cgroup/tasks
 echo 0 > /sys/fs/cgroup/pids$cgroup/tasks
@@ -65,7 +66,6 @@ cd "$root"; pivot_root . .; umount -l .; cd /
 # start a session
 # take stdin, stdout, stderr
 # close every other descriptor
-# reset nice, scheduling, affinity, personality and ambient capabilities
 # set 'RLIMIT_NOFILE' to 1024:2048
 # set 'RLIMIT_CPU' to unlimited:unlimited
 # set 'RLIMIT_FSIZE' to unlimited:unlimited
