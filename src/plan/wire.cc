@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "operands.h"
+
 namespace estiba::plan {
 namespace {
 
@@ -180,6 +182,7 @@ Result<Plan> Decode(std::string_view bytes) {
       return Error(Code::kNotImplemented,
                    "decode plan: operation " + std::to_string(static_cast<unsigned>(step.op)) + " is not known here");
     }
+    if (!OperandsFit(step)) return broken("a step lacks operands");
   }
   if (!whole.ok() || !in.ok()) return broken("it is cut");
   if (!SlotsAreInRange(plan)) return broken("a step names a descriptor slot that does not exist");

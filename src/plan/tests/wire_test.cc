@@ -1,4 +1,5 @@
 #include "input.h"
+#include "os/file.h"
 #include "plan/explain.h"
 #include "plan/undo.h"
 #include "plan/wire.h"
@@ -51,6 +52,25 @@ TEST(Wire, ASlotOutOfRangeIsRefused) {
   Plan plan = Bridged();
   plan.steps[0].out = static_cast<int>(plan.slots);
   EXPECT_FALSE(Decode(Encode(plan)).ok());
+}
+
+TEST(Wire, AStepWithoutItsOperandsIsRefused) {
+  for (std::size_t i = 0; i < Bridged().steps.size(); ++i) {
+    Plan plan = Bridged();
+    if (plan.steps[i].text.empty() || plan.steps[i].op == Op::kCgroupDevices || plan.steps[i].op == Op::kPublishPorts) continue;
+    const std::string_view name = OpName(plan.steps[i].op);
+    if (name == "exec" || name == "find-program" || name == "rlimit" || name == "join-cgroup" || name == "identity") continue;
+    plan.steps[i].text.clear();
+    EXPECT_FALSE(Decode(Encode(plan)).ok()) << name;
+  }
+}
+
+// Never rewritten: an engine drives monitors of earlier releases, and the other way round.
+TEST(Wire, APlanOfTheFirstReleaseIsRead) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, os::ReadFile(std::string(ESTIBA_TEST_DATA) + "/golden/plan_v1.bin"));
+  ASSERT_OK_AND_ASSIGN(const Plan plan, Decode(bytes));
+  EXPECT_EQ(plan.name, "web");
+  EXPECT_EQ(UndoOf(plan).size(), 3U);
 }
 
 TEST(Undo, TakesBackLastFirstAndKillsBeforeAnything) {
