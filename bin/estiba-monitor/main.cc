@@ -1,5 +1,5 @@
-// One container's supervisor. Started by the engine, which gives it a socket as descriptor 3 and the program itself,
-// which has no name in any file system, as 4.
+// One container's supervisor. Started by the engine, which gives it a socket as descriptor 3 and the program
+// itself, which has no name in any file system, as 4.
 
 #include <cstdio>
 

@@ -23,8 +23,8 @@ void Connection::OnEvents(std::uint32_t events) {
   if ((events & EPOLLOUT) != 0) Send();
   if (gone_) return;
   if ((events & EPOLLHUP) != 0) {
-    // Both directions are over, but what the client sent before is still to be read. A hang-up is reported for as
-    // long as the socket is watched.
+    // Both directions are over, but what the client sent before is still to be read. A hang-up is reported
+    // for as long as the socket is watched.
     hung_up_ = true;
     loop_.Forget(token_);
     if (!want_input_ || input_ended_) return Lose();

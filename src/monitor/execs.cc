@@ -25,11 +25,13 @@ int ExitCodeOf(const Error& error, int otherwise) {
 Execs::~Execs() {
   for (auto& [id, one] : execs_) {
     loop_.Forget(one->token);
-    if (one->process.valid()) one->process.Detach();  // ends with the container, or is the next monitor's to kill
+    if (one->process.valid())
+      one->process.Detach();  // ends with the container, or is the next monitor's to kill
   }
 }
 
-void Execs::Start(Peers::Request to, monitorapi::Exec exec, os::UniqueFd socket, pid_t init_pid, int init_pidfd) {
+void Execs::Start(Peers::Request to, monitorapi::Exec exec, os::UniqueFd socket, pid_t init_pid,
+                  int init_pidfd) {
   if (execs_.contains(exec.exec_id))
     return peers_.ReplyError(to, Error(Code::kConflict, "exec '" + exec.exec_id + "' is running already"));
   auto& one = *execs_.emplace(exec.exec_id, std::make_unique<One>()).first->second;
@@ -42,7 +44,9 @@ void Execs::Start(Peers::Request to, monitorapi::Exec exec, os::UniqueFd socket,
   options.close_in_at_eof = true;
   Session::Events events;
   events.drained = [this, &one] { Report(one); };
-  events.detached = [this, id = exec.exec_id] { peers_.Notify(Type::kNoticeDetached, monitorapi::Detached{id}); };
+  events.detached = [this, id = exec.exec_id] {
+    peers_.Notify(Type::kNoticeDetached, monitorapi::Detached{id});
+  };
   events.closed = [this, id = exec.exec_id] { Remove(id); };
   one.session = std::make_unique<Session>(loop_, nullptr, options, std::move(events));
 
@@ -68,8 +72,8 @@ void Execs::Start(Peers::Request to, monitorapi::Exec exec, os::UniqueFd socket,
 
 Status Execs::Begin(One& one, const monitorapi::Exec& exec, pid_t init_pid, int init_pidfd) {
   Session::ChildEnds ends = TRY(one.session->OpenPipes());
-  Running running =
-      TRY(runner_.Exec(exec.plan, init_pid, init_pidfd, Stdio{ends.in.get(), ends.out.get(), ends.err.get()}));
+  Running running = TRY(
+      runner_.Exec(exec.plan, init_pid, init_pidfd, Stdio{ends.in.get(), ends.out.get(), ends.err.get()}));
   ends = {};
   one.pid = running.process.pid();
   one.process = std::move(running.process);

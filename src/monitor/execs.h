@@ -52,7 +52,8 @@ class Execs {
   std::function<void()> changed_;
 };
 
-// Docker's exit code for a program that could not be started: 127 not found, 126 not permitted, else `otherwise`.
+// Docker's exit code for a program that could not be started: 127 not found, 126 not permitted, else
+// `otherwise`.
 int ExitCodeOf(const Error& error, int otherwise);
 
 }  // namespace estiba::monitor

@@ -13,7 +13,8 @@ Result<Failpoint> Failpoint::Parse(const std::string& text) {
   const auto colon = text.find(':');
   point.name_ = text.substr(0, colon);
   point.left_ = 1;
-  if (colon != std::string::npos) point.left_ = TRY_CTX(ParseUint(text.substr(colon + 1)), "read the failpoint");
+  if (colon != std::string::npos)
+    point.left_ = TRY_CTX(ParseUint(text.substr(colon + 1)), "read the failpoint");
   return point;
 }
 

@@ -11,9 +11,9 @@ struct Folders {
   os::UniqueFd run;
 };
 
-// RUN/c/ID/lock: at most one monitor a container. A record lock, because those are not inherited: a child that is
-// between clone and exec must not keep a dead monitor's lock. Waits a short time for one that is just ending.
-// kConflict when another monitor holds it.
+// RUN/c/ID/lock: at most one monitor a container. A record lock, because those are not inherited: a child
+// that is between clone and exec must not keep a dead monitor's lock. Waits a short time for one that is just
+// ending. kConflict when another monitor holds it.
 Result<os::UniqueFd> TakeLock(os::DirFd run_dir);
 
 }  // namespace estiba::monitor

@@ -10,8 +10,8 @@ constexpr std::size_t kBuffered = 64U << 10;
 constexpr std::size_t kPiece = 32U << 10;
 }  // namespace
 
-Follower::Follower(Loop& loop, LogWriter& log, monitorapi::LogReader reader, const monitorapi::LogOptions& options,
-                   std::function<void()> over)
+Follower::Follower(Loop& loop, LogWriter& log, monitorapi::LogReader reader,
+                   const monitorapi::LogOptions& options, std::function<void()> over)
     : loop_(loop),
       log_(log),
       reader_(std::move(reader)),
@@ -27,7 +27,8 @@ Follower::~Follower() {
 }
 
 Result<std::unique_ptr<Follower>> Follower::Start(Loop& loop, LogWriter& log, os::UniqueFd socket,
-                                                  const monitorapi::LogOptions& options, std::function<void()> over) {
+                                                  const monitorapi::LogOptions& options,
+                                                  std::function<void()> over) {
   auto reader = TRY(monitorapi::LogReader::Open(log.dir(), options));
   std::unique_ptr<Follower> follower(new Follower(loop, log, std::move(reader), options, std::move(over)));
   Follower* self = follower.get();

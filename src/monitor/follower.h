@@ -15,7 +15,8 @@ class Follower : public LogListener {
  public:
   // `over` is called once, deferred, when the client has everything or is gone.
   static Result<std::unique_ptr<Follower>> Start(Loop& loop, LogWriter& log, os::UniqueFd socket,
-                                                 const monitorapi::LogOptions& options, std::function<void()> over);
+                                                 const monitorapi::LogOptions& options,
+                                                 std::function<void()> over);
   ~Follower() override;
 
   // Nothing more will be written: ends after what there is.

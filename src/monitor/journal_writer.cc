@@ -17,8 +17,10 @@ using monitorapi::RecordType;
 std::vector<Record> Compact(std::vector<Record> records, std::size_t execs, std::size_t total) {
   auto exec_left = static_cast<std::size_t>(std::count_if(
       records.begin(), records.end(), [](const Record& r) { return r.type == RecordType::kExecExited; }));
-  std::erase_if(records, [&](const Record& r) { return r.type == RecordType::kExecExited && exec_left-- > execs; });
-  if (records.size() > total) records.erase(records.begin(), records.end() - static_cast<std::ptrdiff_t>(total));
+  std::erase_if(records,
+                [&](const Record& r) { return r.type == RecordType::kExecExited && exec_left-- > execs; });
+  if (records.size() > total)
+    records.erase(records.begin(), records.end() - static_cast<std::ptrdiff_t>(total));
   return records;
 }
 
@@ -34,8 +36,8 @@ Result<JournalWriter> JournalWriter::Open(os::DirFd container_dir, std::size_t c
     TRY_CTX(os::ReplaceFile(container_dir, monitorapi::kJournalName, bytes, 0600), "compact the journal");
     journal.good = bytes.size();
   }
-  os::UniqueFd file =
-      TRY(os::OpenAt(container_dir, monitorapi::kJournalName, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
+  os::UniqueFd file = TRY(
+      os::OpenAt(container_dir, monitorapi::kJournalName, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
   if (::ftruncate(file.get(), static_cast<off_t>(journal.good)) < 0)
     return Error::Errno(errno, "cut the journal's torn tail off");
   return JournalWriter(std::move(file), seq);

@@ -8,8 +8,8 @@ namespace estiba::monitor {
 // Appends records to a container's journal: the monitor, which holds the container's lock, alone.
 class JournalWriter {
  public:
-  // Cuts a torn tail off and goes on with the next number. A journal above `compact_above` bytes is first written
-  // anew without the exec records but the last ones.
+  // Cuts a torn tail off and goes on with the next number. A journal above `compact_above` bytes is first
+  // written anew without the exec records but the last ones.
   static Result<JournalWriter> Open(os::DirFd container_dir, std::size_t compact_above = 1U << 20);
 
   // Fills in seq and time (unless set).
@@ -22,8 +22,9 @@ class JournalWriter {
   std::uint64_t seq_;
 };
 
-// What is kept of `records` by compaction: everything but exec exits, of those the last `execs`, and of all at most
-// the last `total`. Pure.
-std::vector<monitorapi::Record> Compact(std::vector<monitorapi::Record> records, std::size_t execs, std::size_t total);
+// What is kept of `records` by compaction: everything but exec exits, of those the last `execs`, and of all
+// at most the last `total`. Pure.
+std::vector<monitorapi::Record> Compact(std::vector<monitorapi::Record> records, std::size_t execs,
+                                        std::size_t total);
 
 }  // namespace estiba::monitor

@@ -23,7 +23,7 @@ Result<LogWriter> LogWriter::Open(os::DirFd container_dir, const monitorapi::Log
 
 Status LogWriter::OpenCurrent() {
   file_ = TRY(os::OpenAt(dir_, monitorapi::kLogName, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0640));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file_.get(), &info) < 0) return Error::Errno(errno, "stat the log");
   size_ = static_cast<std::uint64_t>(info.st_size);
   char last = '\n';

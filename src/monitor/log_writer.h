@@ -25,8 +25,8 @@ class LogWriter {
   // `container_dir` stays the caller's.
   static Result<LogWriter> Open(os::DirFd container_dir, const monitorapi::LogConfig& config);
 
-  // Entries for every whole line in `bytes`; the rest of a line waits for its end (Pending). Kept on a full disk as
-  // far as it goes: a container does not stop because its log does.
+  // Entries for every whole line in `bytes`; the rest of a line waits for its end (Pending). Kept on a full
+  // disk as far as it goes: a container does not stop because its log does.
   void Append(monitorapi::Stream stream, std::string_view bytes);
   // What waits becomes partial entries: the stream has ended.
   void Flush();

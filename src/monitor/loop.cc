@@ -34,14 +34,16 @@ void Loop::Forget(Token& token) {
 
 Loop::Token Loop::After(std::chrono::nanoseconds delay, std::function<void()> call) {
   const Token token = next_++;
-  timers_.emplace(Clock::now() + std::chrono::duration_cast<Clock::duration>(delay), Timer{token, std::move(call)});
+  timers_.emplace(Clock::now() + std::chrono::duration_cast<Clock::duration>(delay),
+                  Timer{token, std::move(call)});
   return token;
 }
 
 void Loop::Cancel(Token& timer) {
   const Token token = std::exchange(timer, 0);
   if (token == 0) return;
-  const auto found = std::find_if(timers_.begin(), timers_.end(), [&](const auto& t) { return t.second.token == token; });
+  const auto found =
+      std::find_if(timers_.begin(), timers_.end(), [&](const auto& t) { return t.second.token == token; });
   if (found != timers_.end()) timers_.erase(found);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The monitor's one thread: descriptors, timers and deferred calls, by number, so that a handler may forget itself or
-// others at any time.
+// The monitor's one thread: descriptors, timers and deferred calls, by number, so that a handler may forget
+// itself or others at any time.
 
 #include <chrono>
 #include <cstdint>

@@ -26,7 +26,8 @@ Result<Peers::Id> Peers::Add(os::UniqueFd socket, bool subscribed) {
   const Id id = next_++;
   auto peer = std::make_shared<Peer>(std::move(socket));
   peer->subscribed = subscribed;
-  peer->token = TRY(loop_.Watch(peer->channel.fd(), EPOLLIN, [this, id](std::uint32_t events) { OnEvents(id, events); }));
+  peer->token = TRY(
+      loop_.Watch(peer->channel.fd(), EPOLLIN, [this, id](std::uint32_t events) { OnEvents(id, events); }));
   peers_.emplace(id, std::move(peer));
   return id;
 }

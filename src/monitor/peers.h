@@ -1,5 +1,6 @@
 #pragma once
-// The engines that talk to this monitor: the one that launched it, and those that connect to its socket later.
+// The engines that talk to this monitor: the one that launched it, and those that connect to its socket
+// later.
 
 #include <functional>
 #include <map>

@@ -25,7 +25,8 @@ Running Convert(os::Process process, os::UniqueFd terminal, const std::vector<pl
 }  // namespace
 
 Result<plan::Plan> PlanRunner::Load() {
-  const std::string bytes = TRY_CTX(os::ReadFileAt(dir_, "plan", plan::kMaxEncodedPlan), "read the container's plan");
+  const std::string bytes =
+      TRY_CTX(os::ReadFileAt(dir_, "plan", plan::kMaxEncodedPlan), "read the container's plan");
   plan::Plan decoded = TRY_CTX(plan::Decode(bytes), "read the container's plan");
   cgroup_path_ = decoded.cgroup_path;
   has_hooks_ = !decoded.state_json_head.empty();
@@ -108,12 +109,18 @@ Result<std::vector<monitorapi::Counter>> PlanRunner::Counters() {
   cgroup::Cgroup* group = TRY(Group());
   const cgroup::Stats stats = TRY(cgroup::ReadStats(*group));
   std::vector<monitorapi::Counter> counters = {
-      {"memory.usage", stats.memory_usage},     {"memory.limit", stats.memory_limit},
-      {"memory.max_usage", stats.memory_max_usage}, {"memory.failcnt", stats.memory_failcnt},
-      {"cpu.total_ns", stats.cpu_total_ns},     {"cpu.user_ns", stats.cpu_user_ns},
-      {"cpu.system_ns", stats.cpu_system_ns},   {"cpu.periods", stats.periods},
-      {"cpu.throttled_periods", stats.throttled_periods}, {"cpu.throttled_ns", stats.throttled_ns},
-      {"pids.current", stats.pids_current},     {"pids.limit", stats.pids_limit},
+      {"memory.usage", stats.memory_usage},
+      {"memory.limit", stats.memory_limit},
+      {"memory.max_usage", stats.memory_max_usage},
+      {"memory.failcnt", stats.memory_failcnt},
+      {"cpu.total_ns", stats.cpu_total_ns},
+      {"cpu.user_ns", stats.cpu_user_ns},
+      {"cpu.system_ns", stats.cpu_system_ns},
+      {"cpu.periods", stats.periods},
+      {"cpu.throttled_periods", stats.throttled_periods},
+      {"cpu.throttled_ns", stats.throttled_ns},
+      {"pids.current", stats.pids_current},
+      {"pids.limit", stats.pids_limit},
   };
   for (const auto& [name, value] : stats.memory_stat) counters.push_back({"memory.stat." + name, value});
   for (std::size_t i = 0; i < stats.cpu_per_cpu_ns.size(); ++i)

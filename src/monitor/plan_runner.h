@@ -9,15 +9,16 @@
 
 namespace estiba::monitor {
 
-// The plan in the container's folder, carried out by `runtime`. The plan is read for each use and not kept: it is the
-// largest thing a monitor would hold.
+// The plan in the container's folder, carried out by `runtime`. The plan is read for each use and not kept:
+// it is the largest thing a monitor would hold.
 class PlanRunner : public Runner {
  public:
   // Both are borrowed.
   PlanRunner(os::DirFd container_dir, Failpoint* failpoint) : dir_(container_dir), failpoint_(failpoint) {}
 
   Result<Running> Run(const Stdio& stdio) override;
-  Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd, const Stdio& stdio) override;
+  Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
+                       const Stdio& stdio) override;
   Status Undo(bool died_midway) override;
   std::vector<Error> RunPoststopHooks() override;
   Status KillAll() override;

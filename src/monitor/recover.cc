@@ -19,9 +19,9 @@ constexpr int kKilled = 128 + SIGKILL;
 
 // What the journal says of the last run.
 struct LastRun {
-  bool open = false;      // no exit recorded that it stayed with
-  bool finished = true;   // nothing is left on the host
-  pid_t pid = 0;          // PID 1, when it was started and its exit was not recorded
+  bool open = false;     // no exit recorded that it stayed with
+  bool finished = true;  // nothing is left on the host
+  pid_t pid = 0;         // PID 1, when it was started and its exit was not recorded
   unsigned long long start_time = 0;
 };
 

@@ -35,9 +35,7 @@ void Supervisor::OnRequest(Peers::Request to, Frame frame) {
 // Requests with an answer of their own.
 void Supervisor::OnControl(Peers::Request to, const Frame& frame) {
   switch (frame.type) {
-    case Type::kSubscribe:
-      peers_.Subscribe(to.peer);
-      return peers_.Reply(to, Type::kState, CurrentState());
+    case Type::kSubscribe: peers_.Subscribe(to.peer); return peers_.Reply(to, Type::kState, CurrentState());
     case Type::kStats: {
       auto counters = runner_->Counters();
       if (!counters.ok()) return peers_.ReplyError(to, counters.error());
@@ -51,9 +49,9 @@ void Supervisor::OnControl(Peers::Request to, const Frame& frame) {
     }
     default:
       // A later engine's request: it finds out that this monitor is too old for it.
-      return peers_.ReplyError(to, Error(Code::kNotImplemented,
-                                         "the container's monitor does not know request " +
-                                             std::to_string(static_cast<unsigned>(frame.type))));
+      return peers_.ReplyError(
+          to, Error(Code::kNotImplemented, "the container's monitor does not know request " +
+                                               std::to_string(static_cast<unsigned>(frame.type))));
   }
 }
 
@@ -70,7 +68,8 @@ monitorapi::State Supervisor::CurrentState() const {
 
 Status Supervisor::CheckRunning() const {
   if (phase_ == Phase::kPaused) return Error(Code::kConflict, "container " + launch_.id + " is paused");
-  if (phase_ == Phase::kRestarting) return Error(Code::kConflict, "container " + launch_.id + " is restarting");
+  if (phase_ == Phase::kRestarting)
+    return Error(Code::kConflict, "container " + launch_.id + " is restarting");
   if (phase_ != Phase::kRunning) return Error(Code::kConflict, "container " + launch_.id + " is not running");
   return Ok();
 }
@@ -180,7 +179,8 @@ void Supervisor::OnStop(Peers::Request to, const Frame& frame) {
   loop_.Cancel(kill_timer_);
   kill_timer_ = loop_.After(std::chrono::milliseconds(stop->timeout_ms), [this] {
     kill_timer_ = 0;
-    if (!os::SendSignal(process_.pidfd(), SIGKILL).ok()) log::Warn("cannot kill the container's first process");
+    if (!os::SendSignal(process_.pidfd(), SIGKILL).ok())
+      log::Warn("cannot kill the container's first process");
     if (!runner_->KillAll().ok()) log::Warn("cannot kill the container's processes");
   });
 }

@@ -6,7 +6,8 @@ namespace estiba::monitor {
 
 using monitorapi::RestartKind;
 
-std::optional<std::chrono::milliseconds> RestartDecider::AfterExit(int exit_code, std::chrono::nanoseconds ran) {
+std::optional<std::chrono::milliseconds> RestartDecider::AfterExit(int exit_code,
+                                                                   std::chrono::nanoseconds ran) {
   constexpr std::chrono::milliseconds kFirst{100};
   constexpr std::chrono::milliseconds kLongest = std::chrono::minutes(1);
   constexpr auto kLongRun = std::chrono::seconds(10);

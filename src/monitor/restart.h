@@ -10,7 +10,8 @@ namespace estiba::monitor {
 
 class RestartDecider {
  public:
-  RestartDecider(const monitorapi::RestartPolicy& policy, std::uint32_t count) : policy_(policy), count_(count) {}
+  RestartDecider(const monitorapi::RestartPolicy& policy, std::uint32_t count)
+      : policy_(policy), count_(count) {}
 
   void SetPolicy(const monitorapi::RestartPolicy& policy) { policy_ = policy; }
   const monitorapi::RestartPolicy& policy() const { return policy_; }
@@ -20,8 +21,8 @@ class RestartDecider {
   void Allow() { forbidden_ = false; }
   bool forbidden() const { return forbidden_; }
 
-  // The wait before the next run, or nothing: 100 ms, doubled up to a minute, from the start again after a run of ten
-  // seconds. Counts the restart.
+  // The wait before the next run, or nothing: 100 ms, doubled up to a minute, from the start again after a
+  // run of ten seconds. Counts the restart.
   std::optional<std::chrono::milliseconds> AfterExit(int exit_code, std::chrono::nanoseconds ran);
 
  private:

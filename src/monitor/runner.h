@@ -30,7 +30,8 @@ class Runner {
   virtual ~Runner() = default;
   // Runs the plan; when this fails, everything is undone.
   virtual Result<Running> Run(const Stdio& stdio) = 0;
-  virtual Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd, const Stdio& stdio) = 0;
+  virtual Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
+                               const Stdio& stdio) = 0;
   // Takes back everything the plan names on the host. Idempotent.
   virtual Status Undo(bool died_midway) = 0;
   // What hooks after the end had to say.

@@ -68,7 +68,8 @@ Status Session::Start(os::UniqueFd terminal) {
 }
 
 Status Session::WatchOutput(Output& output) {
-  output.token = TRY(loop_.Watch(output.fd.get(), EPOLLIN, [this, &output](std::uint32_t) { OnOutput(output); }));
+  output.token =
+      TRY(loop_.Watch(output.fd.get(), EPOLLIN, [this, &output](std::uint32_t) { OnOutput(output); }));
   return Ok();
 }
 
@@ -141,7 +142,8 @@ void Session::SendTo(Client& client, Stream stream, std::string_view bytes) {
 void Session::Deliver(Stream stream, std::string_view bytes) {
   // Clients that are fed from the log find these bytes there.
   for (auto& client : clients_)
-    if (!client.over && !client.replay && client.options.stream && Wants(client, stream)) SendTo(client, stream, bytes);
+    if (!client.over && !client.replay && client.options.stream && Wants(client, stream))
+      SendTo(client, stream, bytes);
   if (log_ != nullptr) log_->Append(stream, bytes);
   for (auto& client : clients_)
     if (!client.over && !client.replay && client.connection->pending() > kMaxPending) {
@@ -154,7 +156,8 @@ void Session::Deliver(Stream stream, std::string_view bytes) {
   if (held_) HoldOutputs();
 }
 
-// Without a log the process waits: a hang-up would be reported again and again, so the streams are not watched.
+// Without a log the process waits: a hang-up would be reported again and again, so the streams are not
+// watched.
 void Session::HoldOutputs() {
   for (auto& output : outputs_) loop_.Forget(output.token);
 }

@@ -1,8 +1,9 @@
 #pragma once
 // The standard streams of one process (the container's program, or an exec) and the clients attached to them.
 //
-// Output goes to the log and to every client. A client that does not keep up with a logged process is fed from the
-// log's files at its own pace, so it loses nothing and holds nobody up; without a log the process waits for it.
+// Output goes to the log and to every client. A client that does not keep up with a logged process is fed
+// from the log's files at its own pace, so it loses nothing and holds nobody up; without a log the process
+// waits for it.
 
 #include <functional>
 #include <list>
@@ -23,10 +24,10 @@ class Session : public LogListener {
  public:
   struct Options {
     bool tty = false;
-    bool in = false;                // the process has a standard input
+    bool in = false;  // the process has a standard input
     bool out = true;
     bool err = true;
-    bool close_in_at_eof = false;   // the first client's end of input is the process's (stdin_once, exec)
+    bool close_in_at_eof = false;  // the first client's end of input is the process's (stdin_once, exec)
   };
   struct Events {
     std::function<void()> drained;   // the process has ended and all it wrote was read
@@ -42,7 +43,8 @@ class Session : public LogListener {
   ~Session() override;
 
   Result<ChildEnds> OpenPipes();
-  // The process runs: from now on its streams are read. `terminal` is the master of its terminal, if it has one.
+  // The process runs: from now on its streams are read. `terminal` is the master of its terminal, if it has
+  // one.
   Status Start(os::UniqueFd terminal);
   Status AddClient(os::UniqueFd socket, const monitorapi::AttachOptions& options);
   Status Resize(std::uint16_t rows, std::uint16_t columns);

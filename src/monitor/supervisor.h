@@ -1,6 +1,6 @@
 #pragma once
-// One container from its launch to its last undo: runs the plan, answers engines, restarts by policy, and leaves
-// nothing behind. Needs no engine after the launch.
+// One container from its launch to its last undo: runs the plan, answers engines, restarts by policy, and
+// leaves nothing behind. Needs no engine after the launch.
 
 #include <chrono>
 #include <list>
@@ -26,18 +26,18 @@ namespace estiba::monitor {
 class Supervisor {
  public:
   // `lock` is held until the container is over.
-  Supervisor(Loop& loop, std::unique_ptr<Runner> runner, Folders folders, os::UniqueFd lock, monitorapi::Launch launch,
-             JournalWriter journal);
+  Supervisor(Loop& loop, std::unique_ptr<Runner> runner, Folders folders, os::UniqueFd lock,
+             monitorapi::Launch launch, JournalWriter journal);
   ~Supervisor();
 
-  // Takes the launching engine's socket, runs the container and answers the launch. Afterwards the loop does the
-  // rest and is stopped when all is over.
+  // Takes the launching engine's socket, runs the container and answers the launch. Afterwards the loop does
+  // the rest and is stopped when all is over.
   Status Begin(os::UniqueFd engine, std::uint32_t launch_id, std::vector<os::UniqueFd> fds);
   // Reaps what is left to us by the container's processes.
   void OnChildSignal();
   Failpoint& failpoint() { return failpoint_; }
-  // Called when the container is over and only clients that still take output are left: to let the process that the
-  // engine waits for end, and go on in another.
+  // Called when the container is over and only clients that still take output are left: to let the process
+  // that the engine waits for end, and go on in another.
   void OnLinger(std::function<void()> detach) { detach_ = std::move(detach); }
 
  private:

@@ -32,11 +32,13 @@ Result<Frame> Client::ReceiveWithin(std::chrono::steady_clock::time_point deadli
   for (;;) {
     auto frame = TRY(channel_.Receive());
     if (frame) return std::move(*frame);
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return Error(Code::kDeadlineExceeded, "wait for the monitor's answer");
     pollfd wait{fd(), static_cast<short>(POLLIN | (WantsWrite() ? POLLOUT : 0)), 0};
     const auto milliseconds = static_cast<int>(std::min<std::int64_t>(left.count(), 1'000'000));
-    if (::poll(&wait, 1, milliseconds) < 0 && errno != EINTR) return Error::Errno(errno, "wait for the monitor");
+    if (::poll(&wait, 1, milliseconds) < 0 && errno != EINTR)
+      return Error::Errno(errno, "wait for the monitor");
     if (WantsWrite()) TRY(Flush());
   }
 }

@@ -25,7 +25,8 @@ Result<std::string> ParseDetachKeys(std::string_view text) {
   for (const auto& key : Split(text.empty() ? kDefaultDetachKeys : text, ',')) {
     const int byte = KeyByte(key);
     if (byte < 0)
-      return Error(Code::kInvalidArgument, "Invalid detach keys (" + std::string(text) + "): unknown key '" + key + "'");
+      return Error(Code::kInvalidArgument,
+                   "Invalid detach keys (" + std::string(text) + "): unknown key '" + key + "'");
     bytes += static_cast<char>(byte);
   }
   return bytes;

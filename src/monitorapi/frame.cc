@@ -14,7 +14,7 @@ namespace {
 
 // Packets of the transport itself, never seen outside.
 constexpr auto kMoreDescriptors = static_cast<Type>(90);  // descriptors of the next frame
-constexpr auto kLarge = static_cast<Type>(91);            // the last descriptor is a memfd with the frame's packet
+constexpr auto kLarge = static_cast<Type>(91);  // the last descriptor is a memfd with the frame's packet
 
 constexpr std::size_t kHeader = 8;
 constexpr std::size_t kMaxPacket = 64U << 10;  // well below the smallest socket buffer
@@ -33,7 +33,7 @@ void AppendLittle(std::string& out, std::uint32_t value, std::size_t size) {
 
 // The packet in a memfd that came as a descriptor.
 Result<std::string> ReadLarge(int fd) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) < 0) return Error::Errno(errno, "stat a large message");
   if (!S_ISREG(info.st_mode) || info.st_size < 0 || static_cast<std::size_t>(info.st_size) > kMaxFrame)
     return Error(Code::kDataLoss, "receive a large message: not a file of at most 16 MiB");
@@ -125,7 +125,8 @@ Result<std::optional<Frame>> Channel::Receive() {
       if (message.error().errnum() == EAGAIN) return std::optional<Frame>();
       return std::move(message).error();
     }
-    if (message->bytes.empty() && message->fds.empty()) return Error(Code::kUnavailable, "the peer has closed the socket");
+    if (message->bytes.empty() && message->fds.empty())
+      return Error(Code::kUnavailable, "the peer has closed the socket");
     Frame frame = TRY(DecodeFrame(message->bytes));
     if (early_.size() + message->fds.size() > kMaxDescriptors)
       return Error(Code::kResourceExhausted, "receive a message: too many descriptors");

@@ -8,8 +8,13 @@
 namespace estiba::monitorapi {
 
 void AppendStdcopyHeader(std::string& out, Stream stream, std::uint32_t length) {
-  const std::array<char, 8> header = {static_cast<char>(stream), 0, 0, 0, static_cast<char>(length >> 24),
-                                      static_cast<char>(length >> 16 & 0xFF), static_cast<char>(length >> 8 & 0xFF),
+  const std::array<char, 8> header = {static_cast<char>(stream),
+                                      0,
+                                      0,
+                                      0,
+                                      static_cast<char>(length >> 24),
+                                      static_cast<char>(length >> 16 & 0xFF),
+                                      static_cast<char>(length >> 8 & 0xFF),
                                       static_cast<char>(length & 0xFF)};
   out.append(header.data(), header.size());
 }
@@ -28,13 +33,14 @@ std::string FormatLogTime(std::int64_t nanoseconds) {
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);
   std::array<char, 64> text;
-  const int n = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%09lldZ", utc.tm_year + 1900,
-                              utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                              static_cast<long long>(nanoseconds % kBillion));
+  const int n = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%09lldZ",
+                              utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
+                              utc.tm_sec, static_cast<long long>(nanoseconds % kBillion));
   return std::string(text.data(), static_cast<std::size_t>(n));
 }
 
-void AppendLogEntry(std::string& out, std::string_view time, Stream stream, bool partial, std::string_view text) {
+void AppendLogEntry(std::string& out, std::string_view time, Stream stream, bool partial,
+                    std::string_view text) {
   out += time;
   out += stream == Stream::kErr ? " stderr " : " stdout ";
   out += partial ? "P " : "F ";
@@ -78,8 +84,9 @@ void LogFormatter::Append(std::string& out, const LogEntry& entry) {
   text.remove_prefix(skipped);
   skip -= skipped;
   if (text.empty() && entry.partial) return;
-  const std::size_t length = text.size() + (entry.partial ? 0U : 1U) +
-                             (begins ? options_.details.size() + (options_.timestamps ? kLogTime + 1 : 0) : 0);
+  const std::size_t length =
+      text.size() + (entry.partial ? 0U : 1U) +
+      (begins ? options_.details.size() + (options_.timestamps ? kLogTime + 1 : 0) : 0);
   if (!options_.raw) AppendStdcopyHeader(out, entry.stream, static_cast<std::uint32_t>(length));
   if (begins && options_.timestamps) out.append(entry.time).append(1, ' ');
   if (begins) out += options_.details;

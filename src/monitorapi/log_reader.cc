@@ -18,8 +18,8 @@ constexpr int kMaxFiles = 1000;
 constexpr std::size_t kMaxBehind = 16;
 
 bool SameFile(int a, int b) {
-  struct stat x {};
-  struct stat y {};
+  struct stat x{};
+  struct stat y{};
   return ::fstat(a, &x) == 0 && ::fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
@@ -38,7 +38,7 @@ class TailScan {
 
   // Where the wanted lines begin in this file, or nothing: earlier files hold more of them.
   Result<std::optional<std::int64_t>> Scan(int fd, bool newest) {
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd, &info) < 0) return Error::Errno(errno, "stat a log");
     end_ = -1;
     std::string block(kBlock, '\0');
@@ -60,7 +60,8 @@ class TailScan {
   }
 
  private:
-  // Counts the entry that starts here and whose newline is at end_; true when it is one line more than wanted.
+  // Counts the entry that starts here and whose newline is at end_; true when it is one line more than
+  // wanted.
   Result<bool> Enough(int fd, std::int64_t start, bool newest) {
     if (end_ < 0) return false;
     if (!newest || end_ != last_) {  // the very last entry is a line's end, whatever its flag

@@ -71,7 +71,8 @@ TEST_F(ExecTest, AClientThatReadsSlowlyLosesNothing) {
   Start();
   ASSERT_OK_AND_ASSIGN(const os::UniqueFd client, Exec(Script("head -c 3000000 /dev/zero")));
   // Nothing is read until the process is blocked on the full way out; then everything.
-  const std::string text = Unframe(ReadUntil(client.get(), [](const std::string& t) { return t.size() > 3'000'000; }));
+  const std::string text =
+      Unframe(ReadUntil(client.get(), [](const std::string& t) { return t.size() > 3'000'000; }));
   ASSERT_OK_AND_ASSIGN(const auto exited, AwaitExecExit());
   EXPECT_EQ(exited.code, 0);
   EXPECT_GE(text.size(), 3'000'000U);
@@ -87,7 +88,8 @@ TEST_F(ExecTest, AProgramThatCannotRunSaysSoInTheStream) {
   connection.theirs.Reset();
   ASSERT_OK_AND_ASSIGN(const auto exited, AwaitExecExit());
   EXPECT_EQ(exited.code, 127);
-  EXPECT_EQ(Unframe(ReadToEnd(connection.ours.get())), "out:exec: \"foo\": executable file not found in $PATH\r\n");
+  EXPECT_EQ(Unframe(ReadToEnd(connection.ours.get())),
+            "out:exec: \"foo\": executable file not found in $PATH\r\n");
 }
 
 TEST_F(ExecTest, ADetachedOneHasNoStreams) {

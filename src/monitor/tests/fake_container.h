@@ -1,6 +1,6 @@
 #pragma once
-// A "container" that is a shell of this process, supervised by a thread with a real Supervisor: everything but the
-// runtime, without privilege.
+// A "container" that is a shell of this process, supervised by a thread with a real Supervisor: everything
+// but the runtime, without privilege.
 
 #include <atomic>
 #include <csignal>
@@ -162,15 +162,16 @@ class SupervisorTest : public ::testing::Test {
     shared_.tty = launch_.tty;
     auto pair = TRY(os::MakeSocketPair(SOCK_SEQPACKET | SOCK_NONBLOCK));
     client_ = std::make_unique<monitorapi::Client>(std::move(pair.ours));
-    Folders folders{TRY(os::OpenAt({AT_FDCWD}, dir_ / "data", O_RDONLY | O_DIRECTORY)),
-                    TRY(os::OpenAt({AT_FDCWD}, dir_ / "run", O_RDONLY | O_DIRECTORY))};
+    Folders folders;
+    folders.container = TRY(os::OpenAt({AT_FDCWD}, dir_ / "data", O_RDONLY | O_DIRECTORY));
+    folders.run = TRY(os::OpenAt({AT_FDCWD}, dir_ / "run", O_RDONLY | O_DIRECTORY));
     JournalWriter journal = TRY(JournalWriter::Open({folders.container.get()}));
     thread_ = std::thread([this, engine = std::move(pair.theirs), journal = std::move(journal),
                            folders = std::move(folders), attached = std::move(attached)]() mutable {
       ::signal(SIGPIPE, SIG_IGN);
       auto loop = Loop::Create();
-      Supervisor supervisor(*loop, std::make_unique<FakeRunner>(&shared_), std::move(folders), os::UniqueFd(), launch_,
-                            std::move(journal));
+      Supervisor supervisor(*loop, std::make_unique<FakeRunner>(&shared_), std::move(folders), os::UniqueFd(),
+                            launch_, std::move(journal));
       EXPECT_TRUE(supervisor.Begin(std::move(engine), 1, std::move(attached)).ok());
       EXPECT_TRUE(loop->Run().ok());
     });

@@ -152,8 +152,8 @@ TEST_F(MonitorProcess, RunsAContainerAndLeavesNothing) {
   EXPECT_EQ(exited.code, 42);
   ASSERT_OK(MonitorEnds());
   EXPECT_THAT(Log(), ::testing::AllOf(HasSubstr("hello\n"), HasSubstr("oops\n")));
-  EXPECT_THAT(RecordTypes(),
-              ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited, RecordType::kFinished));
+  EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited,
+                                         RecordType::kFinished));
   EXPECT_FALSE(CgroupIsThere());
   EXPECT_NE(::access((box_.dir() / "run/sock").c_str(), F_OK), 0);
 }
@@ -162,9 +162,11 @@ TEST_F(MonitorProcess, AMissingProgramIsDockersError) {
   MakePlan(runtime::DockerSpec({"no-such-program"}));
   const auto started = Launch();
   ASSERT_FALSE(started.ok());
-  EXPECT_THAT(started.error().Message(), HasSubstr("exec: \"no-such-program\": executable file not found in $PATH"));
+  EXPECT_THAT(started.error().Message(),
+              HasSubstr("exec: \"no-such-program\": executable file not found in $PATH"));
   ASSERT_OK(MonitorEnds());
-  EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kStartFailed, RecordType::kFinished));
+  EXPECT_THAT(RecordTypes(),
+              ElementsAre(RecordType::kLaunched, RecordType::kStartFailed, RecordType::kFinished));
   EXPECT_EQ(Records()[1].code, 127);
   EXPECT_FALSE(CgroupIsThere());
 }
@@ -283,7 +285,8 @@ TEST_F(MonitorProcess, NobodyWaitsForAClientThatReadsLate) {
   EXPECT_EQ(RecordTypes().back(), RecordType::kFinished);
   std::size_t got = 0;
   char buffer[65536];
-  for (ssize_t n = 0; (n = ::read(attached.ours.get(), buffer, sizeof buffer)) > 0;) got += static_cast<std::size_t>(n);
+  for (ssize_t n = 0; (n = ::read(attached.ours.get(), buffer, sizeof buffer)) > 0;)
+    got += static_cast<std::size_t>(n);
   EXPECT_GE(got, 2'000'000U);
 }
 
@@ -370,8 +373,8 @@ TEST_F(MonitorProcess, ARecoveryThatIsKilledIsRepeated) {
     ASSERT_OK(MonitorEnds());
     ASSERT_OK(Recover());
     EXPECT_FALSE(CgroupIsThere());
-    EXPECT_THAT(RecordTypes(),
-                ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited, RecordType::kFinished))
+    EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited,
+                                           RecordType::kFinished))
         << step;
   }
 }

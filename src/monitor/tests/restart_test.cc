@@ -24,7 +24,8 @@ TEST(Restart, BacksOffTwiceAsLongEachTimeUpToAMinute) {
   RestartDecider decider({RestartKind::kAlways, 0}, 0);
   std::vector<std::int64_t> waits;
   for (int i = 0; i < 12; ++i) waits.push_back(decider.AfterExit(0, milliseconds(1))->count());
-  EXPECT_THAT(waits, ::testing::ElementsAre(100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000));
+  EXPECT_THAT(
+      waits, ::testing::ElementsAre(100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000));
   EXPECT_EQ(decider.count(), 12U);
 }
 

@@ -14,8 +14,8 @@ TEST_F(SupervisorTest, RecordsAndTellsHowTheContainerEnded) {
   EXPECT_EQ(exited.code, 3);
   EXPECT_FALSE(exited.oom);
   AwaitFinished();
-  EXPECT_THAT(RecordTypes(),
-              ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited, RecordType::kFinished));
+  EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited,
+                                         RecordType::kFinished));
   EXPECT_GE(shared_.undos, 1);
 }
 
@@ -37,7 +37,8 @@ TEST_F(SupervisorTest, AFailedStartIsAnErrorWithDockersExitCode) {
   shared_.fail_run = "start container 'web': exec: \"foo\": executable file not found in $PATH";
   ASSERT_FALSE(Launch("").ok());
   AwaitFinished();
-  EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kStartFailed, RecordType::kFinished));
+  EXPECT_THAT(RecordTypes(),
+              ElementsAre(RecordType::kLaunched, RecordType::kStartFailed, RecordType::kFinished));
   EXPECT_EQ(Records()[1].code, 127);
 }
 
@@ -105,9 +106,10 @@ TEST_F(SupervisorTest, AClientThatNeverReadsHoldsNobodyUp) {
   std::vector<os::UniqueFd> attached;
   const os::UniqueFd stuck = Park(attached);
   const os::UniqueFd reader = Park(attached);
-  ASSERT_OK(Launch("i=0; while [ $i -lt 20000 ]; do echo \"line $i of quite a lot of output to fill buffers\"; "
-                   "i=$((i+1)); done",
-                   std::move(attached)));
+  ASSERT_OK(
+      Launch("i=0; while [ $i -lt 20000 ]; do echo \"line $i of quite a lot of output to fill buffers\"; "
+             "i=$((i+1)); done",
+             std::move(attached)));
   std::string text;
   std::thread reading([&] { text = ReadToEnd(reader.get()); });
   ASSERT_OK_AND_ASSIGN(const auto exited, AwaitExit());
@@ -125,8 +127,9 @@ TEST_F(SupervisorTest, ASlowClientGetsEveryByteAcrossRotations) {
   launch_.log.max_files = 20;
   std::vector<os::UniqueFd> attached;
   const os::UniqueFd stuck = Park(attached);
-  ASSERT_OK(Launch("i=0; while [ $i -lt 20000 ]; do printf 'part %s ' $i; [ $((i % 3)) = 0 ] && echo; i=$((i+1)); done",
-                   std::move(attached)));
+  ASSERT_OK(Launch(
+      "i=0; while [ $i -lt 20000 ]; do printf 'part %s ' $i; [ $((i % 3)) = 0 ] && echo; i=$((i+1)); done",
+      std::move(attached)));
   ASSERT_OK(AwaitExit());
   AwaitFinished();
   EXPECT_EQ(Unframe(ReadToEnd(stuck.get())).substr(4), Log());

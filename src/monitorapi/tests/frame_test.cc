@@ -110,14 +110,17 @@ TEST(Channel, QueuesWhatThePeerHasNotReadAndKeepsTheOrder) {
 TEST(Channel, APeerThatNeverReadsDoesNotFillTheMemory) {
   auto ends = MakeEnds();
   Status sent = Ok();
-  for (int i = 0; i < 1000 && sent.ok(); ++i) sent = ends.ours.Send(Type::kLogs, 1, std::string(32 << 10, 'x'));
+  for (int i = 0; i < 1000 && sent.ok(); ++i)
+    sent = ends.ours.Send(Type::kLogs, 1, std::string(32 << 10, 'x'));
   ASSERT_FALSE(sent.ok());
   EXPECT_EQ(sent.error().code(), Code::kResourceExhausted);
 }
 
 TEST(Channel, TheEndOfFileIsAnError) {
   auto ends = MakeEnds();
-  { const Channel gone = std::move(ends.ours); }
+  {
+    const Channel gone = std::move(ends.ours);
+  }
   const auto frame = ends.theirs.Receive();
   ASSERT_FALSE(frame.ok());
   EXPECT_EQ(frame.error().code(), Code::kUnavailable);

@@ -50,8 +50,8 @@ TEST(Journal, ADamagedByteEndsIt) {
 }
 
 TEST(Journal, ARecordOutOfOrderEndsIt) {
-  const std::string bytes =
-      EncodeRecord(MakeRecord(RecordType::kStarted, 5, "")) + EncodeRecord(MakeRecord(RecordType::kExited, 5, ""));
+  const std::string bytes = EncodeRecord(MakeRecord(RecordType::kStarted, 5, "")) +
+                            EncodeRecord(MakeRecord(RecordType::kExited, 5, ""));
   EXPECT_EQ(ParseJournal(bytes).records.size(), 1U);
 }
 

@@ -29,12 +29,12 @@ class Client {
   // Tells the monitor that the notice `frame` is recorded; nothing to do for one that needs no Ack.
   Status Acknowledge(const Frame& notice);
 
-  // Call when the descriptor is readable, until it gives nothing. Answers (id as sent) and notices (type 200 and
-  // above). kUnavailable at end of file: the monitor is gone.
+  // Call when the descriptor is readable, until it gives nothing. Answers (id as sent) and notices (type 200
+  // and above). kUnavailable at end of file: the monitor is gone.
   Result<std::optional<Frame>> Receive();
 
-  // Sends, then waits for the answer; notices that come between are kept for Receive(). A Failure answer is an
-  // error. For programs without an event loop.
+  // Sends, then waits for the answer; notices that come between are kept for Receive(). A Failure answer is
+  // an error. For programs without an event loop.
   template <class T>
   Result<Frame> Call(const T& request, const std::vector<int>& fds, std::chrono::milliseconds timeout) {
     const std::uint32_t id = TRY(Send(request, fds));

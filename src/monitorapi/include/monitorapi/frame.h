@@ -1,7 +1,8 @@
 #pragma once
-// Messages over a SEQPACKET socket. A frame is one packet: version (2 bytes), type (2), id (4), fields. A request's
-// answer has its id; a notice has id 0, or one that the engine acknowledges. A frame too big for a packet travels as
-// a sealed memfd, descriptors beyond one packet's 16 in packets before it; both ends hide that.
+// Messages over a SEQPACKET socket. A frame is one packet: version (2 bytes), type (2), id (4), fields. A
+// request's answer has its id; a notice has id 0, or one that the engine acknowledges. A frame too big for a
+// packet travels as a sealed memfd, descriptors beyond one packet's 16 in packets before it; both ends hide
+// that.
 
 #include <cstdint>
 #include <optional>
@@ -35,14 +36,15 @@ struct Frame {
 std::string EncodeFrame(Type type, std::uint32_t id, std::string_view body);
 Result<Frame> DecodeFrame(std::string_view packet);
 
-// Sends and receives frames on a non-blocking socket it owns. Sending never blocks: packets the kernel does not take
-// wait in a bounded queue until Flush().
+// Sends and receives frames on a non-blocking socket it owns. Sending never blocks: packets the kernel does
+// not take wait in a bounded queue until Flush().
 class Channel {
  public:
   explicit Channel(os::UniqueFd socket) : socket_(std::move(socket)) {}
   int fd() const { return socket_.get(); }
 
-  // `fds` are borrowed and duplicated only if the packet has to wait. kResourceExhausted: the peer does not read.
+  // `fds` are borrowed and duplicated only if the packet has to wait. kResourceExhausted: the peer does not
+  // read.
   Status Send(Type type, std::uint32_t id, std::string_view body, const std::vector<int>& fds = {});
   bool WantsWrite() const { return !queue_.empty(); }
   Status Flush();

@@ -1,8 +1,8 @@
 #pragma once
-// DATA/containers/ID/journal: what happened to a container, appended by its monitor and by nobody else, folded into
-// the store by the engine. A record: length of the rest (4), CRC-32 of the rest (4), seq (8), time in ns (8),
-// type (2), fields (tlv.h). Each is one write(2), so kill -9 leaves at most a torn tail, which readers end at and
-// the next writer cuts off.
+// DATA/containers/ID/journal: what happened to a container, appended by its monitor and by nobody else,
+// folded into the store by the engine. A record: length of the rest (4), CRC-32 of the rest (4), seq (8),
+// time in ns (8), type (2), fields (tlv.h). Each is one write(2), so kill -9 leaves at most a torn tail,
+// which readers end at and the next writer cuts off.
 
 #include <cstdint>
 #include <string>
@@ -15,19 +15,19 @@
 namespace estiba::monitorapi {
 
 enum class RecordType : std::uint16_t {
-  kLaunched = 1,     // a monitor took the container: pid and start_time are the monitor's
-  kStarted = 2,      // PID 1 runs: pid, start_time, count of restarts
-  kExited = 3,       // code, signal, oom, text
-  kOom = 4,          // count of kills so far
-  kRestarting = 5,   // count, delay_ms
-  kRotated = 6,      // the log was rotated
-  kFinished = 7,     // nothing is left on the host
-  kExecExited = 8,   // text is the exec's id; code
+  kLaunched = 1,    // a monitor took the container: pid and start_time are the monitor's
+  kStarted = 2,     // PID 1 runs: pid, start_time, count of restarts
+  kExited = 3,      // code, signal, oom, text
+  kOom = 4,         // count of kills so far
+  kRestarting = 5,  // count, delay_ms
+  kRotated = 6,     // the log was rotated
+  kFinished = 7,    // nothing is left on the host
+  kExecExited = 8,  // text is the exec's id; code
   kPaused = 9,
   kUnpaused = 10,
-  kStopping = 11,    // somebody asked for the stop: the restart policy is off
-  kHealth = 12,      // text
-  kStartFailed = 13, // the plan did not run: text, code (docker's 125, 126, 127)
+  kStopping = 11,     // somebody asked for the stop: the restart policy is off
+  kHealth = 12,       // text
+  kStartFailed = 13,  // the plan did not run: text, code (docker's 125, 126, 127)
 };
 
 struct Record {
@@ -42,8 +42,16 @@ struct Record {
   std::uint64_t count = 0;
   std::int64_t delay_ms = 0;
   std::string text;
-  template <class V> void Fields(V& v) {
-    v(1, pid); v(2, start_time); v(3, code); v(4, signal); v(5, oom); v(6, count); v(7, delay_ms); v(8, text);
+  template <class V>
+  void Fields(V& v) {
+    v(1, pid);
+    v(2, start_time);
+    v(3, code);
+    v(4, signal);
+    v(5, oom);
+    v(6, count);
+    v(7, delay_ms);
+    v(8, text);
   }
 };
 

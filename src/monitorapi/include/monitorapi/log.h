@@ -1,7 +1,7 @@
 #pragma once
-// A container's log: files `log` (current), `log.1`, `log.2`… (older) in its folder. A line of text an entry, as
-// kubelet's CRI logs: "2026-01-02T03:04:05.123456789Z stdout F text\n". F: the text ended in a newline; P: it goes on
-// in the stream's next entry, or the stream ended there.
+// A container's log: files `log` (current), `log.1`, `log.2`… (older) in its folder. A line of text an entry,
+// as kubelet's CRI logs: "2026-01-02T03:04:05.123456789Z stdout F text\n". F: the text ended in a newline; P:
+// it goes on in the stream's next entry, or the stream ended there.
 
 #include <cstdint>
 #include <deque>
@@ -19,9 +19,10 @@ namespace estiba::monitorapi {
 enum class Stream : std::uint8_t { kIn = 0, kOut = 1, kErr = 2, kSystem = 3 };
 
 inline constexpr char kLogName[] = "log";
-inline constexpr std::size_t kLogPrefix = 40;         // "2026-01-02T03:04:05.123456789Z stdout F "
-inline constexpr std::size_t kLogTime = 30;           // the time in it
-inline constexpr std::size_t kMaxLogText = 16U << 10;  // longer lines are cut into P entries, as docker cuts them
+inline constexpr std::size_t kLogPrefix = 40;  // "2026-01-02T03:04:05.123456789Z stdout F "
+inline constexpr std::size_t kLogTime = 30;    // the time in it
+inline constexpr std::size_t kMaxLogText = 16U
+                                           << 10;  // longer lines are cut into P entries, as docker cuts them
 
 // The eight bytes before `length` bytes of a stream on a connection that is not a terminal's.
 void AppendStdcopyHeader(std::string& out, Stream stream, std::uint32_t length);
@@ -38,8 +39,10 @@ struct LogEntry {
   std::string_view time;
   std::string_view text;  // without the newline
 };
-void AppendLogEntry(std::string& out, std::string_view time, Stream stream, bool partial, std::string_view text);
-// The entry at the start of `bytes`, which hold a whole line without its newline; false when it is none (damaged).
+void AppendLogEntry(std::string& out, std::string_view time, Stream stream, bool partial,
+                    std::string_view text);
+// The entry at the start of `bytes`, which hold a whole line without its newline; false when it is none
+// (damaged).
 bool ParseLogEntry(std::string_view line, LogEntry* entry);
 
 // Turns entries into what a client of `logs` reads. Pure.
@@ -68,8 +71,8 @@ class LogReader {
  public:
   // `size_limit` of each Read() bounds memory; files that appear later (rotation) are added by their writer.
   static Result<LogReader> Open(os::DirFd container_dir, const LogOptions& options);
-  // Appends formatted entries to `out` until it holds at least `limit` bytes or the files end. False: at the end (of
-  // what there is now; call again after more was written).
+  // Appends formatted entries to `out` until it holds at least `limit` bytes or the files end. False: at the
+  // end (of what there is now; call again after more was written).
   Result<bool> Read(std::string& out, std::size_t limit);
   bool Ended() const { return formatter_.Ended(); }
   LogFormatter& formatter() { return formatter_; }
@@ -82,7 +85,7 @@ class LogReader {
 
   LogFormatter formatter_;
   std::deque<os::UniqueFd> files_;
-  std::int64_t offset_ = 0;   // in files_.front()
+  std::int64_t offset_ = 0;  // in files_.front()
 };
 
 }  // namespace estiba::monitorapi

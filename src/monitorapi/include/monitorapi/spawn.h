@@ -1,6 +1,6 @@
 #pragma once
-// Starting monitors: the program is read once into a sealed memfd, so that no container can ever write the file it
-// runs from and an upgrade of the file does not mix versions.
+// Starting monitors: the program is read once into a sealed memfd, so that no container can ever write the
+// file it runs from and an upgrade of the file does not mix versions.
 
 #include <string>
 
@@ -25,9 +25,10 @@ struct Spawned {
   Client client;        // already a subscriber
 };
 
-// A monitor in its own session with default signals, "/" as its folder, a short environment, /dev/null as stdin and
-// stdout, `log_fd` (or /dev/null when -1) as stderr and one end of a socket pair; it waits for Launch or Recover. It stays in
-// the caller's cgroups: the engine has left its own caller's (moving costs 11 ms, a write to cgroup.procs).
+// A monitor in its own session with default signals, "/" as its folder, a short environment, /dev/null as
+// stdin and stdout, `log_fd` (or /dev/null when -1) as stderr and one end of a socket pair; it waits for
+// Launch or Recover. It stays in the caller's cgroups: the engine has left its own caller's (moving costs 11
+// ms, a write to cgroup.procs).
 Result<Spawned> Spawn(const Program& program, const std::string& container_id, int log_fd = -1);
 
 }  // namespace estiba::monitorapi

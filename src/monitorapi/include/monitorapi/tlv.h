@@ -1,7 +1,8 @@
 #pragma once
-// Fields of a message or record: tag (2 bytes), length (4), value; little-endian, nested messages inside values.
-// Append-only: a tag keeps its meaning for ever, new ones are added, unknown ones are skipped, missing ones leave
-// the default. A type says its fields once: template <class V> void Fields(V& v) { v(1, id); v(2, name); }
+// Fields of a message or record: tag (2 bytes), length (4), value; little-endian, nested messages inside
+// values. Append-only: a tag keeps its meaning for ever, new ones are added, unknown ones are skipped,
+// missing ones leave the default. A type says its fields once: template <class V> void Fields(V& v) { v(1,
+// id); v(2, name); }
 
 #include <concepts>
 #include <cstdint>

@@ -13,7 +13,8 @@ struct Terminal {
 };
 // A new pair from the host's devpts. Neither becomes the controlling terminal.
 Result<Terminal> OpenTerminal();
-// From an open ptmx of any devpts instance: unlocks it and opens its slave without a path (TIOCGPTPEER, Linux 4.13).
+// From an open ptmx of any devpts instance: unlocks it and opens its slave without a path (TIOCGPTPEER,
+// Linux 4.13).
 Result<UniqueFd> OpenTerminalPeer(int master);
 
 // TIOCSWINSZ; the foreground process group gets SIGWINCH.
