@@ -11,6 +11,7 @@
 namespace estiba::monitor {
 namespace {
 
+#if !defined(__SANITIZE_ADDRESS__)
 int DropSegments(dl_phdr_info* info, std::size_t, void*) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   for (int i = 0; i < info->dlpi_phnum; ++i) {
@@ -23,6 +24,7 @@ int DropSegments(dl_phdr_info* info, std::size_t, void*) {
   }
   return 1;  // the program itself comes first
 }
+#endif
 
 }  // namespace
 
