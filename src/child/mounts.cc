@@ -102,7 +102,8 @@ int RemountByPath(int mount_fd, std::uint64_t set, std::uint64_t propagation) no
   char path[32] = "/proc/self/fd/";
   char digits[12];
   int count = 0;
-  for (int value = mount_fd; count == 0 || value > 0; value /= 10) digits[count++] = static_cast<char>('0' + value % 10);
+  for (int value = mount_fd; count == 0 || value > 0; value /= 10)
+    digits[count++] = static_cast<char>('0' + value % 10);
   char* out = path + std::strlen(path);
   while (count > 0) *out++ = digits[--count];
   *out = '\0';

@@ -53,7 +53,9 @@ void AddStateDocument(Plan& plan, const ContainerInput& input) {
 }
 
 Status CheckUnsupported(const oci::RuntimeSpec& spec) {
-  const auto refuse = [](const char* field) { return Error(Code::kNotImplemented, std::string(field) + " is not supported"); };
+  const auto refuse = [](const char* field) {
+    return Error(Code::kNotImplemented, std::string(field) + " is not supported");
+  };
   if (spec.linux_config.intel_rdt.has_value()) return refuse("linux.intelRdt");
   if (!spec.linux_config.net_devices.empty()) return refuse("linux.netDevices");
   if (!spec.linux_config.mount_label.empty()) return refuse("linux.mountLabel");

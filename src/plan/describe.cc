@@ -136,8 +136,10 @@ std::string HostText(const Step& step) {
     case Op::kOomScore: return "set oom_score_adj to " + List(step, 0);
     case Op::kEnsureTable: return "ensure nft table 'inet estiba'";
     case Op::kEnsureBridge: return "ensure bridge " + Text(step, 0) + " with address " + Text(step, 1);
-    case Op::kAddVeth: return "add veth " + Text(step, 1) + " on bridge " + Text(step, 0) + ", " + Text(step, 2) + " inside";
-    case Op::kConfigureInside: return "configure " + Text(step, 0) + " with " + Text(step, 1) + ", gateway " + Text(step, 2);
+    case Op::kAddVeth:
+      return "add veth " + Text(step, 1) + " on bridge " + Text(step, 0) + ", " + Text(step, 2) + " inside";
+    case Op::kConfigureInside:
+      return "configure " + Text(step, 0) + " with " + Text(step, 1) + ", gateway " + Text(step, 2);
     case Op::kPublishPorts: return "publish ports " + List(step, 0);
     case Op::kUnpublishPorts: return "unpublish ports " + List(step, 0);
     case Op::kDeleteCgroup: return "delete cgroup " + Text(step, 0);

@@ -85,13 +85,15 @@ std::string ChildLine(C op, const Step& step) {
     case C::kAttach:
       return "mount --rbind \"$slot" + std::to_string(step.in.size() > 1 ? step.in[1] : 0) + "\" " + InRoot(step, 0);
     case C::kDevice:
-      return "mknod " + InRoot(step, 0) + " c " + std::to_string(Number(step, 1)) + " " + std::to_string(Number(step, 2));
+      return "mknod " + InRoot(step, 0) + " c " + std::to_string(Number(step, 1)) + " " +
+             std::to_string(Number(step, 2));
     case C::kBindDevice: return "touch " + InRoot(step, 1) + "; mount --bind " + Arg(step, 0) + " " + InRoot(step, 1);
     case C::kSymlink: return "ln -s " + Arg(step, 0) + " " + InRoot(step, 1);
     case C::kMakeDirectory: return "mkdir -p " + InRoot(step, 0);
     case C::kMask: return "mount --bind /dev/null " + InRoot(step, 0);
     case C::kReadonlyPath:
-      return "mount --rbind " + InRoot(step, 0) + " " + InRoot(step, 0) + "; mount -o remount,bind,ro " + InRoot(step, 0);
+      return "mount --rbind " + InRoot(step, 0) + " " + InRoot(step, 0) + "; mount -o remount,bind,ro " +
+             InRoot(step, 0);
     case C::kPivot: return "cd \"$root\"; pivot_root . .; umount -l .; cd /";
     case C::kHostname: return "hostname " + Arg(step, 0);
     case C::kDomainname: return "domainname " + Arg(step, 0);
@@ -108,7 +110,8 @@ std::string ChildLine(C op, const Step& step) {
 }  // namespace
 
 std::string ExplainShell(const Plan& plan) {
-  std::string out = "#!/bin/sh\n# Roughly container '" + plan.name + "' by hand. Lines that begin with '# ' have no command.\nset -e\n";
+  std::string out = "#!/bin/sh\n# Roughly container '" + plan.name +
+                    "' by hand. Lines that begin with '# ' have no command.\nset -e\n";
   out += "root=$(mktemp -d)\ncgroup=" + Sh(plan.cgroup_path) + "\n";
   bool cloned = false;
   for (const Step& step : plan.steps) {

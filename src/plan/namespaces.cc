@@ -111,7 +111,8 @@ std::string SysctlPath(const std::string& key) {
 std::string MapText(const std::vector<oci::IdMapping>& maps) {
   std::string text;
   for (const oci::IdMapping& map : maps) {
-    text += std::to_string(map.container_id) + " " + std::to_string(map.host_id) + " " + std::to_string(map.size) + "\n";
+    text += std::to_string(map.container_id) + " " + std::to_string(map.host_id) + " " +
+            std::to_string(map.size) + "\n";
   }
   return text;
 }

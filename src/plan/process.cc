@@ -279,7 +279,8 @@ Status AddPlacement(Builder& b, const ProcessInput& input) {
   const oci::Process& process = input.process;
   if (process.scheduler.has_value()) TRY(AddScheduler(b, *process.scheduler));
   if (process.io_priority.has_value()) TRY(AddIoPriority(b, *process.io_priority));
-  if (input.spec.linux_config.memory_policy.has_value()) TRY(AddMemoryPolicy(b, *input.spec.linux_config.memory_policy));
+  if (input.spec.linux_config.memory_policy.has_value())
+    TRY(AddMemoryPolicy(b, *input.spec.linux_config.memory_policy));
   if (input.exec && process.exec_cpu_affinity.has_value() && !process.exec_cpu_affinity->final_cpus.empty()) {
     std::string mask = TRY(ParseList(process.exec_cpu_affinity->final_cpus, "process.execCPUAffinity.final"));
     b.Child(child::Op::kAffinity, "process.execCPUAffinity.final").blob = std::move(mask);

@@ -5,9 +5,10 @@
 
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "os/clone.h"
 
 namespace estiba::runtime {
 namespace {
@@ -30,7 +31,7 @@ __attribute__((no_sanitize("address"))) int Help(void* argument) {
     helper->error = errno;
     return 1;
   }
-  helper->pid = ::syscall(SYS_clone3, helper->args, sizeof *helper->args);
+  helper->pid = os::Clone3(*helper->args);
   if (helper->pid == 0) child::Run(*helper->program);
   if (helper->pid < 0) helper->error = errno;
   return 0;
@@ -53,7 +54,7 @@ Status RunHelper(Helper& helper) {
 
 Result<pid_t> CloneInto(int pid_namespace, clone_args args, const child::Program& program) {
   if (pid_namespace < 0) {
-    const long pid = ::syscall(SYS_clone3, &args, sizeof args);
+    const long pid = os::Clone3(args);
     if (pid == 0) child::Run(program);
     if (const int err = errno; pid < 0) return Error::Errno(err, "clone");
     return static_cast<pid_t>(pid);

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "os/file.h"
@@ -22,7 +21,7 @@ Status Fail(const std::string& name) {
 
 Status CopyBytes(int from, int to, const std::string& name) {
   for (;;) {
-    const long copied = ::syscall(SYS_copy_file_range, from, nullptr, to, nullptr, std::size_t{1} << 30, 0U);
+    const ssize_t copied = ::copy_file_range(from, nullptr, to, nullptr, std::size_t{1} << 30, 0U);
     if (copied == 0) return Ok();
     if (copied > 0) continue;
     if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP) return Fail(name);

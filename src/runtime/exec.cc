@@ -60,7 +60,8 @@ Status ReleaseAt(const plan::Plan& plan, os::DirFd gate) {
   std::vector<std::uint32_t> child_steps;
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const plan::Where where = plan.steps[i].where;
-    if (where == plan::Where::kChild || where == plan::Where::kRoot) child_steps.push_back(static_cast<std::uint32_t>(i));
+    if (where == plan::Where::kChild || where == plan::Where::kRoot)
+      child_steps.push_back(static_cast<std::uint32_t>(i));
   }
   if (failure.step >= child_steps.size()) return Error(Code::kDataLoss, "a report of an unknown step");
   return ChildFailure(plan, child_steps[failure.step], failure.error);

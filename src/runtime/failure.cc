@@ -79,7 +79,8 @@ const char* HintFor(C op, int err) {
       if (err == EINVAL) return "an option is not known to that file system";
       break;
     case C::kAttach:
-      if (err == ENOTDIR || err == EISDIR) return "a file can be mounted over a file only, a directory over a directory";
+      if (err == ENOTDIR || err == EISDIR)
+        return "a file can be mounted over a file only, a directory over a directory";
       if (err == EROFS) return "the mount point does not exist and the root is read-only";
       break;
     case C::kRlimit:

@@ -57,9 +57,13 @@ TEST(Wire, ASlotOutOfRangeIsRefused) {
 TEST(Wire, AStepWithoutItsOperandsIsRefused) {
   for (std::size_t i = 0; i < Bridged().steps.size(); ++i) {
     Plan plan = Bridged();
-    if (plan.steps[i].text.empty() || plan.steps[i].op == Op::kCgroupDevices || plan.steps[i].op == Op::kPublishPorts) continue;
+    if (plan.steps[i].text.empty() || plan.steps[i].op == Op::kCgroupDevices ||
+        plan.steps[i].op == Op::kPublishPorts)
+      continue;
     const std::string_view name = OpName(plan.steps[i].op);
-    if (name == "exec" || name == "find-program" || name == "rlimit" || name == "join-cgroup" || name == "identity") continue;
+    if (name == "exec" || name == "find-program" || name == "rlimit" || name == "join-cgroup" ||
+        name == "identity")
+      continue;
     plan.steps[i].text.clear();
     EXPECT_FALSE(Decode(Encode(plan)).ok()) << name;
   }

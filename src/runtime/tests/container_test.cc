@@ -160,7 +160,8 @@ TEST_F(ContainerTest, BindMountsReachTheHostAsTheirOptionsSay) {
   const testing::TempDir host;
   ::mkdir((host / "d").c_str(), 0755);
   box_.Write("outside", "from the host\n", 0644);
-  oci::RuntimeSpec spec = ShellSpec("cat /mnt/f; echo hi > /mnt/f; touch /data/new; touch /ro/new; grep ' /ro ' /proc/mounts");
+  oci::RuntimeSpec spec =
+      ShellSpec("cat /mnt/f; echo hi > /mnt/f; touch /data/new; touch /ro/new; grep ' /ro ' /proc/mounts");
   spec.mounts.push_back(MakeMount("/mnt/f", "bind", box_.dir() / "outside", {"bind"}));
   spec.mounts.push_back(MakeMount("/data", "bind", host.path(), {"rbind", "rprivate"}));
   spec.mounts.push_back(MakeMount("/ro", "bind", host / "d", {"rbind", "ro", "nosuid"}));

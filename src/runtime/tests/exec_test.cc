@@ -73,12 +73,14 @@ class Running : public ::testing::Test {
 TEST_F(Running, ExecIsInsideInEveryWay) {
   Start(DockerSpec({"sleep", "1000"}));
   int code = 0;
-  const std::string out = Exec(
-      ExecInputOf({"sh", "-c",
-                   "hostname; cat /proc/1/comm; grep -E 'Cap(Eff|Bnd)' /proc/self/status; cat /proc/self/cgroup;"
-                   "for n in mnt pid net uts ipc cgroup; do [ $(readlink /proc/self/ns/$n) = $(readlink /proc/1/ns/$n) ]"
-                   " || echo other $n; done; exit 3"}),
-      &code);
+  const std::string out =
+      Exec(ExecInputOf(
+               {"sh", "-c",
+                "hostname; cat /proc/1/comm; grep -E 'Cap(Eff|Bnd)' /proc/self/status; cat /proc/self/cgroup;"
+                "for n in mnt pid net uts ipc cgroup; do [ $(readlink /proc/self/ns/$n) = $(readlink "
+                "/proc/1/ns/$n) ]"
+                " || echo other $n; done; exit 3"}),
+           &code);
   EXPECT_EQ(code, 3);
   EXPECT_THAT(out, ::testing::StartsWith("box\nsleep\nCapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\n"));
   EXPECT_THAT(out, Not(HasSubstr("other")));
@@ -97,7 +99,8 @@ TEST_F(Running, ExecHasItsOwnUserDirectoryAndEnvironment) {
 
 TEST_F(Running, ExecOfWhatIsNotThereSaysSoAsDockerDoes) {
   Start(DockerSpec({"sleep", "1000"}));
-  EXPECT_THAT(ExecArgs({"nope"}), HasSubstr("exec in container 'web': exec: \"nope\": executable file not found in $PATH"));
+  EXPECT_THAT(ExecArgs({"nope"}),
+              HasSubstr("exec in container 'web': exec: \"nope\": executable file not found in $PATH"));
 }
 
 TEST_F(Running, ExecWithATerminalIsASessionOnIt) {
@@ -114,7 +117,8 @@ TEST_F(Running, ExecWithATerminalIsASessionOnIt) {
 }
 
 TEST_F(Running, ATerminalIsTheConsole) {
-  oci::RuntimeSpec spec = DockerSpec({"sh", "-c", "tty; stty size; ls -l /dev/console | head -c 1; echo hello > /dev/console"});
+  oci::RuntimeSpec spec =
+      DockerSpec({"sh", "-c", "tty; stty size; ls -l /dev/console | head -c 1; echo hello > /dev/console"});
   spec.process->terminal = true;
   spec.process->console_size = oci::ConsoleSize{24, 80};
   Start(spec);

@@ -50,12 +50,14 @@ TEST_F(Hooks, AFailingOneStopsTheStartAndIsNamed) {
   spec.hooks.create_runtime = {MakeHook("exit 3")};
   auto ran = box_.Run(box_.Input(spec));
   ASSERT_FALSE(ran.ok());
-  EXPECT_THAT(ran.error().Message(), HasSubstr("hooks.createRuntime[0]: hook '/usr/bin/busybox' ended with exit code 3"));
+  EXPECT_THAT(ran.error().Message(),
+              HasSubstr("hooks.createRuntime[0]: hook '/usr/bin/busybox' ended with exit code 3"));
   spec.hooks.create_runtime.clear();
   spec.hooks.create_container = {MakeHook("exit 4")};
   ran = box_.Run(box_.Input(spec));
   ASSERT_FALSE(ran.ok());
-  EXPECT_THAT(ran.error().Message(), HasSubstr("hooks.createContainer[0]: hook '/usr/bin/busybox' ended with exit code 4"));
+  EXPECT_THAT(ran.error().Message(),
+              HasSubstr("hooks.createContainer[0]: hook '/usr/bin/busybox' ended with exit code 4"));
 }
 
 TEST_F(Hooks, OneThatTakesTooLongIsKilled) {

@@ -82,9 +82,12 @@ TEST_F(HostileImage, AWorkingDirectoryOutsideOfTheRootIsNotReached) {
 }
 
 TEST_F(HostileImage, MaskedPathsAreReallyHidden) {
-  EXPECT_EQ(Run(DockerSpec({"sh", "-c", "exec 2>&1; cat /proc/kcore /proc/keys 2>/dev/null | wc -c; ls /proc/acpi /sys/firmware | wc -w;"
-                            "touch /proc/acpi/x 2>&1 | grep -c Read-only"})),
-            "0\n2\n1\n");
+  EXPECT_EQ(
+      Run(DockerSpec(
+          {"sh", "-c",
+           "exec 2>&1; cat /proc/kcore /proc/keys 2>/dev/null | wc -c; ls /proc/acpi /sys/firmware | wc -w;"
+           "touch /proc/acpi/x 2>&1 | grep -c Read-only"})),
+      "0\n2\n1\n");
 }
 
 }  // namespace

@@ -37,9 +37,10 @@ class UserNamespace : public ::testing::Test {
 };
 
 TEST_F(UserNamespace, RootInsideIsNobodyOutside) {
-  const std::string out = Run(Input({"sh", "-c",
-                                     "id -u; cat /proc/self/uid_map; touch /made && stat -c %u /made; echo x > /dev/null;"
-                                     "stat -c '%t:%T' /dev/null; grep CapEff /proc/self/status; ls /sys/fs/cgroup"}));
+  const std::string out =
+      Run(Input({"sh", "-c",
+                 "id -u; cat /proc/self/uid_map; touch /made && stat -c %u /made; echo x > /dev/null;"
+                 "stat -c '%t:%T' /dev/null; grep CapEff /proc/self/status; ls /sys/fs/cgroup"}));
   EXPECT_THAT(out, ::testing::StartsWith("0\n         0     100000      65536\n0\n1:3\nCapEff:\t00000000a80425fb\n"));
   struct stat st {};
   ASSERT_EQ(::stat((box_.dir() / "lower/made").c_str(), &st), 0);
@@ -53,7 +54,8 @@ TEST_F(UserNamespace, TerminalAndReadOnlyRootWork) {
 }
 
 TEST_F(UserNamespace, WithTheHostsNetworkSysIsTheHostsReadOnly) {
-  plan::ContainerInput input = Input({"sh", "-c", "ls /sys/class/net >/dev/null && echo sys; grep ' /sys ' /proc/mounts"});
+  plan::ContainerInput input =
+      Input({"sh", "-c", "ls /sys/class/net >/dev/null && echo sys; grep ' /sys ' /proc/mounts"});
   std::erase_if(input.spec.linux_config.namespaces,
                 [](const oci::Namespace& ns) { return ns.type == oci::NamespaceType::kNetwork; });
   EXPECT_THAT(Run(input), HasSubstr("sys\nsysfs /sys sysfs ro"));
@@ -94,7 +96,8 @@ TEST_F(Rootless, AnOverlayContainerRunsWithoutAnyRightOnTheHost) {
   for (const char* path : {"upper", "work"}) (void)!::chown((box_.dir() / path).c_str(), 100000, 100000);
   EXPECT_TRUE(InUserNamespace([&] {
     plan::ContainerInput input = box_.Input(
-        DockerSpec({"sh", "-c", "id -u; touch /made && echo x > /dev/null && ls /dev/null /sys/class/net && ulimit -n"}));
+        DockerSpec({"sh", "-c",
+                    "id -u; touch /made && echo x > /dev/null && ls /dev/null /sys/class/net && ulimit -n"}));
     plan::HostFacts facts = Facts();
     facts.rootless = true;
     facts.cgroups_writable = false;
