@@ -73,7 +73,9 @@ Status EnableControllers(os::DirFd dir, const std::vector<std::string>& needed) 
     if (!wanted || Contains(already, controller)) continue;
     // One at a time: a list is taken or refused as a whole.
     const Status done = os::WriteExisting(dir, "cgroup.subtree_control", "+" + controller);
-    if (!done.ok() && done.error().errnum() != EBUSY && !Refused(done.error())) return done.error().Clone();
+    // EBUSY, or EOPNOTSUPP where it would have to become threaded: processes sit in `dir`.
+    const int err = done.ok() ? 0 : done.error().errnum();
+    if (err != 0 && err != EBUSY && err != EOPNOTSUPP && !Refused(done.error())) return done.error().Clone();
   }
   return Ok();
 }
