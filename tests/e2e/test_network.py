@@ -14,7 +14,7 @@ def test_an_address_a_route_and_a_resolver(engine):
 
 
 def test_two_containers_reach_each_other(engine):
-    engine.cli("run", "-d", "--name", "server", "estiba/busybox", "nc", "-lk", "-p", "80", "-e", "echo", "served")
+    engine.cli("run", "-d", "--name", "server", "estiba/busybox", "nc", "-ll", "-p", "80", "-e", "echo", "served")
     address = engine.inspect("server")["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
     assert engine.out("run", "--rm", "estiba/busybox", "nc", "-w", "3", address, "80") == "served"
 
@@ -47,7 +47,7 @@ def test_outward_traffic_wears_the_hosts_address(engine, outside):
 
 
 def serve(engine, *options):
-    name = engine.out("run", "-d", *options, "estiba/busybox", "nc", "-lk", "-p", "80", "-e", "echo", "served")
+    name = engine.out("run", "-d", *options, "estiba/busybox", "nc", "-ll", "-p", "80", "-e", "echo", "served")
     return name
 
 
