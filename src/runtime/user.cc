@@ -97,7 +97,7 @@ bool IsNumber(const std::string& text) {
 Result<std::uint32_t> NumericId(const std::string& text) {
   auto id = ParseUint(text, kMaxId);
   if (!id.ok()) {
-    return Error(Code::kInvalidArgument, "uids and gids must be in range 0-2147483647");
+    return Error(Code::kInvalidArgument, "uids and gids must be in range 0-2147483647, not " + text);
   }
   return static_cast<std::uint32_t>(*id);
 }

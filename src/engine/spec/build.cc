@@ -1,5 +1,6 @@
 #include "build.h"
 
+#include "base/parse.h"
 #include "base/text.h"
 
 namespace estiba::engine {
@@ -67,8 +68,13 @@ Result<oci::Process> BuildProcess(const ContainerRecord& record, const SpecConte
     process.console_size = oci::ConsoleSize{host.console_size[0], host.console_size[1]};
   }
   process.user.username = config.user;
-  // Supplementary groups may be names too; they are looked up with the user.
-  for (const std::string& group : host.group_add) process.user.username += "," + group;
+  for (const std::string& group : host.group_add) {
+    const auto gid = ParseUint(group, INT32_MAX);
+    if (!gid.ok()) {
+      return Error(Code::kInvalidArgument, "HostConfig.GroupAdd: group '" + group + "' must be given by its number");
+    }
+    process.user.additional_gids.push_back(static_cast<std::uint32_t>(gid.value()));
+  }
   process.args = Argv(record);
   process.env = ProcessEnv(config.env, Hostname(record, context), config.tty);
   process.cwd = config.working_dir.empty() ? "/" : config.working_dir;
