@@ -61,11 +61,27 @@ Status InheritCpuset(os::DirFd parent, os::DirFd child) {
   return Ok();
 }
 
+Result<bool> HoldsProcesses(os::DirFd dir) {
+  const std::string procs = TRY(os::ReadFileAt(dir, "cgroup.procs"));
+  return !Trim(procs).empty();
+}
+
+// Below a group that holds processes no domain controller can be enabled, and a threaded one (cpu, pids) would make
+// the children unfit for processes of their own ("domain invalid"). The root is free of that rule, and the only one
+// without cgroup.type.
+Result<bool> MayEnable(os::DirFd dir) {
+  if (::faccessat(dir.fd, "cgroup.type", F_OK, 0) != 0) return true;
+  const bool holds = TRY(HoldsProcesses(dir));
+  return !holds;
+}
+
 // Makes the controllers of the unified hierarchy available below `dir`. What cannot be enabled is not there for the
 // child, and the setting that wants it is refused by Apply.
 Status EnableControllers(os::DirFd dir, const std::vector<std::string>& needed) {
   const std::string available = TRY(os::ReadFileAt(dir, "cgroup.controllers"));
   if (Trim(available).empty()) return Ok();
+  const bool may = TRY(MayEnable(dir));
+  if (!may) return Ok();
   const std::string enabled = TRY(os::ReadFileAt(dir, "cgroup.subtree_control"));
   const auto already = Split(Trim(enabled), ' ');
   for (const std::string& controller : Split(Trim(available), ' ')) {
@@ -73,7 +89,6 @@ Status EnableControllers(os::DirFd dir, const std::vector<std::string>& needed) 
     if (!wanted || Contains(already, controller)) continue;
     // One at a time: a list is taken or refused as a whole.
     const Status done = os::WriteExisting(dir, "cgroup.subtree_control", "+" + controller);
-    // EBUSY, or EOPNOTSUPP where it would have to become threaded: processes sit in `dir`.
     const int err = done.ok() ? 0 : done.error().errnum();
     if (err != 0 && err != EBUSY && err != EOPNOTSUPP && !Refused(done.error())) return done.error().Clone();
   }
@@ -109,11 +124,6 @@ void TakeBack(std::vector<Made>& made) {
   for (auto it = made.rbegin(); it != made.rend(); ++it)
     ::unlinkat(it->parent.get(), it->name.c_str(), AT_REMOVEDIR);  // somebody else's now, if it is not empty
   made.clear();
-}
-
-Result<bool> HoldsProcesses(os::DirFd dir) {
-  const std::string procs = TRY(os::ReadFileAt(dir, "cgroup.procs"));
-  return !Trim(procs).empty();
 }
 
 std::string Shown(const Hierarchy& hierarchy, const std::vector<std::string>& parts) {
