@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -136,9 +137,17 @@ int Dispatch(Words words) {
   return BadUsage("estiba: unknown command: estiba " + std::string(name), "", "", 1);
 }
 
+// A shell may start us with 0, 1 or 2 closed. The next thing opened would take the number, and our output
+// would go into the engine's socket.
+void OpenStandardDescriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) ::_exit(1);
+}
+
 }  // namespace
 
 int Main(int argc, char** argv) {
+  OpenStandardDescriptors();
   // A reader that went away is an error of write(2), which Print() knows.
   ::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string_view> words;

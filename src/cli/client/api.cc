@@ -90,8 +90,6 @@ Status Api::EnsureEngine() {
   return StartEngine(endpoint_);
 }
 
-void Api::Disconnect() { client_ = http::Client(endpoint_.socket); }
-
 Result<http::Response> Api::Send(const http::Request& request) {
   auto sent = client_.Send(request);
   if (sent.ok()) return sent;

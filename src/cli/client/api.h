@@ -33,8 +33,6 @@ class Api {
   const Endpoint& endpoint() const { return endpoint_; }
   // Connects if needed, starting the engine if it is ours.
   Status EnsureEngine();
-  // Forgets the connection: after the engine's death in the middle of an answer.
-  void Disconnect();
 
  private:
   Result<http::Response> Send(const http::Request& request);

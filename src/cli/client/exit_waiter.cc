@@ -32,7 +32,6 @@ Status ExitWaiter::AskAgain() {
   if (++attempts_ > kMaxAttempts)
     return Error(Code::kUnavailable, "wait for container '" + id_ + "': the engine ended " +
                                          std::to_string(kMaxAttempts) + " times");
-  api_->Disconnect();
   return Ask(removed_ ? "removed" : "not-running");
 }
 

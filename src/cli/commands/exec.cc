@@ -71,8 +71,7 @@ Result<int> Attached(Api* api, const apitypes::ExecCreate& create, const std::st
     PrintError("read escape sequence");
     return 0;
   }
-  // Another engine may have taken over meanwhile; the connection kept for requests may be a dead one's.
-  api->Disconnect();
+  // Another engine may have taken over meanwhile: it knows the code from the container's journal.
   const Json state = TRY(api->Get(ExecPath(id) + "/json"));
   const Json* code = state.Find("ExitCode");
   if (code == nullptr || !code->IfInt())
