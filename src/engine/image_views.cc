@@ -109,6 +109,9 @@ Result<std::vector<apitypes::ImageSummary>> Images::List(const apitypes::Filters
     apitypes::ImageSummary summary = Summary(*image, tags);
     const bool passes = TRY(Passes(*image, summary, filters));
     if (!passes) continue;
+    // A reference filter also leaves out the other names of an image, as docker's engine does.
+    const std::set<std::string>& patterns = filters.Get("reference");
+    std::erase_if(summary.repo_tags, [&](const std::string& tag) { return !ReferenceMatches(patterns, {tag}); });
     summary.containers = callbacks_.users ? static_cast<std::int64_t>(callbacks_.users(id).size()) : -1;
     summaries.push_back(std::move(summary));
   }

@@ -54,21 +54,29 @@ def test_control_c_ends_the_foreground_program_only(engine, terminal):
     shell = terminal("run", "-it", "--rm", "estiba/busybox", "sh")
     shell.type("echo rea''dy; sleep 1000\n")
     shell.expect("ready")
-    shell.type("\x03")
-    shell.type("echo ali''ve\n")
-    shell.expect("alive")
+
+    def alive():
+        # Typed before the shell has made `sleep` its foreground program, Ctrl-C would find only the shell, which waits.
+        shell.type("\x03")
+        shell.type("echo ali''ve\n")
+        try:
+            return shell.expect("alive", 1)
+        except AssertionError:
+            return False
+
+    wait_until(alive, "the shell goes on after Ctrl-C")
     shell.type("exit\n")
     assert shell.wait() in (0, 130)
 
 
 def test_detach_and_attach_again(engine, terminal):
-    shell = terminal("run", "-it", "--name", "d", "estiba/busybox", "sh")
+    shell = terminal("run", "-it", "--name", "detached", "estiba/busybox", "sh")
     shell.type("echo rea''dy\n")
     shell.expect("ready")
     shell.type("\x10\x11")
     assert shell.wait() == 0
-    assert engine.state("d")["Running"]
-    again = terminal("attach", "d")
+    assert engine.state("detached")["Running"]
+    again = terminal("attach", "detached")
     again.type("echo ba''ck\n")
     again.expect("back")
     again.type("exit 3\n")
@@ -76,8 +84,8 @@ def test_detach_and_attach_again(engine, terminal):
 
 
 def test_exec_it(engine, terminal):
-    engine.cli("run", "-d", "--name", "e", "estiba/busybox", "sleep", "1000")
-    shell = terminal("exec", "-it", "e", "sh")
+    engine.cli("run", "-d", "--name", "exec", "estiba/busybox", "sleep", "1000")
+    shell = terminal("exec", "-it", "exec", "sh")
     shell.type("tty\n")
     shell.expect("/dev/pts/")
     shell.type("exit 5\n")
@@ -95,7 +103,7 @@ def test_the_clients_terminal_is_restored(engine, terminal):
 
 
 def test_signals_to_the_client_reach_the_container(engine):
-    client = engine.popen("run", "--name", "s", "estiba/busybox", "sh", "-c",
+    client = engine.popen("run", "--name", "signalled", "estiba/busybox", "sh", "-c",
                           "trap 'exit 42' TERM; echo up; while :; do sleep 0.05; done")
     assert client.stdout.readline() == "up\n"
     client.terminate()
