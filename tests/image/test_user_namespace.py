@@ -21,8 +21,10 @@ FIRST, COUNT = 100_000, 65_536
 @pytest.fixture
 def mapped(stores):
     """Directories of the namespace's root."""
-    wrap = [sys.executable, str(pathlib.Path(__file__).parents[1] / "harness/in_user_namespace.py"), str(FIRST), str(COUNT)]
-    probe = subprocess.run([*wrap, "test", "-x", str(BIN / "estiba-transfer")], capture_output=True, text=True, check=False)
+    script = pathlib.Path(__file__).parents[1] / "harness/in_user_namespace.py"
+    wrap = [sys.executable, str(script), str(FIRST), str(COUNT)]
+    probe = subprocess.run([*wrap, "test", "-x", str(BIN / "estiba-transfer")], capture_output=True, text=True,
+                           check=False)
     need(probe.returncode == 0, f"user namespaces, and a {BIN} that other users can read: {probe.stderr}")
     for folder in (stores.content, stores.snapshots):
         os.chown(folder, FIRST, FIRST)
