@@ -8,6 +8,7 @@ the answer, cut the body at a byte, reset the connection at a byte, truncate the
 in Content-Length, corrupt the byte at an offset, replace the body, ignore Range, drop headers, require a bearer token.
 """
 
+import ctypes
 import http.client
 import http.server
 import json
@@ -19,6 +20,7 @@ import time
 from dataclasses import dataclass, field
 
 CHUNK = 16384
+CLONE_NEWNET = 0x40000000
 
 
 @dataclass
@@ -44,19 +46,35 @@ class Rule:
 
 
 class FaultProxy:
-    def __init__(self, upstream_port, token=None):
+    def __init__(self, upstream_port, token=None, host=None):
         self.upstream_port = upstream_port
         self.token = token
+        self.host = host
         self.rules = []
         self.requests = []
         self.lock = threading.Lock()
+        self.ready = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+        assert self.ready.wait(10), "the proxy did not start"
+        self.port = self.server.server_address[1]
+        self.name = f"127.0.0.1:{self.port}"
+
+    def run(self):
+        self.enter_host()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.proxy = self
-        self.port = self.server.server_address[1]
-        self.name = f"127.0.0.1:{self.port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
+        self.ready.set()
+        self.server.serve_forever()
+
+    def enter_host(self):
+        """This thread's sockets are of the test host's network (harness.host.Host) from here on."""
+        if self.host is None:
+            return
+        with open(f"/run/netns/{self.host.name}", "rb") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
 
     def add(self, **rule):
         self.rules.append(Rule(**rule))
@@ -99,6 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def serve(self, method):
         proxy = self.server.proxy
+        proxy.enter_host()
         rule = proxy.take(method, self.path, self.headers)
         time.sleep(rule.delay)
         if proxy.token is not None and not self.authorised(proxy):
