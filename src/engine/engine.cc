@@ -85,7 +85,8 @@ Status EngineImpl::OpenNouns() {
                               transfer.ok() ? transfer.value() : "estiba-transfer", now->data_root + "/snapshots",
                               [this](const image::LoadedImage& loaded, const std::string& reference) {
                                 return images_->Record(loaded, reference);
-                              }};
+                              },
+                              [this] { CollectLater(); }};
   transfers_ = std::make_unique<Transfers>(std::move(transfers));
   Containers::Wiring wiring{};
   wiring.loop = options_.loop;
@@ -205,10 +206,10 @@ Result<ImagePtr> EngineImpl::FindImage(const std::string& name) {
 void EngineImpl::CollectLater() {
   if (collecting_.exchange(true)) return;
   const bool queued = workers_->Submit([this] {
-    if (transfers_->Idle()) {
+    transfers_->WhenIdle([this] {
       const Status collected = images_->Collect();
       if (!collected.ok()) log::Warn("clear unused layers", {{"error", collected.error().Message()}});
-    }
+    });
     collecting_ = false;
   });
   if (!queued) collecting_ = false;

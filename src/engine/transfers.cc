@@ -70,11 +70,18 @@ Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, o
   transfer->job = std::move(job);
   {
     auto state = state_.Lock();
+    opened_.wait(state.lock(), [&] { return !state->closed; });
     if (state->stopped) return Error(Code::kUnavailable, "the engine is stopping");
+    ++state->starting;
     transfer->job.lease = "t" + std::to_string(::getpid()) + "." + std::to_string(state->next++);
   }
-  TRY(Spawn(transfer, archive));
-  state_.Lock()->by_lease.emplace(transfer->job.lease, transfer);
+  const Status spawned = Spawn(transfer, archive);
+  {
+    auto state = state_.Lock();
+    --state->starting;
+    if (!spawned.ok()) return spawned.error().Clone();
+    state->by_lease.emplace(transfer->job.lease, transfer);
+  }
   const Token token = AddClient(transfer, std::move(callbacks));
   wiring_.loop->Post([this, transfer] {
     const Status added = wiring_.loop->AddFd(transfer->events.get(), EPOLLIN,
@@ -221,9 +228,24 @@ void Transfers::Conclude(const Ptr& transfer) {
     wiring_.tokens->Drop(token);
     client.done(failure.has_value() ? Status(failure->Clone()) : Ok());
   }
+  if (failure.has_value()) wiring_.failed();
 }
 
-bool Transfers::Idle() { return state_.Lock()->by_lease.empty(); }
+bool Transfers::Idle() {
+  auto state = state_.Lock();
+  return state->by_lease.empty() && state->starting == 0;
+}
+
+void Transfers::WhenIdle(const std::function<void()>& work) {
+  {
+    auto state = state_.Lock();
+    if (!state->by_lease.empty() || state->starting > 0) return;
+    state->closed = true;
+  }
+  work();
+  state_.Lock()->closed = false;
+  opened_.notify_all();
+}
 
 void Transfers::Stop() {
   auto state = state_.Lock();

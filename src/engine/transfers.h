@@ -2,6 +2,7 @@
 // Running estiba-transfer: pulls, loads and saves. The program parses what registries and archives send; here only its
 // events are read. One reference is pulled once however many clients ask.
 
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
@@ -34,6 +35,8 @@ class Transfers {
     std::string snapshots_root;
     // Called on a worker with every image before the clients hear of the end.
     std::function<Status(const image::LoadedImage&, const std::string& reference)> record;
+    // Called on a worker after a transfer that failed: what it brought and nothing recorded can go.
+    std::function<void()> failed;
   };
   explicit Transfers(Wiring wiring) : wiring_(std::move(wiring)) {}
 
@@ -43,6 +46,8 @@ class Transfers {
   // Waits for the end, for callers on a worker.
   Status RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive);
   bool Idle();
+  // Runs `work` if no transfer runs, and lets none begin meanwhile: what they bring is not recorded yet.
+  void WhenIdle(const std::function<void()>& work);
   // Kills what runs.
   void Stop();
 
@@ -64,6 +69,8 @@ class Transfers {
     std::map<std::string, Ptr> by_lease;
     std::uint64_t next = 1;
     bool stopped = false;
+    unsigned starting = 0;  // taken in, not in by_lease yet
+    bool closed = false;    // WhenIdle is at work
   };
 
   Ptr Find(const std::string& key);
@@ -77,6 +84,7 @@ class Transfers {
   void Conclude(const Ptr& transfer);
 
   Wiring wiring_;
+  std::condition_variable opened_;
   Guarded<State> state_;  // and everything in the transfers but what the loop's thread keeps to itself
 };
 
