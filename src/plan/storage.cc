@@ -83,6 +83,15 @@ std::vector<std::uint64_t> TreeNumbers(const MountOptions& options, bool recursi
           options.recursive_set, options.recursive_clear};
 }
 
+// Before 5.12 only an attached mount has attributes to set, by mount(2) and one mount at a time.
+Status LeaveToTheChild(const MountOptions& options, const std::string& why, std::vector<std::uint64_t>& numbers) {
+  if ((options.recursive_set | options.recursive_clear) != 0) {
+    return Error(Code::kFailedPrecondition, why + ": recursive mount options need kernel 5.12");
+  }
+  numbers = {numbers.at(0), 0, 0, 0, 0, 0, 0};
+  return Ok();
+}
+
 }  // namespace
 
 Status AddStorage(Builder& b, const ContainerInput& input) {
@@ -132,7 +141,9 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
     }
     if (bind && input.make_missing_bind_sources) b.Host(Op::kMaybeDirectory, why, {source});
     sources[i] = b.NewSlot();
-    b.Host(Op::kOpenTree, why, {source}, TreeNumbers(options, !bind || options.recursive_bind)).out = sources[i];
+    std::vector<std::uint64_t> numbers = TreeNumbers(options, !bind || options.recursive_bind);
+    if (!b.facts().kernel.mount_setattr) TRY(LeaveToTheChild(options, why, numbers));
+    b.Host(Op::kOpenTree, why, {source}, std::move(numbers)).out = sources[i];
   }
   for (const CopyUp& copy : input.copy_up) {
     b.Host(Op::kCopyUp, "mounts", {copy.destination, copy.volume}).in = {b.root};
@@ -154,7 +165,11 @@ Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>
     const std::string why = Indexed("mounts", i);
     const MountOptions options = TRY(ParseMountOptions(mounts[i].options, why));
     if (sources[i] != kNoSlot) {
-      b.Child(child::Op::kAttach, why, {Destination(mounts[i])}).in = {b.root, sources[i]};
+      Step& attach = b.Child(child::Op::kAttach, why, {Destination(mounts[i])});
+      attach.in = {b.root, sources[i]};
+      if (!b.facts().kernel.mount_setattr) {
+        attach.numbers = {options.set, options.clear, options.propagation != 0 ? options.propagation : kMsSlave};
+      }
     } else if (mounts[i].type == "cgroup" || mounts[i].type == "cgroup2") {
       TRY(AddCgroupMount(b, input.spec, mounts[i], options, why));
     } else if (mounts[i].type.empty()) {

@@ -95,7 +95,7 @@ Status OpenMount(Session& session, const Step& step) {
   os::MountAttributes attributes;
   attributes.set = step.numbers.at(0);
   attributes.propagation = 1U << 18;  // MS_PRIVATE
-  TRY(os::SetMountAttributes(tree.fd(), attributes, /*recursive=*/false));
+  if (attributes.set != 0) TRY(os::SetMountAttributes(tree.fd(), attributes, /*recursive=*/false));
   session.Fill(step, tree.Release());
   return Ok();
 }

@@ -173,6 +173,19 @@ TEST_F(ContainerTest, BindMountsReachTheHostAsTheirOptionsSay) {
   EXPECT_EQ(*os::ReadFile(box_.dir() / "outside"), "hi\n");
 }
 
+TEST_F(ContainerTest, BindsAreReadOnlyWhereDetachedMountsHaveNoAttributesYet) {
+  plan::HostFacts old = Facts();
+  old.kernel.mount_setattr = false;
+  oci::RuntimeSpec spec = ShellSpec("touch /ro/new; touch /sys/fs/cgroup/new /sys/fs/cgroup/pids/new");
+  spec.mounts.push_back(MakeMount("/ro", "bind", box_.dir().path(), {"rbind", "ro"}));
+  const std::string out = Output(box_.Run(box_.Input(spec), old));
+  EXPECT_THAT(out, HasSubstr("touch: /ro/new: Read-only file system"));
+  EXPECT_THAT(out, HasSubstr("touch: /sys/fs/cgroup/new: Read-only file system"));
+  EXPECT_THAT(out, HasSubstr("touch: /sys/fs/cgroup/pids/new: Read-only file system"));
+  spec.mounts.back().options = {"rbind", "rro"};
+  EXPECT_THAT(Output(box_.Run(box_.Input(spec), old)), HasSubstr("mounts[7]: recursive mount options need kernel 5.12"));
+}
+
 TEST_F(ContainerTest, AReadOnlyRootIsReadOnlyAndItsMountsAreNot) {
   oci::RuntimeSpec spec = ShellSpec("touch /x; touch /dev/shm/y && echo shm");
   spec.root.readonly = true;
