@@ -25,6 +25,7 @@ Status Version(Call& call) {
     if (component.name != "Engine") continue;
     component.details["ApiVersion"] = version.api_version;
     component.details["MinAPIVersion"] = version.min_api_version;
+    component.details.try_emplace("Experimental", version.experimental ? "true" : "false");
   }
   RespondJson(call, 200, version.ToJson());
   return Ok();
