@@ -49,6 +49,8 @@ void Connection::OnEvents(std::uint32_t events) {
 // answered.
 void Connection::OnPeerShutdown() {
   peer_shut_ = true;
+  // Behind a streamed body the shutdown only says that the body was all; it may not even be read yet.
+  if (piping_ && phase_ == Phase::kAnswer && !input_ended_) return;
   MarkPeerGone();
 }
 

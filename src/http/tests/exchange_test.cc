@@ -225,6 +225,24 @@ TEST(Exchange, ACutBodyIsNotComplete) {
   EXPECT_FALSE(complete.get_future().get());
 }
 
+TEST(Exchange, ShuttingDownBehindAStreamedBodyIsNotLeaving) {
+  std::promise<bool> gone;
+  const TestServer server(
+      [&](const std::shared_ptr<Exchange>& exchange) {
+        const os::UniqueFd body = exchange->TakeBody();
+        char buffer[65536];
+        while (::read(body.get(), buffer, sizeof buffer) > 0) {
+        }
+        gone.set_value(exchange->peer_gone());
+        exchange->Respond(200, {}, "ok");
+      },
+      Piping());
+  const std::string body(4U << 20, 'z');
+  EXPECT_THAT(server.Talk("POST / HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body),
+              EndsWith("ok"));
+  EXPECT_FALSE(gone.get_future().get());
+}
+
 TEST(Exchange, AnEarlyAnswerToAStreamedBodyReachesTheClient) {
   const TestServer server(
       [](const std::shared_ptr<Exchange>& exchange) {
