@@ -1,13 +1,26 @@
 #include "exchange_impl.h"
 
 #include <future>
+#include <thread>
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "response_head.h"
 
 namespace estiba::http {
 namespace {
+
+// Until the peer has read everything, or `limit` has passed. SIOCOUTQ counts a UNIX socket's unread bytes
+// (unix(7)).
+void AwaitRead(int fd, std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  int unread = 0;
+  while (std::chrono::steady_clock::now() < deadline && ::ioctl(fd, SIOCOUTQ, &unread) == 0 && unread > 0) {
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+}
 
 bool HasBody(int status) { return status >= 200 && status != 204 && status != 304; }
 
@@ -174,7 +187,7 @@ Result<Detached> ExchangeImpl::TakeConnection() {
   }
 }
 
-Result<Detached> ExchangeImpl::Detach(std::string_view content_type) {
+Result<Detached> ExchangeImpl::Detach(std::string_view content_type, std::chrono::milliseconds settle) {
   Detached detached = TRY(TakeConnection());
   detached.upgraded = state_->head.headers.Has("Upgrade");
   const std::string type(content_type);
@@ -186,6 +199,7 @@ Result<Detached> ExchangeImpl::Detach(std::string_view content_type) {
   if (sent != static_cast<ssize_t>(head.size())) {
     return Error(Code::kUnavailable, "take over the connection: the client has gone");
   }
+  AwaitRead(detached.fd.get(), settle);
   return detached;
 }
 

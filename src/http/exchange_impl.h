@@ -28,7 +28,7 @@ class ExchangeImpl final : public Exchange {
   void Finish() override;
   void Abort() override;
   bool answered() const override;
-  Result<Detached> Detach(std::string_view content_type) override;
+  Result<Detached> Detach(std::string_view content_type, std::chrono::milliseconds settle) override;
   void OnPeerGone(std::function<void()> callback) override;
   bool peer_gone() const override;
   void OnDrained(std::function<void()> callback) override;

@@ -16,7 +16,11 @@ engine::TakeConnection Taker(const Call& call) {
   return [exchange = call.exchange, minor = call.minor](bool tty) -> Result<engine::Connection> {
     // A client that asked for no upgrade is older than the multiplexed type.
     const bool upgrade = exchange->headers().Has("Upgrade") || exchange->method() == "GET";
-    http::Detached detached = TRY(exchange->Detach(StreamType(tty, upgrade ? minor : 0)));
+    // docker-py reads the head through a buffer and then from the bare socket: what came with the head is
+    // lost.
+    const bool buffered = exchange->headers().Get("User-Agent").starts_with("docker-sdk-python");
+    http::Detached detached = TRY(exchange->Detach(StreamType(tty, upgrade ? minor : 0),
+                                                   std::chrono::milliseconds(buffered ? 200 : 0)));
     return engine::Connection{std::move(detached.fd), std::move(detached.leftover)};
   };
 }

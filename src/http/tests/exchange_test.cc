@@ -151,6 +151,23 @@ TEST(Exchange, DetachGivesTheConnectionAndWhatWasReadBehindTheRequest) {
   EXPECT_EQ(TestServer::ReadSome(fd.get()), "hello");
 }
 
+TEST(Exchange, DetachCanWaitUntilTheHeadIsRead) {
+  std::promise<void> taken;
+  std::promise<void> detaching;
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    detaching.set_value();
+    const auto detached = exchange->Detach("x", std::chrono::seconds(20));
+    taken.set_value();
+  });
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), kGet);
+  detaching.get_future().wait();
+  auto done = taken.get_future();
+  EXPECT_EQ(done.wait_for(std::chrono::milliseconds(30)), std::future_status::timeout);
+  (void)TestServer::ReadUntil(fd.get(), "\r\n\r\n");
+  EXPECT_EQ(done.wait_for(std::chrono::seconds(5)), std::future_status::ready);
+}
+
 TEST(Exchange, WithoutUpgradeDetachSays200) {
   std::promise<Detached> taken;
   const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
@@ -238,8 +255,9 @@ TEST(Exchange, ShuttingDownBehindAStreamedBodyIsNotLeaving) {
       },
       Piping());
   const std::string body(4U << 20, 'z');
-  EXPECT_THAT(server.Talk("POST / HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body),
-              EndsWith("ok"));
+  EXPECT_THAT(
+      server.Talk("POST / HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body),
+      EndsWith("ok"));
   EXPECT_FALSE(gone.get_future().get());
 }
 

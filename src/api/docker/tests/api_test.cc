@@ -252,6 +252,7 @@ TEST_F(Api, ExecVerbs) {
 TEST_F(Api, PullStreamsProgressAndReportsLateErrorsInTheStream) {
   engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
     callbacks.line("{\"status\":\"Pulling\"}\r\n");
+    callbacks.line("{}\r\n");
     callbacks.done(Error(Code::kUnavailable, "registry is away"));
   };
   apitypes::AuthConfig auth;
@@ -260,10 +261,11 @@ TEST_F(Api, PullStreamsProgressAndReportsLateErrorsInTheStream) {
       Send("POST", "/images/create?fromImage=h:5000/a&tag=1", "", {{"X-Registry-Auth", auth.ToHeader()}});
   EXPECT_EQ(late.status, 200);
   EXPECT_EQ(late.body,
-            "{\"status\":\"Pulling\"}\r\n{\"errorDetail\":{\"message\":\"registry is away\"},\"error\":"
+            "{\"status\":\"Pulling\"}\r\n{}\r\n{\"errorDetail\":{\"message\":\"registry is away\"},\"error\":"
             "\"registry is away\"}\r\n");
   EXPECT_THAT(engine_.calls(), Contains("pull h:5000/a:1 me"));
   engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.line("{\"status\":\"Pulling\"}\r\n");
     callbacks.done(Error(Code::kNotFound, "no such image"));
   };
   EXPECT_EQ(Send("POST", "/images/create?fromImage=a&tag=1").status, 404);

@@ -2,6 +2,7 @@
 // One request and its answer. A handler keeps the shared pointer as long as it needs and may use it from any
 // thread; an exchange dropped without an answer is answered with 500.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -63,7 +64,10 @@ class Exchange {
 
   // Takes the connection out of the server after writing "HTTP/1.1 101 UPGRADED" with Connection: Upgrade and
   // Upgrade: tcp when the client sent an Upgrade field, else "HTTP/1.1 200 OK"; both with `content_type`.
-  virtual Result<Detached> Detach(std::string_view content_type) = 0;
+  // With `settle`, waits up to that long until the client has read this head (UNIX sockets): some clients
+  // lose what comes in the same read. Never on the loop's thread then.
+  virtual Result<Detached> Detach(std::string_view content_type,
+                                  std::chrono::milliseconds settle = std::chrono::milliseconds(0)) = 0;
 
   // `callback` runs once on the loop's thread when the client has gone (or shut down its side) before the
   // answer was whole; at once (posted) when that has happened already. Several may be set.
