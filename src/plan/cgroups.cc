@@ -59,7 +59,8 @@ void AddLegacyMounts(Builder& b, const std::string& target, const MountOptions& 
     const bool early = b.facts().kernel.mount_setattr;  // else once it is attached
     b.Host(Op::kOpenCgroupMount, why, {key}, {early ? set : 0}).out = slot;
     // A hierarchy that is not used for containers gives no descriptor, and is not shown.
-    b.Child(child::Op::kAttach, why, {target + "/" + name}, {early ? 0 : set, 0, 0, child::kTargetMayFail}).in = {b.root, slot};
+    b.Child(child::Op::kAttach, why, {target + "/" + name}, {early ? 0 : set, 0, 0, child::kTargetMayFail})
+        .in = {b.root, slot};
     for (const std::string& controller : hierarchy.controllers) {
       if (hierarchy.unified || hierarchy.controllers.size() < 2 || controller == name) continue;
       b.Child(child::Op::kSymlink, why, {name, target + "/" + controller}).in = {b.root};

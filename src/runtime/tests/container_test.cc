@@ -183,7 +183,8 @@ TEST_F(ContainerTest, BindsAreReadOnlyWhereDetachedMountsHaveNoAttributesYet) {
   EXPECT_THAT(out, HasSubstr("touch: /sys/fs/cgroup/new: Read-only file system"));
   EXPECT_THAT(out, HasSubstr("touch: /sys/fs/cgroup/pids/new: Read-only file system"));
   spec.mounts.back().options = {"rbind", "rro"};
-  EXPECT_THAT(Output(box_.Run(box_.Input(spec), old)), HasSubstr("mounts[7]: recursive mount options need kernel 5.12"));
+  EXPECT_THAT(Output(box_.Run(box_.Input(spec), old)),
+              HasSubstr("mounts[7]: recursive mount options need kernel 5.12"));
 }
 
 TEST_F(ContainerTest, AReadOnlyRootIsReadOnlyAndItsMountsAreNot) {

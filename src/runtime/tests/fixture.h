@@ -100,6 +100,10 @@ class Box {
   }
   ~Box() {
     if (!last_.cgroup_path.empty()) (void)!Undo(last_, true).ok();
+    // The parent of all tests' cgroups, by whoever is last.
+    for (const cgroup::Hierarchy& hierarchy : Facts().cgroups.hierarchies) {
+      ::rmdir((hierarchy.mountpoint + "/estiba-test").c_str());
+    }
   }
   Box(const Box&) = delete;
   Box& operator=(const Box&) = delete;
