@@ -2,14 +2,19 @@
 
 #include "engine/engine.h"
 
+#include <chrono>
+#include <ctime>
+
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "engine_impl.h"
 #include "os/file.h"
+#include "os/socket.h"
 #include "paths.h"
 
 namespace estiba::engine {
@@ -17,6 +22,12 @@ namespace {
 
 constexpr const char* kBuiltinImage = "docker.io/estiba/busybox:latest";
 constexpr const char* kMeta = "meta";
+
+constexpr std::chrono::seconds kLockPatience{3};
+
+Error LockedError(const std::string& data_root) {
+  return Error(Code::kFailedPrecondition, "another engine uses the data root '" + data_root + "'");
+}
 
 std::vector<store::Migration> Migrations() {
   return {store::CreateTables({"containers", "states", "execs", "images", "tags", "volumes", "networks", kMeta})};
@@ -44,9 +55,16 @@ Status EngineImpl::TakeDataRoot() {
   TRY(os::EnsureDirectory(now->data_root, 0711));
   TRY(os::EnsureDirectory(now->run_root, 0711));
   lock_ = TRY(os::OpenAt({AT_FDCWD}, now->data_root + "/engine.lock", O_RDWR | O_CREAT, 0600));
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return Ok();
-  if (errno != EWOULDBLOCK) return Error::Errno(errno, "lock '" + now->data_root + "/engine.lock'");
-  return Error(Code::kFailedPrecondition, "another engine uses the data root '" + now->data_root + "'");
+  // An engine that was killed holds it until the kernel is done with it; one that serves keeps it.
+  const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+  while (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return Error::Errno(errno, "lock '" + now->data_root + "/engine.lock'");
+    const bool serves = os::ConnectUnix(now->socket, SOCK_STREAM).ok();
+    if (serves || std::chrono::steady_clock::now() > deadline) return LockedError(now->data_root);
+    const timespec step{0, 10'000'000};
+    ::nanosleep(&step, nullptr);
+  }
+  return Ok();
 }
 
 Status EngineImpl::OpenStores() {
