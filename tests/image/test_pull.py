@@ -108,8 +108,8 @@ def test_it_gives_up_on_a_connection_that_always_breaks(stores, proxy, name, big
     started = time.monotonic()
     with pytest.raises(Failed, match=f"connect to registry '{proxy.name}'"):
         pull(stores, f"{proxy.name}/{name}")
-    # libcurl adds one of its own when a kept connection was dead.
-    assert 5 <= len(proxy.seen(f"/blobs/{big}")) <= 6
+    # Five of ours; libcurl may add one to each when it had kept a connection that was dead.
+    assert 5 <= len(proxy.seen(f"/blobs/{big}")) <= 10
     assert time.monotonic() - started < 30
     assert stores.layers() == set()
 
