@@ -41,10 +41,10 @@ def test_the_next_command_starts_an_engine(engine):
 @pytest.mark.parametrize("command", ["run", "exec"])
 def test_an_open_terminal_goes_on_and_returns_the_code(engine, command):
     if command == "run":
-        shell = Terminal(engine.command("run", "-it", "--name", "t", "estiba/busybox", "sh"), engine.environment())
+        shell = Terminal(engine.command("run", "-it", "--name", "term", "estiba/busybox", "sh"), engine.environment())
     else:
-        engine.cli("run", "-d", "--name", "t", "estiba/busybox", "sleep", "1000")
-        shell = Terminal(engine.command("exec", "-it", "t", "sh"), engine.environment())
+        engine.cli("run", "-d", "--name", "term", "estiba/busybox", "sleep", "1000")
+        shell = Terminal(engine.command("exec", "-it", "term", "sh"), engine.environment())
     try:
         shell.type("echo rea''dy\n")
         shell.expect("ready")

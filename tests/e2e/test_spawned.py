@@ -53,7 +53,7 @@ def spawner(engine):
 def test_nothing_of_a_hostile_shell_is_passed_on(engine, spawner):
     script = ("ls /proc/self/fd | wc -l; grep -E 'Sig(Ign|Blk)' /proc/self/status; umask; env; ulimit -Sn;"
               "sleep 1000")
-    run = engine.command("run", "-d", "--name", "h", "estiba/busybox", "sh", "-c", script)
+    run = engine.command("run", "-d", "--name", "hostile", "estiba/busybox", "sh", "-c", script)
     command = ["bash", "-c", HOSTILE, "bash", *run]
     client = subprocess.Popen(command, env=engine.environment(),
                               preexec_fn=lambda: (spawner / "cgroup.procs").write_text(str(os.getpid())))
@@ -72,15 +72,15 @@ def test_nothing_of_a_hostile_shell_is_passed_on(engine, spawner):
     environment = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
     assert b"SECRET_OF_THE_SHELL" not in environment
 
-    inside = engine.state("h")["Pid"]
+    inside = engine.state("hostile")["Pid"]
     assert "estiba-hostile-shell" not in pathlib.Path(f"/proc/{inside}/cgroup").read_text()
-    text = wait_until(lambda: (t := engine.cli("logs", "h").stdout) and "PATH=" in t and t, "its output is logged")
+    text = wait_until(lambda: (t := engine.cli("logs", "hostile").stdout) and "PATH=" in t and t, "its output is logged")
     lines = text.splitlines()
     assert lines[0] == "4"
     assert [line.split()[1] for line in lines[1:3]] == ["0" * 16] * 2
     assert lines[3] == "0022"
     assert "SECRET_OF_THE_SHELL" not in text
-    engine.cli("rm", "-f", "h")
+    engine.cli("rm", "-f", "hostile")
 
 
 def test_two_commands_at_once_start_one_engine(engine, spawner):
