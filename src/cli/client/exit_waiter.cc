@@ -1,5 +1,7 @@
 #include "client/exit_waiter.h"
 
+#include <cerrno>
+
 #include "command.h"
 
 namespace estiba::cli {
@@ -29,10 +31,14 @@ Status ExitWaiter::Ask(std::string_view condition) {
 
 // The container has been started by now: "next-exit" would miss an exit that happened while no engine ran.
 Status ExitWaiter::AskAgain() {
-  if (++attempts_ > kMaxAttempts)
-    return Error(Code::kUnavailable, "wait for container '" + id_ + "': the engine ended " +
-                                         std::to_string(kMaxAttempts) + " times");
-  return Ask(removed_ ? "removed" : "not-running");
+  while (++attempts_ <= kMaxAttempts) {
+    Status asked = Ask(removed_ ? "removed" : "not-running");
+    // An engine that is being killed still takes connections, for a moment, and drops them.
+    const int why = asked.ok() ? 0 : asked.error().errnum();
+    if (why != ECONNRESET && why != EPIPE) return asked;
+  }
+  return Error(Code::kUnavailable, "wait for container '" + id_ + "': the engine ended " +
+                                       std::to_string(kMaxAttempts) + " times");
 }
 
 std::optional<int> ExitWaiter::ReadAnswer() {
