@@ -1,4 +1,5 @@
-// config.json: read, checked, written, read again the same; what it asks of cgroups and seccomp is worked out.
+// config.json: read, checked, written, read again the same; what it asks of cgroups and seccomp is worked
+// out.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,13 +21,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!again.ok() || oci::WriteRuntimeSpec(*again) != written) std::abort();
   if (valid != oci::ValidateRuntimeSpec(*again).ok()) std::abort();
 
-  const auto host = cgroup::ProbeFrom("1 0 0:1 / /c rw - cgroup2 c rw\n", "0::/\n", "cpuset cpu io memory hugetlb pids");
+  const auto host =
+      cgroup::ProbeFrom("1 0 0:1 / /c rw - cgroup2 c rw\n", "0::/\n", "cpuset cpu io memory hugetlb pids");
   const oci::Resources& resources = spec->linux_config.resources;
   if (const auto writes = cgroup::Settings(resources, host); writes.ok()) {
     const auto decoded = cgroup::DecodeWrites(cgroup::EncodeWrites(*writes));
     if (writes->size() <= 4096 && (!decoded.ok() || *decoded != *writes)) std::abort();
   }
-  if (const auto program = cgroup::DeviceProgram(resources.devices); program.ok()) cgroup::DeviceWrites(resources.devices);
+  if (const auto program = cgroup::DeviceProgram(resources.devices); program.ok())
+    cgroup::DeviceWrites(resources.devices);
   if (spec->linux_config.seccomp) {
     const auto compiled = security::CompileSeccomp(*spec->linux_config.seccomp, security::Arch::kX86_64);
     if (compiled.ok() && compiled->program.size() > BPF_MAXINSNS) std::abort();

@@ -1,12 +1,14 @@
 #pragma once
 // What unit tests share: preconditions that skip here and fail in CI, and a folder that goes away.
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace estiba::testing {
@@ -33,6 +35,17 @@ class TempDir {
  private:
   char path_[32] = "/tmp/estiba-test.XXXXXX";
 };
+
+// Polls until `condition` holds; false after `limit`. Tests wait for an event, never for a guessed time.
+template <class Condition>
+bool Eventually(const Condition& condition, std::chrono::seconds limit = std::chrono::seconds(20)) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    ::poll(nullptr, 0, /*timeout=*/5);
+  }
+  return true;
+}
 
 }  // namespace estiba::testing
 

@@ -11,15 +11,19 @@ PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-transfer", "estiba-in
 STATIC = {"estiba-monitor", "estiba-init", "estiba-oci"}
 
 
+# No C library and no relocations: 16 kB in every container that asks for it; nothing there to protect by RELRO.
+FREESTANDING = {"estiba-init"}
+
+
 def readelf(option, path):
     return subprocess.run(["readelf", "-W", option, path], check=True, capture_output=True, text=True).stdout
 
 
 def check(path):
     header, segments, dynamic = readelf("-h", path), readelf("-l", path), readelf("-d", path)
-    if "DYN (" not in header:
+    if "DYN (" not in header and path.name not in FREESTANDING:
         yield "is not position independent"
-    if "GNU_RELRO" not in segments:
+    if "GNU_RELRO" not in segments and path.name not in FREESTANDING:
         yield "has no RELRO segment"
     if "GNU_STACK" in segments and "RWE" in segments.split("GNU_STACK", 1)[1].splitlines()[0]:
         yield "has an executable stack"

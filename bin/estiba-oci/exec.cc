@@ -78,15 +78,18 @@ Status CheckStatus(const Snapshot& now, const Flags& flags) {
   return Ok();
 }
 
-Result<plan::Plan> PlanOf(const Flags& flags, const StateDir& dir, const Snapshot& now, std::vector<int>& passed) {
+Result<plan::Plan> PlanOf(const Flags& flags, const StateDir& dir, const Snapshot& now,
+                          std::vector<int>& passed) {
   plan::ExecInput input;
   input.id = dir.id();
   input.spec = TRY(dir.LoadConfig());
   input.process = TRY(ProcessOf(flags, input.spec));
   input.cgroup_path = now.record.cgroup_path;
   input.isolate_from_parent = false;
-  if (input.process.args.empty()) return Error(Code::kInvalidArgument, "process.args: args must not be empty");
-  if (!input.process.cwd.starts_with('/')) return Error(Code::kInvalidArgument, "process.cwd: must be an absolute path");
+  if (input.process.args.empty())
+    return Error(Code::kInvalidArgument, "process.args: args must not be empty");
+  if (!input.process.cwd.starts_with('/'))
+    return Error(Code::kInvalidArgument, "process.cwd: must be an absolute path");
   TRY(CheckConsole(flags, input.process.terminal, flags.On("detach")));
   passed = TRY(PassedFds(flags, input.process.env));
   const plan::HostFacts facts = TRY(AskHost());

@@ -1,7 +1,7 @@
 // features: what engines may ask for.
 
-#include "commands.h"
 #include "oci/features.h"
+#include "commands.h"
 #include "oci/runtime_json.h"
 #include "os/features.h"
 #include "os/file.h"
@@ -12,15 +12,65 @@ namespace estiba::ocicli {
 namespace {
 
 std::vector<std::string> MountOptions() {
-  return {"async",      "atime",     "bind",       "defaults",    "dev",         "diratime",
-          "dirsync",    "exec",       "iversion",  "lazytime",   "loud",        "mand",        "noatime",
-          "nodev",      "nodiratime", "noexec",    "noiversion", "nolazytime",  "nomand",      "norelatime",
-          "nostrictatime", "nosuid",  "nosymfollow", "private",  "ratime",      "rbind",       "rdev",
-          "rdiratime",  "relatime",   "remount",   "rexec",      "rnoatime",    "rnodev",      "rnodiratime",
-          "rnoexec",    "rnorelatime", "rnostrictatime", "rnosuid", "rnosymfollow", "ro",      "rprivate",
-          "rrelatime",  "rro",        "rrw",       "rshared",    "rslave",      "rstrictatime", "rsuid",
-          "rsymfollow", "runbindable", "rw",       "shared",     "silent",      "slave",       "strictatime",
-          "suid",       "symfollow",  "sync",      "unbindable"};
+  return {"async",
+          "atime",
+          "bind",
+          "defaults",
+          "dev",
+          "diratime",
+          "dirsync",
+          "exec",
+          "iversion",
+          "lazytime",
+          "loud",
+          "mand",
+          "noatime",
+          "nodev",
+          "nodiratime",
+          "noexec",
+          "noiversion",
+          "nolazytime",
+          "nomand",
+          "norelatime",
+          "nostrictatime",
+          "nosuid",
+          "nosymfollow",
+          "private",
+          "ratime",
+          "rbind",
+          "rdev",
+          "rdiratime",
+          "relatime",
+          "remount",
+          "rexec",
+          "rnoatime",
+          "rnodev",
+          "rnodiratime",
+          "rnoexec",
+          "rnorelatime",
+          "rnostrictatime",
+          "rnosuid",
+          "rnosymfollow",
+          "ro",
+          "rprivate",
+          "rrelatime",
+          "rro",
+          "rrw",
+          "rshared",
+          "rslave",
+          "rstrictatime",
+          "rsuid",
+          "rsymfollow",
+          "runbindable",
+          "rw",
+          "shared",
+          "silent",
+          "slave",
+          "strictatime",
+          "suid",
+          "symfollow",
+          "sync",
+          "unbindable"};
 }
 
 oci::Features Ours() {
@@ -31,21 +81,24 @@ oci::Features Ours() {
   for (const auto type : {oci::NamespaceType::kCgroup, oci::NamespaceType::kIpc, oci::NamespaceType::kMount,
                           oci::NamespaceType::kNetwork, oci::NamespaceType::kPid, oci::NamespaceType::kTime,
                           oci::NamespaceType::kUser, oci::NamespaceType::kUts})
-    if (type != oci::NamespaceType::kTime || kernel.time_namespace) f.namespaces.emplace_back(oci::NamespaceName(type));
-  for (const std::string& name : security::CapabilityNames(security::AllCapabilities())) f.capabilities.push_back(name);
+    if (type != oci::NamespaceType::kTime || kernel.time_namespace)
+      f.namespaces.emplace_back(oci::NamespaceName(type));
+  for (const std::string& name : security::CapabilityNames(security::AllCapabilities()))
+    f.capabilities.push_back(name);
   f.cgroup_v1 = f.cgroup_v2 = f.cgroup_rdma = true;
   using enum oci::SeccompAction;
   for (const auto action : {kAllow, kErrno, kKillThread, kKillProcess, kLog, kTrace, kTrap})
     f.seccomp_actions.emplace_back(oci::SeccompActionName(action));
   f.seccomp_actions.emplace_back("SCMP_ACT_KILL_THREAD");
-  for (unsigned op = 0; op < 7; ++op) f.seccomp_operators.emplace_back(oci::SeccompOpName(static_cast<oci::SeccompOp>(op)));
+  for (unsigned op = 0; op < 7; ++op)
+    f.seccomp_operators.emplace_back(oci::SeccompOpName(static_cast<oci::SeccompOp>(op)));
   const security::Arch native = security::NativeArch();
   f.seccomp_architectures = {security::ArchName(native)};
   if (native == security::Arch::kX86_64)
     for (const auto arch : {security::Arch::kX86, security::Arch::kX32})
       f.seccomp_architectures.emplace_back(security::ArchName(arch));
-  f.seccomp_known_flags = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_LOG",
-                           "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+  f.seccomp_known_flags = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+                           "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
   f.seccomp_supported_flags = f.seccomp_known_flags;
   return f;
 }

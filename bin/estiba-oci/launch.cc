@@ -71,12 +71,14 @@ Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>&
     env.emplace_back("LISTEN_PID=1");
   }
   std::uint64_t preserved = 0;
-  if (flags.Has("preserve-fds")) preserved = TRY_CTX(ParseUint(flags.Get("preserve-fds"), kMostPassedFds), "--preserve-fds");
+  if (flags.Has("preserve-fds"))
+    preserved = TRY_CTX(ParseUint(flags.Get("preserve-fds"), kMostPassedFds), "--preserve-fds");
   std::vector<int> fds;
   for (std::uint64_t i = 0; i < listening + preserved; ++i) {
     const int fd = static_cast<int>(3 + i);
     const int flags_of_fd = ::fcntl(fd, F_GETFD);
-    if (flags_of_fd < 0 || (flags_of_fd & FD_CLOEXEC) != 0)  // all of ours have it; one that came to us cannot
+    if (flags_of_fd < 0 ||
+        (flags_of_fd & FD_CLOEXEC) != 0)  // all of ours have it; one that came to us cannot
       return Error(Code::kInvalidArgument, "please check that preserved-fd " + std::to_string(fd) + " (of " +
                                                std::to_string(preserved) + ") is present");
     fds.push_back(fd);
@@ -87,7 +89,8 @@ Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>&
 Status CheckConsole(const Flags& flags, bool terminal, bool detached) {
   const bool socket = flags.Has("console-socket");
   if (detached && terminal && !socket)
-    return Error(Code::kInvalidArgument, "cannot allocate tty if runc will detach without setting console socket")
+    return Error(Code::kInvalidArgument,
+                 "cannot allocate tty if runc will detach without setting console socket")
         .Hint("pass --console-socket, or leave process.terminal off");
   if (socket && !(detached && terminal))
     return Error(Code::kInvalidArgument, "cannot use console socket if runc will not detach or allocate tty");

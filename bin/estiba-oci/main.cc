@@ -52,8 +52,8 @@ std::string Help(const std::string& program) {
 }
 
 std::string Help(const std::string& program, const Command& command) {
-  std::string text = "NAME:\n   " + program + " " + command.name + " - " + command.help + "\n\nUSAGE:\n   " + program +
-                     " " + command.name + " " + command.usage + "\n";
+  std::string text = "NAME:\n   " + program + " " + command.name + " - " + command.help + "\n\nUSAGE:\n   " +
+                     program + " " + command.name + " " + command.usage + "\n";
   if (!command.flags.empty()) text += "\nOPTIONS:\n" + HelpOf(command.flags);
   return text;
 }
@@ -64,10 +64,13 @@ Result<Globals> ReadGlobals(const Flags& flags) {
   if (flags.On("systemd-cgroup"))
     return Error(Code::kNotImplemented,
                  "systemd cgroup flag passed, but systemd support for managing cgroups is not available")
-        .Hint("use the cgroupfs driver: 'native.cgroupdriver=cgroupfs' in docker, 'cgroup_manager=\"cgroupfs\"' in podman");
+        .Hint(
+            "use the cgroupfs driver: 'native.cgroupdriver=cgroupfs' in docker, "
+            "'cgroup_manager=\"cgroupfs\"' in podman");
   const std::string manager = flags.Get("cgroup-manager");
   if (!manager.empty() && manager != "cgroupfs" && manager != "disabled")
-    return Error(Code::kNotImplemented, "cgroup manager '" + manager + "' is not available: cgroupfs or disabled");
+    return Error(Code::kNotImplemented,
+                 "cgroup manager '" + manager + "' is not available: cgroupfs or disabled");
   globals.use_cgroup = manager != "disabled";
   return globals;
 }
@@ -83,7 +86,8 @@ Result<int> Dispatch(const std::string& program, const Flags& global, const Repo
   }
   const auto command = std::ranges::find_if(commands, [&](const Command& c) { return name == c.name; });
   if (command == commands.end())
-    return Error(Code::kInvalidArgument, "No help topic for '" + name + "'").Hint("'" + program + " --help' lists the commands");
+    return Error(Code::kInvalidArgument, "No help topic for '" + name + "'")
+        .Hint("'" + program + " --help' lists the commands");
   const std::vector<std::string> args(global.rest().begin() + 1, global.rest().end());
   if (!args.empty() && (args[0] == "--help" || args[0] == "-h")) {
     Print(1, Help(program, *command));

@@ -5,15 +5,22 @@
 namespace estiba::ocicli {
 namespace {
 
-const FlagSpec kBundle{"bundle", 'b', true, "path to the root of the bundle directory, defaults to the current directory"};
-const FlagSpec kConsoleSocket{"console-socket", '\0', true, "path to an AF_UNIX socket that receives the console's master"};
-const FlagSpec kPidfdSocket{"pidfd-socket", '\0', true, "path to an AF_UNIX socket that receives a pidfd of the process"};
+const FlagSpec kBundle{"bundle", 'b', true,
+                       "path to the root of the bundle directory, defaults to the current directory"};
+const FlagSpec kConsoleSocket{"console-socket", '\0', true,
+                              "path to an AF_UNIX socket that receives the console's master"};
+const FlagSpec kPidfdSocket{"pidfd-socket", '\0', true,
+                            "path to an AF_UNIX socket that receives a pidfd of the process"};
 const FlagSpec kPidFile{"pid-file", '\0', true, "file to write the process id to"};
-const FlagSpec kPreserveFds{"preserve-fds", '\0', true, "pass N additional file descriptors to the container"};
+const FlagSpec kPreserveFds{"preserve-fds", '\0', true,
+                            "pass N additional file descriptors to the container"};
 const FlagSpec kDetach{"detach", 'd', false, "detach from the process"};
 
 std::vector<FlagSpec> CreateFlags() {
-  return {kBundle, kConsoleSocket, kPidfdSocket, kPidFile,
+  return {kBundle,
+          kConsoleSocket,
+          kPidfdSocket,
+          kPidFile,
           {"no-pivot", '\0', false, "do not use pivot root to jail the process (INSECURE)"},
           {"no-new-keyring", '\0', false, "do not create a new session keyring for the container"},
           kPreserveFds,
@@ -21,7 +28,11 @@ std::vector<FlagSpec> CreateFlags() {
 }
 
 std::vector<FlagSpec> RunFlags() {
-  return {kBundle, kConsoleSocket, kPidfdSocket, kPidFile, kDetach,
+  return {kBundle,
+          kConsoleSocket,
+          kPidfdSocket,
+          kPidFile,
+          kDetach,
           {"keep", '\0', false, "do not delete the container after it exits"},
           {"no-subreaper", '\0', false, "do not become the reaper of the container's orphans"},
           {"no-pivot", '\0', false, "do not use pivot root to jail the process (INSECURE)"},
@@ -30,7 +41,11 @@ std::vector<FlagSpec> RunFlags() {
 }
 
 std::vector<FlagSpec> ExecFlags() {
-  return {kConsoleSocket, kPidfdSocket, kPidFile, kPreserveFds, kDetach,
+  return {kConsoleSocket,
+          kPidfdSocket,
+          kPidFile,
+          kPreserveFds,
+          kDetach,
           {"cwd", '\0', true, "current working directory in the container"},
           {"env", 'e', true, "set environment variables"},
           {"tty", 't', false, "allocate a pseudo-TTY"},
@@ -66,27 +81,60 @@ std::vector<FlagSpec> UpdateFlags() {
 
 std::vector<Command> Commands() {
   return {
-      {"create", "[command options] <container-id>", "create a container", CreateFlags(), 1, 1, CreateCommand},
-      {"delete", "[command options] <container-id>", "delete what a container holds, often used with a stopped one",
-       {{"force", 'f', false, "kill the container if it still runs (uses SIGKILL)"}}, 1, 1, DeleteCommand},
-      {"exec", "[command options] <container-id> <command> [command options]  || -p process.json <container-id>",
+      {"create", "[command options] <container-id>", "create a container", CreateFlags(), 1, 1,
+       CreateCommand},
+      {"delete",
+       "[command options] <container-id>",
+       "delete what a container holds, often used with a stopped one",
+       {{"force", 'f', false, "kill the container if it still runs (uses SIGKILL)"}},
+       1,
+       1,
+       DeleteCommand},
+      {"exec",
+       "[command options] <container-id> <command> [command options]  || -p process.json <container-id>",
        "execute new process inside the container", ExecFlags(), 1, SIZE_MAX, ExecCommand},
       {"features", "", "show the enabled features", {}, 0, 0, FeaturesCommand},
-      {"kill", "[command options] <container-id> [signal]", "send a signal (default: SIGTERM) to the init process",
-       {{"all", 'a', false, "send the signal to all processes of the container"}}, 1, 2, KillCommand},
-      {"list", "[command options]", "list containers started with the given root",
-       {{"format", 'f', true, "table or json"}, {"quiet", 'q', false, "display only container IDs"}}, 0, 0, ListCommand},
+      {"kill",
+       "[command options] <container-id> [signal]",
+       "send a signal (default: SIGTERM) to the init process",
+       {{"all", 'a', false, "send the signal to all processes of the container"}},
+       1,
+       2,
+       KillCommand},
+      {"list",
+       "[command options]",
+       "list containers started with the given root",
+       {{"format", 'f', true, "table or json"}, {"quiet", 'q', false, "display only container IDs"}},
+       0,
+       0,
+       ListCommand},
       {"pause", "<container-id>", "suspend all processes of the container", {}, 1, 1, PauseCommand},
-      {"ps", "[command options] <container-id>", "list the processes of a container",
-       {{"format", 'f', true, "json"}}, 1, 1, PsCommand},
+      {"ps",
+       "[command options] <container-id>",
+       "list the processes of a container",
+       {{"format", 'f', true, "json"}},
+       1,
+       1,
+       PsCommand},
       {"resume", "<container-id>", "resume all processes that have been paused", {}, 1, 1, ResumeCommand},
       {"run", "[command options] <container-id>", "create and run a container", RunFlags(), 1, 1, RunCommand},
-      {"spec", "[command options]", "create a new specification file",
-       {kBundle, {"rootless", '\0', false, "for a user other than root"}}, 0, 0, SpecCommand},
-      {"start", "<container-id>", "execute the user defined process in a created container", {}, 1, 1, StartCommand},
+      {"spec",
+       "[command options]",
+       "create a new specification file",
+       {kBundle, {"rootless", '\0', false, "for a user other than root"}},
+       0,
+       0,
+       SpecCommand},
+      {"start",
+       "<container-id>",
+       "execute the user defined process in a created container",
+       {},
+       1,
+       1,
+       StartCommand},
       {"state", "<container-id>", "output the state of a container", {}, 1, 1, StateCommand},
-      {"update", "[command options] <container-id>", "update container resource constraints", UpdateFlags(), 1, 1,
-       UpdateCommand},
+      {"update", "[command options] <container-id>", "update container resource constraints", UpdateFlags(),
+       1, 1, UpdateCommand},
   };
 }
 

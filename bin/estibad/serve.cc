@@ -29,13 +29,15 @@ constexpr auto kIdleStep = 5s;
 // The lock on the data root is held, so a socket that is there is a dead engine's.
 Result<os::UniqueFd> OpenSocket(const engine::Config& config) {
   TRY(os::EnsureDirectory(config.socket.substr(0, config.socket.rfind('/')), 0711));
-  if (::unlink(config.socket.c_str()) != 0 && errno != ENOENT) return Error::Errno(errno, "remove '" + config.socket + "'");
+  if (::unlink(config.socket.c_str()) != 0 && errno != ENOENT)
+    return Error::Errno(errno, "remove '" + config.socket + "'");
   os::UniqueFd listener = TRY(os::ListenUnix(config.socket, SOCK_STREAM, 0660));
   if (config.rootless || config.socket_group.empty()) return listener;
   char buffer[16384];
-  struct group entry {};
+  struct group entry{};
   struct group* found = nullptr;
-  if (::getgrnam_r(config.socket_group.c_str(), &entry, buffer, sizeof buffer, &found) != 0 || found == nullptr) {
+  if (::getgrnam_r(config.socket_group.c_str(), &entry, buffer, sizeof buffer, &found) != 0 ||
+      found == nullptr) {
     return listener;  // without such a group it is root's alone
   }
   if (::chown(config.socket.c_str(), 0, found->gr_gid) != 0) {
@@ -47,7 +49,8 @@ Result<os::UniqueFd> OpenSocket(const engine::Config& config) {
 // One run of the engine, from its start to its end.
 class Run {
  public:
-  Run(const Arguments& arguments, engine::Config config) : arguments_(arguments), config_(std::move(config)) {}
+  Run(const Arguments& arguments, engine::Config config)
+      : arguments_(arguments), config_(std::move(config)) {}
 
   Status Prepare(std::vector<os::UniqueFd> passed) {
     TRY(OpenLog());
@@ -97,11 +100,13 @@ class Run {
   }
 
   http::Handler Handler() {
-    return [this, handler = api::docker::MakeHandler(engine_.get())](std::shared_ptr<http::Exchange> exchange) {
-      // Who does not start engines, like docker's own command, must find this one as long as the host runs.
-      if (!exchange->headers().Get("User-Agent").starts_with("estiba")) foreign_ = true;
-      handler(std::move(exchange));
-    };
+    return
+        [this, handler = api::docker::MakeHandler(engine_.get())](std::shared_ptr<http::Exchange> exchange) {
+          // Who does not start engines, like docker's own command, must find this one as long as the host
+          // runs.
+          if (!exchange->headers().Get("User-Agent").starts_with("estiba")) foreign_ = true;
+          handler(std::move(exchange));
+        };
   }
 
   Status TellReady() {
@@ -125,7 +130,8 @@ class Run {
 
   void Reload() {
     auto fresh = engine::LoadConfig(arguments_.config, config_.rootless, arguments_.uid);
-    if (!fresh.ok()) return log::Error("the configuration is not taken over", {{"error", fresh.error().Message()}});
+    if (!fresh.ok())
+      return log::Error("the configuration is not taken over", {{"error", fresh.error().Message()}});
     for (const std::string& key : engine_->Reload(fresh.value())) {
       log::Warn("a change needs a new start of the engine", {{"key", key}});
     }

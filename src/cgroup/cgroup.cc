@@ -17,11 +17,14 @@
 namespace estiba::cgroup {
 namespace {
 
-// Controllers every container is accounted and limited by; freezer and devices only where the unified hierarchy does
-// not do their work.
-constexpr std::array<std::string_view, 7> kAlways = {"cpu", "cpuacct", "cpuset", "blkio", "io", "memory", "pids"};
+// Controllers every container is accounted and limited by; freezer and devices only where the unified
+// hierarchy does not do their work.
+constexpr std::array<std::string_view, 7> kAlways = {"cpu", "cpuacct", "cpuset", "blkio",
+                                                     "io",  "memory",  "pids"};
 
-bool Contains(const auto& list, std::string_view item) { return std::ranges::find(list, item) != std::ranges::end(list); }
+bool Contains(const auto& list, std::string_view item) {
+  return std::ranges::find(list, item) != std::ranges::end(list);
+}
 
 bool Wanted(const Hierarchies& all, const Hierarchy& hierarchy, const std::vector<std::string>& needed) {
   if (hierarchy.unified) return true;
@@ -66,17 +69,17 @@ Result<bool> HoldsProcesses(os::DirFd dir) {
   return !Trim(procs).empty();
 }
 
-// Below a group that holds processes no domain controller can be enabled, and a threaded one (cpu, pids) would make
-// the children unfit for processes of their own ("domain invalid"). The root is free of that rule, and the only one
-// without cgroup.type.
+// Below a group that holds processes no domain controller can be enabled, and a threaded one (cpu, pids)
+// would make the children unfit for processes of their own ("domain invalid"). The root is free of that rule,
+// and the only one without cgroup.type.
 Result<bool> MayEnable(os::DirFd dir) {
   if (::faccessat(dir.fd, "cgroup.type", F_OK, 0) != 0) return true;
   const bool holds = TRY(HoldsProcesses(dir));
   return !holds;
 }
 
-// Makes the controllers of the unified hierarchy available below `dir`. What cannot be enabled is not there for the
-// child, and the setting that wants it is refused by Apply.
+// Makes the controllers of the unified hierarchy available below `dir`. What cannot be enabled is not there
+// for the child, and the setting that wants it is refused by Apply.
 Status EnableControllers(os::DirFd dir, const std::vector<std::string>& needed) {
   const std::string available = TRY(os::ReadFileAt(dir, "cgroup.controllers"));
   if (Trim(available).empty()) return Ok();
@@ -108,7 +111,8 @@ Result<os::UniqueFd> MakePath(const Hierarchy& hierarchy, const std::vector<std:
   for (const std::string& part : parts) {
     if (hierarchy.unified) TRY(EnableControllers({dir.get()}, needed));
     const int rc = ::mkdirat(dir.get(), part.c_str(), 0755);
-    if (const int err = errno; rc < 0 && err != EEXIST) return Error::Errno(err, "make cgroup '" + part + "'");
+    if (const int err = errno; rc < 0 && err != EEXIST)
+      return Error::Errno(err, "make cgroup '" + part + "'");
     os::UniqueFd child = TRY(os::OpenAt({dir.get()}, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     if (rc == 0) {
       os::UniqueFd parent = TRY(os::Duplicate(dir.get()));
@@ -187,11 +191,10 @@ Result<Cgroup> Cgroup::Open(const Hierarchies& hierarchies, const std::string& p
 const Cgroup::Directory* Cgroup::Find(std::string_view controller) const {
   if (controller != "unified") {
     // Like Hierarchies::Find: a controller is mounted in one hierarchy only, v1 first.
-    const auto found = std::ranges::find_if(
-        directories_, [&](const Directory& d) {
-          if (controller.starts_with("name=")) return !d.name.empty() && d.name == controller.substr(5);
-          return Contains(d.controllers, controller);
-        });
+    const auto found = std::ranges::find_if(directories_, [&](const Directory& d) {
+      if (controller.starts_with("name=")) return !d.name.empty() && d.name == controller.substr(5);
+      return Contains(d.controllers, controller);
+    });
     return found == directories_.end() ? nullptr : &*found;
   }
   const auto found = std::ranges::find_if(directories_, &Directory::unified);
@@ -216,7 +219,8 @@ Status Cgroup::Attach(pid_t pid, bool skip_unified) const {
   const std::string text = std::to_string(pid);
   for (const Directory& directory : directories_) {
     if (directory.unified && skip_unified) continue;
-    TRY_CTX(os::WriteExisting({directory.fd.get()}, "cgroup.procs", text), "join cgroup '" + directory.shown + "'");
+    TRY_CTX(os::WriteExisting({directory.fd.get()}, "cgroup.procs", text),
+            "join cgroup '" + directory.shown + "'");
   }
   return Ok();
 }
@@ -233,12 +237,14 @@ Status RemoveTree(os::DirFd parent, const std::string& name, unsigned depth) {
   if (!dir.ok()) return dir.error().code() == Code::kNotFound ? Ok() : std::move(dir).error();
   const auto names = TRY(os::ListDirectory({dir->get()}, "."));
   for (const std::string& child : names) {
-    struct stat info {};
-    if (::fstatat(dir->get(), child.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(info.st_mode)) continue;
+    struct stat info{};
+    if (::fstatat(dir->get(), child.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(info.st_mode))
+      continue;
     TRY(RemoveTree({dir->get()}, child, depth + 1));
   }
   const int rc = ::unlinkat(parent.fd, name.c_str(), AT_REMOVEDIR);
-  if (const int err = errno; rc < 0 && err != ENOENT) return Error::Errno(err, "remove cgroup '" + name + "'");
+  if (const int err = errno; rc < 0 && err != ENOENT)
+    return Error::Errno(err, "remove cgroup '" + name + "'");
   return Ok();
 }
 

@@ -18,8 +18,10 @@ std::string Unescape(std::string_view text) {
   const auto octal = [](char c) { return c >= '0' && c <= '7'; };
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size() && octal(text[i + 1]) && octal(text[i + 2]) && octal(text[i + 3])) {
-      plain += static_cast<char>(((text[i + 1] - '0') << 6) | ((text[i + 2] - '0') << 3) | (text[i + 3] - '0'));
+    if (text[i] == '\\' && i + 3 < text.size() && octal(text[i + 1]) && octal(text[i + 2]) &&
+        octal(text[i + 3])) {
+      plain +=
+          static_cast<char>(((text[i + 1] - '0') << 6) | ((text[i + 2] - '0') << 3) | (text[i + 3] - '0'));
       i += 3;
     } else {
       plain += text[i];
@@ -83,27 +85,30 @@ void ReadOwnPath(std::string_view line, std::vector<Hierarchy>& hierarchies) {
   named.unified = second == first + 1;
   ReadOptions(line.substr(first + 1, second - first - 1), named);
   for (Hierarchy& hierarchy : hierarchies) {
-    const bool same = named.unified ? hierarchy.unified
-                                    : !hierarchy.unified && hierarchy.name == named.name &&
-                                          std::ranges::is_permutation(hierarchy.controllers, named.controllers);
+    const bool same = named.unified
+                          ? hierarchy.unified
+                          : !hierarchy.unified && hierarchy.name == named.name &&
+                                std::ranges::is_permutation(hierarchy.controllers, named.controllers);
     if (same) hierarchy.own_path = BelowMount(path, hierarchy.mount_root);
   }
 }
 
 bool Writable(const std::string& path) { return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0; }
 
-// What only the mounted tree can tell: where we may write, which controllers the unified one offers there, whether
-// device programs and swap limits are to be had.
+// What only the mounted tree can tell: where we may write, which controllers the unified one offers there,
+// whether device programs and swap limits are to be had.
 Status AskMount(Hierarchy& hierarchy, Hierarchies& all) {
   if (!Writable(hierarchy.mountpoint)) hierarchy.base = hierarchy.own_path;
   hierarchy.delegated = Writable(hierarchy.mountpoint + hierarchy.base);
   if (!hierarchy.unified) {
     if (std::ranges::find(hierarchy.controllers, "memory") != hierarchy.controllers.end())
-      all.swap_accounting = ::access((hierarchy.mountpoint + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0;
+      all.swap_accounting =
+          ::access((hierarchy.mountpoint + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0;
     return Ok();
   }
   const std::string base = hierarchy.mountpoint + hierarchy.base;
-  const std::string controllers = TRY_CTX(os::ReadFile(base + "/cgroup.controllers"), "find the cgroup controllers");
+  const std::string controllers =
+      TRY_CTX(os::ReadFile(base + "/cgroup.controllers"), "find the cgroup controllers");
   for (const std::string& controller : Split(Trim(controllers), ' '))
     if (!controller.empty()) hierarchy.controllers.push_back(controller);
   const os::UniqueFd root = TRY(os::OpenAt({AT_FDCWD}, base, O_RDONLY | O_DIRECTORY));
@@ -113,8 +118,8 @@ Status AskMount(Hierarchy& hierarchy, Hierarchies& all) {
 
 Mode ModeOf(const std::vector<Hierarchy>& hierarchies) {
   const bool unified = std::ranges::any_of(hierarchies, &Hierarchy::unified);
-  const bool legacy =
-      std::ranges::any_of(hierarchies, [](const Hierarchy& h) { return !h.unified && !h.controllers.empty(); });
+  const bool legacy = std::ranges::any_of(
+      hierarchies, [](const Hierarchy& h) { return !h.unified && !h.controllers.empty(); });
   if (unified) return legacy ? Mode::kHybrid : Mode::kUnified;
   return hierarchies.empty() ? Mode::kNone : Mode::kLegacy;
 }
@@ -128,8 +133,9 @@ const Hierarchy* Hierarchies::Unified() const {
 
 const Hierarchy* Hierarchies::Find(std::string_view controller) const {
   if (controller == "unified") return Unified();
-  const auto found = std::ranges::find_if(
-      hierarchies, [&](const Hierarchy& h) { return std::ranges::find(h.controllers, controller) != h.controllers.end(); });
+  const auto found = std::ranges::find_if(hierarchies, [&](const Hierarchy& h) {
+    return std::ranges::find(h.controllers, controller) != h.controllers.end();
+  });
   return found == hierarchies.end() ? nullptr : &*found;
 }
 
@@ -139,8 +145,8 @@ Hierarchies ProbeFrom(std::string_view mountinfo, std::string_view self_cgroup,
   for (const std::string& line : Split(mountinfo, '\n')) {
     auto mount = ParseMount(line);
     if (!mount) continue;
-    const bool known = std::ranges::any_of(probed.hierarchies,
-                                           [&](const Hierarchy& h) { return SameHierarchy(h, *mount); });
+    const bool known =
+        std::ranges::any_of(probed.hierarchies, [&](const Hierarchy& h) { return SameHierarchy(h, *mount); });
     if (!known) probed.hierarchies.push_back(std::move(*mount));
   }
   for (const std::string& line : Split(self_cgroup, '\n')) ReadOwnPath(line, probed.hierarchies);

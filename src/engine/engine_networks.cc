@@ -21,7 +21,8 @@ Status ReadOptions(const std::map<std::string, std::string>& options, NetworkRec
       record.bridge = value;
     } else if (key == "com.docker.network.driver.mtu") {
       std::uint64_t mtu = 0;
-      for (const char c : value) mtu = c >= '0' && c <= '9' && mtu < 100000 ? mtu * 10 + static_cast<unsigned>(c - '0') : 100000;
+      for (const char c : value)
+        mtu = c >= '0' && c <= '9' && mtu < 100000 ? mtu * 10 + static_cast<unsigned>(c - '0') : 100000;
       if (mtu < 68 || mtu > 65535) return Error(Code::kInvalidArgument, "invalid mtu '" + value + "'");
       record.mtu = static_cast<unsigned>(mtu);
     } else {
@@ -61,7 +62,8 @@ Result<bool> EngineImpl::NetworkPasses(const NetworkRecord& record, const apityp
   if (!filters.Exact("type", record.predefined ? "builtin" : "custom")) return false;
   if (!filters.Labels("label", record.labels)) return false;
   bool named = !filters.Has("name");
-  for (const std::string& part : filters.Get("name")) named = named || record.name.find(part) != std::string::npos;
+  for (const std::string& part : filters.Get("name"))
+    named = named || record.name.find(part) != std::string::npos;
   bool known = !filters.Has("id");
   for (const std::string& prefix : filters.Get("id")) known = known || record.id.starts_with(prefix);
   if (filters.Has("dangling")) {
@@ -88,7 +90,8 @@ Result<apitypes::Network> EngineImpl::InspectNetwork(const std::string& name) {
 
 Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes::NetworkCreate& create) {
   if (!create.driver.empty() && create.driver != "bridge") {
-    return Error(Code::kInvalidArgument, "could not find plugin " + create.driver + " in v1 plugin registry: plugin not found");
+    return Error(Code::kInvalidArgument,
+                 "could not find plugin " + create.driver + " in v1 plugin registry: plugin not found");
   }
   TRY(RefuseNetwork(create.enable_ipv6.value_or(false), "EnableIPv6"));
   TRY(RefuseNetwork(!create.enable_ipv4.value_or(true), "EnableIPv4=false"));
@@ -97,7 +100,8 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
   TRY(RefuseNetwork(!create.config_from.empty(), "ConfigFrom"));
   TRY(RefuseNetwork(!create.scope.empty() && create.scope != "local", "Scope"));
   if (config()->rootless) {
-    return Error(Code::kInvalidArgument, "network '" + create.name + "' needs root: a user's engine has none and host");
+    return Error(Code::kInvalidArgument,
+                 "network '" + create.name + "' needs root: a user's engine has none and host");
   }
   Networks::CreateRequest request;
   request.record.name = create.name;
@@ -125,8 +129,9 @@ Status EngineImpl::RemoveNetwork(const std::string& name) {
   const auto record = TRY(networks_->Get(name));
   const auto members = containers_->ContainersOfNetwork(*record);
   if (!members.empty()) {
-    return Error(Code::kPermissionDenied, "error while removing network: network " + record->name + " id " + record->id +
-                                              " has active endpoints (name:\"" + members.begin()->second.name + "\" id:\"" +
+    return Error(Code::kPermissionDenied, "error while removing network: network " + record->name + " id " +
+                                              record->id + " has active endpoints (name:\"" +
+                                              members.begin()->second.name + "\" id:\"" +
                                               members.begin()->second.endpoint_id.substr(0, 12) + "\")");
   }
   TRY(networks_->Delete(*record));
@@ -146,7 +151,8 @@ Status EngineImpl::DisconnectNetwork(const std::string& name, const apitypes::Ne
 
 Result<apitypes::PruneReport> EngineImpl::PruneNetworks(const apitypes::Filters& filters) {
   TRY(filters.Allow({"label", "label!", "until"}));
-  if (filters.Has("until")) return Error(Code::kNotImplemented, "filter 'until' is not supported for networks");
+  if (filters.Has("until"))
+    return Error(Code::kNotImplemented, "filter 'until' is not supported for networks");
   apitypes::PruneReport report;
   for (const auto& record : networks_->List()) {
     if (record->predefined || !filters.Labels("label", record->labels)) continue;

@@ -68,7 +68,7 @@ void ListDevices(const std::string& folder, int depth, std::vector<HostDevice>& 
   for (const std::string& name : names.value()) {
     if (std::find(std::begin(kSkipped), std::end(kSkipped), name) != std::end(kSkipped)) continue;
     const std::string path = folder + "/" + name;
-    struct stat info {};
+    struct stat info{};
     if (::lstat(path.c_str(), &info) != 0 || devices.size() >= kMaxDevices) continue;
     if (S_ISDIR(info.st_mode)) ListDevices(path, depth + 1, devices);
     if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) devices.push_back(FromStat(info, path, "rwm"));
@@ -86,14 +86,14 @@ Result<Host> ProbeHost(bool rootless) {
   host.limits.cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
   host.limits.swap_limit = SwapLimit(host.facts.cgroups);
   host.capabilities = BoundingSet();
-  struct utsname names {};
+  struct utsname names{};
   if (::uname(&names) != 0) return Error::Errno(errno, "uname");
   host.name = names.nodename;
   host.kernel = names.release;
   host.architecture = names.machine;
   host.operating_system = OperatingSystem();
   host.boot_id = std::string(Trim(TRY(os::ReadFile("/proc/sys/kernel/random/boot_id", 4096))));
-  struct sysinfo info {};
+  struct sysinfo info{};
   if (::sysinfo(&info) == 0) host.memory = static_cast<std::int64_t>(info.totalram) * info.mem_unit;
   return host;
 }
@@ -104,16 +104,18 @@ Result<std::vector<HostDevice>> FindDevices(const apitypes::HostConfig& host) {
   for (const apitypes::DeviceMapping& wanted : host.resources.devices) {
     const auto fail = [&](const std::string& why) {
       return Error(Code::kInvalidArgument,
-                   "error gathering device information while adding custom device \"" + wanted.path_on_host + "\": " + why);
+                   "error gathering device information while adding custom device \"" + wanted.path_on_host +
+                       "\": " + why);
     };
-    struct stat info {};
+    struct stat info{};
     if (::stat(wanted.path_on_host.c_str(), &info) != 0) return fail("no such file or directory");
     if (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode)) return fail("not a device node");
     const std::string& access = wanted.cgroup_permissions;
     if (access.find_first_not_of("rwm") != std::string::npos) return fail("invalid device mode: " + access);
     const std::string& inside = wanted.path_in_container;
     std::erase_if(devices, [&](const HostDevice& other) { return other.device.path == inside; });
-    devices.push_back(FromStat(info, inside.empty() ? wanted.path_on_host : inside, access.empty() ? "rwm" : access));
+    devices.push_back(
+        FromStat(info, inside.empty() ? wanted.path_on_host : inside, access.empty() ? "rwm" : access));
   }
   return devices;
 }

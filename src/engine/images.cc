@@ -31,7 +31,8 @@ Error NoSuchImage(const std::string& name) { return Error(Code::kNotFound, "No s
 std::vector<std::string> ImageRecord::Blobs() const {
   std::vector<std::string> blobs = {id, manifest_digest};
   for (const image::LayerInfo& layer : layers) blobs.push_back(layer.digest);
-  for (const std::string& reference : repo_digests) blobs.push_back(reference.substr(reference.find('@') + 1));
+  for (const std::string& reference : repo_digests)
+    blobs.push_back(reference.substr(reference.find('@') + 1));
   return blobs;
 }
 
@@ -207,8 +208,8 @@ Status Images::Tag(const std::string& name, const std::string& repository, const
   return Ok();
 }
 
-Result<std::vector<apitypes::ImageDeleteItem>> Images::Untag(const ImagePtr& image, const std::string& reference,
-                                                             bool force) {
+Result<std::vector<apitypes::ImageDeleteItem>> Images::Untag(const ImagePtr& image,
+                                                             const std::string& reference, bool force) {
   const std::vector<std::string> names = NamesOf(image->id);
   if (names.size() == 1) {
     // The last name: the image goes with it, unless containers stand on it.
@@ -299,7 +300,8 @@ Result<apitypes::PruneReport> Images::Prune(const apitypes::Filters& filters) {
     auto deleted = DeleteImage(image, true);
     if (!deleted.ok()) continue;  // a container came to use it meanwhile
     report.space_reclaimed += image->size;
-    for (const auto& item : deleted.value()) report.deleted.push_back(item.deleted.empty() ? item.untagged : item.deleted);
+    for (const auto& item : deleted.value())
+      report.deleted.push_back(item.deleted.empty() ? item.untagged : item.deleted);
   }
   TRY(Collect());
   return report;
@@ -319,7 +321,8 @@ Result<image::SaveItem> Images::ForSave(const std::string& name) const {
 
 Status Images::Collect() {
   std::set<std::string> blobs;
-  std::set<std::string> chains = callbacks_.layers_in_use ? callbacks_.layers_in_use() : std::set<std::string>{};
+  std::set<std::string> chains =
+      callbacks_.layers_in_use ? callbacks_.layers_in_use() : std::set<std::string>{};
   {
     auto state = state_.Lock();
     for (const auto& [id, image] : state->by_id) {

@@ -15,19 +15,24 @@ constexpr const char* kTable = "networks";
 // IFNAMSIZ is 16 with the final zero.
 std::string BridgeName(const std::string& network_id) { return "est-" + network_id.substr(0, 11); }
 std::string HostIfname(const std::string& container_id, unsigned index) {
-  return index == 0 ? "ve" + container_id.substr(0, 13) : "ve" + container_id.substr(0, 10) + "." + std::to_string(index);
+  return index == 0 ? "ve" + container_id.substr(0, 13)
+                    : "ve" + container_id.substr(0, 10) + "." + std::to_string(index);
 }
 
 }  // namespace
 
 Networks::Networks(store::Database* database, const Config& config)
-    : database_(database), bridge_(config.bridge), bridge_subnet_(config.bridge_subnet),
-      mtu_(static_cast<unsigned>(config.mtu)), default_bind_(config.default_bind) {}
+    : database_(database),
+      bridge_(config.bridge),
+      bridge_subnet_(config.bridge_subnet),
+      mtu_(static_cast<unsigned>(config.mtu)),
+      default_bind_(config.default_bind) {}
 
 Result<std::unique_ptr<Networks>> Networks::Open(store::Database* database, const Config& config) {
   std::unique_ptr<Networks> networks(new Networks(database, config));
   for (const AddressPool& pool : config.address_pools) {
-    net::AddressPool made{TRY_CTX(net::ParseSubnet(pool.base), "network.address_pools"), static_cast<unsigned>(pool.size)};
+    net::AddressPool made{TRY_CTX(net::ParseSubnet(pool.base), "network.address_pools"),
+                          static_cast<unsigned>(pool.size)};
     TRY_CTX(net::CheckPool(made), "network.address_pools");
     networks->pools_.push_back(made);
   }
@@ -110,7 +115,8 @@ Result<std::shared_ptr<const NetworkRecord>> Networks::Get(std::string_view name
   if (matching.size() == 1) return matching[0];
   if (matching.empty()) return Error(Code::kNotFound, "network " + std::string(name) + " not found");
   return Error(Code::kInvalidArgument, "network " + std::string(name) + " is ambiguous (" +
-                                           std::to_string(matching.size()) + " matches found based on ID prefix)");
+                                           std::to_string(matching.size()) +
+                                           " matches found based on ID prefix)");
 }
 
 Result<net::Subnet> Networks::ChooseSubnet(const std::string& wanted) const {
@@ -122,7 +128,8 @@ Result<net::Subnet> Networks::ChooseSubnet(const std::string& wanted) const {
     const net::Subnet subnet = TRY(net::ParseSubnet(wanted));
     for (const net::Subnet& other : taken) {
       if (subnet.Overlaps(other)) {
-        return Error(Code::kPermissionDenied, "invalid pool request: Pool overlaps with other one on this address space");
+        return Error(Code::kPermissionDenied,
+                     "invalid pool request: Pool overlaps with other one on this address space");
       }
     }
     return subnet;
@@ -170,7 +177,8 @@ Status Networks::Delete(const NetworkRecord& network) {
   if (network.predefined) {
     return Error(Code::kPermissionDenied, network.name + " is a pre-defined network and cannot be removed");
   }
-  const net::BridgeSpec bridge{network.bridge, network.gateway, network.subnet, network.mtu, !network.internal};
+  const net::BridgeSpec bridge{network.bridge, network.gateway, network.subnet, network.mtu,
+                               !network.internal};
   TRY(net::DeleteBridge(bridge));
   TRY(database_->Delete(kTable, network.id));
   auto state = state_.Lock();
@@ -179,7 +187,8 @@ Status Networks::Delete(const NetworkRecord& network) {
   return Ok();
 }
 
-Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::string& container_id, unsigned index) {
+Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::string& container_id,
+                                   unsigned index) {
   const auto network = TRY(Get(request.network));
   if (network->driver != "bridge") {
     return Error(Code::kInvalidArgument, "network " + network->name + " has no addresses to give");
@@ -215,7 +224,8 @@ void Networks::Claim(const Endpoint& endpoint) {
   if (found == state->allocators.end()) return;
   const Status taken = found->second.Take(endpoint.address);
   if (!taken.ok()) {
-    log::Warn("claim an address", {{"address", net::ToString(endpoint.address)}, {"error", taken.error().Message()}});
+    log::Warn("claim an address",
+              {{"address", net::ToString(endpoint.address)}, {"error", taken.error().Message()}});
   }
 }
 
@@ -225,7 +235,8 @@ void Networks::Release(const Endpoint& endpoint) {
   if (found != state->allocators.end()) found->second.Release(endpoint.address);
 }
 
-Result<net::Reservation> Networks::ReserveOne(const net::PublishRequest& request, net::Ipv4 container_ip) const {
+Result<net::Reservation> Networks::ReserveOne(const net::PublishRequest& request,
+                                              net::Ipv4 container_ip) const {
   net::PublishedPort wanted;
   wanted.protocol = request.container.protocol;
   wanted.container_port = request.container.port;
@@ -235,7 +246,8 @@ Result<net::Reservation> Networks::ReserveOne(const net::PublishRequest& request
   return net::ReserveOneOf(wanted, {request.host_first, request.host_last});
 }
 
-Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& requests, net::Ipv4 container_ip) const {
+Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& requests,
+                                  net::Ipv4 container_ip) const {
   PortSet set;
   for (const net::PublishRequest& request : requests) {
     net::Reservation reservation = TRY(ReserveOne(request, container_ip));

@@ -27,25 +27,47 @@ struct Multiplexed {
   std::uint32_t selector;
 };
 constexpr std::array<Multiplexed, 32> kMultiplexed = {{
-    {"socket", "socketcall", 1},      {"bind", "socketcall", 2},         {"connect", "socketcall", 3},
-    {"listen", "socketcall", 4},      {"accept", "socketcall", 5},       {"getsockname", "socketcall", 6},
-    {"getpeername", "socketcall", 7}, {"socketpair", "socketcall", 8},   {"send", "socketcall", 9},
-    {"recv", "socketcall", 10},       {"sendto", "socketcall", 11},      {"recvfrom", "socketcall", 12},
-    {"shutdown", "socketcall", 13},   {"setsockopt", "socketcall", 14},  {"getsockopt", "socketcall", 15},
-    {"sendmsg", "socketcall", 16},    {"recvmsg", "socketcall", 17},     {"accept4", "socketcall", 18},
-    {"recvmmsg", "socketcall", 19},   {"sendmmsg", "socketcall", 20},    {"semop", "ipc", 1},
-    {"semget", "ipc", 2},             {"semctl", "ipc", 3},              {"semtimedop", "ipc", 4},
-    {"msgsnd", "ipc", 11},            {"msgrcv", "ipc", 12},             {"msgget", "ipc", 13},
-    {"msgctl", "ipc", 14},            {"shmat", "ipc", 21},              {"shmdt", "ipc", 22},
-    {"shmget", "ipc", 23},            {"shmctl", "ipc", 24},
+    {"socket", "socketcall", 1},
+    {"bind", "socketcall", 2},
+    {"connect", "socketcall", 3},
+    {"listen", "socketcall", 4},
+    {"accept", "socketcall", 5},
+    {"getsockname", "socketcall", 6},
+    {"getpeername", "socketcall", 7},
+    {"socketpair", "socketcall", 8},
+    {"send", "socketcall", 9},
+    {"recv", "socketcall", 10},
+    {"sendto", "socketcall", 11},
+    {"recvfrom", "socketcall", 12},
+    {"shutdown", "socketcall", 13},
+    {"setsockopt", "socketcall", 14},
+    {"getsockopt", "socketcall", 15},
+    {"sendmsg", "socketcall", 16},
+    {"recvmsg", "socketcall", 17},
+    {"accept4", "socketcall", 18},
+    {"recvmmsg", "socketcall", 19},
+    {"sendmmsg", "socketcall", 20},
+    {"semop", "ipc", 1},
+    {"semget", "ipc", 2},
+    {"semctl", "ipc", 3},
+    {"semtimedop", "ipc", 4},
+    {"msgsnd", "ipc", 11},
+    {"msgrcv", "ipc", 12},
+    {"msgget", "ipc", 13},
+    {"msgctl", "ipc", 14},
+    {"shmat", "ipc", 21},
+    {"shmdt", "ipc", 22},
+    {"shmget", "ipc", 23},
+    {"shmctl", "ipc", 24},
 }};
 
 constexpr std::array<std::string_view, 24> kKnownArchitectures = {
-    "SCMP_ARCH_X86",         "SCMP_ARCH_X86_64",  "SCMP_ARCH_X32",      "SCMP_ARCH_ARM",     "SCMP_ARCH_AARCH64",
-    "SCMP_ARCH_MIPS",        "SCMP_ARCH_MIPS64",  "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64",
-    "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",     "SCMP_ARCH_PPC64",    "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390",
-    "SCMP_ARCH_S390X",       "SCMP_ARCH_PARISC",  "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64",
-    "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K",    "SCMP_ARCH_SH",       "SCMP_ARCH_SHEB",    "SCMP_ARCH_NATIVE"};
+    "SCMP_ARCH_X86",     "SCMP_ARCH_X86_64",   "SCMP_ARCH_X32",         "SCMP_ARCH_ARM",
+    "SCMP_ARCH_AARCH64", "SCMP_ARCH_MIPS",     "SCMP_ARCH_MIPS64",      "SCMP_ARCH_MIPS64N32",
+    "SCMP_ARCH_MIPSEL",  "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",
+    "SCMP_ARCH_PPC64",   "SCMP_ARCH_PPC64LE",  "SCMP_ARCH_S390",        "SCMP_ARCH_S390X",
+    "SCMP_ARCH_PARISC",  "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64",     "SCMP_ARCH_LOONGARCH64",
+    "SCMP_ARCH_M68K",    "SCMP_ARCH_SH",       "SCMP_ARCH_SHEB",        "SCMP_ARCH_NATIVE"};
 
 Result<std::uint32_t> Verdict(oci::SeccompAction action, const std::optional<std::uint32_t>& errno_ret,
                               const std::string& where) {
@@ -95,14 +117,17 @@ Status CheckRule(const oci::SeccompRule& rule, const std::string& where) {
   if (rule.names.empty()) return Error(Code::kInvalidArgument, where + ".names: empty");
   for (const oci::SeccompArg& arg : rule.args)
     if (arg.index > 5)
-      return Error(Code::kInvalidArgument, where + ".args: index " + std::to_string(arg.index) + " is above 5");
+      return Error(Code::kInvalidArgument,
+                   where + ".args: index " + std::to_string(arg.index) + " is above 5");
   const bool on_write = std::ranges::find(rule.names, "write") != rule.names.end();
-  if (rule.action == oci::SeccompAction::kNotify && on_write)  // the supervisor learns of it by a write: deadlock
+  if (rule.action == oci::SeccompAction::kNotify &&
+      on_write)  // the supervisor learns of it by a write: deadlock
     return Error(Code::kInvalidArgument, where + ": SCMP_ACT_NOTIFY cannot be used for the write syscall");
   return Ok();
 }
 
-void AddName(CallMap& map, Arch arch, const std::string& name, const oci::SeccompRule& rule, std::uint32_t verdict) {
+void AddName(CallMap& map, Arch arch, const std::string& name, const oci::SeccompRule& rule,
+             std::uint32_t verdict) {
   const int number = SyscallNumber(arch, name);
   if (number >= 0) {
     map.last = std::max(map.last, static_cast<std::uint32_t>(number));
@@ -112,9 +137,10 @@ void AddName(CallMap& map, Arch arch, const std::string& name, const oci::Seccom
   if (arch != Arch::kX86 || verdict == map.otherwise) return;
   const auto found = std::ranges::find(kMultiplexed, name, &Multiplexed::name);
   if (found == kMultiplexed.end()) return;
-  // The call's arguments lie behind a pointer and cannot be looked at: with conditions, what would be let through some
-  // of the time is not let through here, and what would be refused some of the time always is.
-  const bool lets_through = rule.action == oci::SeccompAction::kAllow || rule.action == oci::SeccompAction::kLog;
+  // The call's arguments lie behind a pointer and cannot be looked at: with conditions, what would be let
+  // through some of the time is not let through here, and what would be refused some of the time always is.
+  const bool lets_through =
+      rule.action == oci::SeccompAction::kAllow || rule.action == oci::SeccompAction::kLog;
   if (!rule.args.empty() && lets_through) return;
   AddRule(map, SyscallNumber(arch, found->through),
           {{.index = 0, .op = oci::SeccompOp::kEqual, .value = found->selector}}, verdict);
@@ -124,7 +150,8 @@ Result<CallMap> MapOf(Arch arch, const oci::Seccomp& seccomp) {
   CallMap map;
   map.wide = arch == Arch::kX86_64 || arch == Arch::kAarch64;
   map.base = arch == Arch::kX32 ? kX32Bit : 0;
-  map.otherwise = TRY(Verdict(seccomp.default_action, seccomp.default_errno_ret, "linux.seccomp.defaultErrnoRet"));
+  map.otherwise =
+      TRY(Verdict(seccomp.default_action, seccomp.default_errno_ret, "linux.seccomp.defaultErrnoRet"));
   for (std::size_t i = 0; i < seccomp.syscalls.size(); ++i) {
     const oci::SeccompRule& rule = seccomp.syscalls[i];
     const std::string where = "linux.seccomp.syscalls[" + std::to_string(i) + "]";
@@ -220,10 +247,12 @@ Result<std::uint32_t> Flags(const oci::Seccomp& seccomp) {
 
 Result<CompiledSeccomp> CompileSeccomp(const oci::Seccomp& seccomp, Arch native) {
   if (seccomp.default_action == oci::SeccompAction::kNotify)
-    return Error(Code::kInvalidArgument, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action");
+    return Error(Code::kInvalidArgument,
+                 "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action");
   for (const std::string& name : seccomp.architectures)
     if (std::ranges::find(kKnownArchitectures, name) == kKnownArchitectures.end())
-      return Error(Code::kInvalidArgument, "linux.seccomp.architectures: unknown architecture '" + name + "'");
+      return Error(Code::kInvalidArgument,
+                   "linux.seccomp.architectures: unknown architecture '" + name + "'");
   CompiledSeccomp compiled;
   compiled.flags = TRY(Flags(seccomp));
   compiled.has_notify = std::ranges::any_of(seccomp.syscalls, [](const oci::SeccompRule& rule) {

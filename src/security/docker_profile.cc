@@ -90,7 +90,8 @@ void ReadRule(codec::Reader& in, const Facts& facts, oci::Seccomp& profile) {
   in.Read("name", &name);
   in.Read("names", &rule.names);
   if (!name.empty() && !rule.names.empty())
-    return in.Fail("name", "both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'");
+    return in.Fail(
+        "name", "both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'");
   if (!name.empty()) rule.names.push_back(name);
   rule.action = ReadAction(in, "action");
   in.Read("errnoRet", &rule.errno_ret);
@@ -117,8 +118,9 @@ void ReadArchitectures(codec::Reader& in, Arch native, oci::Seccomp& profile) {
   std::vector<std::string> listed;
   in.Read("architectures", &listed);
   if (map && !listed.empty())
-    in.Fail("archMap", "both 'architectures' and 'archMap' are specified in the seccomp profile, use either "
-                       "'architectures' or 'archMap'");
+    in.Fail("archMap",
+            "both 'architectures' and 'archMap' are specified in the seccomp profile, use either "
+            "'architectures' or 'archMap'");
 }
 
 }  // namespace
@@ -126,8 +128,8 @@ void ReadArchitectures(codec::Reader& in, Arch native, oci::Seccomp& profile) {
 Result<oci::Seccomp> ParseDockerSeccomp(std::string_view json, CapabilitySet capabilities, Arch native,
                                         KernelVersion kernel) {
   constexpr std::size_t kMostBytes = 4U << 20;
-  const codec::Json document = TRY_CTX(codec::ParseJson(json, {.depth = 32, .bytes = kMostBytes}),
-                                       "decode seccomp profile");
+  const codec::Json document =
+      TRY_CTX(codec::ParseJson(json, {.depth = 32, .bytes = kMostBytes}), "decode seccomp profile");
   const Facts facts{.capabilities = CapabilityNames(capabilities),
                     .arch = native == Arch::kAarch64 ? "arm64" : "amd64",
                     .kernel = kernel};

@@ -144,12 +144,15 @@ def test_help_needs_no_engine(engine):
 
 def test_a_reader_that_went_away_is_no_failure_to_talk_about(engine, web):
     command = " ".join(engine.command("inspect", "web")) + " | head -1"
-    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=engine.environment(), check=False)
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=engine.environment(),
+                            check=False)
     assert result.stdout == "[\n" and result.stderr == ""
 
 
 def test_several_names_report_each(engine):
-    names = [engine.out("run", "-d", "--name", f"c{i}", "estiba/busybox", "sleep", "1000") and f"c{i}" for i in range(4)]
+    names = [f"c{i}" for i in range(4)]
+    for name in names:
+        engine.cli("run", "-d", "--name", name, "estiba/busybox", "sleep", "1000")
     result = engine.cli("rm", "-f", *names, "missing", check=False)
     assert result.returncode == 0 and result.stdout.split() == names  # forced: what is not there is only mentioned
     assert "No such container: missing" in result.stderr

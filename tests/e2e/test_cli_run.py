@@ -95,7 +95,8 @@ def test_start_attached_returns_the_code(engine):
 
 
 def test_wait_and_attach_return_the_code(engine):
-    engine.cli("run", "-d", "--name", "box", "estiba/busybox", "sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.1; done")
+    engine.cli("run", "-d", "--name", "box", "estiba/busybox", "sh", "-c",
+               "trap 'exit 9' TERM; while :; do sleep 0.1; done")
     waiting = engine.popen("wait", "box")
     attached = engine.popen("attach", "box")
     engine.cli("stop", "box")
@@ -108,7 +109,8 @@ def test_wait_and_attach_return_the_code(engine):
 
 def test_exec(engine):
     engine.cli("run", "-d", "--name", "box", "estiba/busybox", "sleep", "1000")
-    assert engine.out("exec", "-e", "A=1", "-w", "/tmp", "-u", "5", "box", "sh", "-c", "echo $A $PWD; id -u") == "1 /tmp\n5"
+    assert engine.out("exec", "-e", "A=1", "-w", "/tmp", "-u", "5", "box", "sh", "-c",
+                      "echo $A $PWD; id -u") == "1 /tmp\n5"
     assert engine.out("exec", "-i", "box", "cat", input="in") == "in"
     assert engine.cli("exec", "box", "sh", "-c", "exit 4", check=False).returncode == 4
     missing = engine.cli("exec", "box", "no-such-program", check=False)

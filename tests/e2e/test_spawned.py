@@ -74,7 +74,8 @@ def test_nothing_of_a_hostile_shell_is_passed_on(engine, spawner):
 
     inside = engine.state("hostile")["Pid"]
     assert "estiba-hostile-shell" not in pathlib.Path(f"/proc/{inside}/cgroup").read_text()
-    text = wait_until(lambda: (t := engine.cli("logs", "hostile").stdout) and "PATH=" in t and t, "its output is logged")
+    text = wait_until(lambda: (t := engine.cli("logs", "hostile").stdout) and "PATH=" in t and t,
+                      "its output is logged")
     lines = text.splitlines()
     assert lines[0] == "4"
     assert [line.split()[1] for line in lines[1:3]] == ["0" * 16] * 2

@@ -79,7 +79,8 @@ TEST(Init, AProgramThatCannotRunIs127Or126) {
   EXPECT_EQ(ExitCode({"--", "no-such-program"}), 127);
   EXPECT_EQ(ExitCode({"--", "/etc"}), 126);
   Running running = Start({"--", "no-such-program"}, false);
-  EXPECT_THAT(running.ReadUntil('\n'), ::testing::HasSubstr("exec no-such-program failed: No such file or directory"));
+  EXPECT_THAT(running.ReadUntil('\n'),
+              ::testing::HasSubstr("exec no-such-program failed: No such file or directory"));
   running.Wait();
 }
 
@@ -93,7 +94,8 @@ TEST(Init, AScriptWithoutAnInterpreterGoesToTheShell) {
 }
 
 TEST(Init, HandsSignalsToTheProgram) {
-  Running running = Start({"--", "sh", "-c", "trap 'echo got; exit 5' TERM; echo up; while :; do sleep 0.05; done"}, false);
+  Running running =
+      Start({"--", "sh", "-c", "trap 'echo got; exit 5' TERM; echo up; while :; do sleep 0.05; done"}, false);
   EXPECT_EQ(running.ReadUntil('\n'), "up\n");
   ::kill(running.pid, SIGTERM);
   EXPECT_EQ(running.ReadUntil('\n'), "got\n");
@@ -126,13 +128,14 @@ TEST(Init, ReapsOrphansAsPidOne) {
 }
 
 TEST(Init, StartsTheProgramWithTheSignalsItWasGiven) {
-  Running running = Start({"--", "sh", "-c", "grep -E 'SigBlk|SigIgn' /proc/self/status | tr -d '\\n\\t'; echo"}, false);
+  Running running =
+      Start({"--", "sh", "-c", "grep -E 'SigBlk|SigIgn' /proc/self/status | tr -d '\\n\\t'; echo"}, false);
   EXPECT_THAT(running.ReadUntil('\n'), ::testing::HasSubstr("SigBlk:0000000000000000"));
   running.Wait();
 }
 
 TEST(Init, IsSmallAndAlone) {
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(ESTIBA_INIT, &info), 0);
   EXPECT_LE(info.st_size, 100 * 1000);
 }

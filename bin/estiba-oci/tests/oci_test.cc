@@ -53,7 +53,8 @@ class OciTest : public ::testing::Test {
   static void TearDownTestSuite() {
     const auto hierarchies = os::ListDirectory({AT_FDCWD}, "/sys/fs/cgroup");
     if (!hierarchies.ok()) return;
-    for (const std::string& name : *hierarchies) ::rmdir(("/sys/fs/cgroup/" + name + "/estiba-oci-test").c_str());
+    for (const std::string& name : *hierarchies)
+      ::rmdir(("/sys/fs/cgroup/" + name + "/estiba-oci-test").c_str());
     ::rmdir("/sys/fs/cgroup/estiba-oci-test");
   }
   void TearDown() override {
@@ -102,17 +103,14 @@ class OciTest : public ::testing::Test {
   }
   // Waits, bounded, until `path` in the bundle holds `text`.
   bool WaitFor(const char* file, const std::string& text) {
-    for (int i = 0; i < 500; ++i) {
-      if (File(file).find(text) != std::string::npos) return true;
-      ::usleep(10'000);
-    }
-    return false;
+    return testing::Eventually([&] { return File(file).find(text) != std::string::npos; });
   }
   std::string Leftovers() const {
     std::string left;
     if (::access((dir_ / "state/").append(id_).c_str(), F_OK) == 0) left += "state ";
     for (const char* hierarchy : {"memory", "pids", "unified", "cpu", ""})
-      if (::access(("/sys/fs/cgroup/" + std::string(hierarchy) + "/estiba-oci-test/" + id_).c_str(), F_OK) == 0)
+      if (::access(("/sys/fs/cgroup/" + std::string(hierarchy) + "/estiba-oci-test/" + id_).c_str(), F_OK) ==
+          0)
         left += std::string(hierarchy) + " ";
     return left;
   }
@@ -137,7 +135,8 @@ TEST_F(OciTest, CreateStartKillDelete) {
   ASSERT_EQ(Run({"create", "--bundle", dir_.path(), "--pid-file", dir_ / "pid", id_}).code, 0);
   EXPECT_EQ(Status(), "created");
   EXPECT_THAT(File("pid"), ::testing::MatchesRegex("[0-9]+"));  // no line end
-  EXPECT_THAT(Run({"create", "--bundle", dir_.path(), id_}).err, HasSubstr("container with given ID already exists"));
+  EXPECT_THAT(Run({"create", "--bundle", dir_.path(), id_}).err,
+              HasSubstr("container with given ID already exists"));
   EXPECT_EQ(Run({"start", id_}).code, 0);
   EXPECT_EQ(Status(), "running");
   EXPECT_NE(Run({"start", id_}).code, 0);
@@ -146,7 +145,7 @@ TEST_F(OciTest, CreateStartKillDelete) {
   EXPECT_THAT(running.err, HasSubstr("that is not stopped: running"));
   EXPECT_EQ(Run({"exec", id_, "sh", "-c", "exit 6"}).code, 6);
   EXPECT_EQ(Run({"kill", id_, "KILL"}).code, 0);
-  for (int i = 0; i < 500 && Status() != "stopped"; ++i) ::usleep(10'000);
+  testing::Eventually([&] { return Status() == "stopped"; });
   EXPECT_EQ(Status(), "stopped");
   const Answer dead = Run({"kill", id_, "TERM"});
   EXPECT_EQ(dead.code, 1);
@@ -197,14 +196,17 @@ TEST_F(OciTest, ConfigurationThatIsWrongIsNamedByField) {
 TEST_F(OciTest, ExecReadsAProcessFileAndWritesAPidFile) {
   Configure({"sh", "-c", "while :; do sleep 0.05; done"});
   ASSERT_EQ(Run({"run", "--detach", "--bundle", dir_.path(), id_}).code, 0);
-  std::ofstream(dir_ / "process.json") << R"({"terminal": false, "user": {"uid": 12, "gid": 34}, "cwd": "/bin",
+  std::ofstream(dir_ / "process.json")
+      << R"({"terminal": false, "user": {"uid": 12, "gid": 34}, "cwd": "/bin",
       "args": ["sh", "-c", "id; echo $A"], "env": ["PATH=/bin", "A=b c"]})";
-  const Answer answer = Run({"exec", "--process", dir_ / "process.json", "--pid-file", dir_ / "execpid", id_});
+  const Answer answer =
+      Run({"exec", "--process", dir_ / "process.json", "--pid-file", dir_ / "execpid", id_});
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_THAT(answer.out, HasSubstr("uid=12 gid=34"));
   EXPECT_THAT(answer.out, HasSubstr("b c\n"));
   EXPECT_THAT(File("execpid"), ::testing::MatchesRegex("[0-9]+"));
-  EXPECT_THAT(Run({"exec", "--user", "5:6", "--env", "X=1", "--cwd", "/bin", id_, "id"}).out, HasSubstr("uid=5 gid=6"));
+  EXPECT_THAT(Run({"exec", "--user", "5:6", "--env", "X=1", "--cwd", "/bin", id_, "id"}).out,
+              HasSubstr("uid=5 gid=6"));
   EXPECT_EQ(Run({"exec", "--user", "4294967296", id_, "id"}).code, 255);  // never wraps to root
   EXPECT_EQ(Run({"exec", id_, "no-such-program"}).code, 255);
 }
@@ -229,12 +231,14 @@ TEST_F(OciTest, LimitsCanBeUpdated) {
   EXPECT_EQ(Run({"update", "--pids-limit", "19", id_}).code, 0);
   std::string limit;
   for (const char* where : {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"})
-    if (auto text = os::ReadFile(std::string(where) + "/estiba-oci-test/" + id_ + "/pids.max"); text.ok()) limit = *text;
+    if (auto text = os::ReadFile(std::string(where) + "/estiba-oci-test/" + id_ + "/pids.max"); text.ok())
+      limit = *text;
   EXPECT_EQ(limit, "19\n");
 }
 
 TEST_F(OciTest, TheConsoleGoesToTheSocket) {
-  Configure({"sh", "-c", "tty; exit 0"}, [](codec::Json& config) { config.Find("process")->Set("terminal", true); });
+  Configure({"sh", "-c", "tty; exit 0"},
+            [](codec::Json& config) { config.Find("process")->Set("terminal", true); });
   EXPECT_THAT(Run({"create", "--bundle", dir_.path(), id_}).err, HasSubstr("console socket"));
   ASSERT_OK_AND_ASSIGN(const os::UniqueFd listener, os::ListenUnix(dir_ / "console", SOCK_STREAM, 0600));
   ASSERT_EQ(Run({"create", "--bundle", dir_.path(), "--console-socket", dir_ / "console", id_}).code, 0);
@@ -253,7 +257,8 @@ TEST_F(OciTest, TheConsoleGoesToTheSocket) {
 
 TEST_F(OciTest, HooksRunInOrderAndPoststopAfterDelete) {
   const std::string script = dir_ / "hook";
-  std::ofstream(script) << "#!/bin/sh\ncat >> " << dir_ / "state-$1" << "\necho $1 >> " << dir_ / "order" << "\n";
+  std::ofstream(script) << "#!/bin/sh\ncat >> " << dir_ / "state-$1" << "\necho $1 >> " << dir_ / "order"
+                        << "\n";
   ASSERT_EQ(::chmod(script.c_str(), 0755), 0);
   Configure({"true"});
   ASSERT_OK_AND_ASSIGN(const std::string text, os::ReadFile(dir_ / "config.json"));
@@ -289,7 +294,8 @@ TEST_F(OciTest, ListShowsItAsTableAndJson) {
 }
 
 TEST_F(OciTest, CommandLinesAreReadAsRuncsAre) {
-  EXPECT_THAT(Run({"run", "--no-such-flag", id_}).err, HasSubstr("flag provided but not defined: -no-such-flag"));
+  EXPECT_THAT(Run({"run", "--no-such-flag", id_}).err,
+              HasSubstr("flag provided but not defined: -no-such-flag"));
   EXPECT_THAT(Run({"run", "--bundle"}).err, HasSubstr("flag needs an argument: -bundle"));
   EXPECT_EQ(Run({"frobnicate"}).code, 1);
   EXPECT_THAT(Run({"--systemd-cgroup", "list"}).err, HasSubstr("systemd"));
@@ -309,7 +315,8 @@ TEST_F(OciTest, PreservedDescriptorsArriveOthersDoNot) {
   Configure({"sh", "-c", "ls /proc/self/fd"});
   // 3 is the folder ls reads.
   EXPECT_EQ(Run({"run", "--bundle", dir_.path(), id_}).out, "0\n1\n2\n3\n");
-  EXPECT_THAT(Run({"run", "--preserve-fds", "2", "--bundle", dir_.path(), id_}).err, HasSubstr("preserved-fd 3"));
+  EXPECT_THAT(Run({"run", "--preserve-fds", "2", "--bundle", dir_.path(), id_}).err,
+              HasSubstr("preserved-fd 3"));
 }
 
 }  // namespace

@@ -14,10 +14,12 @@ constexpr const char* kHybridMounts =
     "50 31 0:32 / /mnt/again rw - cgroup cgroup rw,memory\n";
 
 TEST(Probe, AHybridHostHasItsControllersOnV1) {
-  const auto probed = ProbeFrom(kHybridMounts, "2:cpu,cpuacct:/\n4:memory:/a/b\n1:name=systemd:/x\n0::/u\n", "hugetlb\n");
+  const auto probed =
+      ProbeFrom(kHybridMounts, "2:cpu,cpuacct:/\n4:memory:/a/b\n1:name=systemd:/x\n0::/u\n", "hugetlb\n");
   EXPECT_EQ(probed.mode, Mode::kHybrid);
   ASSERT_NE(probed.Find("memory"), nullptr);
-  EXPECT_EQ(probed.Find("memory")->mountpoint, "/sys/fs/cgroup/mem ory");  // the first mount, its blank unescaped
+  EXPECT_EQ(probed.Find("memory")->mountpoint,
+            "/sys/fs/cgroup/mem ory");  // the first mount, its blank unescaped
   EXPECT_EQ(probed.Find("memory")->own_path, "/a/b");
   EXPECT_EQ(probed.Find("cpuacct"), probed.Find("cpu"));
   ASSERT_NE(probed.Unified(), nullptr);
@@ -37,9 +39,10 @@ TEST(Probe, AUnifiedHostKnowsWhatTheRootOffers) {
 }
 
 TEST(Probe, ASystemdNamedHierarchyAloneIsStillUnified) {
-  const auto probed = ProbeFrom("30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
-                                "31 23 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n",
-                                "1:name=systemd:/\n0::/\n", "memory");
+  const auto probed = ProbeFrom(
+      "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+      "31 23 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n",
+      "1:name=systemd:/\n0::/\n", "memory");
   EXPECT_EQ(probed.mode, Mode::kUnified);
 }
 

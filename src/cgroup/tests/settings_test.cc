@@ -13,9 +13,11 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Hierarchies Legacy() {
-  return ProbeFrom("1 0 0:1 / /c/memory rw - cgroup c rw,memory\n1 0 0:2 / /c/cpu rw - cgroup c rw,cpu,cpuacct\n"
-                   "1 0 0:3 / /c/cpuset rw - cgroup c rw,cpuset\n1 0 0:4 / /c/pids rw - cgroup c rw,pids\n"
-                   "1 0 0:5 / /c/blkio rw - cgroup c rw,blkio\n", "", "");
+  return ProbeFrom(
+      "1 0 0:1 / /c/memory rw - cgroup c rw,memory\n1 0 0:2 / /c/cpu rw - cgroup c rw,cpu,cpuacct\n"
+      "1 0 0:3 / /c/cpuset rw - cgroup c rw,cpuset\n1 0 0:4 / /c/pids rw - cgroup c rw,pids\n"
+      "1 0 0:5 / /c/blkio rw - cgroup c rw,blkio\n",
+      "", "");
 }
 
 Hierarchies Unified() {
@@ -69,7 +71,8 @@ TEST(Settings, WhatV2DoesNotHaveIsRefusedByName) {
   oci::Resources resources;
   resources.memory.swappiness = 10;
   EXPECT_THAT(Lines(Settings(resources, Legacy())), ElementsAre("memory.swappiness=10"));
-  EXPECT_THAT(Lines(Settings(resources, Unified())), ElementsAre(HasSubstr("linux.resources.memory.swappiness")));
+  EXPECT_THAT(Lines(Settings(resources, Unified())),
+              ElementsAre(HasSubstr("linux.resources.memory.swappiness")));
 }
 
 TEST(Settings, CpuQuotaAndPeriodAreOneFileOnV2) {
@@ -78,7 +81,8 @@ TEST(Settings, CpuQuotaAndPeriodAreOneFileOnV2) {
   EXPECT_THAT(Lines(Settings(resources, Unified())), ElementsAre("cpu.max=50000 100000"));
   resources.cpu.period = 20000;
   resources.cpu.burst = 5000;
-  EXPECT_THAT(Lines(Settings(resources, Unified())), ElementsAre("cpu.max=50000 20000", "cpu.max.burst=5000"));
+  EXPECT_THAT(Lines(Settings(resources, Unified())),
+              ElementsAre("cpu.max=50000 20000", "cpu.max.burst=5000"));
   EXPECT_THAT(Lines(Settings(resources, Legacy())),
               ElementsAre("cpu.cfs_period_us=20000", "cpu.cfs_quota_us=50000", "cpu.cfs_burst_us=5000"));
   resources.cpu = {};
@@ -93,7 +97,8 @@ TEST(Settings, SharesFollowTheCurve) {
   EXPECT_EQ(SharesToWeight(512), 59U);
   EXPECT_EQ(SharesToWeight(262144), 10000U);
   EXPECT_EQ(SharesToWeight(UINT64_MAX), 10000U);
-  for (std::uint64_t shares = 3; shares < 262144; shares += 97) EXPECT_GE(SharesToWeight(shares), SharesToWeight(shares - 1));
+  for (std::uint64_t shares = 3; shares < 262144; shares += 97)
+    EXPECT_GE(SharesToWeight(shares), SharesToWeight(shares - 1));
 }
 
 TEST(Settings, NoPidsLimitIsMaxAndZeroIsALimit) {
@@ -160,7 +165,8 @@ TEST(Writes, SurviveTheWireAndRubbishDoesNotCrash) {
   for (std::size_t cut = 0; cut < bytes.size(); ++cut) EXPECT_FALSE(DecodeWrites(bytes.substr(0, cut)).ok());
 }
 
-// ---- device rules --------------------------------------------------------------------------------------------
+// ---- device rules
+// --------------------------------------------------------------------------------------------
 
 // Runs the few instructions DeviceProgram uses.
 bool RunDeviceProgram(const std::vector<bpf_insn>& program, bpf_cgroup_dev_ctx ctx) {
@@ -172,7 +178,9 @@ bool RunDeviceProgram(const std::vector<bpf_insn>& program, bpf_cgroup_dev_ctx c
       case BPF_LDX | BPF_MEM | BPF_W:
         std::memcpy(&regs[insn.dst_reg], reinterpret_cast<const char*>(&ctx) + insn.off, 4);
         break;
-      case BPF_ALU | BPF_MOV | BPF_X: regs[insn.dst_reg] = static_cast<std::uint32_t>(regs[insn.src_reg]); break;
+      case BPF_ALU | BPF_MOV | BPF_X:
+        regs[insn.dst_reg] = static_cast<std::uint32_t>(regs[insn.src_reg]);
+        break;
       case BPF_ALU | BPF_MOV | BPF_K: regs[insn.dst_reg] = imm; break;
       case BPF_ALU | BPF_AND | BPF_K: regs[insn.dst_reg] &= imm; break;
       case BPF_ALU | BPF_RSH | BPF_K: regs[insn.dst_reg] >>= imm; break;
@@ -190,7 +198,8 @@ bool RunDeviceProgram(const std::vector<bpf_insn>& program, bpf_cgroup_dev_ctx c
   return false;
 }
 
-bool Allowed(const std::vector<oci::DeviceRule>& rules, char type, unsigned major, unsigned minor, unsigned access) {
+bool Allowed(const std::vector<oci::DeviceRule>& rules, char type, unsigned major, unsigned minor,
+             unsigned access) {
   auto program = DeviceProgram(rules);
   EXPECT_TRUE(program.ok());
   const unsigned kind = type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
@@ -213,17 +222,19 @@ TEST(DeviceRules, TheDefaultsReachNullAndNotADisk) {
 }
 
 TEST(DeviceRules, TheLastRuleThatSpeaksOfAnAccessDecides) {
-  const std::vector<oci::DeviceRule> rules{{.allow = false},
-                                           {.allow = true, .type = 'c', .major = 10},
-                                           {.allow = false, .type = 'c', .major = 10, .minor = 229, .access = "w"}};
+  const std::vector<oci::DeviceRule> rules{
+      {.allow = false},
+      {.allow = true, .type = 'c', .major = 10},
+      {.allow = false, .type = 'c', .major = 10, .minor = 229, .access = "w"}};
   EXPECT_TRUE(Allowed(rules, 'c', 10, 1, kRead | kWrite));
   EXPECT_TRUE(Allowed(rules, 'c', 10, 229, kRead));
   EXPECT_FALSE(Allowed(rules, 'c', 10, 229, kRead | kWrite));
 }
 
 TEST(DeviceRules, AccessMayBeAllowedInPieces) {
-  const std::vector<oci::DeviceRule> rules{{.allow = true, .type = 'c', .major = 1, .minor = 3, .access = "r"},
-                                           {.allow = true, .type = 'c', .major = 1, .minor = 3, .access = "w"}};
+  const std::vector<oci::DeviceRule> rules{
+      {.allow = true, .type = 'c', .major = 1, .minor = 3, .access = "r"},
+      {.allow = true, .type = 'c', .major = 1, .minor = 3, .access = "w"}};
   EXPECT_TRUE(Allowed(rules, 'c', 1, 3, kRead | kWrite));
   EXPECT_FALSE(Allowed(rules, 'c', 1, 3, kRead | kMknod));
 }

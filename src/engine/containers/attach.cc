@@ -36,10 +36,12 @@ Status Containers::Attach(const std::string& id, const AttachRequest& request, c
   {
     auto data = container->data.Lock();
     if (data->state.phase == Phase::kPaused) {
-      return Error(Code::kConflict, "container " + container->id + " is paused, unpause the container before attach");
+      return Error(Code::kConflict,
+                   "container " + container->id + " is paused, unpause the container before attach");
     }
     if (data->state.phase == Phase::kRestarting) {
-      return Error(Code::kConflict, "container " + container->id + " is restarting, wait until the container is running");
+      return Error(Code::kConflict,
+                   "container " + container->id + " is restarting, wait until the container is running");
     }
     if (data->parked.size() >= kMaxParked) {
       return Error(Code::kResourceExhausted, "too many connections wait for container " + data->record.name);
@@ -69,7 +71,8 @@ Status Containers::Attach(const std::string& id, const AttachRequest& request, c
   monitorapi::Attach attach{std::move(options)};
   const auto answer = link->Call(attach, {connection.fd.get()}, kPatience);
   // The head is out: the connection's end is all that can be said now.
-  if (!answer.ok()) log::Warn("attach to a container", {{"id", container->id}, {"error", answer.error().Message()}});
+  if (!answer.ok())
+    log::Warn("attach to a container", {{"id", container->id}, {"error", answer.error().Message()}});
   return Ok();
 }
 

@@ -36,8 +36,10 @@ Status Containers::Load() {
     auto data = container->data.Lock();
     data->record = std::move(record).value();
     if (state.has_value()) {
-      const codec::Json state_json = TRY_CTX(codec::ParseJson(*state), "state of container '" + document.key + "'");
-      data->state = TRY_CTX(ContainerState::FromJson(state_json), "state of container '" + document.key + "'");
+      const codec::Json state_json =
+          TRY_CTX(codec::ParseJson(*state), "state of container '" + document.key + "'");
+      data->state =
+          TRY_CTX(ContainerState::FromJson(state_json), "state of container '" + document.key + "'");
     }
     auto registry = registry_.Lock();
     registry->names[data->record.name] = container->id;
@@ -59,7 +61,8 @@ Result<ContainerPtr> Containers::Get(const std::string& id) {
   if (const auto exact = registry->by_id.find(wanted); exact != registry->by_id.end()) return exact->second;
   if (const auto named = registry->names.find(wanted); named != registry->names.end()) {
     // A name may be taken by a container that is still being made.
-    if (const auto found = registry->by_id.find(named->second); found != registry->by_id.end()) return found->second;
+    if (const auto found = registry->by_id.find(named->second); found != registry->by_id.end())
+      return found->second;
   }
   const auto first = registry->by_id.lower_bound(wanted);
   if (wanted.empty() || first == registry->by_id.end() || !first->first.starts_with(wanted)) {
@@ -84,13 +87,15 @@ Result<std::string> Containers::ReserveName(const std::string& wanted, const std
   if (!name.empty()) TRY(CheckName(name, "container"));
   auto registry = registry_.Lock();
   if (name.empty()) {
-    name = MakeName([&](const std::string& candidate) { return registry->names.contains(candidate); }, RandomBits);
+    name = MakeName([&](const std::string& candidate) { return registry->names.contains(candidate); },
+                    RandomBits);
   }
   const auto [entry, fresh] = registry->names.emplace(name, id);
   if (!fresh) {
-    return Error(Code::kConflict, "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
-                                      entry->second +
-                                      "\". You have to remove (or rename) that container to be able to reuse that name.");
+    return Error(Code::kConflict,
+                 "Conflict. The container name \"/" + name + "\" is already in use by container \"" +
+                     entry->second +
+                     "\". You have to remove (or rename) that container to be able to reuse that name.");
   }
   return name;
 }
@@ -124,7 +129,8 @@ Status Containers::SaveState(const ContainerPtr& container) {
 void Containers::SaveStateOrLog(const ContainerPtr& container) {
   // The journal still has it; the next start of the engine folds it again.
   const Status saved = SaveState(container);
-  if (!saved.ok()) log::Error("record a container's state", {{"id", container->id}, {"error", saved.error().Message()}});
+  if (!saved.ok())
+    log::Error("record a container's state", {{"id", container->id}, {"error", saved.error().Message()}});
 }
 
 void Containers::Publish(const ContainerPtr& container, const std::string& action, Events::Attributes extra) {
@@ -188,7 +194,8 @@ std::vector<std::string> Containers::UsersOfVolume(const std::string& name) {
   return ids;
 }
 
-std::map<std::string, apitypes::NetworkContainer> Containers::ContainersOfNetwork(const NetworkRecord& network) {
+std::map<std::string, apitypes::NetworkContainer> Containers::ContainersOfNetwork(
+    const NetworkRecord& network) {
   std::map<std::string, apitypes::NetworkContainer> members;
   for (const ContainerPtr& container : All()) {
     auto data = container->data.Lock();
@@ -205,16 +212,15 @@ std::map<std::string, apitypes::NetworkContainer> Containers::ContainersOfNetwor
   return members;
 }
 
-bool Containers::NetworkWanted(const NetworkRecord& network) {
-  return !ContainersOfNetwork(network).empty();
-}
+bool Containers::NetworkWanted(const NetworkRecord& network) { return !ContainersOfNetwork(network).empty(); }
 
 Containers::Counts Containers::Count() {
   Counts counts;
   for (const ContainerPtr& container : All()) {
     auto data = container->data.Lock();
     switch (data->state.phase) {
-      case Phase::kRunning: case Phase::kRestarting: ++counts.running; break;
+      case Phase::kRunning:
+      case Phase::kRestarting: ++counts.running; break;
       case Phase::kPaused: ++counts.paused; break;
       default: ++counts.stopped; break;
     }

@@ -53,32 +53,38 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
   const bool shared = host.network_mode == "host" || host.network_mode == "none" ||
                       !JoinedContainer(host.network_mode).empty();
   if (shared) {
-    if (!host.port_bindings.empty()) warnings.emplace_back("Published ports are discarded when using host network mode");
+    if (!host.port_bindings.empty())
+      warnings.emplace_back("Published ports are discarded when using host network mode");
     host.port_bindings.clear();
     host.publish_all_ports = false;
     // Clients name the mode itself as an endpoint too.
-    std::erase_if(endpoints, [](const auto& entry) { return entry.first == "host" || entry.first == "none"; });
+    std::erase_if(endpoints,
+                  [](const auto& entry) { return entry.first == "host" || entry.first == "none"; });
     if (!endpoints.empty()) {
-      return Error(Code::kInvalidArgument, "conflicting options: network mode '" + host.network_mode +
-                                               "' and further networks");
+      return Error(Code::kInvalidArgument,
+                   "conflicting options: network mode '" + host.network_mode + "' and further networks");
     }
     return Ok();
   }
   if (w_.config()->rootless) {
-    return Error(Code::kInvalidArgument, "network '" + host.network_mode +
-                                             "' needs root: a user's containers run with --network none or host");
+    return Error(Code::kInvalidArgument,
+                 "network '" + host.network_mode +
+                     "' needs root: a user's containers run with --network none or host");
   }
   TRY(w_.networks->Get(host.network_mode));
   for (const auto& [name, settings] : endpoints) {
     const auto network = TRY(w_.networks->Get(name));
     if (network->driver != "bridge") {
-      return Error(Code::kInvalidArgument, "container cannot be connected to network " + name + " and others");
+      return Error(Code::kInvalidArgument,
+                   "container cannot be connected to network " + name + " and others");
     }
-    if (!settings.links.empty()) return Error(Code::kInvalidArgument, "EndpointsConfig.Links is not supported by this engine");
+    if (!settings.links.empty())
+      return Error(Code::kInvalidArgument, "EndpointsConfig.Links is not supported by this engine");
     if (!settings.ipam_config.has_value()) continue;
     const apitypes::EndpointIpamConfig& ipam = *settings.ipam_config;
     if (!ipam.ipv6_address.empty() || !ipam.link_local_ips.empty()) {
-      return Error(Code::kInvalidArgument, "EndpointsConfig.IPAMConfig: only IPv4Address is supported by this engine");
+      return Error(Code::kInvalidArgument,
+                   "EndpointsConfig.IPAMConfig: only IPv4Address is supported by this engine");
     }
     if (ipam.ipv4_address.empty()) continue;
     const net::Ipv4 address = TRY(net::ParseIpv4(ipam.ipv4_address));
@@ -87,8 +93,10 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
                    "user specified IP address is supported on user defined networks only");
     }
     if (!network->subnet.Contains(address)) {
-      return Error(Code::kInvalidArgument, "invalid config for network " + name + ": invalid endpoint settings:\nno "
-                                           "configured subnet contains IP address " + ipam.ipv4_address);
+      return Error(Code::kInvalidArgument, "invalid config for network " + name +
+                                               ": invalid endpoint settings:\nno "
+                                               "configured subnet contains IP address " +
+                                               ipam.ipv4_address);
     }
   }
   return Ok();
@@ -115,8 +123,8 @@ Status Containers::AddVolumesFrom(const apitypes::ContainerCreate& create, std::
   return SortMounts(mounts);
 }
 
-// What the plan would refuse is refused before anything is made: capabilities, seccomp profiles, devices, limits this
-// host does not have.
+// What the plan would refuse is refused before anything is made: capabilities, seccomp profiles, devices,
+// limits this host does not have.
 Status Containers::CheckSpec(const ContainerRecord& record) {
   SpecContext context;
   context.limits = w_.config()->limits;
@@ -153,7 +161,8 @@ Status Containers::MakeVolumes(ContainerRecord& record, std::vector<std::string>
   return Ok();
 }
 
-Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create, const std::string& platform) {
+Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create,
+                                                const std::string& platform) {
   Draft draft;
   TRY(ValidateCreate(create, w_.host->limits, &draft.warnings));
   if (create.config.image.empty()) {
@@ -166,7 +175,8 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   if (defaults.has_healthcheck) {
     draft.warnings.emplace_back("The image's health check is not carried out by this engine.");
   }
-  if (image->layers.empty()) return Error(Code::kInvalidArgument, "image '" + create.config.image + "' has no layers");
+  if (image->layers.empty())
+    return Error(Code::kInvalidArgument, "image '" + create.config.image + "' has no layers");
 
   ContainerRecord& record = draft.record;
   record.id = TRY(MakeId());
@@ -188,7 +198,8 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   return draft;
 }
 
-Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& name, const std::string& platform,
+Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& name,
+                                                             const std::string& platform,
                                                              apitypes::ContainerCreate create) {
   Draft draft = TRY(MakeDraft(std::move(create), platform));
   auto container = std::make_shared<Container>(draft.record.id);
@@ -197,7 +208,8 @@ Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& 
   rollback.Add([&, taken = draft.record.name] { ReleaseName(taken, container->id); });
   std::vector<std::string> volumes;
   rollback.Add([&] {
-    for (const std::string& volume : volumes) WarnIf(w_.volumes->Delete(volume), "take a volume back", volume);
+    for (const std::string& volume : volumes)
+      WarnIf(w_.volumes->Delete(volume), "take a volume back", volume);
   });
   TRY(MakeVolumes(draft.record, volumes));
   const std::string top = draft.record.layers.back();

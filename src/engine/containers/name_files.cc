@@ -1,5 +1,5 @@
-// /etc/hostname, /etc/hosts and /etc/resolv.conf of containers. Members of a network that a user made know each other
-// by name: the engine writes them into each other's hosts file as they come and go.
+// /etc/hostname, /etc/hosts and /etc/resolv.conf of containers. Members of a network that a user made know
+// each other by name: the engine writes them into each other's hosts file as they come and go.
 
 #include <algorithm>
 
@@ -19,11 +19,13 @@ using apitypes::HostConfig;
 
 constexpr std::size_t kMaxFile = 1 << 20;
 
-// In place: the container's mount is of this very file. Longer text first, so that a reader never finds it empty.
+// In place: the container's mount is of this very file. Longer text first, so that a reader never finds it
+// empty.
 Status Rewrite(const std::string& path, const std::string& text) {
   const os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, path, O_WRONLY | O_NOFOLLOW));
   TRY(os::WriteAll(file.get(), text));
-  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0) return Error::Errno(errno, "shorten '" + path + "'");
+  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0)
+    return Error::Errno(errno, "shorten '" + path + "'");
   return Ok();
 }
 
@@ -52,7 +54,8 @@ std::string Containers::PeerLines(const std::string& id, const std::vector<Endpo
   return lines;
 }
 
-Result<std::string> Containers::HostsText(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
+Result<std::string> Containers::HostsText(const ContainerRecord& record,
+                                          const std::vector<Endpoint>& endpoints) {
   const HostConfig& host = record.create.host_config;
   net::HostsInput hosts;
   hosts.hostname = record.create.config.hostname.empty() ? w_.host->name : record.create.config.hostname;
@@ -77,7 +80,8 @@ std::string Containers::ResolvText(const ContainerRecord& record) {
   const HostConfig& host = record.create.host_config;
   net::ResolvInput resolv;
   resolv.own_namespace = host.network_mode != "host";
-  if (auto text = os::ReadFile("/etc/resolv.conf", kMaxFile); text.ok()) resolv.host_text = std::move(text).value();
+  if (auto text = os::ReadFile("/etc/resolv.conf", kMaxFile); text.ok())
+    resolv.host_text = std::move(text).value();
   if (resolv.own_namespace && net::PreferResolvedUpstream(resolv.host_text)) {
     auto text = os::ReadFile("/run/systemd/resolve/resolv.conf", kMaxFile);
     if (text.ok()) resolv.host_text = std::move(text).value();
@@ -101,7 +105,8 @@ Status Containers::WriteNameFiles(const ContainerRecord& record, const std::vect
   }
   const std::string hosts = TRY(HostsText(record, endpoints));
   const std::string& hostname = record.create.config.hostname;
-  TRY(os::ReplaceFile({folder.get()}, "hostname", (hostname.empty() ? w_.host->name : hostname) + "\n", 0644));
+  TRY(os::ReplaceFile({folder.get()}, "hostname", (hostname.empty() ? w_.host->name : hostname) + "\n",
+                      0644));
   TRY(os::ReplaceFile({folder.get()}, "hosts", hosts, 0644));
   return os::ReplaceFile({folder.get()}, "resolv.conf", ResolvText(record), 0644);
 }
@@ -124,7 +129,8 @@ void Containers::TellPeers(const std::string& id, const std::vector<Endpoint>& e
     const auto member = [&](const Endpoint& endpoint) { return shared.contains(endpoint.network_id); };
     if (peer->id == id || std::none_of(own.begin(), own.end(), member)) continue;
     const auto text = HostsText(record, own);
-    if (text.ok()) WarnIf(Rewrite(Folder(peer->id) + "/hosts", text.value()), "rewrite a hosts file", record.name);
+    if (text.ok())
+      WarnIf(Rewrite(Folder(peer->id) + "/hosts", text.value()), "rewrite a hosts file", record.name);
   }
 }
 

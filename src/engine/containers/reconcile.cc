@@ -1,5 +1,5 @@
-// After a start of the engine: meet the monitors that live, clear after those that do not, carry out what had been
-// decided. What takes long is left to workers, so that the socket answers at once.
+// After a start of the engine: meet the monitors that live, clear after those that do not, carry out what had
+// been decided. What takes long is left to workers, so that the socket answers at once.
 
 #include <fcntl.h>
 
@@ -46,7 +46,8 @@ bool Containers::MeetAgain(const ContainerPtr& container) {
       if (phase == Phase::kRunning || phase == Phase::kPaused) data->state.pid = state.value().started.pid;
     }
     endpoints = data->state.endpoints;
-    data->link = MonitorLink::Create(w_.loop, std::move(client).value(), os::UniqueFd(), HandlersFor(container));
+    data->link =
+        MonitorLink::Create(w_.loop, std::move(client).value(), os::UniqueFd(), HandlersFor(container));
   }
   for (const Endpoint& endpoint : endpoints) w_.networks->Claim(endpoint);
   return true;
@@ -84,7 +85,8 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
     WhenGone(container, [this, container, volumes] {
       w_.workers->Submit([this, container, volumes] {
         const Status removed = FinishRemoval(container, volumes);
-        if (!removed.ok()) log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
+        if (!removed.ok())
+          log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
       });
     });
     return;
@@ -98,7 +100,8 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
         if (data->link || data->state.Running()) return;
       }
       const Status started = StartLocked(container, 0);
-      if (!started.ok()) log::Warn("start a container again", {{"id", container->id}, {"error", started.error().Message()}});
+      if (!started.ok())
+        log::Warn("start a container again", {{"id", container->id}, {"error", started.error().Message()}});
     });
   });
 }

@@ -11,7 +11,8 @@ using codec::Reader;
 constexpr const char* kPhases[] = {"created", "starting", "running", "paused", "restarting", "exited"};
 
 Json MountToJson(const MountPoint& mount) {
-  Json json = Json::MakeObject({{"kind", static_cast<int>(mount.kind)}, {"source", mount.source}, {"target", mount.target}});
+  Json json = Json::MakeObject(
+      {{"kind", static_cast<int>(mount.kind)}, {"source", mount.source}, {"target", mount.target}});
   json.Set("read_only", mount.read_only);
   json.Set("no_copy", mount.no_copy);
   json.Set("anonymous", mount.anonymous);
@@ -73,7 +74,8 @@ const char* PhaseName(Phase phase) {
 }
 
 Json ContainerRecord::ToJson() const {
-  Json json = Json::MakeObject({{"id", id}, {"name", name}, {"created", created}, {"create", create.ToJson()}});
+  Json json =
+      Json::MakeObject({{"id", id}, {"name", name}, {"created", created}, {"create", create.ToJson()}});
   json.Set("entrypoint", command.entrypoint);
   json.Set("cmd", command.cmd);
   json.Set("image_id", image_id);
@@ -105,7 +107,8 @@ Result<ContainerRecord> ContainerRecord::FromJson(const Json& json) {
 }
 
 Json ContainerState::ToJson() const {
-  Json json = Json::MakeObject({{"phase", kPhases[static_cast<std::size_t>(phase)]}, {"pid", pid}, {"exit_code", exit_code}});
+  Json json = Json::MakeObject(
+      {{"phase", kPhases[static_cast<std::size_t>(phase)]}, {"pid", pid}, {"exit_code", exit_code}});
   json.Set("oom_killed", oom_killed);
   json.Set("error", error);
   json.Set("started_at", started_at);

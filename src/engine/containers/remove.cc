@@ -41,7 +41,8 @@ void Containers::Remove(const std::string& id, const RemoveRequest& request, Don
   }
   const bool volumes = request.volumes;
   WhenGone(container, [this, container, volumes, done] {
-    const bool queued = w_.workers->Submit([this, container, volumes, done] { done(FinishRemoval(container, volumes)); });
+    const bool queued =
+        w_.workers->Submit([this, container, volumes, done] { done(FinishRemoval(container, volumes)); });
     if (!queued) done(Error(Code::kUnavailable, "the engine is busy or stopping"));
   });
   if (!link) return;
@@ -106,7 +107,8 @@ Status Containers::FinishRemoval(const ContainerPtr& container, bool volumes) {
     if (!volumes || mount.kind != MountPoint::Kind::kVolume || !mount.anonymous) continue;
     if (!UsersOfVolume(mount.source).empty()) continue;
     const Status deleted = w_.volumes->Delete(mount.source);
-    if (!deleted.ok()) log::Warn("remove a volume", {{"name", mount.source}, {"error", deleted.error().Message()}});
+    if (!deleted.ok())
+      log::Warn("remove a volume", {{"name", mount.source}, {"error", deleted.error().Message()}});
   }
   Publish(container, "destroy");
   TellRemoved(container, exit_code);
@@ -115,12 +117,14 @@ Status Containers::FinishRemoval(const ContainerPtr& container, bool volumes) {
 
 Result<apitypes::PruneReport> Containers::Prune(const apitypes::Filters& filters) {
   TRY(filters.Allow({"label", "label!", "until"}));
-  if (filters.Has("until")) return Error(Code::kNotImplemented, "filter 'until' is not supported for containers");
+  if (filters.Has("until"))
+    return Error(Code::kNotImplemented, "filter 'until' is not supported for containers");
   apitypes::PruneReport report;
   for (const ContainerPtr& container : All()) {
     {
       auto data = container->data.Lock();
-      if (data->link || data->concluding || data->state.Running() || data->state.phase == Phase::kStarting) continue;
+      if (data->link || data->concluding || data->state.Running() || data->state.phase == Phase::kStarting)
+        continue;
       if (data->record.removing || !filters.Labels("label", data->record.create.config.labels)) continue;
       if (filters.Has("label!") && filters.Labels("label!", data->record.create.config.labels)) continue;
       data->record.removing = true;

@@ -67,7 +67,8 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   context.swap_limit = w_.host->limits.swap_limit;
   context.capabilities = w_.host->capabilities;
   context.devices = TRY(FindDevices(host));
-  for (const auto& [key, mode] : {std::pair("pid", host.pid_mode), {"ipc", host.ipc_mode}, {"network", host.network_mode}}) {
+  for (const auto& [key, mode] :
+       {std::pair("pid", host.pid_mode), {"ipc", host.ipc_mode}, {"network", host.network_mode}}) {
     if (!JoinedContainer(mode).empty()) context.joined[key] = TRY(JoinedPid(mode));
   }
   return context;
@@ -85,7 +86,8 @@ Result<plan::Storage> Containers::PlanStorage(const ContainerRecord& record) {
   return storage;
 }
 
-Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
+Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
+                                              const std::vector<Endpoint>& endpoints,
                                               const std::vector<net::PublishedPort>& ports) {
   const std::string& mode = record.create.host_config.network_mode;
   plan::Network network;
@@ -146,7 +148,8 @@ Status Containers::Allocate(const ContainerRecord& record, Launch& launch) {
     }
   }
   for (const auto& [network, settings] : wanted) {
-    EndpointRequest request{network, settings.ipam_config.has_value() ? settings.ipam_config->ipv4_address : "",
+    EndpointRequest request{network,
+                            settings.ipam_config.has_value() ? settings.ipam_config->ipv4_address : "",
                             settings.mac_address};
     const auto index = static_cast<unsigned>(launch.endpoints.size());
     if (index == 0 && request.mac.empty()) request.mac = record.create.config.mac_address;
@@ -157,8 +160,8 @@ Status Containers::Allocate(const ContainerRecord& record, Launch& launch) {
     if (endpoint.internal) continue;
     auto published = w_.networks->Publish(ports, endpoint.address);
     if (!published.ok()) {
-      return std::move(published).error().Context("driver failed programming external connectivity on endpoint " +
-                                                  record.name);
+      return std::move(published).error().Context(
+          "driver failed programming external connectivity on endpoint " + record.name);
     }
     launch.ports = std::move(published).value();
     break;
@@ -171,7 +174,8 @@ void Containers::Release(const std::vector<Endpoint>& endpoints) {
   for (const Endpoint& endpoint : endpoints) w_.networks->Release(endpoint);
 }
 
-monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record, const Container::Data& data) const {
+monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
+                                             const Container::Data& data) const {
   const auto config = w_.config();
   const HostConfig& host = record.create.host_config;
   monitorapi::Launch launch;
@@ -197,9 +201,11 @@ monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record, cons
 Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count) {
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(container->id), O_RDONLY | O_DIRECTORY));
   TRY(os::EnsureDirectory(RunFolder(container->id), 0700));
-  const os::UniqueFd run_folder = TRY(os::OpenAt({AT_FDCWD}, RunFolder(container->id), O_RDONLY | O_DIRECTORY));
+  const os::UniqueFd run_folder =
+      TRY(os::OpenAt({AT_FDCWD}, RunFolder(container->id), O_RDONLY | O_DIRECTORY));
   monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*w_.monitor, container->id, w_.log_fd));
-  auto link = MonitorLink::Create(w_.loop, std::move(spawned.client), spawned.process.Detach(), HandlersFor(container));
+  auto link = MonitorLink::Create(w_.loop, std::move(spawned.client), spawned.process.Detach(),
+                                  HandlersFor(container));
   monitorapi::Launch launch;
   std::vector<int> fds = {folder.get(), run_folder.get()};
   for (const os::UniqueFd& socket : ports.sockets) fds.push_back(socket.get());
@@ -228,7 +234,8 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     record = data->record;
   }
   if (!WaitGone(container, 20s)) {
-    return Error(Code::kUnavailable, "the last run of container '" + record.name + "' is still being cleared");
+    return Error(Code::kUnavailable,
+                 "the last run of container '" + record.name + "' is still being cleared");
   }
   Launch launch;
   TRY(Allocate(record, launch));
@@ -276,7 +283,8 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   }
   rollback.Commit();
   const Folded folded = TRY(Fold(container, /*until_start=*/true));
-  if (!folded.started) log::Debug("started, but the journal does not say so yet", {{"container", record.name}});
+  if (!folded.started)
+    log::Debug("started, but the journal does not say so yet", {{"container", record.name}});
   SaveStateOrLog(container);
   TellPeers(record.id, launch.endpoints);
   Publish(container, "start");
@@ -311,7 +319,8 @@ Status Containers::Start(const std::string& id, const std::string& detach_keys) 
     WhenGone(container, [this, container] {
       w_.workers->Submit([this, container] {
         const Status removed = FinishRemoval(container, /*volumes=*/true);
-        if (!removed.ok()) log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
+        if (!removed.ok())
+          log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
       });
     });
   }

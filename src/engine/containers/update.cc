@@ -46,7 +46,8 @@ monitorapi::RestartPolicy PolicyOf(const apitypes::RestartPolicy& policy) {
 
 }  // namespace
 
-Result<std::vector<std::string>> Containers::Update(const std::string& id, const apitypes::ContainerUpdate& update) {
+Result<std::vector<std::string>> Containers::Update(const std::string& id,
+                                                    const apitypes::ContainerUpdate& update) {
   const ContainerPtr container = TRY(Get(id));
   const std::lock_guard operation(container->operation);
   ContainerRecord record;
@@ -54,7 +55,8 @@ Result<std::vector<std::string>> Containers::Update(const std::string& id, const
   {
     auto data = container->data.Lock();
     record = data->record;
-    if (record.removing) return Error(Code::kConflict, "Container is marked for removal and cannot be \"update\".");
+    if (record.removing)
+      return Error(Code::kConflict, "Container is marked for removal and cannot be \"update\".");
     if (data->link && !data->concluding && data->state.Running()) link = data->link;
   }
   apitypes::HostConfig& host = record.create.host_config;
@@ -92,14 +94,16 @@ Status Containers::ConnectNetwork(const NetworkRecord& network, const apitypes::
   {
     auto data = container->data.Lock();
     if (data->link || data->concluding) {
-      return Error(Code::kNotImplemented, "connecting a running container to a network is not supported: stop it first");
+      return Error(Code::kNotImplemented,
+                   "connecting a running container to a network is not supported: stop it first");
     }
     if (network.driver != "bridge") {
       return Error(Code::kPermissionDenied, "container cannot be connected to network " + network.name);
     }
     auto& endpoints = data->record.create.endpoints;
     const bool joined = data->record.create.host_config.network_mode == network.name;
-    const auto [entry, fresh] = endpoints.emplace(network.name, connect.endpoint.value_or(apitypes::EndpointSettings{}));
+    const auto [entry, fresh] =
+        endpoints.emplace(network.name, connect.endpoint.value_or(apitypes::EndpointSettings{}));
     if (joined || !fresh) {
       return Error(Code::kPermissionDenied,
                    "endpoint with name " + data->record.name + " already exists in network " + network.name);
@@ -108,11 +112,13 @@ Status Containers::ConnectNetwork(const NetworkRecord& network, const apitypes::
     if (mode == "none") mode = network.name;
   }
   TRY(SaveRecord(container));
-  w_.events->Publish("network", "connect", network.id, {{"container", container->id}, {"name", network.name}});
+  w_.events->Publish("network", "connect", network.id,
+                     {{"container", container->id}, {"name", network.name}});
   return Ok();
 }
 
-Status Containers::DisconnectNetwork(const NetworkRecord& network, const apitypes::NetworkDisconnect& disconnect) {
+Status Containers::DisconnectNetwork(const NetworkRecord& network,
+                                     const apitypes::NetworkDisconnect& disconnect) {
   const ContainerPtr container = TRY(Get(disconnect.container));
   const std::lock_guard operation(container->operation);
   {
@@ -125,13 +131,15 @@ Status Containers::DisconnectNetwork(const NetworkRecord& network, const apitype
     auto& mode = data->record.create.host_config.network_mode;
     const bool main = mode == network.name || mode == network.id;
     if (!main && !endpoints.contains(network.name)) {
-      return Error(Code::kPermissionDenied, "container " + container->id + " is not connected to network " + network.name);
+      return Error(Code::kPermissionDenied,
+                   "container " + container->id + " is not connected to network " + network.name);
     }
     endpoints.erase(network.name);
     if (main) mode = endpoints.empty() ? "none" : endpoints.begin()->first;
   }
   TRY(SaveRecord(container));
-  w_.events->Publish("network", "disconnect", network.id, {{"container", container->id}, {"name", network.name}});
+  w_.events->Publish("network", "disconnect", network.id,
+                     {{"container", container->id}, {"name", network.name}});
   return Ok();
 }
 

@@ -35,7 +35,8 @@ std::string PortName(const net::PublishedPort& port) {
 std::vector<apitypes::Port> Ports(const ContainerRecord& record, const ContainerState& state) {
   std::vector<apitypes::Port> ports;
   for (const net::PublishedPort& port : state.ports) {
-    ports.push_back({HostIp(port), port.container_port, port.host_port, std::string(net::ToString(port.protocol))});
+    ports.push_back(
+        {HostIp(port), port.container_port, port.host_port, std::string(net::ToString(port.protocol))});
   }
   if (!state.Running()) return ports;
   for (const std::string& text : record.create.config.exposed_ports) {
@@ -68,15 +69,18 @@ bool PartMatches(const apitypes::Filters& filters, const char* key, const std::s
     if (start) wanted.remove_prefix(1);
     if (end) wanted.remove_suffix(1);
     if (wanted.starts_with("/")) wanted.remove_prefix(1);
-    if (start && end ? text == wanted : start ? text.starts_with(wanted) : end ? text.ends_with(wanted)
-                                                                              : text.find(wanted) != std::string::npos) {
+    if (start && end ? text == wanted
+        : start      ? text.starts_with(wanted)
+        : end        ? text.ends_with(wanted)
+                     : text.find(wanted) != std::string::npos) {
       return true;
     }
   }
   return false;
 }
 
-bool PortMatches(const std::set<std::string>& wanted, const std::vector<apitypes::Port>& ports, bool published) {
+bool PortMatches(const std::set<std::string>& wanted, const std::vector<apitypes::Port>& ports,
+                 bool published) {
   if (wanted.empty()) return true;
   for (const std::string& text : wanted) {
     const auto exposed = net::ParseExpose(text);
@@ -110,9 +114,7 @@ apitypes::MountPoint Containers::MountView(const MountPoint& mount) const {
       view.source = w_.volumes->Mountpoint(mount.source);
       view.driver = "local";
       break;
-    case MountPoint::Kind::kTmpfs:
-      view.type = "tmpfs";
-      break;
+    case MountPoint::Kind::kTmpfs: view.type = "tmpfs"; break;
   }
   return view;
 }
@@ -188,21 +190,24 @@ apitypes::ContainerSummary Containers::Summary(const ContainerRecord& record, co
   return summary;
 }
 
-Result<bool> Containers::Passes(const ContainerRecord& record, const ContainerState& state, const ListRequest& request) {
+Result<bool> Containers::Passes(const ContainerRecord& record, const ContainerState& state,
+                                const ListRequest& request) {
   const apitypes::Filters& filters = request.filters;
   const std::string name = StateName(record, state);
-  const bool asks_for_all = request.all || request.limit > 0 || filters.Has("status") || filters.Has("exited") ||
-                            filters.Has("before") || filters.Has("since");
+  const bool asks_for_all = request.all || request.limit > 0 || filters.Has("status") ||
+                            filters.Has("exited") || filters.Has("before") || filters.Has("since");
   if (!asks_for_all && !state.Running()) return false;
   if (!filters.Exact("status", name) || !ExitCodeMatches(filters, state)) return false;
   if (!filters.Labels("label", record.create.config.labels)) return false;
   if (!PartMatches(filters, "name", record.name)) return false;
   if (filters.Has("id")) {
     const auto& ids = filters.Get("id");
-    if (std::none_of(ids.begin(), ids.end(), [&](const auto& id) { return record.id.starts_with(id); })) return false;
+    if (std::none_of(ids.begin(), ids.end(), [&](const auto& id) { return record.id.starts_with(id); }))
+      return false;
   }
   const std::vector<apitypes::Port> ports = Ports(record, state);
-  if (!PortMatches(filters.Get("publish"), ports, true) || !PortMatches(filters.Get("expose"), ports, false)) return false;
+  if (!PortMatches(filters.Get("publish"), ports, true) || !PortMatches(filters.Get("expose"), ports, false))
+    return false;
   if (filters.Has("network")) {
     const auto networks = Settings(record, state).networks;
     const auto wanted = [&](const auto& entry) {
@@ -233,8 +238,8 @@ Result<bool> Containers::Passes(const ContainerRecord& record, const ContainerSt
 }
 
 Result<std::vector<apitypes::ContainerSummary>> Containers::List(const ListRequest& request) {
-  TRY(request.filters.Allow({"ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name",
-                             "network", "publish", "since", "status", "volume"}));
+  TRY(request.filters.Allow({"ancestor", "before", "exited", "expose", "health", "id", "is-task", "label",
+                             "name", "network", "publish", "since", "status", "volume"}));
   struct Row {
     ContainerRecord record;
     ContainerState state;
@@ -256,7 +261,8 @@ Result<std::vector<apitypes::ContainerSummary>> Containers::List(const ListReque
       const auto size = w_.snapshots->ContainerSize(row.record.id);
       const auto image = w_.images->Get(row.record.image_id);
       summary.size_rw = size.ok() ? static_cast<std::int64_t>(size.value()) : 0;
-      summary.size_root_fs = *summary.size_rw + (image.ok() ? static_cast<std::int64_t>(image.value()->size) : 0);
+      summary.size_root_fs =
+          *summary.size_rw + (image.ok() ? static_cast<std::int64_t>(image.value()->size) : 0);
     }
     list.push_back(std::move(summary));
   }

@@ -37,12 +37,14 @@ Result<MountPoint> FromVolume(const apitypes::Mount& wanted, const std::string& 
   if (!options.driver_name.empty() && options.driver_name != "local") {
     return Bad(field, "error looking up volume plugin " + options.driver_name + ": plugin not found");
   }
-  if (!options.driver_options.empty()) return Bad(field, "VolumeOptions.DriverConfig.Options is not supported");
+  if (!options.driver_options.empty())
+    return Bad(field, "VolumeOptions.DriverConfig.Options is not supported");
   return mount;
 }
 
 Result<MountPoint> FromTmpfs(const apitypes::Mount& wanted, const std::string& field) {
-  if (!wanted.source.empty()) return Bad(field, "invalid mount config for type \"tmpfs\": field Source must not be specified");
+  if (!wanted.source.empty())
+    return Bad(field, "invalid mount config for type \"tmpfs\": field Source must not be specified");
   std::string options;
   if (wanted.tmpfs_options.has_value()) {
     const apitypes::TmpfsOptions& tmpfs = *wanted.tmpfs_options;

@@ -10,7 +10,8 @@ using apitypes::HostConfig;
 
 constexpr const char* kInitTarget = "/sbin/docker-init";
 
-oci::Mount Make(std::string destination, std::string type, std::string source, std::vector<std::string> options) {
+oci::Mount Make(std::string destination, std::string type, std::string source,
+                std::vector<std::string> options) {
   oci::Mount mount;
   mount.destination = std::move(destination);
   mount.type = std::move(type);
@@ -43,8 +44,9 @@ std::vector<oci::Mount> DefaultMounts(const HostConfig& host, const SpecContext&
     const std::string source = "/proc/" + std::to_string(joined->second) + "/root/dev/shm";
     mounts.push_back(Make("/dev/shm", "bind", source, {"rbind", "nosuid", "noexec", "nodev"}));
   } else if (host.ipc_mode != "none") {
-    mounts.push_back(Make("/dev/shm", "tmpfs", "shm",
-                          {"nosuid", "noexec", "nodev", "mode=1777", "size=" + std::to_string(ShmSize(host, context))}));
+    mounts.push_back(
+        Make("/dev/shm", "tmpfs", "shm",
+             {"nosuid", "noexec", "nodev", "mode=1777", "size=" + std::to_string(ShmSize(host, context))}));
   }
   return mounts;
 }
@@ -52,7 +54,8 @@ std::vector<oci::Mount> DefaultMounts(const HostConfig& host, const SpecContext&
 oci::Mount FromPoint(const MountPoint& point, const SpecContext& context) {
   if (point.kind == MountPoint::Kind::kTmpfs) {
     std::vector<std::string> options = {"nosuid", "nodev", "noexec"};
-    for (const std::string& option : point.options.empty() ? std::vector<std::string>{} : Split(point.options, ',')) {
+    for (const std::string& option :
+         point.options.empty() ? std::vector<std::string>{} : Split(point.options, ',')) {
       // "exec" after "noexec" is how one is taken back.
       std::erase(options, "no" + option);
       options.push_back(option);

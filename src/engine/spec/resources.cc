@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::int64_t kCpuPeriod = 100'000;  // µs; what --cpus is a share of
 
-void BuildMemory(const apitypes::Resources& wanted, const SpecContext& context, oci::MemoryResources& memory) {
+void BuildMemory(const apitypes::Resources& wanted, const SpecContext& context,
+                 oci::MemoryResources& memory) {
   const std::int64_t limit = wanted.memory != 0 ? wanted.memory : context.limits.memory;
   if (limit > 0) {
     memory.limit = limit;
@@ -28,18 +29,21 @@ void BuildCpu(const apitypes::Resources& wanted, oci::CpuResources& cpu) {
   if (wanted.cpu_shares > 0) cpu.shares = static_cast<std::uint64_t>(wanted.cpu_shares);
   if (wanted.nano_cpus > 0) {
     cpu.period = static_cast<std::uint64_t>(kCpuPeriod);
-    cpu.quota = wanted.nano_cpus / 1'000'000'000 * kCpuPeriod + wanted.nano_cpus % 1'000'000'000 * kCpuPeriod / 1'000'000'000;
+    cpu.quota = wanted.nano_cpus / 1'000'000'000 * kCpuPeriod +
+                wanted.nano_cpus % 1'000'000'000 * kCpuPeriod / 1'000'000'000;
   }
   if (wanted.cpu_period > 0) cpu.period = static_cast<std::uint64_t>(wanted.cpu_period);
   if (wanted.cpu_quota != 0) cpu.quota = wanted.cpu_quota;
-  if (wanted.cpu_realtime_period > 0) cpu.realtime_period = static_cast<std::uint64_t>(wanted.cpu_realtime_period);
+  if (wanted.cpu_realtime_period > 0)
+    cpu.realtime_period = static_cast<std::uint64_t>(wanted.cpu_realtime_period);
   if (wanted.cpu_realtime_runtime > 0) cpu.realtime_runtime = wanted.cpu_realtime_runtime;
   cpu.cpus = wanted.cpuset_cpus;
   cpu.mems = wanted.cpuset_mems;
 }
 
-constexpr std::array kRlimits = {"core", "cpu",  "data", "fsize", "locks",  "memlock", "msgqueue",   "nice",
-                                 "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"};
+constexpr std::array kRlimits = {"core",    "cpu",      "data",   "fsize",      "locks",
+                                 "memlock", "msgqueue", "nice",   "nofile",     "nproc",
+                                 "rss",     "rtprio",   "rttime", "sigpending", "stack"};
 
 Error BadRule(const std::string& text) {
   return Error(Code::kInvalidArgument, "invalid device cgroup rule format: '" + text + "'");

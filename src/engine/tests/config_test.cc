@@ -5,7 +5,9 @@
 namespace estiba::engine {
 namespace {
 
-Result<Config> Parse(std::string_view text) { return ParseConfig(text, "estibad.toml", DefaultConfig(false, 0)); }
+Result<Config> Parse(std::string_view text) {
+  return ParseConfig(text, "estibad.toml", DefaultConfig(false, 0));
+}
 
 std::string ErrorOf(std::string_view text) {
   const auto config = Parse(text);
@@ -19,11 +21,15 @@ TEST(Config, AnUnknownKeyIsRefusedWithItsLine) {
 
 TEST(Config, AValueOfTheWrongKindIsRefusedWithItsLine) {
   EXPECT_THAT(ErrorOf("\ndata_root = 5\n"), ::testing::StartsWith("estibad.toml:2: data_root: expected"));
-  EXPECT_THAT(ErrorOf("[log]\nlevel = \"loud\"\n"), ::testing::StartsWith("estibad.toml:2: log.level: must be debug"));
-  EXPECT_THAT(ErrorOf("[container_log]\nmax_files = 0\n"), ::testing::StartsWith("estibad.toml:2: container_log.max_files: 0"));
+  EXPECT_THAT(ErrorOf("[log]\nlevel = \"loud\"\n"),
+              ::testing::StartsWith("estibad.toml:2: log.level: must be debug"));
+  EXPECT_THAT(ErrorOf("[container_log]\nmax_files = 0\n"),
+              ::testing::StartsWith("estibad.toml:2: container_log.max_files: 0"));
 }
 
-TEST(Config, PathsAreAbsolute) { EXPECT_THAT(ErrorOf("run_root = \"run\""), ::testing::HasSubstr("absolute path")); }
+TEST(Config, PathsAreAbsolute) {
+  EXPECT_THAT(ErrorOf("run_root = \"run\""), ::testing::HasSubstr("absolute path"));
+}
 
 TEST(Config, TheSocketFollowsTheRunRootUnlessItIsSet) {
   ASSERT_OK_AND_ASSIGN(Config moved, Parse("run_root = \"/r/\""));
@@ -33,12 +39,13 @@ TEST(Config, TheSocketFollowsTheRunRootUnlessItIsSet) {
 }
 
 TEST(Config, EverySectionIsRead) {
-  ASSERT_OK_AND_ASSIGN(Config config, Parse("[log]\nlevel = \"debug\"\nmax_size = \"1MiB\"\n"
-                                            "[container_log]\nmax_size = \"5m\"\nmax_files = 2\n"
-                                            "[registries]\ninsecure = [\"r:5000\"]\n"
-                                            "[network]\nbridge = \"br9\"\nmtu = 1400\n"
-                                            "[[network.address_pools]]\nbase = \"10.9.0.0/16\"\nsize = 24\n"
-                                            "[limits]\npids = 100\nmemory = \"1g\"\nnofile = \"1024:4096\"\n"));
+  ASSERT_OK_AND_ASSIGN(Config config,
+                       Parse("[log]\nlevel = \"debug\"\nmax_size = \"1MiB\"\n"
+                             "[container_log]\nmax_size = \"5m\"\nmax_files = 2\n"
+                             "[registries]\ninsecure = [\"r:5000\"]\n"
+                             "[network]\nbridge = \"br9\"\nmtu = 1400\n"
+                             "[[network.address_pools]]\nbase = \"10.9.0.0/16\"\nsize = 24\n"
+                             "[limits]\npids = 100\nmemory = \"1g\"\nnofile = \"1024:4096\"\n"));
   EXPECT_EQ(config.log_level, log::Level::kDebug);
   EXPECT_EQ(config.log_max_size, 1 << 20);
   EXPECT_EQ(config.container_log_max_size, 5 << 20);

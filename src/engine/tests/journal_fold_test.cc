@@ -25,7 +25,8 @@ std::vector<Record> Journal(std::initializer_list<RecordType> types) {
 
 TEST(Fold, AStartAndAnExitAreTakenOver) {
   ContainerState state;
-  const auto records = Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kExited, RecordType::kFinished});
+  const auto records =
+      Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kExited, RecordType::kFinished});
   const FoldedRecords folded = FoldRecords(records, false, state);
   EXPECT_TRUE(folded.started && folded.exited && folded.finished);
   EXPECT_EQ(state.phase, Phase::kExited);
@@ -47,7 +48,8 @@ TEST(Fold, FoldingTwiceChangesNothing) {
 
 TEST(Fold, WhoHasJustStartedItDoesNotTakeItsExitForTheLastWord) {
   ContainerState state;
-  const auto records = Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kExited, RecordType::kFinished});
+  const auto records =
+      Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kExited, RecordType::kFinished});
   FoldRecords(records, /*until_start=*/true, state);
   EXPECT_EQ(state.phase, Phase::kRunning);
   FoldRecords(records, false, state);
@@ -57,7 +59,8 @@ TEST(Fold, WhoHasJustStartedItDoesNotTakeItsExitForTheLastWord) {
 TEST(Fold, AStartThatFailedLeavesItCreatedWithTheReason) {
   ContainerState state;
   state.phase = Phase::kStarting;
-  FoldRecords(Journal({RecordType::kLaunched, RecordType::kStartFailed, RecordType::kFinished}), false, state);
+  FoldRecords(Journal({RecordType::kLaunched, RecordType::kStartFailed, RecordType::kFinished}), false,
+              state);
   EXPECT_EQ(state.phase, Phase::kCreated);
   EXPECT_EQ(state.error, "text");
   EXPECT_EQ(state.exit_code, 3);

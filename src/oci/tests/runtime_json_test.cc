@@ -33,7 +33,8 @@ constexpr const char* kEverything = R"({
   "mounts": [{"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"],
               "uidMappings": [{"containerID": 0, "hostID": 100000, "size": 10}],
               "gidMappings": [{"containerID": 0, "hostID": 100000, "size": 10}]}],
-  "hooks": {"prestart": [{"path": "/a"}], "createRuntime": [{"path": "/b", "args": ["b", "x"], "env": [], "timeout": 3}],
+  "hooks": {"prestart": [{"path": "/a"}],
+    "createRuntime": [{"path": "/b", "args": ["b", "x"], "env": [], "timeout": 3}],
             "createContainer": [{"path": "/c"}], "startContainer": [{"path": "/d"}], "poststart": [{"path": "/e"}],
             "poststop": [{"path": "/f"}]},
   "annotations": {"z": "1", "a": "2"},
@@ -47,7 +48,8 @@ constexpr const char* kEverything = R"({
     "netDevices": {"eth1": {"name": "inner"}},
     "cgroupsPath": "/c/d",
     "resources": {
-      "devices": [{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 1, "minor": 3, "access": "r"}],
+      "devices": [{"allow": false, "access": "rwm"},
+        {"allow": true, "type": "c", "major": 1, "minor": 3, "access": "r"}],
       "memory": {"limit": 1, "reservation": 2, "swap": -1, "swappiness": 60, "disableOOMKiller": false,
                  "useHierarchy": true, "checkBeforeUpdate": true},
       "cpu": {"shares": 1024, "quota": -1, "burst": 0, "period": 100000, "cpus": "0", "mems": "0", "idle": 1},
@@ -112,7 +114,8 @@ TEST(RuntimeSpec, WhatIsWrittenIsWhatWasRead) {
     ASSERT_NE(document.Find(member.key), nullptr) << member.key;
     EXPECT_EQ(document.Find(member.key)->size(), member.value.size()) << member.key;
   }
-  EXPECT_EQ(document.Find("linux")->Find("resources")->size(), original.Find("linux")->Find("resources")->size());
+  EXPECT_EQ(document.Find("linux")->Find("resources")->size(),
+            original.Find("linux")->Find("resources")->size());
 }
 
 TEST(RuntimeSpec, UnknownFieldsAreIgnored) {
@@ -160,10 +163,13 @@ TEST(Validate, RefusesByField) {
   EXPECT_THAT(message([](RuntimeSpec& s) { s.root.path = ""; }), HasSubstr("root.path"));
   EXPECT_THAT(message([](RuntimeSpec& s) { s.process->cwd = "tmp"; }), HasSubstr("process.cwd"));
   EXPECT_THAT(message([](RuntimeSpec& s) { s.process->args.clear(); }), HasSubstr("process.args"));
-  EXPECT_THAT(message([](RuntimeSpec& s) { s.process->rlimits = {{"RLIMIT_CPU", 1, 1}, {"RLIMIT_CPU", 1, 1}}; }),
-              HasSubstr("process.rlimits[1]"));
-  EXPECT_THAT(message([](RuntimeSpec& s) { s.process->rlimits = {{"RLIMIT_FISH", 1, 1}}; }), HasSubstr("RLIMIT_FISH"));
-  EXPECT_THAT(message([](RuntimeSpec& s) { s.process->rlimits = {{"RLIMIT_CPU", 2, 1}}; }), HasSubstr("soft"));
+  EXPECT_THAT(
+      message([](RuntimeSpec& s) { s.process->rlimits = {{"RLIMIT_CPU", 1, 1}, {"RLIMIT_CPU", 1, 1}}; }),
+      HasSubstr("process.rlimits[1]"));
+  EXPECT_THAT(message([](RuntimeSpec& s) { s.process->rlimits = {{"RLIMIT_FISH", 1, 1}}; }),
+              HasSubstr("RLIMIT_FISH"));
+  EXPECT_THAT(message([](RuntimeSpec& s) { s.process->rlimits = {{"RLIMIT_CPU", 2, 1}}; }),
+              HasSubstr("soft"));
   EXPECT_THAT(message([](RuntimeSpec& s) { s.process->oom_score_adj = 1001; }), HasSubstr("oomScoreAdj"));
   EXPECT_THAT(message([](RuntimeSpec& s) { s.hostname = "x"; }), HasSubstr("UTS"));
   EXPECT_THAT(message([](RuntimeSpec& s) {
@@ -172,17 +178,20 @@ TEST(Validate, RefusesByField) {
               HasSubstr("linux.namespaces[1]"));
   EXPECT_THAT(message([](RuntimeSpec& s) { s.linux_config.namespaces = {{.type = NamespaceType::kUser}}; }),
               HasSubstr("linux.uidMappings"));
-  EXPECT_THAT(message([](RuntimeSpec& s) { s.hooks.poststop = {{.path = "x"}}; }), HasSubstr("hooks.poststop[0]"));
+  EXPECT_THAT(message([](RuntimeSpec& s) { s.hooks.poststop = {{.path = "x"}}; }),
+              HasSubstr("hooks.poststop[0]"));
   EXPECT_THAT(message([](RuntimeSpec& s) { s.hooks.poststop = {{.path = "/x", .timeout = 0}}; }),
               HasSubstr("timeout"));
   EXPECT_THAT(message([](RuntimeSpec& s) { s.linux_config.rootfs_propagation = "wild"; }), HasSubstr("wild"));
-  EXPECT_THAT(message([](RuntimeSpec& s) { s.linux_config.masked_paths = {"proc"}; }), HasSubstr("maskedPaths[0]"));
+  EXPECT_THAT(message([](RuntimeSpec& s) { s.linux_config.masked_paths = {"proc"}; }),
+              HasSubstr("maskedPaths[0]"));
 }
 
 TEST(State, HasWhatTheSpecificationAsksFor) {
   State state{.id = "c", .status = "running", .pid = 7, .bundle = "/b", .annotations = {{"k", "v"}}};
-  EXPECT_EQ(WriteState(state),
-            R"({"ociVersion":"1.3.0","id":"c","pid":7,"status":"running","bundle":"/b","annotations":{"k":"v"}})");
+  EXPECT_EQ(
+      WriteState(state),
+      R"({"ociVersion":"1.3.0","id":"c","pid":7,"status":"running","bundle":"/b","annotations":{"k":"v"}})");
 }
 
 TEST(Features, VersionsAreAlwaysThere) {

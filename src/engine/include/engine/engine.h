@@ -1,9 +1,11 @@
 #pragma once
-// The domain: containers, images, volumes, networks, events. The API layers above decode, call one method, encode.
+// The domain: containers, images, volumes, networks, events. The API layers above decode, call one method,
+// encode.
 //
-// Methods may be called from any thread and may block for a few milliseconds, except where they take callbacks: those
-// return at once, hold no thread while they wait, and call back from any thread (never from within the call unless it
-// says so). Error codes are what the API maps to status codes; messages are Docker's where Docker has one.
+// Methods may be called from any thread and may block for a few milliseconds, except where they take
+// callbacks: those return at once, hold no thread while they wait, and call back from any thread (never from
+// within the call unless it says so). Error codes are what the API maps to status codes; messages are
+// Docker's where Docker has one.
 
 #include <chrono>
 #include <cstdint>
@@ -39,14 +41,15 @@ struct Connection {
   os::UniqueFd fd;
   std::string leftover;
 };
-// Called once, after the request was checked: writes the head (of the content type that `tty` asks for) and takes the
-// connection out of the server. What fails afterwards is written into the connection by the engine.
+// Called once, after the request was checked: writes the head (of the content type that `tty` asks for) and
+// takes the connection out of the server. What fails afterwards is written into the connection by the engine.
 using TakeConnection = std::function<Result<Connection>(bool tty)>;
 
 // A streamed answer written from the calling thread. `begin` comes once before the first bytes.
 struct StreamSink {
   std::function<void(bool tty)> begin;
-  std::function<bool(std::string_view bytes)> write;  // waits while the client is slow; false when it has gone
+  std::function<bool(std::string_view bytes)>
+      write;  // waits while the client is slow; false when it has gone
 };
 
 struct AttachRequest {
@@ -64,8 +67,8 @@ struct LogsRequest {
   bool follow = false;
   bool timestamps = false;
   bool details = false;
-  std::int64_t tail = -1;   // last lines; below 0: all
-  std::int64_t since = 0;   // nanoseconds since the epoch; 0: unset
+  std::int64_t tail = -1;  // last lines; below 0: all
+  std::int64_t since = 0;  // nanoseconds since the epoch; 0: unset
   std::int64_t until = 0;
 };
 
@@ -81,8 +84,8 @@ struct RemoveRequest {
 
 enum class WaitCondition : unsigned char { kNotRunning, kNextExit, kRemoved };
 struct WaitCallbacks {
-  std::function<void()> accepted;                       // once, from within the call: the wait is registered
-  std::function<void(apitypes::WaitResponse)> done;     // once, after `accepted`
+  std::function<void()> accepted;                    // once, from within the call: the wait is registered
+  std::function<void(apitypes::WaitResponse)> done;  // once, after `accepted`
 };
 
 struct ListRequest {
@@ -108,8 +111,8 @@ struct StatsCallbacks {
   std::function<void(Status)> ended;
 };
 
-// Docker's JSON progress lines, "\r\n" included. `line` must not block. `done` ends it: an error before the first
-// line is the answer's status, afterwards an error line.
+// Docker's JSON progress lines, "\r\n" included. `line` must not block. `done` ends it: an error before the
+// first line is the answer's status, afterwards an error line.
 struct ProgressCallbacks {
   std::function<void(std::string_view line)> line;
   Done done;
@@ -132,12 +135,13 @@ struct EngineOptions {
 
 class Engine {
  public:
-  // Takes the data root (kFailedPrecondition if another engine has it), opens the database, folds journals, finds the
-  // living monitors and recovers what dead ones left. Call before the loop runs.
+  // Takes the data root (kFailedPrecondition if another engine has it), opens the database, folds journals,
+  // finds the living monitors and recovers what dead ones left. Call before the loop runs.
   static Result<std::unique_ptr<Engine>> Start(EngineOptions options);
   virtual ~Engine() = default;
 
-  // ---- containers: `id` is a name, an id or an unambiguous prefix of one -------------------------------------
+  // ---- containers: `id` is a name, an id or an unambiguous prefix of one
+  // -------------------------------------
   virtual Result<apitypes::ContainerCreateResponse> CreateContainer(const std::string& name,
                                                                     const std::string& platform,
                                                                     apitypes::ContainerCreate create) = 0;
@@ -155,8 +159,10 @@ class Engine {
                                                            const apitypes::ContainerUpdate& update) = 0;
   virtual Result<std::vector<apitypes::ContainerSummary>> ListContainers(const ListRequest& request) = 0;
   virtual Result<apitypes::ContainerInspect> InspectContainer(const std::string& id, bool size) = 0;
-  virtual Result<Token> WaitContainer(const std::string& id, WaitCondition condition, WaitCallbacks callbacks) = 0;
-  virtual Status AttachContainer(const std::string& id, const AttachRequest& request, const TakeConnection& take) = 0;
+  virtual Result<Token> WaitContainer(const std::string& id, WaitCondition condition,
+                                      WaitCallbacks callbacks) = 0;
+  virtual Status AttachContainer(const std::string& id, const AttachRequest& request,
+                                 const TakeConnection& take) = 0;
   virtual Status ResizeContainer(const std::string& id, std::uint16_t rows, std::uint16_t columns) = 0;
   // A running container followed: its monitor takes the connection. Else the lines there are go to `sink`.
   virtual Status ContainerLogs(const std::string& id, const LogsRequest& request, const TakeConnection& take,
@@ -166,16 +172,21 @@ class Engine {
                                        StatsCallbacks callbacks) = 0;
   virtual Result<apitypes::PruneReport> PruneContainers(const apitypes::Filters& filters) = 0;
 
-  // ---- exec ---------------------------------------------------------------------------------------------------
-  virtual Result<std::string> CreateExec(const std::string& id, const apitypes::ExecCreate& create) = 0;  // its id
-  // `take` is called unless `start.detach`. A command that cannot run is an error in the connection, or, detached,
-  // the call's.
-  virtual Status StartExec(const std::string& exec_id, const apitypes::ExecStart& start, const TakeConnection& take) = 0;
+  // ---- exec
+  // ---------------------------------------------------------------------------------------------------
+  virtual Result<std::string> CreateExec(const std::string& id,
+                                         const apitypes::ExecCreate& create) = 0;  // its id
+  // `take` is called unless `start.detach`. A command that cannot run is an error in the connection, or,
+  // detached, the call's.
+  virtual Status StartExec(const std::string& exec_id, const apitypes::ExecStart& start,
+                           const TakeConnection& take) = 0;
   virtual Result<apitypes::ExecInspect> InspectExec(const std::string& exec_id) = 0;
   virtual Status ResizeExec(const std::string& exec_id, std::uint16_t rows, std::uint16_t columns) = 0;
 
-  // ---- images -------------------------------------------------------------------------------------------------
-  virtual Result<std::vector<apitypes::ImageSummary>> ListImages(bool all, const apitypes::Filters& filters) = 0;
+  // ---- images
+  // -------------------------------------------------------------------------------------------------
+  virtual Result<std::vector<apitypes::ImageSummary>> ListImages(bool all,
+                                                                 const apitypes::Filters& filters) = 0;
   virtual Result<apitypes::ImageInspect> InspectImage(const std::string& name) = 0;
   virtual Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name) = 0;
   virtual Status TagImage(const std::string& name, const std::string& repository, const std::string& tag) = 0;
@@ -189,7 +200,8 @@ class Engine {
   // The read end of a pipe with a docker-save and OCI archive.
   virtual Result<os::UniqueFd> SaveImages(const std::vector<std::string>& names) = 0;
 
-  // ---- volumes and networks -------------------------------------------------------------------------------------
+  // ---- volumes and networks
+  // -------------------------------------------------------------------------------------
   virtual Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters& filters) = 0;
   virtual Result<apitypes::Volume> InspectVolume(const std::string& name) = 0;
   virtual Result<apitypes::Volume> CreateVolume(const apitypes::VolumeCreate& create) = 0;
@@ -201,31 +213,35 @@ class Engine {
   virtual Result<apitypes::NetworkCreateResponse> CreateNetwork(const apitypes::NetworkCreate& create) = 0;
   virtual Status RemoveNetwork(const std::string& name) = 0;
   virtual Status ConnectNetwork(const std::string& name, const apitypes::NetworkConnect& connect) = 0;
-  virtual Status DisconnectNetwork(const std::string& name, const apitypes::NetworkDisconnect& disconnect) = 0;
+  virtual Status DisconnectNetwork(const std::string& name,
+                                   const apitypes::NetworkDisconnect& disconnect) = 0;
   virtual Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters& filters) = 0;
 
-  // ---- system ---------------------------------------------------------------------------------------------------
+  // ---- system
+  // ---------------------------------------------------------------------------------------------------
   virtual apitypes::Version GetVersion() = 0;  // without API versions, which the API layer knows
   virtual Result<apitypes::Info> GetInfo() = 0;
   virtual Result<codec::Json> DiskUsage() = 0;
   virtual Result<Token> SubscribeEvents(const EventsRequest& request, EventsCallbacks callbacks) = 0;
 
-  // Ends a wait, a subscription, a stats stream or one client's interest in a transfer; its callbacks may still be
-  // running on another thread. Unknown tokens are fine.
+  // Ends a wait, a subscription, a stats stream or one client's interest in a transfer; its callbacks may
+  // still be running on another thread. Unknown tokens are fine.
   virtual void Cancel(Token token) = 0;
 
-  // ---- own --------------------------------------------------------------------------------------------------------
+  // ---- own
+  // --------------------------------------------------------------------------------------------------------
   // The plan of a container's last start, or of its next one.
   virtual Result<std::string> ExplainContainer(const std::string& id, ExplainFormat format) = 0;
   // The plan of a container that is not made.
   virtual Result<std::string> ExplainCreate(const std::string& name, apitypes::ContainerCreate create,
                                             ExplainFormat format) = 0;
 
-  // SIGHUP: log level, log defaults, registries, limits for new containers; answers the keys that need a new start.
+  // SIGHUP: log level, log defaults, registries, limits for new containers; answers the keys that need a new
+  // start.
   virtual std::vector<std::string> Reload(const Config& config) = 0;
   virtual Config CurrentConfig() const = 0;
-  // True when nothing would be missed if the engine ended now: no container that runs needs it, no transfer, no
-  // subscription.
+  // True when nothing would be missed if the engine ended now: no container that runs needs it, no transfer,
+  // no subscription.
   virtual bool Idle() = 0;
   // Before the end: no more callbacks, database closed in order. Containers go on.
   virtual void Stop() = 0;
