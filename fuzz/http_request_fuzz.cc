@@ -38,7 +38,7 @@ Outcome Parse(std::string_view bytes, std::size_t piece) {
       if (*used == 0 || pending.empty() || parser.done()) break;
     }
   }
-  if (!outcome.ok) return {.ok = false};  // how far it came depends on the pieces
+  if (!outcome.ok) return Outcome();  // how far it came depends on the pieces
   outcome.done = parser.done();
   if (parser.head_done()) {
     outcome.method = parser.head().method;

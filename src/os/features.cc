@@ -35,6 +35,8 @@ void ProbeOverlay(KernelFeatures& features) {
   if (fd < 0) return;
   const UniqueFd context(static_cast<int>(fd));
   const UniqueFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  // Before 6.5 overlayfs took its options as one text: any key is accepted here and refused only at the mount.
+  if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_STRING, "estiba-no-such-option", "/", 0) == 0) return;
   features.overlay_lower_append =
       ::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0;
   features.overlay_lower_fds =

@@ -12,7 +12,7 @@ from harness.need import need, need_program
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "debian"
-PROGRAMS = ["python3-minimal", "nginx-light", "redis-server", "postgresql", "curl", "procps", "iproute2", "libcap2-bin"]
+PROGRAMS = ["python3", "nginx-light", "redis-server", "postgresql", "curl", "procps", "iproute2", "libcap2-bin"]
 
 
 def mirror():
@@ -62,7 +62,8 @@ def archive():
     need_program("debootstrap")
     need(os.geteuid() == 0, "root")
     CACHE.mkdir(parents=True, exist_ok=True)
-    path = CACHE / "programs.tar"
+    recipe = hashlib.sha256(" ".join(PROGRAMS).encode()).hexdigest()[:12]
+    path = CACHE / f"programs-{recipe}.tar"
     if not path.exists():
         root = CACHE / "root"
         shutil.rmtree(root, ignore_errors=True)
