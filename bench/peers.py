@@ -1,7 +1,6 @@
 """Estiba and its peers, each with the same root, in a network and mount namespace of their own, driven by their own
 command line at their own defaults."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -83,7 +82,13 @@ class Estiba(Peer):
 
     def memory(self):
         return {"estibad": smaps(self.process.pid),
-                **{"estiba-monitor": smaps(pid) for pid in pids_named("estiba-monitor", self.host)}}
+                "estiba-monitor": smaps(self.monitor())}
+
+    def monitor(self):
+        """The monitor of the benchmark's container: the parent of its PID 1."""
+        pid = self.run("inspect", "-f", "{{.State.Pid}}", "sleeper").stdout.strip()
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        return int(stat.rsplit(")", 1)[1].split()[1])
 
     def stop(self):
         self.process.terminate()
@@ -151,11 +156,11 @@ class Podman(Peer):
 
 
 def pids_named(name, host):
-    """Pids whose command name starts as given, in this peer's network namespace."""
+    """Pids with this command name, in this peer's network namespace."""
     found = []
     for pid in host.processes():
         try:
-            if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith(name[:15]):
+            if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == name[:15]:
                 found.append(pid)
         except OSError:
             pass
@@ -168,7 +173,3 @@ def smaps(pid):
         key, value = line.split(":")
         fields[key] = int(value.split()[0])
     return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"], fields["Pss"]
-
-
-def image_identity():
-    return json.loads(json.dumps({"image": str(IMAGE.name), "bytes": IMAGE.stat().st_size}))
