@@ -32,9 +32,7 @@ def test_the_next_command_starts_an_engine(engine):
     assert engine.out("ps", "--format", "{{.Names}}") == "kept"
     spawned = engine.out("info", "--format", "{{json .}}")
     assert '"ServerVersion"' in spawned
-    for pid in engine.host.processes():
-        if open(f"/proc/{pid}/comm", encoding="utf-8").read().strip() == "estibad":
-            subprocess.run(["kill", "-9", str(pid)], check=True)
+    engine.kill_all()
     engine.start()
 
 
@@ -55,9 +53,7 @@ def test_an_open_terminal_goes_on_and_returns_the_code(engine, command):
         assert shell.wait() == 9
     finally:
         shell.close()
-        for pid in engine.host.processes():
-            if open(f"/proc/{pid}/comm", encoding="utf-8").read().strip() == "estibad":
-                subprocess.run(["kill", "-9", str(pid)], check=True)
+        engine.kill_all()
         engine.start()
 
 
@@ -121,9 +117,7 @@ def test_killed_again_and_again_while_working(engine, rng, full):
         out, _ = client.communicate(timeout=60)
         if client.returncode == 0 and out.strip():
             acknowledged.append(name)
-        for pid in engine.host.processes():
-            if open(f"/proc/{pid}/comm", encoding="utf-8").read().strip() == "estibad":
-                subprocess.run(["kill", "-9", str(pid)], check=True)
+        engine.kill_all()
         engine.start()
         names = engine.out("ps", "-a", "--format", "{{.Names}}").split()
         assert set(acknowledged) <= set(names)

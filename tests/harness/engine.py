@@ -50,6 +50,14 @@ class Engine:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def kill_all(self):
+        """kill -9 of every engine here, those that commands have spawned too; back when they are gone."""
+        def engines():
+            return [pid for pid in self.host.processes() if process_name(pid).split(" ")[0].split("/")[-1] == "estibad"]
+        for pid in engines():
+            kill_quietly(pid)
+        wait_until(lambda: not engines(), "the killed engines are gone")
+
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
