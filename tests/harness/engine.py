@@ -1,17 +1,37 @@
 """One Estiba of a test's own, driven as a user would: through the command line and the socket."""
 
+import atexit
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
+import tempfile
 import uuid
 
 from harness import leaks
 from harness.host import Host
 from harness.wait import wait_until
 
-BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", pathlib.Path(__file__).parents[2] / "build/release/bin"))
+
+def for_everybody(folder):
+    """`folder`, or where other users cannot reach it a copy that they can (with the share folder beside it)."""
+    if all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents]):
+        return folder
+    copy = pathlib.Path(tempfile.mkdtemp(prefix="estiba-bin."))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)
+    (copy / "bin").mkdir()
+    for program in folder.glob("estiba*"):
+        if not program.name.endswith("_tests"):
+            shutil.copy(program, copy / "bin")
+    if (folder.parent / "share").is_dir():
+        shutil.copytree(folder.parent / "share", copy / "share")
+    return copy / "bin"
+
+
+BIN = for_everybody(pathlib.Path(os.environ.get("ESTIBA_BIN", pathlib.Path(__file__).parents[2] / "build/release/bin")))
 
 
 class Engine:
