@@ -24,6 +24,9 @@ constexpr const char* kBuiltinImage = "docker.io/estiba/busybox:latest";
 constexpr const char* kMeta = "meta";
 
 constexpr std::chrono::seconds kLockPatience{3};
+// A socket that takes connections for so long is that of an engine that lives: one that is being killed has its files
+// for a moment longer, first the socket, then the lock.
+constexpr std::chrono::milliseconds kServesFor{200};
 
 Error LockedError(const std::string& data_root) {
   return Error(Code::kFailedPrecondition, "another engine uses the data root '" + data_root + "'");
@@ -56,11 +59,13 @@ Status EngineImpl::TakeDataRoot() {
   TRY(os::EnsureDirectory(now->run_root, 0711));
   lock_ = TRY(os::OpenAt({AT_FDCWD}, now->data_root + "/engine.lock", O_RDWR | O_CREAT, 0600));
   // An engine that was killed holds it until the kernel is done with it; one that serves keeps it.
-  const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+  const auto start = std::chrono::steady_clock::now();
+  auto silent = start;  // when nobody answered last
   while (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return Error::Errno(errno, "lock '" + now->data_root + "/engine.lock'");
-    const bool serves = os::ConnectUnix(now->socket, SOCK_STREAM).ok();
-    if (serves || std::chrono::steady_clock::now() > deadline) return LockedError(now->data_root);
+    const auto moment = std::chrono::steady_clock::now();
+    if (!os::ConnectUnix(now->socket, SOCK_STREAM).ok()) silent = moment;
+    if (moment > silent + kServesFor || moment > start + kLockPatience) return LockedError(now->data_root);
     const timespec step{0, 10'000'000};
     ::nanosleep(&step, nullptr);
   }

@@ -1,5 +1,6 @@
 """kill -9 of the engine at a moment of our choosing: containers, sessions, exit codes and logs do not notice."""
 
+import signal
 import subprocess
 
 import pytest
@@ -34,6 +35,15 @@ def test_the_next_command_starts_an_engine(engine):
     assert '"ServerVersion"' in spawned
     engine.kill_all()
     engine.start()
+
+
+def test_one_started_while_another_dies_takes_over(engine, full):
+    """The dying one still has its socket and its lock for a moment; that is not "another engine"."""
+    for _ in range(100 if full else 10):
+        dying = engine.process
+        dying.send_signal(signal.SIGKILL)
+        engine.start()
+        dying.wait()
 
 
 @pytest.mark.parametrize("command", ["run", "exec"])

@@ -74,9 +74,10 @@ class Engine:
         """kill -9 of every engine here, those that commands have spawned too; back when they are gone."""
         def engines():
             return [pid for pid in self.host.processes() if process_name(pid).split(" ")[0].split("/")[-1] == "estibad"]
-        for pid in engines():
+        killed = engines()
+        for pid in killed:
             kill_quietly(pid)
-        wait_until(lambda: not engines(), "the killed engines are gone")
+        wait_until(lambda: not any(map(is_alive, killed)), "the killed engines are gone")
 
     def stop(self):
         self.process.terminate()
@@ -192,6 +193,14 @@ def process_name(pid):
         return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return "(gone)"
+
+
+def is_alive(pid):
+    """Not yet a zombie: one that is dying has lost its name but not its files."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def kill_quietly(pid):
