@@ -212,6 +212,7 @@ void Connection::PumpPipe() {
                                     connection->OnPipeRoom();
                                   })
                           .ok();
+      if (!body_watched_) return Close();
       // The reader is slow, not the client: its time does not run.
       return ClearDeadline();
     } else if (n < 0 && errno != EINTR) {
@@ -291,6 +292,7 @@ void Connection::Close() {
   const auto self = shared_from_this();
   ClosePipe(/*complete=*/false);
   ClearDeadline();
+  host_->loop->CancelTimer(write_timer_);
   phase_ = Phase::kClosed;
   host_->loop->RemoveFd(fd_.get());
   fd_.Reset();

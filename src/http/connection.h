@@ -38,6 +38,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // From exchanges, on the loop's thread.
   void Flush(const std::shared_ptr<ExchangeState>& state);
+  // A worker waits for the client to take bytes.
+  void AwaitProgress(const std::shared_ptr<ExchangeState>& state);
   void Abort(const std::shared_ptr<ExchangeState>& state);
   void FailUnanswered(const std::shared_ptr<ExchangeState>& state);
   Result<Detached> Detach(const std::shared_ptr<ExchangeState>& state);
@@ -68,13 +70,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ParseNext();
   void Linger();
   void Send();
-  void TakeOutput();
+  bool TakeOutput();
   void CountSent(std::size_t bytes);
   void MarkPeerGone();
   bool WantsInput() const;
   void UpdateEvents();
   void SetDeadline(std::chrono::milliseconds delay, void (Connection::*on_expiry)());
   void ClearDeadline();
+  void WatchWriting();
+  void OnWritingChecked(std::uint64_t sent_before);
   void OnSlowHead();
   void OnSlowBody();
 
@@ -98,6 +102,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool input_ended_ = false;  // no more bytes will come
   std::uint32_t events_ = 0;
   Loop::TimerId timer_ = 0;
+  Loop::TimerId write_timer_ = 0;
+  std::uint64_t sent_ = 0;  // since the connection began
   std::uint64_t lingered_ = 0;
 };
 

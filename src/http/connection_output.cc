@@ -8,8 +8,8 @@
 
 namespace estiba::http {
 
-// Takes what the exchange has written. All of it at once is fine: kMostBytes bounds it.
-void Connection::TakeOutput() {
+// Takes what the exchange has written; true when it was the last. All of it at once is fine: kMostBytes bounds it.
+bool Connection::TakeOutput() {
   const std::lock_guard lock(state_->mutex);
   state_->flush_posted = false;
   state_->in_flight += state_->out.size();
@@ -19,13 +19,35 @@ void Connection::TakeOutput() {
     out_ += state_->out;
   }
   state_->out.clear();
+  return state_->finished;
 }
 
 void Connection::Flush(const std::shared_ptr<ExchangeState>& state) {
   if (phase_ == Phase::kClosed || state != state_) return;
-  TakeOutput();
+  const bool finished = TakeOutput();
   Send();
-  if (phase_ != Phase::kClosed) UpdateEvents();
+  if (phase_ == Phase::kClosed) return;
+  if (finished && out_sent_ < out_.size()) WatchWriting();
+  UpdateEvents();
+}
+
+void Connection::AwaitProgress(const std::shared_ptr<ExchangeState>& state) {
+  if (phase_ != Phase::kClosed && state == state_) WatchWriting();
+}
+
+// Looks once a timeout whether bytes have left since: whoever takes none is cut off after one to two of them.
+void Connection::WatchWriting() {
+  if (write_timer_ != 0) return;
+  write_timer_ = host_->loop->AddTimer(host_->options->write_timeout, [self = weak_from_this(), before = sent_] {
+    if (auto connection = self.lock()) connection->OnWritingChecked(before);
+  });
+}
+
+void Connection::OnWritingChecked(std::uint64_t sent_before) {
+  write_timer_ = 0;
+  if (phase_ == Phase::kClosed || out_sent_ == out_.size()) return;
+  if (sent_ == sent_before) return Close();
+  WatchWriting();
 }
 
 void Connection::Send() {
@@ -37,6 +59,7 @@ void Connection::Send() {
       return Close();
     }
     out_sent_ += static_cast<std::size_t>(n);
+    sent_ += static_cast<std::uint64_t>(n);
     CountSent(static_cast<std::size_t>(n));
   }
   if (out_sent_ < out_.size()) {
@@ -137,6 +160,7 @@ Result<Detached> Connection::Detach(const std::shared_ptr<ExchangeState>& state)
     state_->on_peer_gone.clear();
   }
   ClearDeadline();
+  host_->loop->CancelTimer(write_timer_);
   host_->loop->RemoveFd(fd_.get());
   Detached detached{std::move(fd_), std::move(in_), /*upgraded=*/false};
   detached.leftover.shrink_to_fit();

@@ -153,7 +153,12 @@ WriteState ExchangeImpl::Write(std::string_view bytes) {
 bool ExchangeImpl::WriteBlocking(std::string_view bytes) {
   {
     Lock lock(state_->mutex);
-    state_->drained.wait(lock, [&] { return state_->gone || !state_->was_full; });
+    const auto has_room = [&] { return state_->gone || !state_->was_full; };
+    if (!has_room()) {
+      // Ends a peer that takes nothing, and with it this wait.
+      OnConnection([state = state_](Connection& connection) { connection.AwaitProgress(state); });
+      state_->drained.wait(lock, has_room);
+    }
   }
   return Write(bytes) != WriteState::kGone;
 }

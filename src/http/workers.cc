@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include <pthread.h>
@@ -58,7 +59,14 @@ bool Workers::Submit(std::function<void()> work) {
     return true;
   }
   ++impl_->threads;
-  std::thread([impl = impl_] { Impl::Run(impl); }).detach();
+  try {
+    std::thread([impl = impl_] { Impl::Run(impl); }).detach();
+  } catch (const std::system_error&) {  // no more threads on this host or in this cgroup
+    --impl_->threads;
+    if (impl_->threads > 0) return true;  // those there are will come to it
+    impl_->queue.pop_back();
+    return false;
+  }
   return true;
 }
 

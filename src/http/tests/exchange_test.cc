@@ -12,6 +12,7 @@ namespace {
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using namespace std::chrono_literals;
 
 const std::string kGet = "GET / HTTP/1.1\r\n\r\n";
 
@@ -71,6 +72,67 @@ TEST(Exchange, WriteBlockingWaitsForASlowReader) {
   EXPECT_LT(written, 3U << 20);
   EXPECT_GT(TestServer::ReadToEnd(fd.get()).size(), 200 * block.size());
   EXPECT_EQ(done.wait_for(std::chrono::seconds(5)), std::future_status::ready);
+}
+
+TEST(Exchange, AClientThatStopsReadingHoldsNoWorkerForEver) {
+  std::promise<bool> written;
+  std::promise<void> gone;
+  const TestServer server(
+      [&](const std::shared_ptr<Exchange>& exchange) {
+        exchange->OnPeerGone([&] { gone.set_value(); });
+        exchange->StartStream(200, {});
+        const std::string block(64 * 1024, 'b');
+        bool alive = true;
+        for (int i = 0; i < 1000 && alive; ++i) alive = exchange->WriteBlocking(block);
+        written.set_value(alive);
+      },
+      {.write_timeout = 30ms});
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), kGet);
+  auto done = written.get_future();
+  ASSERT_EQ(done.wait_for(20s), std::future_status::ready);
+  EXPECT_FALSE(done.get());
+  EXPECT_EQ(gone.get_future().wait_for(20s), std::future_status::ready);
+  EXPECT_THAT(TestServer::ReadToEnd(fd.get()), ::testing::Not(EndsWith("0\r\n\r\n")));
+}
+
+TEST(Exchange, AnAnswerThatNobodyReadsEndsWithItsConnection) {
+  const TestServer server(
+      [](const std::shared_ptr<Exchange>& exchange) {
+        exchange->Respond(200, {}, std::string(4U << 20, 'b'));
+      },
+      {.write_timeout = 30ms});
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), kGet);
+  pollfd hung_up{fd.get(), POLLRDHUP, 0};
+  ASSERT_EQ(::poll(&hung_up, 1, 20000), 1);
+  EXPECT_LT(TestServer::ReadToEnd(fd.get()).size(), 4U << 20);
+}
+
+TEST(Exchange, AReaderMuchSlowerThanTheTimeoutGetsEverything) {
+  constexpr std::size_t kSize = 32U << 20;
+  constexpr auto kTimeout = 1s;
+  const TestServer server(
+      [](const std::shared_ptr<Exchange>& exchange) {
+        exchange->StartStream(200, {});
+        const std::string block(64 * 1024, 'b');
+        for (std::size_t sent = 0; sent < kSize; sent += block.size()) {
+          if (!exchange->WriteBlocking(block)) return;
+        }
+        exchange->Finish();
+      },
+      {.write_timeout = kTimeout});
+  const os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), "GET / HTTP/1.0\r\n\r\n");
+  const auto end = std::chrono::steady_clock::now() + 5 * kTimeout / 2;
+  std::size_t received = 0;
+  while (std::chrono::steady_clock::now() < end) {
+    received += TestServer::ReadSome(fd.get()).size();
+    pollfd none{-1, 0, 0};
+    (void)::poll(&none, 1, 20);
+  }
+  EXPECT_LT(received, kSize);
+  EXPECT_GT(received + TestServer::ReadToEnd(fd.get()).size(), kSize);
 }
 
 TEST(Exchange, AWriterLearnsThatTheClientHasGone) {

@@ -3,6 +3,9 @@
 #include <atomic>
 #include <future>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "tests/support.h"
 
 namespace estiba::http {
@@ -33,6 +36,19 @@ TEST(Workers, AFullQueueRefuses) {
   EXPECT_TRUE(workers.Submit([] {}));
   EXPECT_FALSE(workers.Submit([] {}));
   release.set_value();
+}
+
+// In a process of its own, as a user who may have no further process.
+TEST(WorkersDeathTest, WithoutThreadsWorkIsRefused) {
+  REQUIRE(::geteuid() == 0, "root");
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto refuse = [] {
+    const rlimit none{0, 0};
+    if (::setrlimit(RLIMIT_NPROC, &none) != 0 || ::setresuid(65534, 65534, 65534) != 0) ::_exit(2);
+    Workers workers({.threads = 2});
+    ::_exit(workers.Submit([] {}) ? 1 : 0);
+  };
+  EXPECT_EXIT(refuse(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(Workers, StopWaitsForWhatRuns) {

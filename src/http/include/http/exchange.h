@@ -53,8 +53,8 @@ class Exchange {
   // The head goes out now; the body follows by Write() in chunks (to the end of the connection for HTTP/1.0).
   virtual void StartStream(int status, Headers headers) = 0;
   virtual WriteState Write(std::string_view bytes) = 0;
-  // As Write, but first waits while the peer is slow. False when the peer has gone. Never on the loop's
-  // thread.
+  // As Write, but first waits while the peer is slow. False when the peer has gone, or has taken nothing for
+  // ServerOptions::write_timeout (the connection is closed then). Never on the loop's thread.
   virtual bool WriteBlocking(std::string_view bytes) = 0;
   // Ends a stream.
   virtual void Finish() = 0;

@@ -27,6 +27,9 @@ struct ServerOptions {
   std::chrono::milliseconds head_timeout{20000};   // from a request's first byte to the end of its head
   std::chrono::milliseconds body_timeout{60000};   // without any progress
   std::chrono::milliseconds idle_timeout{180000};  // between requests
+  // A client that takes no byte for so long of what a worker waits to write, or of a finished answer, is cut off.
+  // Long: someone may be reading a pager.
+  std::chrono::milliseconds write_timeout{600000};
   std::size_t workers = 48;
   Headers fields{};                                         // added to every response
   std::function<BodyMode(const RequestHead&)> body_mode{};  // unset: kBuffer

@@ -22,7 +22,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
   ~Workers();  // Stop()
 
-  // False when the queue is full or the pool has stopped.
+  // False when the queue is full, the pool has stopped, or no thread can be made.
   bool Submit(std::function<void()> work);
   // Refuses new work, drops what is queued, waits for what runs.
   void Stop();
