@@ -49,8 +49,11 @@ std::string TemporaryName(const std::string& path) {
          std::to_string(next++);
 }
 
-// Removes the contents of the directory `top` without recursion: a stack of open directories, so that depth costs
-// descriptors only while it lasts and no path is walked twice.
+// Removes the contents of the directory `name` without recursion: a stack of open directories, so that no path is
+// walked twice. Containers and archives nest as deep as they like: what lies deeper than the stack may grow is first
+// moved up into `name` itself.
+constexpr std::size_t kMaxLevels = 64;
+
 struct Level {
   UniqueFd fd;
   std::string name;
@@ -64,7 +67,20 @@ Result<Level> Descend(DirFd parent, const std::string& name) {
   return Level{std::move(fd), name, std::move(names)};
 }
 
+// Moves a directory from the last level to the first, under a name that is free there.
+Status MoveUp(std::vector<Level>& stack, const std::string& name, unsigned* next) {
+  for (;;) {
+    const std::string free = ".deep." + std::to_string((*next)++);
+    if (::renameat2(stack.back().fd.get(), name.c_str(), stack.front().fd.get(), free.c_str(), RENAME_NOREPLACE) == 0) {
+      stack.front().left.push_back(free);
+      return Ok();
+    }
+    if (errno != EEXIST) return Error::Errno(errno, "move '" + name + "' up to remove it");
+  }
+}
+
 Status EmptyTree(DirFd dir, const std::string& name) {
+  unsigned moved = 0;
   std::vector<Level> stack;
   stack.push_back(TRY(Descend(dir, name)));
   while (!stack.empty()) {
@@ -81,7 +97,11 @@ Status EmptyTree(DirFd dir, const std::string& name) {
     level.left.pop_back();
     if (::unlinkat(level.fd.get(), next.c_str(), 0) == 0 || errno == ENOENT) continue;
     if (errno != EISDIR && errno != EPERM) return Error::Errno(errno, "remove '" + next + "'");
-    stack.push_back(TRY(Descend({level.fd.get()}, next)));
+    if (stack.size() == kMaxLevels) {
+      TRY(MoveUp(stack, next, &moved));
+    } else {
+      stack.push_back(TRY(Descend({level.fd.get()}, next)));
+    }
   }
   return Ok();
 }

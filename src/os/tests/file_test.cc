@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tests/support.h"
@@ -28,6 +29,26 @@ TEST(DeleteTree, FollowsNoSymlink) {
   ASSERT_OK(DeleteTree({AT_FDCWD}, dir / "tree"));
   ASSERT_OK(DeleteTree({AT_FDCWD}, dir / "tree"));
   EXPECT_EQ(ReadFile(dir / "kept/file").value(), "x");
+  EXPECT_EQ(OpenAt({AT_FDCWD}, dir / "tree", O_PATH).error().errnum(), ENOENT);
+}
+
+// A container makes them by changing into each; one descriptor a level would be more than a process may have.
+TEST(DeleteTree, GoesDeeperThanThereAreDescriptors) {
+  const testing::TempDir dir;
+  ASSERT_OK(EnsureDirectory(dir / "tree/.deep.0", 0700));  // a name it would like to use itself
+  ASSERT_OK_AND_ASSIGN(UniqueFd at, OpenAt({AT_FDCWD}, dir / "tree", O_PATH | O_DIRECTORY));
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit few{200, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(::mkdirat(at.get(), "d", 0700), 0);
+    ASSERT_EQ(::mkdirat(at.get(), "beside", 0700), 0);
+    ASSERT_OK_AND_ASSIGN(at, OpenAt({at.get()}, "d", O_PATH | O_DIRECTORY));
+  }
+  const Status deleted = DeleteTree({AT_FDCWD}, dir / "tree");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  ASSERT_OK(deleted);
   EXPECT_EQ(OpenAt({AT_FDCWD}, dir / "tree", O_PATH).error().errnum(), ENOENT);
 }
 
