@@ -4,6 +4,8 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 
+#include "chunk_guard.h"
+
 namespace estiba::http {
 namespace {
 
@@ -20,6 +22,7 @@ class Parser final : public basic_parser</*isRequest=*/true> {
  public:
   RequestHead head;
   std::string body;
+  ChunkGuard guard;
   bool finished = false;
 
  private:
@@ -41,9 +44,13 @@ class Parser final : public basic_parser</*isRequest=*/true> {
     body.append(bytes.data(), bytes.size());
     return bytes.size();
   }
-  void on_chunk_header_impl(std::uint64_t, BeastView, error_code& ec) override { ec = {}; }
+  void on_chunk_header_impl(std::uint64_t size, BeastView, error_code& ec) override {
+    ec = {};
+    guard.OnHeader(size);
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, BeastView bytes, error_code& ec) override {
     ec = {};
+    guard.OnContent(bytes.size());
     body.append(bytes.data(), bytes.size());
     return bytes.size();
   }
@@ -100,6 +107,7 @@ Result<std::size_t> RequestParser::Feed(std::string_view bytes) {
   try {
     while (used < bytes.size() && !parser.is_done()) {
       const bool in_head = !parser.is_header_done();
+      if (!in_head && parser.chunked() && parser.guard.MustWait(bytes.size() - used)) break;
       error_code ec;
       const std::size_t n =
           parser.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);

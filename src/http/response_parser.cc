@@ -4,6 +4,8 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 
+#include "chunk_guard.h"
+
 namespace estiba::http {
 namespace {
 
@@ -19,6 +21,7 @@ class Parser final : public beast::http::basic_parser</*isRequest=*/false> {
   int status = 0;
   Headers headers;
   std::string body;
+  ChunkGuard guard;
 
  private:
   void on_request_impl(beast::http::verb, BeastView, BeastView, int, error_code& ec) override { ec = {}; }
@@ -38,9 +41,13 @@ class Parser final : public beast::http::basic_parser</*isRequest=*/false> {
     body.append(bytes.data(), bytes.size());
     return bytes.size();
   }
-  void on_chunk_header_impl(std::uint64_t, BeastView, error_code& ec) override { ec = {}; }
+  void on_chunk_header_impl(std::uint64_t size, BeastView, error_code& ec) override {
+    ec = {};
+    guard.OnHeader(size);
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, BeastView bytes, error_code& ec) override {
     ec = {};
+    guard.OnContent(bytes.size());
     body.append(bytes.data(), bytes.size());
     return bytes.size();
   }
@@ -64,6 +71,7 @@ ResponseParser::~ResponseParser() = default;
 Result<std::size_t> ResponseParser::Feed(std::string_view bytes) {
   Parser& parser = impl_->parser;
   if (parser.is_done() || bytes.empty()) return std::size_t{0};
+  if (parser.is_header_done() && parser.chunked() && parser.guard.MustWait(bytes.size())) return std::size_t{0};
   try {
     error_code ec;
     const std::size_t used = parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);

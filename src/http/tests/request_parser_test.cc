@@ -49,6 +49,16 @@ TEST(RequestParser, ReadsChunksAndDropsTrailers) {
   }
 }
 
+TEST(RequestParser, AnEmptyChunkedBodyMayComeByteByByte) {
+  for (const char* end : {"0\r\n\r\n", "0\r\nT: 1\r\n\r\n"}) {
+    RequestParser parser(4096);
+    const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    ASSERT_OK(FeedAll(&parser, head + end, /*slowly=*/true));
+    EXPECT_TRUE(parser.done());
+    EXPECT_EQ(parser.TakeBody(), "");
+  }
+}
+
 TEST(RequestParser, RefusesWhatIsNoRequest) {
   for (const std::string bad : {"hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nA B: c\r\n\r\n",
                                 "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
