@@ -98,6 +98,8 @@ class Dumper {
   void WriteDouble(double value) {
     if (!std::isfinite(value)) {
       out_ += "null";  // JSON has no word for it
+    } else if (value == 0) {
+      out_ += '0';  // "-0" would come back as the whole number 0
     } else {
       AppendNumber(value, &out_);
     }

@@ -77,6 +77,7 @@ TEST(Json, DoublesAreRoundedExactly) {
   ASSERT_OK_AND_ASSIGN(const Json json, ParseJson("[184461847474191032304467,0.1,1e308,-2.5E-3]"));
   EXPECT_EQ(json.Dump(), "[1.8446184747419102e+23,0.1,1e+308,-0.0025]");
   EXPECT_FALSE(ParseJson("1e999").ok());
+  EXPECT_EQ(ParseJson("-0.000")->Dump(), "0");  // "-0" would come back as another value
 }
 
 TEST(Json, SetReplacesAndAppendGrows) {
