@@ -26,6 +26,10 @@ UNTRUSTED = ["codec", "codec_stream", "oci", "http", "apitypes", "security", "ne
              "image_work"]
 
 
+# Of libFuzzer for each target in a --long run.
+FUZZ_MINUTES = 2
+
+
 @dataclasses.dataclass
 class Counts:
     passed: int = 0
@@ -152,7 +156,7 @@ def fuzz_names():
 
 
 def suite_fuzz(options, log):
-    """Every corpus through its target under ASan and UBSan; --long fuzzes each for ten minutes."""
+    """Every corpus through its target under ASan and UBSan; --long fuzzes each for FUZZ_MINUTES."""
     counts = Counts()
     preset = "fuzz" if options.long else "asan"
     targets = [f"{name}_fuzz" for name in fuzz_names()]
@@ -164,8 +168,9 @@ def suite_fuzz(options, log):
         if options.long:
             scratch = LOGS / f"fuzz-{name}"
             scratch.mkdir(parents=True, exist_ok=True)
-            command = [command[0], scratch, corpus, "-max_total_time=600", f"-seed={options.seed % 2**31}"]
-        code = run(log, command, 900)
+            command = [command[0], scratch, corpus, f"-max_total_time={FUZZ_MINUTES * 60}",
+                       f"-seed={options.seed % 2**31}", f"-artifact_prefix={scratch}-"]
+        code = run(log, command, FUZZ_MINUTES * 60 + 600)
         counts.add(Counts(passed=1) if code == 0 else Counts(failed=1, problems=[f"fuzz: {name} (exit {code})"]))
     return counts
 
