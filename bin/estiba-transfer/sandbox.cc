@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/log.h"
 #include "os/sandbox.h"
 
 namespace estiba::transfer {
@@ -37,7 +38,8 @@ const std::vector<long> kDenied{
     SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_keyctl, SYS_add_key, SYS_request_key,
     SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter,
     SYS_io_uring_register, SYS_fanotify_init, SYS_personality, SYS_setuid, SYS_setgid, SYS_setresuid, SYS_setresgid,
-    SYS_setgroups, SYS_kill, SYS_syslog, SYS_vhangup, SYS_listen, SYS_accept, SYS_accept4,
+    SYS_setgroups, SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,
+    SYS_pidfd_open, SYS_syslog, SYS_vhangup, SYS_listen, SYS_accept, SYS_accept4,
 #if defined(__x86_64__)
     SYS_fork, SYS_vfork, SYS_iopl, SYS_ioperm, SYS_modify_ldt,
 #endif
@@ -69,7 +71,10 @@ Status EnterSandbox(const image::TransferJob& job) {
   }
   if (!job.docker_config_path.empty()) access.readable.push_back(job.docker_config_path);
   // Without Landlock (before 5.19, or switched off) the descriptors and openat2 still confine what archives can name.
-  TRY(os::RestrictFiles(access));
+  const bool confined = TRY(os::RestrictFiles(access));
+  if (!confined)
+    log::Warn("estiba-transfer runs without Landlock: seccomp and few capabilities alone confine it",
+              {{"needs", "Linux 5.19 with landlock among its security modules"}});
   std::vector<long> denied = kDenied;
   if (!network) denied.insert(denied.end(), {SYS_socket, SYS_connect, SYS_socketpair});
   return os::DenyCalls(denied);

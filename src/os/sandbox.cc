@@ -12,6 +12,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -87,6 +88,11 @@ std::vector<sock_filter> Program(const std::vector<long>& calls) {
     out.push_back(JumpIfEqual(static_cast<std::uint32_t>(call), 0, 1));
     out.push_back(Return(Refuse(EPERM)));
   }
+  out.push_back(JumpIfEqual(SYS_socket, 0, 4));
+  out.push_back(Load(offsetof(seccomp_data, args)));  // the family
+  out.push_back(JumpIfEqual(AF_UNIX, 0, 1));
+  out.push_back(Return(Refuse(EAFNOSUPPORT)));
+  out.push_back(Return(SECCOMP_RET_ALLOW));
   out.push_back(JumpIfEqual(SYS_clone, 1, 0));
   out.push_back(Return(SECCOMP_RET_ALLOW));
   out.push_back(Load(offsetof(seccomp_data, args)));  // the flags, little end first

@@ -66,14 +66,14 @@ class Transfer:
 
     def finish(self):
         self.events = [json.loads(line) for line in self.process.stdout]
-        error = self.process.stderr.read().decode()
+        self.log = self.process.stderr.read().decode()
         code = self.process.wait(60)
-        assert self.events, f"no event, exit code {code}: {error}"
+        assert self.events, f"no event, exit code {code}: {self.log}"
         last = self.events[-1]
         if last["kind"] == "failed":
             assert code == 1
             raise Failed(last)
-        assert last["kind"] == "done" and code == 0, f"{last} {code} {error}"
+        assert last["kind"] == "done" and code == 0, f"{last} {code} {self.log}"
         return self
 
     def images(self):
@@ -83,9 +83,9 @@ class Transfer:
         return [event.get("status", event.get("stream")) for event in self.events if event["kind"] == "progress"]
 
 
-def load(stores, path, **job):
+def load(stores, path, wrap=(), **job):
     with open(path, "rb") as archive:
-        return Transfer(stores, {"kind": "load", **job}, archive.fileno()).finish()
+        return Transfer(stores, {"kind": "load", **job}, archive.fileno(), wrap=wrap).finish()
 
 
 def pull(stores, reference, **job):

@@ -23,7 +23,8 @@ struct FileAccess {
 Result<bool> RestrictFiles(const FileAccess& access);
 
 // Seccomp: these calls answer EPERM (numbers of <sys/syscall.h>), clone3 ENOSYS (its flags cannot be seen;
-// the C library falls back), and clone makes threads only.
+// the C library falls back), clone makes threads only, and socket(2) of AF_UNIX answers EAFNOSUPPORT: Landlock does
+// not keep a process from the sockets that others serve.
 Status DenyCalls(const std::vector<long>& calls);
 
 // Keeps these capabilities (bits by number) where they are now permitted; gives up the others.
