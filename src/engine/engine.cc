@@ -282,6 +282,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.reference = reference.ToString();
     job.user_xattrs = now->rootless;
     job.insecure_registries = now->insecure_registries;
+    if (const auto known = images_->Get(job.reference); known.ok()) job.known_id = (*known)->id;
     if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
     job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};
     // Two clients with different rights do not share a pull.

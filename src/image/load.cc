@@ -195,7 +195,6 @@ class Loader {
     image.names = candidate.names;
     image.layers = std::move(applied.layers);
     image.size = applied.size;
-    image.up_to_date = applied.nothing_new;
     reporter_.Image(image);
     for (const std::string& name : candidate.names) {
       const auto reference = oci::ParseReference(name);

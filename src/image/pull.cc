@@ -103,7 +103,7 @@ class Puller {
     Applied applied = TRY(ApplyLayers(stores_, manifest.layers, config.diff_ids, fetch, options, reporter_, stop_));
     image.layers = std::move(applied.layers);
     image.size = applied.size;
-    image.up_to_date = applied.nothing_new;
+    image.up_to_date = applied.nothing_new && image.id == job_.known_id;
     return Ok();
   }
 

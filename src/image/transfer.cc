@@ -107,6 +107,7 @@ std::string WriteJob(const TransferJob& job) {
   out.Add("lease", job.lease);
   if (job.user_xattrs) out.Add("userXattrs", true);
   AddText(out, "reference", job.reference);
+  AddText(out, "knownId", job.known_id);
   if (!job.platform.os.empty()) out.Add("platform", job.platform.ToString());
   if (!job.auth.empty()) out.Add("auth", WriteAuth(job.auth));
   if (!job.insecure_registries.empty()) out.Add("insecureRegistries", job.insecure_registries);
@@ -128,6 +129,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
   in.Require("lease", &out.lease);
   in.Read("userXattrs", &out.user_xattrs);
   in.Read("reference", &out.reference);
+  in.Read("knownId", &out.known_id);
   in.Read("platform", &platform);
   in.Object("auth", [&out](Reader& auth) {
     auth.Read("username", &out.auth.username);

@@ -49,11 +49,20 @@ def test_pull_brings_blobs_and_layers(stores, registry, name):
 
 
 def test_a_second_pull_brings_nothing(stores, registry, name, proxy):
-    pull(stores, f"{registry.name}/{name}")
-    again = pull(stores, f"{proxy.name}/{name}")
+    first = only(pull(stores, f"{registry.name}/{name}"))
+    again = pull(stores, f"{proxy.name}/{name}", knownId=first["id"])
     assert again.said().count("Already exists") == 3
     assert only(again)["upToDate"]
+    assert again.said()[-1] == f"Status: Image is up to date for {proxy.name}/app:1"
     assert proxy.seen("/blobs/") == []
+
+
+@pytest.mark.parametrize("known", [{}, {"knownId": "sha256:" + "a" * 64}])
+def test_a_name_that_becomes_another_images_is_news(stores, registry, name, known):
+    pull(stores, f"{registry.name}/{name}")
+    again = pull(stores, f"{registry.name}/{name}", **known)
+    assert again.said().count("Already exists") == 3
+    assert again.said()[-1] == f"Status: Downloaded newer image for {registry.name}/app:1"
 
 
 def test_by_digest(stores, registry, name):
@@ -105,12 +114,12 @@ def test_a_broken_connection_is_resumed(stores, proxy, name, big, fault):
 
 def test_it_gives_up_on_a_connection_that_always_breaks(stores, proxy, name, big):
     proxy.add(path=f"/blobs/{big}", reset=0)
-    started = time.monotonic()
     with pytest.raises(Failed, match=f"connect to registry '{proxy.name}'"):
-        pull(stores, f"{proxy.name}/{name}")
-    # Five of ours; libcurl may add one to each when it had kept a connection that was dead.
-    assert 5 <= len(proxy.seen(f"/blobs/{big}")) <= 10
-    assert time.monotonic() - started < 30
+        # One layer at a time: with several, it is chance whose kept connection an attempt gets.
+        pull(stores, f"{proxy.name}/{name}", parallel=1)
+    # Five attempts. The first goes over the connection that the config came by; when a connection that was kept breaks
+    # before it brought a byte, libcurl asks once more over a new one.
+    assert len(proxy.seen(f"/blobs/{big}")) == 6
     assert stores.layers() == set()
 
 

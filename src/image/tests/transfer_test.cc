@@ -11,6 +11,7 @@ TEST(TransferJob, ComesBack) {
   job.lease = "t1";
   job.user_xattrs = true;
   job.reference = "localhost:5000/app:1";
+  job.known_id = "sha256:k";
   job.platform = {"linux", "arm", "v7", "", {}};
   job.auth.username = "u";
   job.auth.password = "p\"q";
@@ -22,6 +23,7 @@ TEST(TransferJob, ComesBack) {
   EXPECT_EQ(WriteJob(back), WriteJob(job));
   EXPECT_EQ(back.kind, JobKind::kSave);
   EXPECT_EQ(back.auth.password, "p\"q");
+  EXPECT_EQ(back.known_id, "sha256:k");
   EXPECT_EQ(back.images.at(0).names.size(), 2U);
   EXPECT_EQ(back.platform.ToString(), "linux/arm/v7");
 }

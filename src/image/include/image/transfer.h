@@ -49,6 +49,7 @@ struct TransferJob {
   // pull
   std::string reference;                 // "localhost:5000/app:1"; normalised by the program
   oci::Platform platform;                // empty: the host's (and no check against the image's config)
+  std::string known_id;                  // the image that the reference names now, or empty
   RegistryAuth auth;
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
   std::string docker_config_path;        // "~/.docker/config.json" to look credentials up in when `auth` is empty
@@ -77,7 +78,7 @@ struct LoadedImage {
   std::vector<std::string> names;  // normalised references to give it
   std::vector<LayerInfo> layers;
   std::uint64_t size = 0;       // unpacked bytes of all layers
-  bool up_to_date = false;      // pull: everything was there already
+  bool up_to_date = false;      // pull: the reference named this very image, and all of it was there
 };
 
 enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone };
