@@ -9,6 +9,7 @@
 
 #include "codec/sha256.h"
 #include "layer.h"
+#include "limit.h"
 
 namespace estiba::image {
 namespace {
@@ -56,14 +57,14 @@ class Applier {
   }
 
   Result<Applied> Run(const std::vector<oci::Descriptor>& blobs, const std::vector<std::string>& diff_ids) {
-    Plan(blobs, diff_ids);
+    TRY(Plan(blobs, diff_ids));
     TRY(RunAll());
     TRY(CommitAll());
     return Report();
   }
 
  private:
-  void Plan(const std::vector<oci::Descriptor>& blobs, const std::vector<std::string>& diff_ids) {
+  Status Plan(const std::vector<oci::Descriptor>& blobs, const std::vector<std::string>& diff_ids) {
     const std::vector<std::string> chain_ids = ChainIds(diff_ids);
     work_.resize(blobs.size());
     for (std::size_t i = 0; i < blobs.size(); ++i) {
@@ -71,12 +72,18 @@ class Applier {
       work.blob = blobs[i];
       work.diff_id = diff_ids[i];
       work.chain_id = chain_ids[i];
-      work.blob_there = stores_.content.Has(blobs[i].digest);
+      const auto size = stores_.content.Size(blobs[i].digest);
+      work.blob_there = size.ok();
+      // A size that is too large would raise the limit of what the layer may unpack to.
+      if (size.ok() && *size != blobs[i].size)
+        return Error(Code::kDataLoss, work.Name() + " has " + std::to_string(*size) + " bytes, its manifest says " +
+                                          std::to_string(blobs[i].size));
       work.tree_there = stores_.snapshots.HasLayer(chain_ids[i]);
       nothing_new_ = nothing_new_ && work.blob_there && work.tree_there;
       const bool all_there = work.blob_there && work.tree_there;
       if (options_.pull_words) reporter_.Say(work.id(), all_there ? "Already exists" : "Pulling fs layer");
     }
+    return Ok();
   }
 
   // A fixed number of workers takes layers in turn; the first failure is the one reported.
@@ -110,7 +117,11 @@ class Applier {
 
   Status RunOne(Work& work) {
     Fetch fetch = [this, &work](const codec::ByteSink& sink) { return Bring(work, sink); };
-    if (work.tree_there) return fetch([](std::string_view) { return Ok(); });
+    if (work.tree_there) {
+      TRY(fetch([](std::string_view) { return Ok(); }));
+      if (options_.pull_words) reporter_.Say(work.id(), "Pull complete");
+      return Ok();
+    }
     work.tree = TRY(stores_.snapshots.CreateUnfinished(options_.lease));
     LayerInput input;
     input.fetch = std::move(fetch);
@@ -179,8 +190,12 @@ class Applier {
       lowers.push_back(lower.get());
       held.push_back(std::move(lower));
     }
-    const Work& work = work_[index];
-    return SettleLayer({work.tree->directory.get()}, lowers, work.unpacked, options_.user_xattrs);
+    Work& work = work_[index];
+    const std::uint64_t limit = UnpackedLimit(work.blob.size);
+    const std::uint64_t left = limit - std::min(limit, work.unpacked.bytes);
+    work.unpacked.bytes +=
+        TRY(SettleLayer({work.tree->directory.get()}, lowers, work.unpacked, {options_.user_xattrs, left}));
+    return Ok();
   }
 
   Result<Applied> Report() {

@@ -9,6 +9,7 @@
 
 #include "codec/stream.h"
 #include "codec/tar.h"
+#include "limit.h"
 #include "pipe.h"
 #include "tree.h"
 
@@ -42,8 +43,15 @@ Status Feed(int fd, BytePipe& to) {
   std::string buffer(kRead, '\0');
   std::size_t n = TRY(ReadSome(fd, buffer));
   const codec::Compression format = TRY(codec::DetectCompression(std::string_view(buffer).substr(0, n)));
-  const auto stream = codec::MakeDecompressor(format, [&to](std::string_view bytes) { return to.Write(bytes); });
+  std::uint64_t packed = 0;
+  std::uint64_t inflated = 0;
+  const auto stream = codec::MakeDecompressor(format, [&](std::string_view bytes) -> Status {
+    inflated += bytes.size();
+    if (inflated > UnpackedLimit(packed)) return Bomb("the archive", UnpackedLimit(packed));
+    return to.Write(bytes);
+  });
   while (n > 0) {
+    packed += n;
     TRY(stream->Write(std::string_view(buffer).substr(0, n)));
     n = TRY(ReadSome(fd, buffer));
   }

@@ -6,19 +6,13 @@
 #include <utility>
 
 #include "codec/sha256.h"
+#include "limit.h"
 #include "pipe.h"
 
 namespace estiba::image {
 namespace {
 
 constexpr std::size_t kPipeBytes = 2U << 20;
-constexpr std::uint64_t kFreeBytes = std::uint64_t{1} << 30;
-constexpr std::uint64_t kMaxRatio = 200;
-
-// Layers compress to a third; what inflates two hundred times over is a bomb, once it is large.
-std::uint64_t UnpackedLimit(std::uint64_t blob_size) {
-  return blob_size > (std::uint64_t{1} << 40) / kMaxRatio ? std::uint64_t{1} << 40 : kFreeBytes + blob_size * kMaxRatio;
-}
 
 // Finds out the format from the first bytes, whatever the media type says: registries label things wrongly.
 class Inflater {
@@ -46,8 +40,7 @@ class Inflater {
   }
   Status Pass(std::string_view bytes) {
     total_ += bytes.size();
-    if (total_ > limit_)
-      return Error(Code::kResourceExhausted, "the layer inflates to more than " + std::to_string(limit_) + " bytes");
+    if (total_ > limit_) return Bomb("the layer", limit_);
     hash_.Update(bytes);
     return sink_(bytes);
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -107,15 +108,65 @@ Status SettleDirectory(os::DirFd root, const std::vector<int>& lowers, const std
   return CopyMetadata(theirs.get(), found->info, ours->get(), path);
 }
 
-Status CopyContent(int from, int to, const std::string& path) {
-  while (true) {
-    const ssize_t n = ::copy_file_range(from, nullptr, to, nullptr, 1U << 30, 0);
-    if (n == 0) return Ok();
-    if (n < 0 && errno != EINTR) return Error::Errno(errno, "copy '" + path + "' from a lower layer");
-  }
+struct Extent {
+  off_t begin;
+  off_t end;
+};
+
+// The next bytes at or after `from` that are no hole; nothing when only a hole follows.
+Result<std::optional<Extent>> NextExtent(int file, off_t from, off_t size) {
+  if (from >= size) return std::optional<Extent>();
+  const off_t begin = ::lseek(file, from, SEEK_DATA);
+  if (begin < 0 && errno == ENXIO) return std::optional<Extent>();
+  if (begin < 0 && errno == EINVAL) return std::optional<Extent>({from, size});  // it does not know holes
+  if (begin < 0) return Error::Errno(errno, "look for holes");
+  const off_t end = ::lseek(file, begin, SEEK_HOLE);
+  if (end < 0) return Error::Errno(errno, "look for holes");
+  return std::optional<Extent>({begin, std::min(end, size)});
 }
 
-Status SettleLink(Tree& tree, const std::vector<int>& lowers, const OpenLink& link) {
+Status CopyRange(int from, int to, off_t begin, off_t end) {
+  off_t in = begin;
+  off_t out = begin;
+  while (in < end) {
+    const ssize_t n = ::copy_file_range(from, &in, to, &out, static_cast<std::size_t>(end - in), 0);
+    if (n < 0 && errno != EINTR) return Error::Errno(errno, "copy");
+    if (n == 0) return Error(Code::kDataLoss, "copy: the file has become shorter");
+  }
+  return Ok();
+}
+
+// Holes stay holes: a sparse file may claim any size.
+Result<std::uint64_t> CopyContent(int from, off_t size, int to, std::uint64_t max_bytes) {
+  std::uint64_t copied = 0;
+  std::optional<Extent> extent = TRY(NextExtent(from, 0, size));
+  while (extent) {
+    const auto length = static_cast<std::uint64_t>(extent->end - extent->begin);
+    if (length > max_bytes - copied)
+      return Error(Code::kResourceExhausted, "the layer would copy more from those below it than one of its size may");
+    TRY(CopyRange(from, to, extent->begin, extent->end));
+    copied += length;
+    extent = TRY(NextExtent(from, extent->end, size));
+  }
+  if (::ftruncate(to, size) < 0) return Error::Errno(errno, "make it " + std::to_string(size) + " bytes long");
+  return copied;
+}
+
+// The file itself, out of a lower layer into `holder`. Answers the bytes copied; 0 when an earlier link brought it.
+Result<std::uint64_t> CopyUp(const Found& found, os::DirFd holder, const std::string& name, const std::string& path,
+                             std::uint64_t max_bytes) {
+  auto copy = os::OpenAt(holder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!copy.ok() && copy.error().errnum() == EEXIST) return std::uint64_t{0};
+  if (!copy.ok()) return std::move(copy).error();
+  const os::UniqueFd source = TRY(Reopen(found.fd.get(), O_RDONLY));
+  const std::uint64_t copied = TRY(CopyContent(source.get(), found.info.st_size, copy->get(), max_bytes));
+  TRY(CopyMetadata(source.get(), found.info, copy->get(), path));
+  return copied;
+}
+
+// Answers the bytes copied.
+Result<std::uint64_t> SettleLink(Tree& tree, const std::vector<int>& lowers, const OpenLink& link,
+                                 std::uint64_t max_bytes) {
   const std::string context = "hard link '" + link.path + "' to '" + link.target + "'";
   const std::optional<Found> found = TRY_CTX(LookBelow(lowers, link.target), context);
   if (!found || !S_ISREG(found->info.st_mode))
@@ -125,27 +176,23 @@ Status SettleLink(Tree& tree, const std::vector<int>& lowers, const OpenLink& li
   const int found_parent = TRY_CTX(tree.Directory(to.parent), context);
   const os::UniqueFd holder = TRY(os::Duplicate(found_parent));
   const int parent = TRY_CTX(tree.Directory(at.parent), context);
-  auto copy = os::OpenAt({holder.get()}, to.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  if (copy.ok()) {
-    const os::UniqueFd source = TRY_CTX(Reopen(found->fd.get(), O_RDONLY), context);
-    TRY_CTX(CopyContent(source.get(), copy->get(), link.target), context);
-    TRY_CTX(CopyMetadata(source.get(), found->info, copy->get(), link.target), context);
-  } else if (copy.error().errnum() != EEXIST) {  // several links to one file
-    return std::move(copy).error().Context(context);
-  }
+  const std::uint64_t copied = TRY_CTX(CopyUp(*found, {holder.get()}, to.name, link.target, max_bytes), context);
   TRY_CTX(tree.Remove(parent, at.name), context);
   if (::linkat(holder.get(), to.name.c_str(), parent, at.name.c_str(), 0) < 0) return Error::Errno(errno, context);
-  return Ok();
+  return copied;
 }
 
 }  // namespace
 
-Status SettleLayer(os::DirFd root, const std::vector<int>& lowers, const Unpacked& unpacked, bool user_xattrs) {
-  Tree tree(root, user_xattrs);
-  for (const OpenLink& link : unpacked.links) TRY(SettleLink(tree, lowers, link));
+Result<std::uint64_t> SettleLayer(os::DirFd root, const std::vector<int>& lowers, const Unpacked& unpacked,
+                                  const SettleOptions& options) {
+  Tree tree(root, options.user_xattrs);
+  std::uint64_t copied = 0;
+  for (const OpenLink& link : unpacked.links)
+    copied += TRY(SettleLink(tree, lowers, link, options.max_bytes - copied));
   for (const std::string& path : unpacked.implied) TRY(SettleDirectory(root, lowers, path));
   for (const std::string& path : tree.implied()) TRY(SettleDirectory(root, lowers, path));
-  return Ok();
+  return copied;
 }
 
 }  // namespace estiba::image

@@ -15,7 +15,7 @@
 namespace estiba::image {
 namespace {
 
-constexpr std::size_t kOpenDirectories = 64;
+constexpr std::size_t kOpenDirectories = 32;  // sixteen layers at once have 1024 descriptors between them
 constexpr std::size_t kMaxImplied = 100'000;
 constexpr int kLook = O_PATH | O_DIRECTORY | O_NOFOLLOW;
 

@@ -22,6 +22,7 @@ constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr std::string_view kAufsMetadata = ".wh..wh.";
 constexpr std::size_t kMaxOpenLinks = 100'000;
+constexpr std::size_t kMaxDirectoryNames = 64U << 20;  // bytes: their times are set at the end
 
 std::string Where(const TarEntry& entry) { return "unpack '" + entry.path + "'"; }
 
@@ -189,6 +190,9 @@ class Unpacker {
     TRY(SetOwnerAndMode(fd.get(), entry, options_.user_xattrs));
     tree_.Described(path);
     // What comes into it will change its time again.
+    directory_names_ += path.size() + sizeof(timespec);
+    if (directory_names_ > kMaxDirectoryNames)
+      return Error(Code::kResourceExhausted, "archive has too many directories (at '" + entry.path + "')");
     times_.push_back({path, TimeOf(entry)});
     return Ok();
   }
@@ -287,6 +291,7 @@ class Unpacker {
   codec::TarReader reader_;
   Unpacked out_;
   std::vector<std::pair<std::string, timespec>> times_;
+  std::size_t directory_names_ = 0;
 };
 
 }  // namespace

@@ -7,13 +7,14 @@ import tarfile
 
 
 def layer(entries):
-    """The bytes of a layer. An entry is (name, content, link): bytes make a file, "dir" a folder, link a symlink."""
+    """The bytes of a layer. An entry is (name, content, link): bytes make a file, "dir" a folder, link a symlink, and
+    "hard" with a link a hard link."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name, content, link in entries:
             info = tarfile.TarInfo(name)
             if link is not None:
-                info.type, info.linkname = tarfile.SYMTYPE, link
+                info.type, info.linkname = tarfile.LNKTYPE if content == "hard" else tarfile.SYMTYPE, link
                 tar.addfile(info)
             elif content == "dir":
                 info.type, info.mode = tarfile.DIRTYPE, 0o755

@@ -1,4 +1,4 @@
-"""Archives in and out: docker-save's in old and new form, OCI layouts, damaged and hostile ones."""
+"""Archives in and out: docker-save's in old and new form, OCI layouts, and damaged ones."""
 
 import gzip
 import hashlib
@@ -146,63 +146,6 @@ def test_an_image_in_dockers_form_is_saved_for_both_kinds_of_reader(stores, tmp_
     copy(f"oci-archive:{tmp_path}/out.tar:1", f"dir:{tmp_path}/from-oci")
     (tmp_path / "other").mkdir()
     assert only(load(Stores(tmp_path / "other"), tmp_path / "out.tar"))["id"] == image["id"]
-
-
-HOSTILE = {
-    "dotdot": ([("../../escaped", b"x", None)], "../../escaped"),
-    "absolute": ([("/tmp/estiba-escaped", b"x", None)], "/tmp/estiba-escaped"),
-    "through-symlink": ([("link", None, "/tmp"), ("link/estiba-escaped", b"x", None)], "link"),
-    "through-dotdot-symlink": ([("link", None, "../../../../../../tmp"), ("link/estiba-escaped", b"x", None)], "link"),
-}
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_layer_is_refused_by_the_name_of_its_entry(stores, tmp_path, kind):
-    entries, named = HOSTILE[kind]
-    image_archive(tmp_path / "x.tar", "x:1", [[("fine", b"1", None)], entries])
-    with pytest.raises(Failed) as failed:
-        load(stores, tmp_path / "x.tar")
-    assert f"'{named}'" in failed.value.message
-    assert stores.layers() == set()
-    assert not os.path.exists("/tmp/estiba-escaped")
-
-
-@pytest.mark.parametrize("name", ["../x.json", "/etc/x.json"])
-def test_a_hostile_archive_is_refused(stores, tmp_path, name):
-    archive(tmp_path / "x.tar", {name: b"{}", "manifest.json": b"[]"})
-    with pytest.raises(Failed, match=name):
-        load(stores, tmp_path / "x.tar")
-
-
-def test_names_that_lead_out_of_the_archive_are_refused(stores, tmp_path):
-    manifest = [{"Config": "../../../etc/passwd", "RepoTags": ["x:1"], "Layers": []}]
-    archive(tmp_path / "x.tar", {"manifest.json": json.dumps(manifest).encode()})
-    with pytest.raises(Failed, match="etc/passwd"):
-        load(stores, tmp_path / "x.tar")
-
-
-def test_a_bomb_is_stopped(stores, tmp_path):
-    """Some kilobytes of zstd that would be 32 GiB of zeros."""
-    need_program("zstd")
-    head = tarfile.TarInfo("zeros")
-    head.size = 32 << 30
-    packed = tmp_path / "bomb"
-    with open(packed, "wb") as out:
-        packer = subprocess.Popen(["zstd", "-q", "-c", "-T1"], stdin=subprocess.PIPE, stdout=out)
-        packer.stdin.write(head.tobuf(tarfile.GNU_FORMAT))
-        try:
-            for _ in range(1200):  # a little more than what so small a layer may bring
-                packer.stdin.write(bytes(1 << 20))
-        finally:
-            packer.stdin.close()
-            packer.wait()
-    manifest = [{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["l.tar"]}]
-    config = json.dumps({"rootfs": {"diff_ids": ["sha256:" + "a" * 64]}}).encode()
-    archive(tmp_path / "x.tar", {"manifest.json": json.dumps(manifest).encode(), "c.json": config,
-                                 "l.tar": packed.read_bytes()})
-    with pytest.raises(Failed, match="inflates to more than|unpacks to more than"):
-        load(stores, tmp_path / "x.tar")
-    assert stores.layers() == set()
 
 
 def blob_path(digest_of):

@@ -255,23 +255,59 @@ TEST_F(Unpack, SettlesAgainstTheLayersBelow) {
   ASSERT_OK(middle.Unpack({{Directory("etc"), ""}, {Entry("etc/.wh.hidden"), ""}}));
   ASSERT_OK_AND_ASSIGN(const Unpacked unpacked, layer_.Unpack({{Link("new", "usr/old", TarKind::kHardlink), ""}}));
   const std::vector<int> lowers{middle.fd(), bottom.fd()};
-  ASSERT_OK(SettleLayer({layer_.fd()}, lowers, unpacked, false));
+  const std::string old_bytes = "from below";
+  EXPECT_EQ(SettleLayer({layer_.fd()}, lowers, unpacked, {}).value(), old_bytes.size());
   EXPECT_EQ(layer_.Read("new"), "from below");
   EXPECT_EQ(layer_.Stat("new").st_ino, layer_.Stat("usr/old").st_ino);
   EXPECT_EQ(layer_.Stat("usr/old").st_mode, S_IFREG | 04711U);
   EXPECT_EQ(layer_.Stat("usr/old").st_uid, 7U);
   EXPECT_EQ(layer_.Stat("usr").st_mode, S_IFDIR | 0751U);
   EXPECT_EQ(layer_.Stat("usr").st_uid, 8U);
-  const auto hidden = SettleLayer({layer_.fd()}, lowers, {0, {{"n", "etc/hidden"}}, {}}, false);
+  const auto hidden = SettleLayer({layer_.fd()}, lowers, {0, {{"n", "etc/hidden"}}, {}}, {});
   ASSERT_FALSE(hidden.ok());
   EXPECT_THAT(hidden.error().Message(), ::testing::HasSubstr("'etc/hidden'"));
+}
+
+TEST_F(Unpack, CopiesNoMoreFromBelowThanItMay) {
+  Layer bottom;
+  ASSERT_OK(bottom.Unpack({{Entry("a"), "12345"}, {Entry("b"), "12345"}}));
+  ASSERT_OK_AND_ASSIGN(const Unpacked unpacked,
+                       layer_.Unpack({{Link("to-a", "a", TarKind::kHardlink), ""},
+                                      {Link("to-a-too", "a", TarKind::kHardlink), ""},
+                                      {Link("to-b", "b", TarKind::kHardlink), ""}}));
+  Layer other;
+  const auto too_large = SettleLayer({other.fd()}, {bottom.fd()}, unpacked, {.max_bytes = 9});
+  ASSERT_FALSE(too_large.ok());
+  EXPECT_EQ(too_large.error().code(), Code::kResourceExhausted);
+  EXPECT_THAT(too_large.error().Message(), ::testing::HasSubstr("'to-b' to 'b'"));
+  EXPECT_EQ(SettleLayer({layer_.fd()}, {bottom.fd()}, unpacked, {.max_bytes = 10}).value(), 10U);
+}
+
+TEST_F(Unpack, CopiesASparseFileFromBelowWithItsHoles) {
+  constexpr off_t kSize = off_t{1} << 40;  // no disk here takes it
+  Layer bottom;
+  ASSERT_OK(bottom.Unpack({{Entry("sparse"), "start"}}));
+  {
+    ASSERT_OK_AND_ASSIGN(const os::UniqueFd file, os::OpenAt({AT_FDCWD}, bottom / "sparse", O_WRONLY));
+    ASSERT_EQ(::pwrite(file.get(), "middle", 6, kSize / 2), 6);
+    ASSERT_EQ(::ftruncate(file.get(), kSize), 0);
+  }
+  ASSERT_OK_AND_ASSIGN(const Unpacked unpacked, layer_.Unpack({{Link("new", "sparse", TarKind::kHardlink), ""}}));
+  ASSERT_OK_AND_ASSIGN(const std::uint64_t copied,
+                       SettleLayer({layer_.fd()}, {bottom.fd()}, unpacked, {.max_bytes = 1U << 20}));
+  EXPECT_LE(copied, 1U << 20);
+  EXPECT_EQ(layer_.Stat("new").st_size, kSize);
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd file, os::OpenAt({AT_FDCWD}, layer_ / "new", O_RDONLY));
+  char text[6] = {};
+  ASSERT_EQ(::pread(file.get(), text, sizeof text, kSize / 2), 6);
+  EXPECT_EQ(std::string(text, 6), "middle");
 }
 
 TEST_F(Unpack, RefusesToHideALowerLayersSymlinkByAnImpliedDirectory) {
   Layer bottom;
   ASSERT_OK(bottom.Unpack({{Link("lib", "usr/lib"), ""}}));
   ASSERT_OK_AND_ASSIGN(const Unpacked unpacked, layer_.Unpack({{Entry("lib/x"), ""}}));
-  const auto settled = SettleLayer({layer_.fd()}, {bottom.fd()}, unpacked, false);
+  const auto settled = SettleLayer({layer_.fd()}, {bottom.fd()}, unpacked, {});
   ASSERT_FALSE(settled.ok());
   EXPECT_THAT(settled.error().Message(), ::testing::HasSubstr("'lib'"));
 }

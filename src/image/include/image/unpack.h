@@ -34,9 +34,15 @@ struct Unpacked {
 // Whiteouts become character devices 0:0 and opaque attributes. `root` itself is the archive's "./".
 Result<Unpacked> UnpackLayer(os::DirFd root, codec::ByteSource source, const UnpackOptions& options);
 
+struct SettleOptions {
+  bool user_xattrs = false;
+  std::uint64_t max_bytes = UINT64_MAX;  // to copy from layers below, together
+};
+
 // What needs the layers below (descriptors, topmost first): implied directories get the owner, mode, time and
 // attributes they have there, and targets of open links are copied up. An implied directory that is a symbolic link
-// below is refused: files meant to land behind the link would hide it.
-Status SettleLayer(os::DirFd root, const std::vector<int>& lowers, const Unpacked& unpacked, bool user_xattrs);
+// below is refused: files meant to land behind the link would hide it. Answers the bytes copied.
+Result<std::uint64_t> SettleLayer(os::DirFd root, const std::vector<int>& lowers, const Unpacked& unpacked,
+                                  const SettleOptions& options);
 
 }  // namespace estiba::image
