@@ -81,6 +81,7 @@ void ReadOwnPath(std::string_view line, std::vector<Hierarchy>& hierarchies) {
   const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
   if (second == std::string_view::npos) return;
   const std::string path(line.substr(second + 1));
+  if (!path.starts_with('/')) return;
   Hierarchy named;
   named.unified = second == first + 1;
   ReadOptions(line.substr(first + 1, second - first - 1), named);
