@@ -41,9 +41,10 @@ Status ProgressView::ShowBar(const std::string& id, const std::string& text) {
     lines_.push_back(id);
     line = lines_.end() - 1;
   }
-  const std::string up = std::to_string(lines_.end() - line);
-  return os::WriteAll(fd_, "\x1b[" + up + "A\x1b[2K\r" + text + "\n\x1b[" +
-                               (up == "1" ? "0" : std::to_string(lines_.end() - line - 1)) + "B\r");
+  const auto up = lines_.end() - line;
+  // The line's end moves down by one; a move by none must not be written, for terminals take 0 for 1.
+  const std::string down = up == 1 ? "" : "\x1b[" + std::to_string(up - 1) + "B";
+  return os::WriteAll(fd_, "\x1b[" + std::to_string(up) + "A\x1b[2K\r" + text + "\n" + down + "\r");
 }
 
 Status ProgressView::Show(const codec::Json& message) {
