@@ -14,6 +14,7 @@ class Terminal:
     def __init__(self, command, environment=None, rows=24, columns=80):
         self.master, slave = pty.openpty()
         self.resize(rows, columns)
+        self.settings = termios.tcgetattr(slave)  # before the program could change them
         self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment,
                                         start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
         os.close(slave)
@@ -21,6 +22,12 @@ class Terminal:
 
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def is_raw(self):
+        return not termios.tcgetattr(self.master)[3] & (termios.ECHO | termios.ICANON | termios.ISIG)
+
+    def is_restored(self):
+        return termios.tcgetattr(self.master) == self.settings
 
     def type(self, text):
         os.write(self.master, text if isinstance(text, bytes) else text.encode())

@@ -75,12 +75,20 @@ std::string ContainerPath(std::string_view id, std::string_view action) {
 Api::Api(Endpoint endpoint) : endpoint_(std::move(endpoint)), client_(endpoint_.socket) {}
 
 Error Api::Explain(Error error) const {
-  if (!NobodyListens(error) && error.errnum() != EACCES) return error;
-  std::string why = error.errnum() == EACCES ? "permission denied while trying to connect to the engine at "
-                                             : "Cannot connect to the engine at ";
-  why += endpoint_.Display();
-  if (error.errnum() != EACCES) why += ". Is it running?";
-  return {error.errnum() == EACCES ? Code::kPermissionDenied : Code::kUnavailable, std::move(why)};
+  if (error.errnum() == EACCES)
+    return Error(Code::kPermissionDenied,
+                 "permission denied while trying to connect to the engine at " + endpoint_.Display())
+        .Hint(
+            "be root or in the group of the socket, or unset -H, ESTIBA_HOST and DOCKER_HOST for an engine "
+            "of "
+            "your own");
+  if (NobodyListens(error))
+    return Error(Code::kUnavailable,
+                 "Cannot connect to the engine at " + endpoint_.Display() + ". Is it running?")
+        .Hint("an engine named by -H, ESTIBA_HOST or DOCKER_HOST is not started by this command");
+  // EPIPE stands for our own output everywhere else.
+  if (error.errnum() == EPIPE) return Error::Errno(ECONNRESET, "the engine at " + endpoint_.Display());
+  return error;
 }
 
 Status Api::EnsureEngine() {
@@ -90,12 +98,19 @@ Status Api::EnsureEngine() {
   return StartEngine(endpoint_);
 }
 
+template <typename Try>
+auto Api::WithEngine(Try attempt) -> decltype(attempt()) {
+  auto sent = attempt();
+  if (!sent.ok() && endpoint_.ours && NobodyListens(sent.error())) {
+    TRY(StartEngine(endpoint_));
+    sent = attempt();
+  }
+  if (!sent.ok()) return Explain(std::move(sent).error());
+  return sent;
+}
+
 Result<http::Response> Api::Send(const http::Request& request) {
-  auto sent = client_.Send(request);
-  if (sent.ok()) return sent;
-  if (!endpoint_.ours || !NobodyListens(sent.error())) return Explain(std::move(sent).error());
-  TRY(StartEngine(endpoint_));
-  return client_.Send(request);
+  return WithEngine([&] { return client_.Send(request); });
 }
 
 Result<Json> Api::Get(const std::string& path, const http::Query& query) {
@@ -134,27 +149,15 @@ Result<std::string> Api::PostText(const std::string& path, const http::Query& qu
 
 Result<std::unique_ptr<http::ResponseStream>> Api::Open(const http::Request& unsigned_request) {
   const http::Request request = Signed(unsigned_request);
-  auto opened = client_.Open(request);
-  if (!opened.ok()) {
-    if (!endpoint_.ours || !NobodyListens(opened.error())) return Explain(std::move(opened).error());
-    TRY(StartEngine(endpoint_));
-    opened = client_.Open(request);
-  }
-  auto stream = TRY(std::move(opened));
+  auto stream = TRY(WithEngine([&] { return client_.Open(request); }));
   if (Good(stream->status())) return stream;
   const auto body = TRY(stream->ReadAll());
   return Refusal(stream->status(), body);
 }
 
 Result<http::Upgraded> Api::Upgrade(http::Request unsigned_request) {
-  http::Request request = Signed(std::move(unsigned_request));
-  auto sent = client_.Upgrade(request);
-  if (!sent.ok()) {
-    if (!endpoint_.ours || !NobodyListens(sent.error())) return Explain(std::move(sent).error());
-    TRY(StartEngine(endpoint_));
-    sent = client_.Upgrade(std::move(request));
-  }
-  auto answer = TRY(std::move(sent));
+  const http::Request request = Signed(std::move(unsigned_request));
+  auto answer = TRY(WithEngine([&] { return client_.Upgrade(request); }));
   if (answer.connection) return std::move(*answer.connection);
   if (answer.refused) return Refusal(answer.refused->status, answer.refused->body);
   return Error(Code::kInternal, "the engine answered neither with a connection nor with an error");

@@ -35,6 +35,9 @@ class Api {
   Status EnsureEngine();
 
  private:
+  // Runs `attempt`; when nobody listens and the engine is ours, starts it and runs it again.
+  template <typename Try>
+  auto WithEngine(Try attempt) -> decltype(attempt());
   Result<http::Response> Send(const http::Request& request);
   // The socket's silence explained, or the error as it is.
   Error Explain(Error error) const;

@@ -46,12 +46,13 @@ std::optional<int> ExitWaiter::ReadAnswer() {
   if (!body.ok()) return std::nullopt;
   const auto json = codec::ParseJson(*body);
   if (!json.ok()) return std::nullopt;
+  const int code = static_cast<int>(json->GetInt("StatusCode"));
   const auto* error = json->FindPath({"Error", "Message"});
   if (error != nullptr && error->IfString() != nullptr && !error->IfString()->empty()) {
     PrintError("Error waiting for container: " + *error->IfString());
-    return kEngineError;
+    return code != 0 ? code : kEngineError;  // "monitor died" comes with 137
   }
-  return static_cast<int>(json->GetInt("StatusCode"));
+  return code;
 }
 
 int ExitWaiter::fd() const { return result_ || stream_ == nullptr ? -1 : stream_->fd(); }

@@ -20,7 +20,8 @@ class ExitWaiter {
   int fd() const;
   // Takes what made fd() readable: the answer, or the engine's end, after which another engine is asked.
   void Advance();
-  // Blocks until the code is known. A code of 125 stands for an error the engine reported, which is printed.
+  // Blocks until the code is known. An error the engine reports with it is printed, and is 125 without a
+  // code.
   Result<int> Finish();
 
  private:

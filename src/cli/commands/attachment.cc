@@ -27,6 +27,11 @@ Status CheckInputIsTerminal(bool input, bool tty) {
   return Error(Code::kInvalidArgument, "the input device is not a TTY");
 }
 
+Status CheckDetachKeys(std::string_view keys) {
+  if (!keys.empty()) TRY_CTX(ParseDetachKeys(keys), "invalid detach keys (" + std::string(keys) + ")");
+  return Ok();
+}
+
 int CodeOfStartError(const std::string& message) {
   const std::string lower = ToLower(message);
   const auto says = [&](std::string_view text) { return lower.find(text) != std::string::npos; };
@@ -63,7 +68,7 @@ Result<SessionEnd> RunAttached(Api* api, http::Upgraded connection, const Attach
   session.output = options.output;
   session.error = options.error;
   const std::string_view keys = options.detach_keys.empty() ? kDefaultDetachKeys : options.detach_keys;
-  session.detach_keys = TRY_CTX(ParseDetachKeys(keys), "invalid detach keys (" + std::string(keys) + ")");
+  session.detach_keys = TRY(ParseDetachKeys(keys));
   if (options.tty)
     session.resized = [api, path = ContainerPath(options.id)](WindowSize size) { SendSize(api, path, size); };
   if (options.sig_proxy)

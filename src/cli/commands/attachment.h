@@ -32,6 +32,9 @@ void SendSize(Api* api, const std::string& path, WindowSize size);
 // "the input device is not a TTY" when input of a terminal was asked for and ours is none.
 Status CheckInputIsTerminal(bool input, bool tty);
 
+// --detach-keys, told before anything is started that could be left running. "" is the default.
+Status CheckDetachKeys(std::string_view keys);
+
 // The exit code of a start that failed: 127 when the command was not found, 126 when it cannot be run, else
 // 125.
 int CodeOfStartError(const std::string& message);

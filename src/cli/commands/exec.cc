@@ -33,6 +33,7 @@ Result<apitypes::ExecCreate> MakeCreate(const Options& options) {
   create.detach = options.On("detach");
   create.working_dir = options.Text("workdir");
   create.detach_keys = options.Text("detach-keys");
+  TRY(CheckDetachKeys(create.detach_keys));
   create.cmd.assign(options.args().begin() + 1, options.args().end());
   create.env = TRY(ReadEnvironment(options.List("env-file"), options.List("env"),
                                    [](const char* name) -> const char* { return std::getenv(name); }));
@@ -62,7 +63,7 @@ Result<int> Attached(Api* api, const apitypes::ExecCreate& create, const std::st
   session.tty = create.tty;
   session.input = create.attach_stdin;
   const std::string_view keys = create.detach_keys.empty() ? kDefaultDetachKeys : create.detach_keys;
-  session.detach_keys = TRY_CTX(ParseDetachKeys(keys), "invalid detach keys (" + std::string(keys) + ")");
+  session.detach_keys = TRY(ParseDetachKeys(keys));
   if (create.tty)
     session.resized = [api, path = ExecPath(id)](WindowSize size) { SendSize(api, path, size); };
   if (const auto size = GetWindowSize(STDOUT_FILENO); create.tty && size) SendSize(api, ExecPath(id), *size);

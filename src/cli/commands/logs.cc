@@ -28,7 +28,11 @@ Result<http::Query> LogsQuery(const Options& options) {
   if (options.On("follow")) query.Add("follow", "1");
   if (options.On("timestamps")) query.Add("timestamps", "1");
   if (options.On("details")) query.Add("details", "1");
-  query.Add("tail", options.Text("tail", "all"));
+  const std::string tail = options.Text("tail", "all");
+  if (tail != "all" && !ParseGoInt(tail).ok())
+    return Error(Code::kInvalidArgument,
+                 "invalid value for \"tail\": '" + tail + "' is neither a number nor \"all\"");
+  query.Add("tail", tail);
   for (const char* bound : {"since", "until"}) {
     if (!options.Has(bound)) continue;
     const auto time = ParseTimestamp(options.Text(bound), WallNow());
@@ -63,6 +67,7 @@ Result<int> RunLogs(App& app, const Options& options) {
       TRY(frames.Feed(*bytes));
     }
   }
+  TRY(frames.Finish());
   return 0;
 }
 

@@ -1,3 +1,4 @@
+#include <cerrno>
 #include <cstdlib>
 
 #include <unistd.h>
@@ -82,10 +83,17 @@ Result<int> Run(Api* api, const Options& options, const CreateRequest& request, 
   return detached ? RunDetached(api, id) : RunForeground(api, options, request, id);
 }
 
+// Options that only run has: what they ask for must make sense before anything is made.
+Result<CreateRequest> BuildRun(const Options& options, bool detached) {
+  if (options.On("json") && !options.On("dry-run"))
+    return Error(Code::kInvalidArgument, "--json goes with --dry-run");
+  TRY(CheckDetachKeys(options.Text("detach-keys")));
+  return BuildCreate(options, detached, [](const char* name) -> const char* { return std::getenv(name); });
+}
+
 Result<int> RunRun(App& app, const Options& options) {
   const bool detached = options.On("detach");
-  auto request =
-      BuildCreate(options, detached, [](const char* name) -> const char* { return std::getenv(name); });
+  auto request = BuildRun(options, detached);
   if (!request.ok()) {
     PrintCreateError(request.error(), "run", true);
     return kEngineError;
@@ -96,7 +104,7 @@ Result<int> RunRun(App& app, const Options& options) {
   auto engine = app.Engine();
   auto code =
       engine.ok() ? Run(*engine, options, *request, detached) : Result<int>(std::move(engine).error());
-  if (code.ok()) return code;
+  if (code.ok() || code.error().errnum() == EPIPE) return code;  // EPIPE: see RunCommand
   PrintCreateError(code.error(), "run", false);
   return kEngineError;
 }

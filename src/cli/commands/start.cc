@@ -31,7 +31,8 @@ AttachOptions AttachFor(const Json& container, const Options& options, bool inpu
   attach.id = container.GetString("Id");
   attach.tty = ConfigFlag(container, "Config", "Tty");
   attach.input = input && ConfigFlag(container, "Config", "OpenStdin");
-  attach.sig_proxy = options.On("sig-proxy", true);
+  // On a terminal the keys are the signals; those sent to us are ours.
+  attach.sig_proxy = options.On("sig-proxy", true) && !attach.tty;
   attach.detach_keys = options.Text("detach-keys");
   return attach;
 }
@@ -60,18 +61,19 @@ Result<int> StartAttached(Api* api, const Options& options) {
 }
 
 Result<int> RunStart(App& app, const Options& options) {
+  TRY(CheckDetachKeys(options.Text("detach-keys")));
   Api* engine = TRY(app.Engine());
   if (options.On("attach") || options.On("interactive")) {
     if (options.args().size() > 1)
       return Error(Code::kInvalidArgument, "you cannot start and attach multiple containers at once");
     return StartAttached(engine, options);
   }
-  const int code = ForEachArg(engine, options, [&](Api* api, const std::string& id) -> Status {
+  if (options.Has("detach-keys"))
+    return Error(Code::kInvalidArgument, "--detach-keys goes with --attach or --interactive");
+  return ForEachArg(engine, options, [&](Api* api, const std::string& id) -> Status {
     TRY(api->Post(ContainerPath(id, "start")));
     return Ok();
   });
-  if (code != 0) PrintError("Error: failed to start containers");
-  return code;
 }
 
 Status CheckRuns(const Json& container) {
@@ -86,6 +88,7 @@ Status CheckRuns(const Json& container) {
 }
 
 Result<int> RunAttach(App& app, const Options& options) {
+  TRY(CheckDetachKeys(options.Text("detach-keys")));
   Api* engine = TRY(app.Engine());
   const Json container = TRY(engine->Get(ContainerPath(options.arg(0), "json")));
   TRY(CheckRuns(container));

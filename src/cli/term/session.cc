@@ -1,8 +1,10 @@
 #include "term/session.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <deque>
 #include <utility>
 
 #include <poll.h>
@@ -19,6 +21,8 @@ namespace {
 
 constexpr std::size_t kChunk = 32 * 1024;
 constexpr std::size_t kMaxPendingInput = 256 * 1024;
+// What a pipe that poll(2) calls writable takes without blocking: PIPE_BUF, pipe(7).
+constexpr std::size_t kWriteAtOnce = 4096;
 constexpr int kForceExitAfter = 3;
 
 // Gives the thread its signal mask back: what SignalFd blocked would otherwise stay blocked for good.
@@ -47,9 +51,9 @@ class Session {
   Result<SessionEnd> Run() {
     const SavedSignalMask saved;
     // Signals are read here rather than handled: no code runs behind our back, and the terminal is always
-    // restored.
-    auto signals = TRY(os::SignalFd::Create({SIGWINCH, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
-                                             SIGALRM, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU}));
+    // restored. SIGTTIN and SIGTTOU are the shell's: in the background we stop before we touch its terminal.
+    auto signals = TRY(os::SignalFd::Create(
+        {SIGWINCH, SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP}));
     ::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(2), seen where it happens
     std::optional<RawMode> raw;
     if (options_.tty && options_.input && IsTerminal(STDIN_FILENO)) {
@@ -66,14 +70,19 @@ class Session {
   }
 
  private:
-  // One round of poll(2): connection, input, signals, the watched answer.
+  // One round of poll(2): connection, input, signals, the watched answer, and whoever reads our output.
+  // Nothing here blocks on one of them, so that a reader that stands still delays neither input nor signals.
   Status Wait(const os::SignalFd& signals) {
     const bool want_input = input_open_ && pending_.size() < kMaxPendingInput;
-    const auto socket_events = static_cast<short>(pending_.empty() ? POLLIN : POLLIN | POLLOUT);
-    std::array<pollfd, 4> polled{{{connection_.fd.get(), socket_events, 0},
+    const bool want_output = unshown_.empty();
+    const auto socket_events =
+        static_cast<short>((want_output ? POLLIN : 0) | (pending_.empty() ? 0 : POLLOUT));
+    // With no event asked for, poll(2) would still report a hang-up, again and again.
+    std::array<pollfd, 5> polled{{{socket_events != 0 ? connection_.fd.get() : -1, socket_events, 0},
                                   {want_input ? STDIN_FILENO : -1, POLLIN, 0},
                                   {signals.fd(), POLLIN, 0},
-                                  {options_.watch_fd, POLLIN, 0}}};
+                                  {options_.watch_fd, POLLIN, 0},
+                                  {want_output ? -1 : unshown_.front().fd, POLLOUT, 0}}};
     if (::poll(polled.data(), polled.size(), -1) < 0) {
       if (errno == EINTR) return Ok();
       return Error::Errno(errno, "wait for the container's output");
@@ -82,8 +91,9 @@ class Session {
     if (polled[3].revents != 0) options_.watch_fd = options_.watched ? options_.watched() : -1;
     if (polled[1].revents != 0) TRY(TakeInput());
     if (end_) return Ok();
-    if (!pending_.empty()) TRY(SendPending());
-    if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) return TakeOutput();
+    if (!pending_.empty()) SendPending();
+    if (polled[4].revents != 0) TRY(ShowSome());
+    if (want_output && (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) return TakeOutput();
     return Ok();
   }
 
@@ -92,8 +102,6 @@ class Session {
       if (number == SIGWINCH) {
         const auto size = GetWindowSize(STDOUT_FILENO);
         if (size && options_.resized) options_.resized(*size);
-      } else if (number == SIGTTIN || number == SIGTTOU) {
-        continue;
       } else if (options_.signalled) {
         if ((number == SIGINT || number == SIGTERM) && ++interruptions_ >= kForceExitAfter)
           return Error(Code::kCancelled, "got 3 SIGTERM/SIGINTs, forcefully exiting");
@@ -132,18 +140,17 @@ class Session {
   // Tells the other side that no more input comes; its output goes on.
   void CloseInput() { ::shutdown(connection_.fd.get(), SHUT_WR); }
 
-  Status SendPending() {
+  void SendPending() {
     const ssize_t sent = ::send(connection_.fd.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL);
     if (sent < 0) {
-      if (errno == EAGAIN || errno == EINTR) return Ok();
+      if (errno == EAGAIN || errno == EINTR) return;
       // Nobody reads our input any more; what is still to be shown comes first.
       pending_.clear();
       input_open_ = false;
-      return Ok();
+      return;
     }
     pending_.erase(0, static_cast<std::size_t>(sent));
     if (pending_.empty() && !input_open_ && options_.input) CloseInput();
-    return Ok();
   }
 
   Status TakeOutput() {
@@ -158,16 +165,32 @@ class Session {
   }
 
   Status Show(std::string_view bytes) {
-    if (bytes.empty()) return Ok();
-    if (options_.tty) return options_.output ? os::WriteAll(STDOUT_FILENO, bytes) : Ok();
-    return frames_.Feed(bytes);
+    if (!options_.tty) return frames_.Feed(bytes);
+    if (options_.output) Queue(STDOUT_FILENO, bytes);
+    return Ok();
+  }
+
+  void Queue(int fd, std::string_view bytes) {
+    if (!bytes.empty()) unshown_.push_back({fd, std::string(bytes)});
+  }
+
+  // Writes what the first in the queue takes now.
+  Status ShowSome() {
+    auto& [fd, bytes] = unshown_.front();
+    const ssize_t written = ::write(fd, bytes.data(), std::min(bytes.size(), kWriteAtOnce));
+    if (written < 0 && (errno == EINTR || errno == EAGAIN)) return Ok();
+    if (written < 0) return Error::Errno(errno, "write the container's output");
+    bytes.erase(0, static_cast<std::size_t>(written));
+    if (bytes.empty()) unshown_.pop_front();
+    return Ok();
   }
 
   Status ShowFrame(Stream stream, std::string_view bytes) {
     if (stream == Stream::kSystemError)
       return Error(Code::kInternal, "error from daemon in stream: " + std::string(bytes));
-    if (stream == Stream::kStderr) return options_.error ? os::WriteAll(STDERR_FILENO, bytes) : Ok();
-    return options_.output ? os::WriteAll(STDOUT_FILENO, bytes) : Ok();
+    const bool error = stream == Stream::kStderr;
+    if (error ? options_.error : options_.output) Queue(error ? STDERR_FILENO : STDOUT_FILENO, bytes);
+    return Ok();
   }
 
   http::Upgraded connection_;
@@ -175,6 +198,11 @@ class Session {
   DetachFilter keys_;
   Demultiplexer frames_;
   std::string pending_;  // input not yet sent
+  struct Output {
+    int fd;
+    std::string bytes;
+  };
+  std::deque<Output> unshown_;  // one read of the connection at most
   bool input_open_ = false;
   int interruptions_ = 0;
   int killed_by_ = 0;

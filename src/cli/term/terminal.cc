@@ -21,7 +21,7 @@ Result<RawMode> RawMode::Enter(int fd) {
   if (::tcgetattr(fd, &before) != 0) return Error::Errno(errno, "read the terminal's settings");
   termios raw = before;
   ::cfmakeraw(&raw);
-  // Output is left cooked nowhere: the container's own terminal has added the carriage returns.
+  // Output, too: the container's own terminal has added the carriage returns.
   if (::tcsetattr(fd, TCSANOW, &raw) != 0) return Error::Errno(errno, "make the terminal raw");
   return RawMode(fd, before);
 }
