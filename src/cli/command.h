@@ -54,13 +54,19 @@ struct Group {
   std::string_view name;
   std::string_view summary;
 };
+std::span<const Flag> GlobalFlags();  // before the command
 std::span<const Entry> AllCommands();
 std::span<const Group> AllGroups();
+const Command* FindCommand(std::string_view group, std::string_view name);  // null when there is none
+bool IsGroup(std::string_view name);
 
 // Help in the layout of Docker's clients, for a terminal of `width` columns. `path` is "container ls".
 std::string CommandHelp(const Command& command, std::string_view path, std::size_t width);
 std::string GroupHelp(std::string_view group);
-std::string TopHelp();
+std::string TopHelp(std::size_t width);
+// Commands of the group that `name` may have been meant to be, ready to print behind the complaint; "" if
+// none.
+std::string Suggestions(std::string_view group, std::string_view name);
 std::string UsageLine(const Command& command, std::string_view path);
 
 // Standard output and error. A write that fails (a closed pipe) ends the program, as it would end any filter.

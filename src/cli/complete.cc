@@ -1,6 +1,7 @@
 #include "complete.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "command.h"
 
@@ -15,46 +16,59 @@ using Candidates = std::vector<std::string>;
 struct Place {
   const Command* command = nullptr;
   std::string_view group;
-  const Flag* pending = nullptr;  // an option whose value comes next
+  bool unknown = false;             // a command that there is not: nothing can follow
+  std::optional<std::string> host;  // -H
+  const Flag* pending = nullptr;    // an option whose value comes next
   std::size_t positionals = 0;
   bool options_over = false;
 };
 
-bool IsGroup(std::string_view name) {
-  return std::ranges::any_of(AllGroups(), [&](const Group& group) { return group.name == name; });
-}
-
-const Command* FindCommand(std::string_view group, std::string_view name) {
-  for (const Entry& entry : AllCommands())
-    if (entry.group == group && entry.name == name) return entry.command;
-  return nullptr;
-}
-
-// The option a word names when its value is the next word, or null.
+// The option a word names when its value is the next word, or null. Of letters in one word, the first that
+// takes a value takes the rest of the word.
 const Flag* TakesNext(const Command& command, std::string_view word) {
-  if (word.find('=') != std::string_view::npos) return nullptr;
-  for (const Flag& flag : command.flags) {
-    if (flag.kind == Kind::kBool) continue;
-    if (word.starts_with("--") && word.substr(2) == flag.name) return &flag;
-    if (!word.starts_with("--") && flag.letter != '\0' && word.back() == flag.letter) return &flag;
+  const bool name = word.starts_with("--");
+  for (std::size_t i = name ? 2 : 1; i < word.size(); ++i) {
+    const auto flag = std::ranges::find_if(command.flags, [&](const Flag& one) {
+      return name ? one.name == word.substr(2) : one.letter == word[i];
+    });
+    if (flag == command.flags.end()) return nullptr;
+    if (flag->kind != Kind::kBool) return name || i + 1 == word.size() ? &*flag : nullptr;
+    if (name) return nullptr;
   }
   return nullptr;
 }
 
+// A word before the command: "-H" takes the next one.
+void WalkGlobal(std::string_view word, std::string_view next, std::size_t* i, Place* place) {
+  if (word == "-H" || word == "--host") {
+    place->host = next;
+    ++*i;
+  } else if (word.starts_with("--host=")) {
+    place->host = word.substr(7);
+  } else if (word.starts_with("-H")) {
+    place->host = word.substr(word.starts_with("-H=") ? 3 : 2);
+  }
+}
+
+void WalkCommand(std::string_view word, Place* place) {
+  if (place->group.empty() && IsGroup(word)) {
+    place->group = word;
+  } else if (place->group.empty() && word == "help") {
+    return;  // a command's name follows
+  } else {
+    place->command = FindCommand(place->group, word);
+    place->unknown = place->command == nullptr;
+  }
+}
+
 Place Walk(Words words) {
   Place place;
-  for (std::size_t i = 0; i < words.size(); ++i) {
+  for (std::size_t i = 0; i < words.size() && !place.unknown; ++i) {
     const std::string_view word = words[i];
-    if (place.command == nullptr) {
-      if (word == "-H" || word == "--host") {
-        ++i;
-      } else if (word.starts_with('-')) {
-        continue;
-      } else if (place.group.empty() && IsGroup(word)) {
-        place.group = word;
-      } else if ((place.command = FindCommand(place.group, word)) == nullptr) {
-        return place;
-      }
+    if (place.command == nullptr && word.starts_with('-')) {
+      WalkGlobal(word, i + 1 < words.size() ? words[i + 1] : "", &i, &place);
+    } else if (place.command == nullptr) {
+      WalkCommand(word, &place);
     } else if (place.pending != nullptr) {
       place.pending = nullptr;
     } else if (!place.options_over && word.size() > 1 && word[0] == '-') {
@@ -73,6 +87,7 @@ void AddCommands(std::string_view group, Candidates* found) {
     if (entry.group == group && !entry.hidden) found->emplace_back(entry.name);
   if (!group.empty()) return;
   for (const Group& one : AllGroups()) found->emplace_back(one.name);
+  found->emplace_back("help");
 }
 
 void AddOptions(const Command& command, Candidates* found) {
@@ -82,8 +97,9 @@ void AddOptions(const Command& command, Candidates* found) {
 }
 
 // Names out of a list: member `list` of the answer (or the answer itself), member `name` of each.
-void AddNames(std::string_view path, std::string_view list, std::string_view name, Candidates* found) {
-  auto endpoint = FindEndpoint(Surroundings::OfThisProcess(std::nullopt));
+void AddNames(const Place& place, std::string_view path, std::string_view list, std::string_view name,
+              Candidates* found) {
+  auto endpoint = FindEndpoint(Surroundings::OfThisProcess(place.host));
   if (!endpoint.ok()) return;
   endpoint->ours = false;  // pressing a key starts nothing
   Api api(std::move(*endpoint));
@@ -106,14 +122,38 @@ void AddArguments(const Place& place, Candidates* found) {
   const auto takes = [&](std::string_view what) { return usage.find(what) != std::string_view::npos; };
   const bool more = takes("...") || place.positionals == 0;
   if (takes("NETWORK") && (place.positionals == 0 || !takes(" CONTAINER"))) {
-    if (more) AddNames("/networks", "", "Name", found);
+    if (more) AddNames(place, "/networks", "", "Name", found);
   } else if (takes("VOLUME")) {
-    if (more) AddNames("/volumes", "Volumes", "Name", found);
+    if (more) AddNames(place, "/volumes", "Volumes", "Name", found);
   } else if (takes("IMAGE") || takes("REPOSITORY")) {
-    if (!place.options_over && more) AddNames("/images/json", "", "RepoTags", found);
+    if (!place.options_over && more) AddNames(place, "/images/json", "", "RepoTags", found);
   } else if (takes("CONTAINER") || takes("NAME|ID")) {
-    if (!place.options_over) AddNames("/containers/json?all=1", "", "Names", found);
+    if (!place.options_over) AddNames(place, "/containers/json?all=1", "", "Names", found);
   }
+}
+
+// What an option's value can be, where there is a list to choose from.
+void AddValues(const Place& place, const Flag& flag, Candidates* found) {
+  const std::string_view name = flag.means.empty() ? flag.name : flag.means;
+  if (name == "network") AddNames(place, "/networks", "", "Name", found);
+  if (name == "volumes-from") AddNames(place, "/containers/json?all=1", "", "Names", found);
+  const auto words = [&](std::initializer_list<const char*> values) {
+    found->insert(found->end(), values.begin(), values.end());
+  };
+  if (name == "restart") words({"no", "always", "on-failure", "unless-stopped"});
+  if (name == "pull") words({"always", "missing", "never"});
+  if (name == "type") words({"container", "image", "network", "volume"});
+}
+
+// "--network=fr": the value's candidates, with the option before them. False when the word is no such option.
+bool AddInlineValues(const Place& place, std::string_view word, Candidates* found) {
+  const auto equals = word.find('=');
+  if (!word.starts_with("--") || equals == std::string_view::npos) return false;
+  const Flag* flag = TakesNext(*place.command, word.substr(0, equals));
+  if (flag == nullptr) return true;
+  AddValues(place, *flag, found);
+  for (std::string& candidate : *found) candidate.insert(0, word.substr(0, equals + 1));
+  return true;
 }
 
 }  // namespace
@@ -122,12 +162,13 @@ std::vector<std::string> Completions(std::span<const std::string_view> words) {
   Candidates found;
   const std::string_view last = words.empty() ? std::string_view() : words.back();
   const Place place = Walk(words.empty() ? words : words.first(words.size() - 1));
+  if (place.unknown) return {};
   if (place.command == nullptr) {
     AddCommands(place.group, &found);
   } else if (place.pending != nullptr) {
-    if (place.pending->name == "network") AddNames("/networks", "", "Name", &found);
+    AddValues(place, *place.pending, &found);
   } else if (last.starts_with('-') && !place.options_over) {
-    AddOptions(*place.command, &found);
+    if (!AddInlineValues(place, last, &found)) AddOptions(*place.command, &found);
   } else {
     AddArguments(place, &found);
   }

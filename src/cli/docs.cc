@@ -9,11 +9,12 @@
 namespace estiba::cli {
 namespace {
 
-struct Example {
+// Something to say of one command.
+struct Remark {
   std::string_view path;
   std::string_view text;
 };
-constexpr auto kExamples = std::to_array<Example>({
+constexpr auto kExamples = std::to_array<Remark>({
     {"run", "estiba run --rm estiba/busybox echo hello"},
     {"run", "estiba run -it --rm estiba/busybox sh"},
     {"run", "estiba run -d --name web -p 8080:80 --restart unless-stopped localhost:5000/nginx"},
@@ -74,7 +75,7 @@ std::vector<std::string> OtherNames(const Command* command, const std::string& p
 
 std::vector<std::string_view> ExamplesOf(const std::string& path) {
   std::vector<std::string_view> texts;
-  for (const Example& example : kExamples)
+  for (const Remark& example : kExamples)
     if (example.path == path) texts.push_back(example.text);
   return texts;
 }
@@ -127,21 +128,45 @@ std::string Roff(std::string_view text) {
 std::string ManHead(const std::string& name, std::string_view summary) {
   std::string upper = name;
   for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  std::string lower_summary(summary);
-  return ".TH " + Roff(upper) + " 1\n.SH NAME\n" + Roff(name) + " \\- " + Roff(lower_summary) + "\n";
+  return ".TH " + Roff(upper) + " 1 \"\" Estiba \"Estiba manual\"\n.SH NAME\n" + Roff(name) + " \\- " +
+         Roff(summary) + "\n";
 }
 
-std::string Manual(const std::string& path, const Command& command) {
-  std::string text = ManHead("estiba-" + WithDashes(path), command.summary);
-  text += ".SH SYNOPSIS\n.B estiba " + path + "\n" + Roff(command.usage) + "\n";
-  if (!command.details.empty()) text += ".SH DESCRIPTION\n" + Roff(command.details) + "\n";
-  if (!command.flags.empty()) text += ".SH OPTIONS\n";
-  for (const Flag& flag : command.flags) {
+std::string ManOptions(std::span<const Flag> flags) {
+  std::string text = flags.empty() ? "" : ".SH OPTIONS\n";
+  for (const Flag& flag : flags) {
     if (flag.help.empty()) continue;
     text += ".TP\n\\fB" + Roff(FlagTitle(flag)) + "\\fR";
     if (!flag.operand.empty()) text += " \\fI" + Roff(flag.operand) + "\\fR";
     text += "\n" + Roff(flag.help) + "\n";
   }
+  return text;
+}
+
+// Of commands that pass on a process' exit code.
+constexpr auto kExitStatus = std::to_array<Remark>({
+    {"run",
+     "That of the process; 125 when the engine or the command line is at fault, 126 when the command cannot "
+     "be "
+     "run,\n127 when it is not found, 128+n when signal n ended it. With \\-\\-detach: 0 once it runs."},
+    {"exec",
+     "That of the process; 126 when the command cannot be run, 127 when it is not found, 128+n when signal n "
+     "ended it,\n1 when the engine refuses."},
+    {"attach", "That of the process; 0 after the detach keys; 1 when the engine refuses."},
+    {"start",
+     "0; with \\-\\-attach or \\-\\-interactive that of the process; 1 when a container cannot be started."},
+});
+
+std::string Manual(const std::string& path, const Command& command) {
+  std::string text = ManHead("estiba-" + WithDashes(path), command.summary);
+  text += ".SH SYNOPSIS\n.B estiba " + path + "\n" + Roff(command.usage) + "\n";
+  text += ".SH DESCRIPTION\n" + Roff(command.summary) + ".\n";
+  if (!command.details.empty()) text += ".PP\n" + Roff(command.details) + "\n";
+  if (const auto others = OtherNames(&command, path); !others.empty())
+    text += ".PP\nAlso: estiba " + Roff(Join(others, ", estiba ")) + ".\n";
+  text += ManOptions(command.flags);
+  for (const Remark& status : kExitStatus)
+    if (status.path == path) text += ".SH EXIT STATUS\n" + std::string(status.text) + "\n";
   if (const auto examples = ExamplesOf(path); !examples.empty()) {
     text += ".SH EXAMPLES\n.nf\n";
     for (const std::string_view example : examples) text += Roff(example) + "\n";
@@ -156,7 +181,8 @@ std::string TopManual() {
       ".SH SYNOPSIS\n.B estiba\n[\\-H unix:///path] COMMAND [OPTIONS]\n.SH DESCRIPTION\nThe command line of "
       "Estiba. It "
       "speaks to the engine, estibad, and starts it when its socket is\nsilent and it is the user's "
-      "own.\n.SH COMMANDS\n";
+      "own.\n";
+  text += ManOptions(GlobalFlags()) + ".SH COMMANDS\n";
   for (const auto& [path, command] : Commands())
     text += ".TP\n\\fB" + Roff(path) + "\\fR\n" + Roff(command->summary) + "\n";
   text +=
@@ -164,10 +190,12 @@ std::string TopManual() {
       "engine that "
       "is named is never started.\n.TP\n\\fBESTIBA_CONFIG\\fR\nThe configuration of the engine, in place of "
       "/etc/estiba/estibad.toml or\n~/.config/estiba/estibad.toml.\n.SH EXIT STATUS\nOf run, start \\-a, "
-      "attach and exec: "
-      "the process' own; 125 when the engine or the command line is at\nfault, 126 when the command cannot "
-      "be run, 127 "
-      "when it is not found, 128+n after signal n.\nElse 0 or 1.\n.SH SEE ALSO\n\\fBestiba\\-run\\fR(1), "
+      "attach and exec: that of the process, as their pages say. 125 for an option that is not known; else 0 "
+      "or "
+      "1.\n.SH FILES\n.TP\n\\fB/run/estiba/estiba.sock\\fR, \\fB$XDG_RUNTIME_DIR/estiba/estiba.sock\\fR\nThe "
+      "engine's socket: root's, a user's.\n.TP\n\\fB/var/lib/estiba\\fR, "
+      "\\fB~/.local/share/estiba\\fR\nImages, containers, volumes and the engine's log.\n.SH SEE "
+      "ALSO\n\\fBestiba\\-run\\fR(1), "
       "\\fBestiba\\-explain\\fR(1)\n";
   return text;
 }

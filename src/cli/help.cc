@@ -46,6 +46,23 @@ std::string FlagsHelp(std::span<const Flag> flags, std::size_t width) {
   return text;
 }
 
+// How many letters must be put in, taken out or changed to make one word of the other; two neighbours that
+// are swapped count as one.
+std::size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
+  for (std::size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, changed});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+    }
+  }
+  return cost[a.size()][b.size()];
+}
+
 // All the names a command goes by, when there are several.
 std::string Aliases(const Command& command) {
   std::string names;
@@ -75,6 +92,23 @@ std::string CommandList(std::string_view group) {
 
 }  // namespace
 
+std::string Suggestions(std::string_view group, std::string_view name) {
+  constexpr std::size_t kNear = 2;
+  constexpr std::size_t kLongestName = 32;
+  std::vector<std::string> near;
+  const auto consider = [&](std::string_view candidate) {
+    // With every second letter changed it is another word.
+    if (candidate.starts_with(name) || Distance(candidate, name) <= std::min(kNear, name.size() / 3))
+      near.emplace_back(candidate);
+  };
+  if (name.empty() || name.size() > kLongestName) return "";
+  for (const Entry& entry : AllCommands())
+    if (entry.group == group && !entry.hidden) consider(entry.name);
+  for (const Group& one : AllGroups())
+    if (group.empty()) consider(one.name);
+  return near.empty() ? "" : "\n\nDid you mean this?\n  " + Join(near, "\n  ");
+}
+
 std::string UsageLine(const Command& command, std::string_view path) {
   std::string line = "Usage:  estiba " + std::string(path);
   if (!command.usage.empty()) line += " " + std::string(command.usage);
@@ -98,7 +132,7 @@ std::string GroupHelp(std::string_view group) {
          "\nRun 'estiba " + name + " COMMAND --help' for more information on a command.\n";
 }
 
-std::string TopHelp() {
+std::string TopHelp(std::size_t width) {
   std::string text =
       "Usage:  estiba [OPTIONS] COMMAND\n\nRun containers: the whole Linux container stack in one place\n\n"
       "Management Commands:\n";
@@ -108,14 +142,8 @@ std::string TopHelp() {
     text += line + std::string(group.summary) + "\n";
   }
   text += "\nCommands:\n" + CommandList("");
-  text +=
-      "\nGlobal Options:\n"
-      "  -H, --host string   Engine socket to connect to (unix:///path); overrides ESTIBA_HOST and "
-      "DOCKER_HOST\n"
-      "      --help          Print usage\n"
-      "  -v, --version       Print version information and quit\n"
-      "\nRun 'estiba COMMAND --help' for more information on a command.\n";
-  return text;
+  text += "\nGlobal Options:\n" + FlagsHelp(GlobalFlags(), width);
+  return text + "\nRun 'estiba COMMAND --help' for more information on a command.\n";
 }
 
 }  // namespace estiba::cli

@@ -19,11 +19,6 @@ using Words = std::span<const std::string_view>;
 // Exit code of a command line that cannot be understood; Docker's.
 constexpr int kBadFlag = 125;
 
-constexpr Flag kGlobalFlags[] = {
-    {'H', "host", Kind::kString, "string", "Engine socket to connect to"},
-    {'v', "version", Kind::kBool, "", "Print version information and quit"},
-};
-
 int BadUsage(const std::string& what, const std::string& usage, std::string_view path, int code) {
   const std::string help = path.empty() ? "" : std::string(path) + " ";
   PrintError(what + "\n\n" + (usage.empty() ? "" : usage + "\n\n") + "Run 'estiba " + help +
@@ -67,36 +62,24 @@ int RunCommand(const Command& command, std::string_view path, Words words, App& 
   return 1;
 }
 
-const Command* Find(std::string_view group, std::string_view name) {
-  for (const Entry& entry : AllCommands())
-    if (entry.group == group && entry.name == name) return entry.command;
-  return nullptr;
-}
-
-bool IsGroup(std::string_view name) {
-  for (const Group& group : AllGroups())
-    if (group.name == name) return true;
-  return false;
-}
-
 int RunGroup(std::string_view group, Words words, App& app) {
   if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
     Print(GroupHelp(group));
     return 0;
   }
   const std::string path = std::string(group) + " " + std::string(words[0]);
-  if (const Command* command = Find(group, words[0]))
+  if (const Command* command = FindCommand(group, words[0]))
     return RunCommand(*command, path, words.subspan(1), app);
   if (words[0].starts_with('-'))
     return BadUsage("unknown flag: " + std::string(words[0]), "", group, kBadFlag);
-  return BadUsage("estiba: unknown command: estiba " + path,
+  return BadUsage("estiba: unknown command: estiba " + path + Suggestions(group, words[0]),
                   "Usage:  estiba " + std::string(group) + " COMMAND", group, 1);
 }
 
 // `estiba help run`, `estiba help container ls`.
 int Help(Words words) {
   if (words.empty()) {
-    Print(TopHelp());
+    Print(TopHelp(HelpWidth()));
     return 0;
   }
   if (IsGroup(words[0]) && words.size() == 1) {
@@ -107,21 +90,22 @@ int Help(Words words) {
   const std::string_view group = grouped ? words[0] : std::string_view();
   const std::string_view name = grouped ? words[1] : words[0];
   const std::string path = (grouped ? std::string(group) + " " : "") + std::string(name);
-  const Command* command = Find(group, name);
-  if (command == nullptr) return BadUsage("estiba: unknown command: estiba " + path, "", "", 1);
+  const Command* command = FindCommand(group, name);
+  if (command == nullptr)
+    return BadUsage("estiba: unknown command: estiba " + path + Suggestions(group, name), "", group, 1);
   Print(CommandHelp(*command, path, HelpWidth()));
   return 0;
 }
 
 int Dispatch(Words words) {
-  const auto global = ParseFlags(kGlobalFlags, words, /*stop_at_positional=*/true);
+  const auto global = ParseFlags(GlobalFlags(), words, /*stop_at_positional=*/true);
   if (!global.ok()) return BadUsage(global.error().Message(), "", "", kBadFlag);
   if (global->On("version")) {
     PrintLine("Estiba version " + std::string(kVersion));
     return 0;
   }
   if (global->On("help") || global->args().empty()) {
-    Print(TopHelp());
+    Print(TopHelp(HelpWidth()));
     return 0;
   }
   const Words rest = words.subspan(words.size() - global->args().size());
@@ -133,15 +117,16 @@ int Dispatch(Words words) {
     return 0;
   }
   if (IsGroup(name)) return RunGroup(name, rest.subspan(1), app);
-  if (const Command* command = Find("", name)) return RunCommand(*command, name, rest.subspan(1), app);
-  return BadUsage("estiba: unknown command: estiba " + std::string(name), "", "", 1);
+  if (const Command* command = FindCommand("", name)) return RunCommand(*command, name, rest.subspan(1), app);
+  return BadUsage("estiba: unknown command: estiba " + std::string(name) + Suggestions("", name), "", "", 1);
 }
 
 // A shell may start us with 0, 1 or 2 closed. The next thing opened would take the number, and our output
 // would go into the engine's socket.
 void OpenStandardDescriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) ::_exit(1);
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd)
+      ::_exit(1);  // NOLINT: kept across exec
 }
 
 }  // namespace

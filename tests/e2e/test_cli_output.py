@@ -1,10 +1,13 @@
 """What the command line prints: columns, templates, filters, help and the texts of errors."""
 
 import json
+import os
 import re
 import subprocess
 
 import pytest
+
+from harness.engine import BIN
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_ps_filters_and_quiet(engine, web):
     assert engine.out("ps", "-a", "--filter", "name=^idle$", "--format", "{{.Names}}") == "idle"
     assert engine.out("ps", "-l", "--format", "{{.Names}}") == "idle"
     assert engine.cli("ps", "--filter", "colour=red", check=False).returncode == 1
-    assert engine.cli("ps", "--filter", "nonsense", check=False).returncode == 1
+    assert engine.cli("ps", "--filter", "nonsense", check=False).returncode == 125  # as any option that is misspelt
 
 
 def test_inspect_templates_that_scripts_use(engine, web):
@@ -123,7 +126,19 @@ def test_version_info_and_events(engine, web):
     (["run", "-m", "lots", "x"], 125, 'invalid argument "lots" for "-m, --memory" flag'),
     (["run"], 1, "'estiba run' requires at least 1 argument"),
     (["ps", "x"], 1, "'estiba ps' accepts no arguments"),
-    (["sail"], 1, "unknown command: estiba sail"),
+    (["run", "-p", "99999:80", "x"], 125, "invalid hostPort: 99999"),
+    (["run", "-m", "3", "estiba/busybox"], 125, "Minimum memory limit allowed is 6MB"),
+    (["run", "--json", "x"], 125, "--json goes with --dry-run"),
+    (["run", "--rm", "--restart", "always", "x"], 125, "cannot specify both --restart and --rm"),
+    (["ps", "--filter", "red"], 125, 'invalid argument "red" for "-f, --filter" flag: invalid filter'),
+    (["update", "x"], 1, "you must provide one or more flags"),
+    (["volume", "create", "--name", "a", "b"], 1, "cannot specify a volume-name through both"),
+    (["logs", "--tail", "few", "x"], 1, "'few' is neither a number nor \"all\""),
+    (["sail"], 1, "unknown command: estiba sail\n\nRun 'estiba --help'"),
+    (["runn"], 1, "unknown command: estiba runn\n\nDid you mean this?\n  run\n\nRun 'estiba --help'"),
+    (["sotp"], 1, "Did you mean this?\n  stop\n"),
+    (["volume", "creat"], 1, "Did you mean this?\n  create\n"),
+    (["help", "imges"], 1, "Did you mean this?\n  images\n"),
     (["volume", "sail"], 1, "unknown command: estiba volume sail"),
     (["-H", "unix:///nowhere/sock", "ps"], 1, "Cannot connect to the engine at unix:///nowhere/sock"),
     (["-H", "tcp://10.0.0.1:1", "ps"], 1, "unable to parse engine host 'tcp://10.0.0.1:1'"),
@@ -133,6 +148,47 @@ def test_errors(engine, arguments, code, text):
     result = engine.cli(*arguments, check=False)
     assert result.returncode == code
     assert text in result.stderr and result.stdout == ""
+
+
+def test_a_socket_that_is_not_ours_to_open_says_so(engine):
+    result = subprocess.run([*engine.host.prefix(), "setpriv", "--reuid=65534", "--clear-groups", str(BIN / "estiba"),
+                             "-H", f"unix://{engine.socket}", "ps"], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert f"permission denied while trying to connect to the engine at unix://{engine.socket}" in result.stderr
+    assert "group" in result.stderr  # what to do about it
+
+
+def test_forced_removal_does_not_claim_what_was_not_there(engine):
+    result = engine.cli("network", "rm", "-f", "nowhere")
+    assert result.stdout == "" and "nowhere" in result.stderr
+    assert engine.cli("network", "rm", "nowhere", check=False).returncode == 1
+
+
+def test_prune_asks_and_says_what_went(engine):
+    engine.cli("create", "--name", "old", "estiba/busybox")
+    identity = engine.inspect("old")["Id"]
+    refused = engine.out("container", "prune", input="n\n")
+    assert refused.startswith("WARNING! This will remove all stopped containers.") and "Total" not in refused
+    said = engine.out("container", "prune", input="y\n")
+    assert f"Deleted Containers:\n{identity}\n\nTotal reclaimed space: " in said
+    engine.cli("network", "create", "old")
+    assert engine.out("network", "prune", "-f") == "Deleted Networks:\nold"
+    assert "Total reclaimed space: " in engine.out("system", "prune", "-f")
+
+
+def test_save_replaces_no_device(engine, tmp_path):
+    engine.cli("run", "--rm", "--network", "none", "estiba/busybox", "true")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    refused = engine.cli("save", "-o", pipe, "estiba/busybox", check=False)
+    assert refused.returncode == 1 and "no regular file" in refused.stderr and pipe.is_fifo()
+    archive = tmp_path / "archive.tar"
+    archive.write_text("older")
+    engine.cli("save", "-o", archive, "estiba/busybox")
+    assert archive.stat().st_size > 1_000_000
+    assert engine.cli("save", "-o", archive, "nothing-here", check=False).returncode == 1
+    assert archive.stat().st_size > 1_000_000
+    assert sorted(path.name for path in tmp_path.glob("archive*")) == ["archive.tar"]  # nothing unfinished
 
 
 def test_help_needs_no_engine(engine):

@@ -21,7 +21,4 @@ inline constexpr std::string_view kListFormatHelp =
 inline constexpr std::string_view kObjectFormatHelp =
     "Format output using a custom template: 'json' or 'TEMPLATE' (Go's syntax)";
 
-// --filter values as the API takes them: {"key":{"value":true}}. "" when there are none.
-Result<std::string> EncodeFilters(const std::vector<std::string>& filters);
-
 }  // namespace estiba::cli

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "commands/commands.h"
+#include "commands/list.h"
 #include "commands/pull.h"
 #include "os/file.h"
 
@@ -103,9 +104,7 @@ Result<std::string> CreateContainer(Api* api, const CreateRequest& request) {
     created = PostCreate(api, request);
   }
   const Json answer = TRY(std::move(created));
-  const Json* warnings = answer.Find("Warnings");
-  for (std::size_t i = 0; warnings != nullptr && i < warnings->size(); ++i)
-    if (const auto* text = (*warnings->IfArray())[i].IfString()) PrintError("WARNING: " + *text);
+  for (const std::string& warning : Strings(answer.Find("Warnings"))) PrintError("WARNING: " + warning);
   std::string id = answer.GetString("Id");
   TRY(cid_file.Write(id));
   return id;

@@ -1,8 +1,9 @@
 // images, history, rmi, tag, image prune.
 
 #include "commands/commands.h"
+#include "commands/list.h"
+#include "commands/prune.h"
 #include "commands/pull.h"
-#include "format.h"
 #include "text/table.h"
 #include "text/units.h"
 
@@ -14,7 +15,7 @@ using codec::Json;
 constexpr Flag kImagesFlags[] = {
     {'a', "all", Kind::kBool, "", "Show all images (default hides intermediate images)"},
     {'\0', "digests", Kind::kBool, "", "Show digests"},
-    {'f', "filter", Kind::kList, "filter", "Filter output based on conditions provided"},
+    {'f', "filter", Kind::kFilter, "filter", "Filter output based on conditions provided"},
     {'\0', "format", Kind::kString, "string", kListFormatHelp},
     {'\0', "no-trunc", Kind::kBool, "", "Don't truncate output"},
     {'q', "quiet", Kind::kBool, "", "Only show image IDs"},
@@ -39,13 +40,6 @@ constexpr std::string_view kImagesDigestTable =
 std::string ShortId(std::string id) {
   if (id.starts_with("sha256:")) id.erase(0, 7);
   return id.substr(0, 12);
-}
-
-std::vector<std::string> Strings(const Json* list) {
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i)
-    if (const auto* text = (*list->IfArray())[i].IfString()) texts.push_back(*text);
-  return texts;
 }
 
 Json ImageRow(const Json& image, const std::string& name, const std::string& tag, const std::string& digest,
@@ -91,27 +85,16 @@ void AddRows(const Json& image, bool truncate, WallTime now, std::vector<Json>* 
 }
 
 Result<int> RunImages(App& app, const Options& options) {
-  const std::string format = options.Text("format");
-  TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
   std::vector<std::string> filters = options.List("filter");
   if (!options.args().empty()) filters.push_back("reference=" + options.arg(0));
   http::Query query;
   if (options.On("all")) query.Add("all", "1");
-  if (const auto encoded = TRY(EncodeFilters(filters)); !encoded.empty()) query.Add("filters", encoded);
-  Api* engine = TRY(app.Engine());
-  const Json list = TRY(engine->Get("/images/json", query));
-  std::vector<Json> rows;
-  const WallTime now = WallNow();
-  for (std::size_t i = 0; i < list.size(); ++i)
-    AddRows((*list.IfArray())[i], !options.On("no-trunc"), now, &rows);
-  if (options.On("quiet") && (format.empty() || format == "table")) {
-    for (const Json& row : rows) PrintLine(row.GetString("ID"));
-    return 0;
-  }
-  const ListStyle style{options.On("digests") ? kImagesDigestTable : kImagesTable, kImagesColumns,
-                        "*formatter.imageContext"};
-  TRY(Show(RenderList(style, format, rows)));
-  return 0;
+  const List list{.path = "/images/json",
+                  .style = {options.On("digests") ? kImagesDigestTable : kImagesTable, kImagesColumns,
+                            "*formatter.imageContext"}};
+  const auto add = [truncate = !options.On("no-trunc"), now = WallNow()](
+                       const Json& image, std::vector<Json>* rows) { AddRows(image, truncate, now, rows); };
+  return RunList(app, options, list, std::move(query), filters, add);
 }
 
 constexpr Flag kHistoryFlags[] = {
@@ -146,20 +129,15 @@ Json HistoryRow(const Json& item, bool human, bool truncate, WallTime now) {
 }
 
 Result<int> RunHistory(App& app, const Options& options) {
-  Api* engine = TRY(app.Engine());
-  const Json list = TRY(engine->Get("/images/" + http::PercentEncode(options.arg(0), true) + "/history"));
-  std::vector<Json> rows;
-  const WallTime now = WallNow();
-  for (std::size_t i = 0; i < list.size(); ++i)
-    rows.push_back(HistoryRow((*list.IfArray())[i], options.On("human", true), !options.On("no-trunc"), now));
-  if (options.On("quiet")) {
-    for (const Json& row : rows) PrintLine(row.GetString("ID"));
-    return 0;
-  }
-  const ListStyle style{"{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
-                        kHistoryColumns, "*formatter.historyContext"};
-  TRY(Show(RenderList(style, options.Text("format"), rows)));
-  return 0;
+  const std::string path = "/images/" + http::PercentEncode(options.arg(0), true) + "/history";
+  const List list{.path = path,
+                  .style = {"{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+                            kHistoryColumns, "*formatter.historyContext"}};
+  const auto add = [human = options.On("human", true), truncate = !options.On("no-trunc"), now = WallNow()](
+                       const Json& item, std::vector<Json>* rows) {
+    rows->push_back(HistoryRow(item, human, truncate, now));
+  };
+  return RunList(app, options, list, {}, {}, add);
 }
 
 constexpr Flag kRmiFlags[] = {
@@ -211,29 +189,18 @@ Result<int> RunTag(App& app, const Options& options) {
 
 constexpr Flag kPruneFlags[] = {
     {'a', "all", Kind::kBool, "", "Remove all unused images, not just dangling ones"},
-    {'\0', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
+    {'\0', "filter", Kind::kFilter, "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
     {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
 };
 
 Result<int> RunPrune(App& app, const Options& options) {
-  const std::string what = options.On("all") ? "all images without at least one container associated to them."
-                                             : "all dangling images.";
-  if (!options.On("force") &&
-      !Confirm("WARNING! This will remove " + what + "\nAre you sure you want to continue?"))
+  if (!MayPrune(options, options.On("all") ? "all images without at least one container associated to them."
+                                           : "all dangling images."))
     return 0;
   std::vector<std::string> filters = options.List("filter");
   filters.emplace_back(options.On("all") ? "dangling=false" : "dangling=true");
-  http::Query query;
-  const std::string encoded = TRY(EncodeFilters(filters));
-  query.Add("filters", encoded);
   Api* engine = TRY(app.Engine());
-  const Json report = TRY(engine->Post("/images/prune", query));
-  if (const Json* deleted = report.Find("ImagesDeleted"); deleted != nullptr && !deleted->empty()) {
-    PrintLine("Deleted Images:");
-    PrintDeleted(*deleted);
-    PrintLine("");
-  }
-  PrintLine("Total reclaimed space: " + HumanSize(static_cast<double>(report.GetInt("SpaceReclaimed"))));
+  PrintReclaimed(TRY(PruneOne(engine, kImageLayers, filters)));
   return 0;
 }
 

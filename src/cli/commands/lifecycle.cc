@@ -3,11 +3,10 @@
 
 #include <mutex>
 
-#include "apitypes/container.h"
 #include "commands/commands.h"
-#include "options/limits.h"
-#include "options/values.h"
-#include "text/units.h"
+#include "commands/list.h"
+#include "commands/prune.h"
+#include "options/create_flags.h"
 
 namespace estiba::cli {
 namespace {
@@ -17,7 +16,7 @@ using codec::Json;
 constexpr Flag kStopFlags[] = {
     {'s', "signal", Kind::kString, "string", "Signal to send to the container"},
     {'t', "timeout", Kind::kInt, "int", "Seconds to wait before killing the container"},
-    {'\0', "time", Kind::kInt, "int", ""},  // the older name of --timeout
+    {'\0', "time", Kind::kInt, "int", "", "timeout"},
 };
 constexpr Flag kKillFlags[] = {{'s', "signal", Kind::kString, "string", "Signal to send to the container"}};
 constexpr Flag kRmFlags[] = {
@@ -25,7 +24,7 @@ constexpr Flag kRmFlags[] = {
     {'v', "volumes", Kind::kBool, "", "Remove anonymous volumes associated with the container"},
 };
 constexpr Flag kPruneFlags[] = {
-    {'\0', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
+    {'\0', "filter", Kind::kFilter, "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
     {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
 };
 
@@ -41,8 +40,7 @@ Result<int> PostEach(App& app, const Options& options, std::string_view action, 
 http::Query StopQuery(const Options& options) {
   http::Query query;
   if (options.Has("signal")) query.Add("signal", options.Text("signal"));
-  if (options.Has("timeout") || options.Has("time"))
-    query.Add("t", std::to_string(options.Int("timeout", options.Int("time"))));
+  if (options.Has("timeout")) query.Add("t", std::to_string(options.Int("timeout")));
   return query;
 }
 
@@ -98,43 +96,9 @@ Result<int> RunWait(App& app, const Options& options) {
   return code;
 }
 
-constexpr Flag kUpdateFlags[] = {
-    {'\0', "blkio-weight", Kind::kInt, "uint16",
-     "Block IO (relative weight), between 10 and 1000, or 0 to disable"},
-    {'\0', "cpu-period", Kind::kInt, "int", "Limit CPU CFS (Completely Fair Scheduler) period"},
-    {'\0', "cpu-quota", Kind::kInt, "int", "Limit CPU CFS (Completely Fair Scheduler) quota"},
-    {'c', "cpu-shares", Kind::kInt, "int", "CPU shares (relative weight)"},
-    {'\0', "cpus", Kind::kDecimal, "decimal", "Number of CPUs"},
-    {'\0', "cpuset-cpus", Kind::kString, "string", "CPUs in which to allow execution (0-3, 0,1)"},
-    {'\0', "cpuset-mems", Kind::kString, "string", "MEMs in which to allow execution (0-3, 0,1)"},
-    {'m', "memory", Kind::kBytes, "bytes", "Memory limit"},
-    {'\0', "memory-reservation", Kind::kBytes, "bytes", "Memory soft limit"},
-    {'\0', "memory-swap", Kind::kSwap, "bytes",
-     "Swap limit equal to memory plus swap: -1 to enable unlimited swap"},
-    {'\0', "pids-limit", Kind::kInt, "int", "Tune container pids limit (set -1 for unlimited)"},
-    {'\0', "restart", Kind::kString, "string", "Restart policy to apply when a container exits"},
-};
-
-Result<apitypes::ContainerUpdate> MakeUpdate(const Options& options) {
-  apitypes::ContainerUpdate update;
-  apitypes::Resources& limits = update.resources;
-  limits.blkio_weight = static_cast<std::uint16_t>(options.Int("blkio-weight"));
-  limits.cpu_period = options.Int("cpu-period");
-  limits.cpu_quota = options.Int("cpu-quota");
-  limits.cpu_shares = options.Int("cpu-shares");
-  limits.cpuset_cpus = options.Text("cpuset-cpus");
-  limits.cpuset_mems = options.Text("cpuset-mems");
-  limits.memory = options.Bytes("memory");
-  limits.memory_reservation = options.Bytes("memory-reservation");
-  limits.memory_swap = options.Bytes("memory-swap");
-  if (options.Has("cpus")) limits.nano_cpus = TRY(ParseNanoCpus(options.Text("cpus")));
-  if (options.Has("pids-limit")) limits.pids_limit = options.Int("pids-limit");
-  if (options.Has("restart")) update.restart_policy = TRY(ParseRestart(options.Text("restart")));
-  return update;
-}
-
 Result<int> RunUpdate(App& app, const Options& options) {
-  const auto update = TRY(MakeUpdate(options));
+  if (options.None()) return Error(Code::kInvalidArgument, "you must provide one or more flags to update");
+  const auto update = TRY(BuildUpdate(options));
   Api* engine = TRY(app.Engine());
   const Json body = update.ToJson();
   std::vector<std::string> warnings;
@@ -142,9 +106,7 @@ Result<int> RunUpdate(App& app, const Options& options) {
   const int code = ForEachArg(engine, options, [&](Api* api, const std::string& id) -> Status {
     const Json answer = TRY(api->Post(ContainerPath(id, "update"), {}, body));
     const std::lock_guard lock(mutex);
-    const Json* list = answer.Find("Warnings");
-    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i)
-      if (const auto* text = (*list->IfArray())[i].IfString()) warnings.push_back(*text);
+    for (std::string& warning : Strings(answer.Find("Warnings"))) warnings.push_back(std::move(warning));
     return Ok();
   });
   for (const std::string& warning : warnings) PrintError(warning);
@@ -152,23 +114,9 @@ Result<int> RunUpdate(App& app, const Options& options) {
 }
 
 Result<int> RunPrune(App& app, const Options& options) {
-  if (!options.On("force") &&
-      !Confirm("WARNING! This will remove all stopped containers.\nAre you sure you want to "
-               "continue?"))
-    return 0;
-  http::Query query;
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
-    query.Add("filters", filters);
+  if (!MayPrune(options, "all stopped containers.")) return 0;
   Api* engine = TRY(app.Engine());
-  const Json report = TRY(engine->Post("/containers/prune", query));
-  const Json* deleted = report.Find("ContainersDeleted");
-  if (deleted != nullptr && !deleted->empty()) {
-    PrintLine("Deleted Containers:");
-    for (const Json& id : *deleted->IfArray())
-      if (id.IfString() != nullptr) PrintLine(*id.IfString());
-    PrintLine("");
-  }
-  PrintLine("Total reclaimed space: " + HumanSize(static_cast<double>(report.GetInt("SpaceReclaimed"))));
+  PrintReclaimed(TRY(PruneOne(engine, kContainers, options.List("filter"))));
   return 0;
 }
 
@@ -226,12 +174,12 @@ constinit const Command kWait{
     .flags = {},
     .min_args = 1,
     .run = RunWait};
-constinit const Command kUpdate{.name = "update",
-                                .usage = kMany,
-                                .summary = "Update configuration of one or more containers",
-                                .flags = kUpdateFlags,
-                                .min_args = 1,
-                                .run = RunUpdate};
+const Command kUpdate{.name = "update",
+                      .usage = kMany,
+                      .summary = "Update configuration of one or more containers",
+                      .flags = UpdateFlags(),
+                      .min_args = 1,
+                      .run = RunUpdate};
 constinit const Command kContainerPrune{.name = "prune",
                                         .usage = "[OPTIONS]",
                                         .summary = "Remove all stopped containers",

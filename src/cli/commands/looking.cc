@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "commands/commands.h"
+#include "commands/list.h"
 #include "commands/port_list.h"
 #include "term/terminal.h"
 #include "text/escape.h"
@@ -14,13 +15,6 @@ namespace {
 
 using codec::Json;
 
-std::vector<std::string> Cells(const Json& list) {
-  std::vector<std::string> cells;
-  for (std::size_t i = 0; i < list.size(); ++i)
-    if (const auto* text = (*list.IfArray())[i].IfString()) cells.push_back(*text);
-  return cells;
-}
-
 Result<int> RunTop(App& app, const Options& options) {
   http::Query query;
   const std::vector<std::string> words(options.args().begin() + 1, options.args().end());
@@ -28,10 +22,10 @@ Result<int> RunTop(App& app, const Options& options) {
   Api* engine = TRY(app.Engine());
   const Json top = TRY(engine->Get(ContainerPath(options.arg(0), "top"), query));
   std::vector<std::vector<std::string>> rows;
-  if (const Json* titles = top.Find("Titles")) rows.push_back(Cells(*titles));
+  if (const Json* titles = top.Find("Titles")) rows.push_back(Strings(titles));
   const Json* processes = top.Find("Processes");
   for (std::size_t i = 0; processes != nullptr && i < processes->size(); ++i)
-    rows.push_back(Cells((*processes->IfArray())[i]));
+    rows.push_back(Strings(&(*processes->IfArray())[i]));
   const std::string table = AlignRows(rows, 20, 3);
   Print(IsTerminal(STDOUT_FILENO) ? EscapeControls(table) : table);
   return 0;

@@ -2,7 +2,8 @@
 
 #include "base/text.h"
 #include "commands/commands.h"
-#include "format.h"
+#include "commands/list.h"
+#include "commands/prune.h"
 #include "options/envfile.h"
 #include "text/units.h"
 
@@ -27,7 +28,7 @@ constexpr Flag kCreateFlags[] = {
     {'\0', "subnet", Kind::kCommaList, "strings", "Subnet in CIDR format that represents a network segment"},
 };
 constexpr Flag kLsFlags[] = {
-    {'f', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"driver=bridge\")"},
+    {'f', "filter", Kind::kFilter, "filter", "Provide filter values (e.g. \"driver=bridge\")"},
     {'\0', "format", Kind::kString, "string", kListFormatHelp},
     {'\0', "no-trunc", Kind::kBool, "", "Do not truncate the output"},
     {'q', "quiet", Kind::kBool, "", "Only display network IDs"},
@@ -42,7 +43,7 @@ constexpr Flag kConnectFlags[] = {
 constexpr Flag kDisconnectFlags[] = {
     {'f', "force", Kind::kBool, "", "Force the container to disconnect from a network"}};
 constexpr Flag kPruneFlags[] = {
-    {'\0', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
+    {'\0', "filter", Kind::kFilter, "filter", "Provide filter values (e.g. \"until=<timestamp>\")"},
     {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
 };
 constexpr Column kColumns[] = {
@@ -100,11 +101,6 @@ Result<int> RunCreate(App& app, const Options& options) {
 }
 
 Json MakeRow(const Json& network, bool truncate) {
-  std::string labels;
-  if (const Json* map = network.Find("Labels"); map != nullptr && map->IsObject())
-    for (const auto& label : *map->IfObject())
-      labels += (labels.empty() ? "" : ",") + label.key + "=" +
-                (label.value.IfString() != nullptr ? *label.value.IfString() : "");
   const std::string id = network.GetString("Id");
   const auto flag = [&](std::string_view name) { return network.GetBool(name) ? "true" : "false"; };
   std::string created = network.GetString("Created");
@@ -115,7 +111,7 @@ Json MakeRow(const Json& network, bool truncate) {
                                {"IPv4", network.Find("EnableIPv4") != nullptr ? flag("EnableIPv4") : "true"},
                                {"IPv6", flag("EnableIPv6")},
                                {"Internal", flag("Internal")},
-                               {"Labels", labels},
+                               {"Labels", JoinedLabels(network)},
                                {"Name", network.GetString("Name")},
                                {"Scope", network.GetString("Scope")}});
   if (const Json* map = network.Find("Labels")) row.Set("labels", *map);
@@ -123,37 +119,27 @@ Json MakeRow(const Json& network, bool truncate) {
 }
 
 Result<int> RunLs(App& app, const Options& options) {
-  const std::string format = options.Text("format");
-  TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
-  http::Query query;
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
-    query.Add("filters", filters);
-  Api* engine = TRY(app.Engine());
-  const Json list = TRY(engine->Get("/networks", query));
-  std::vector<Json> rows;
-  for (std::size_t i = 0; i < list.size(); ++i)
-    rows.push_back(MakeRow((*list.IfArray())[i], !options.On("no-trunc")));
-  std::sort(rows.begin(), rows.end(),
-            [](const Json& a, const Json& b) { return a.GetString("Name") < b.GetString("Name"); });
-  if (options.On("quiet") && format.empty()) {
-    for (const Json& row : rows) PrintLine(row.GetString("ID"));
-    return 0;
-  }
-  const ListStyle style{"{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", kColumns, "*formatter.networkContext",
-                        "Label", "labels"};
-  TRY(Show(RenderList(style, format, rows)));
-  return 0;
+  const List list{.path = "/networks",
+                  .style = {"{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", kColumns,
+                            "*formatter.networkContext", "Label", "labels"},
+                  .by_name = true};
+  const auto add = [truncate = !options.On("no-trunc")](const Json& network, std::vector<Json>* rows) {
+    rows->push_back(MakeRow(network, truncate));
+  };
+  return RunList(app, options, list, {}, options.List("filter"), add);
 }
 
 std::string NetworkPath(const std::string& name) { return "/networks/" + http::PercentEncode(name); }
 
 Result<int> RunRm(App& app, const Options& options) {
   Api* engine = TRY(app.Engine());
-  return ForEachArg(engine, options, [&](Api* api, const std::string& name) -> Status {
-    const auto removed = api->Delete(NetworkPath(name));
-    const bool forgiven = options.On("force") && !removed.ok() && removed.error().code() == Code::kNotFound;
-    return removed.ok() || forgiven ? Ok() : Status(removed.error().Clone());
-  });
+  return ForEachArg(
+      engine, options,
+      [](Api* api, const std::string& name) -> Status {
+        TRY(api->Delete(NetworkPath(name)));
+        return Ok();
+      },
+      /*forgive_missing=*/options.On("force"));
 }
 
 Result<int> RunConnect(App& app, const Options& options) {
@@ -180,21 +166,9 @@ Result<int> RunDisconnect(App& app, const Options& options) {
 }
 
 Result<int> RunPrune(App& app, const Options& options) {
-  if (!options.On("force") &&
-      !Confirm("WARNING! This will remove all custom networks not used by at least one "
-               "container.\nAre you sure you want to continue?"))
-    return 0;
-  http::Query query;
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
-    query.Add("filters", filters);
+  if (!MayPrune(options, "all custom networks not used by at least one container.")) return 0;
   Api* engine = TRY(app.Engine());
-  const Json report = TRY(engine->Post("/networks/prune", query));
-  if (const Json* deleted = report.Find("NetworksDeleted"); deleted != nullptr && !deleted->empty()) {
-    PrintLine("Deleted Networks:");
-    for (const Json& name : *deleted->IfArray())
-      if (name.IfString() != nullptr) PrintLine(*name.IfString());
-    PrintLine("");
-  }
+  TRY(PruneOne(engine, kNetworks, options.List("filter")));
   return 0;
 }
 

@@ -1,6 +1,6 @@
 #include "commands/commands.h"
+#include "commands/list.h"
 #include "commands/port_list.h"
-#include "format.h"
 #include "text/escape.h"
 #include "text/table.h"
 #include "text/units.h"
@@ -12,7 +12,7 @@ using codec::Json;
 
 constexpr Flag kFlags[] = {
     {'a', "all", Kind::kBool, "", "Show all containers (default shows just running)"},
-    {'f', "filter", Kind::kList, "filter", "Filter output based on conditions provided"},
+    {'f', "filter", Kind::kFilter, "filter", "Filter output based on conditions provided"},
     {'\0', "format", Kind::kString, "string", kListFormatHelp},
     {'n', "last", Kind::kInt, "int", "Show n last created containers (includes all states) (default -1)"},
     {'l', "latest", Kind::kBool, "", "Show the latest created container (includes all states)"},
@@ -45,17 +45,6 @@ std::string JoinNames(const Json& container) {
     names += name->starts_with('/') ? name->substr(1) : *name;
   }
   return names;
-}
-
-std::string JoinLabels(const Json& container) {
-  std::string text;
-  const Json* labels = container.Find("Labels");
-  if (labels == nullptr || !labels->IsObject()) return text;
-  for (const auto& label : *labels->IfObject()) {
-    if (!text.empty()) text += ',';
-    text += label.key + "=" + (label.value.IfString() != nullptr ? *label.value.IfString() : "");
-  }
-  return text;
 }
 
 std::string JoinNetworks(const Json& container) {
@@ -114,7 +103,7 @@ Json MakeRow(const Json& container, bool truncate, WallTime now) {
       {"CreatedAt", GoTime(created)},
       {"ID", truncate ? id.substr(0, 12) : id},
       {"Image", ImageColumn(container, truncate)},
-      {"Labels", JoinLabels(container)},
+      {"Labels", JoinedLabels(container)},
       {"LocalVolumes", std::to_string(volumes)},
       {"Mounts", mounts},
       {"Names", JoinNames(container)},
@@ -130,33 +119,20 @@ Json MakeRow(const Json& container, bool truncate, WallTime now) {
 }
 
 Result<int> RunPs(App& app, const Options& options) {
-  const std::string format = options.Text("format");
-  TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
   http::Query query;
   const std::int64_t last = options.On("latest") ? 1 : options.Int("last", -1);
-  const bool size = options.On("size") || format.find(".Size") != std::string::npos;
+  const bool size = options.On("size") || options.Text("format").find(".Size") != std::string::npos;
   if (options.On("all")) query.Add("all", "1");
   if (last > 0) query.Add("limit", std::to_string(last));
   if (size) query.Add("size", "1");
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
-    query.Add("filters", filters);
-  Api* engine = TRY(app.Engine());
-  const Json list = TRY(engine->Get("/containers/json", query));
-
-  const bool truncate = !options.On("no-trunc");
-  std::vector<Json> rows;
-  const WallTime now = WallNow();
-  for (std::size_t i = 0; i < list.size(); ++i) rows.push_back(MakeRow((*list.IfArray())[i], truncate, now));
-  if (options.On("quiet") && (format.empty() || format == "table")) {
-    std::string ids;
-    for (const Json& row : rows) ids += row.GetString("ID") + "\n";
-    Print(ids);
-    return 0;
-  }
-  const ListStyle style{options.On("size") ? kTableWithSize : kTable, kColumns, "*formatter.ContainerContext",
-                        "Label", "labels"};
-  TRY(Show(RenderList(style, format, rows)));
-  return 0;
+  const List list{.path = "/containers/json",
+                  .style = {options.On("size") ? kTableWithSize : kTable, kColumns,
+                            "*formatter.ContainerContext", "Label", "labels"}};
+  const auto add = [truncate = !options.On("no-trunc"), now = WallNow()](const Json& container,
+                                                                         std::vector<Json>* rows) {
+    rows->push_back(MakeRow(container, truncate, now));
+  };
+  return RunList(app, options, list, std::move(query), options.List("filter"), add);
 }
 
 }  // namespace

@@ -1,11 +1,17 @@
+#include <algorithm>
 #include <array>
 
-#include "apitypes/filters.h"
-#include "base/text.h"
 #include "commands/commands.h"
 
 namespace estiba::cli {
 namespace {
+
+constexpr Flag kGlobalFlags[] = {
+    {'H', "host", Kind::kString, "string",
+     "Engine socket to connect to (unix:///path); overrides ESTIBA_HOST and DOCKER_HOST"},
+    {'\0', "help", Kind::kBool, "", "Print usage"},
+    {'v', "version", Kind::kBool, "", "Print version information and quit"},
+};
 
 constexpr auto kGroups = std::to_array<Group>({
     {"container", "Manage containers"},
@@ -107,22 +113,18 @@ constexpr auto kEntries = std::to_array<Entry>({
 
 }  // namespace
 
+std::span<const Flag> GlobalFlags() { return kGlobalFlags; }
 std::span<const Entry> AllCommands() { return kEntries; }
 std::span<const Group> AllGroups() { return kGroups; }
 
-Result<std::string> EncodeFilters(const std::vector<std::string>& filters) {
-  if (filters.empty()) return std::string();
-  apitypes::Filters encoded;
-  for (const std::string& filter : filters) {
-    const auto equals = filter.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return Error(
-          Code::kInvalidArgument,
-          "invalid argument \"" + filter + "\" for \"-f, --filter\" flag: invalid filter '" + filter + "'");
-    // "label!=x" is the key "label!".
-    encoded.Add(ToLower(Trim(filter.substr(0, equals))), std::string(Trim(filter.substr(equals + 1))));
-  }
-  return encoded.ToJson();
+const Command* FindCommand(std::string_view group, std::string_view name) {
+  for (const Entry& entry : kEntries)
+    if (entry.group == group && entry.name == name) return entry.command;
+  return nullptr;
+}
+
+bool IsGroup(std::string_view name) {
+  return std::ranges::any_of(kGroups, [&](const Group& group) { return group.name == name; });
 }
 
 }  // namespace estiba::cli

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "commands/commands.h"
-#include "format.h"
+#include "commands/list.h"
 #include "term/terminal.h"
 #include "text/units.h"
 
@@ -147,7 +147,7 @@ void Pause() { ::poll(nullptr, 0, kPeriodMs); }
 
 Result<int> RunStats(App& app, const Options& options) {
   const std::string format = options.Text("format");
-  TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
+  TRY(CheckListFormat(options));
   Api* engine = TRY(app.Engine());
   const ListStyle style{kTable, kColumns, "*formatter.statsContext"};
   const bool terminal = IsTerminal(STDOUT_FILENO);

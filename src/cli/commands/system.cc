@@ -6,7 +6,8 @@
 
 #include "base/text.h"
 #include "commands/commands.h"
-#include "format.h"
+#include "commands/list.h"
+#include "commands/prune.h"
 #include "options/values.h"
 #include "text/table.h"
 #include "text/units.h"
@@ -18,7 +19,7 @@ namespace {
 using codec::Json;
 
 constexpr Flag kEventsFlags[] = {
-    {'f', "filter", Kind::kList, "filter", "Filter output based on conditions provided"},
+    {'f', "filter", Kind::kFilter, "filter", "Filter output based on conditions provided"},
     {'\0', "format", Kind::kString, "string", kObjectFormatHelp},
     {'\0', "since", Kind::kString, "string", "Show all events created since timestamp"},
     {'\0', "until", Kind::kString, "string", "Stream events until this timestamp"},
@@ -67,8 +68,7 @@ Result<int> RunEvents(App& app, const Options& options) {
     const std::string time = TRY(ParseTimestamp(options.Text(bound), WallNow()));
     query.Add(bound, time);
   }
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
-    query.Add("filters", filters);
+  AddFilters(options.List("filter"), &query);
   Api* engine = TRY(app.Engine());
   http::Request request;
   request.target = query.empty() ? "/events" : "/events?" + query.Encode();
@@ -165,11 +165,8 @@ std::string InfoText(const Json& info) {
   line("Cgroup Version", "CgroupVersion");
   line("Default Runtime", "DefaultRuntime");
   line("Init Binary", "InitBinary");
-  if (const Json* options = info.Find("SecurityOptions"); options != nullptr && !options->empty()) {
-    text += " Security Options:\n";
-    for (const Json& option : *options->IfArray())
-      if (option.IfString() != nullptr) text += "  " + *option.IfString() + "\n";
-  }
+  const auto security = Strings(info.Find("SecurityOptions"));
+  if (!security.empty()) text += " Security Options:\n  " + Join(security, "\n  ") + "\n";
   line("Kernel Version", "KernelVersion");
   line("Operating System", "OperatingSystem");
   line("OSType", "OSType");
@@ -179,9 +176,7 @@ std::string InfoText(const Json& info) {
   line("Name", "Name");
   line("ID", "ID");
   line("Root Dir", "DockerRootDir");
-  if (const Json* warnings = info.Find("Warnings"); warnings != nullptr)
-    for (std::size_t i = 0; i < warnings->size(); ++i)
-      if (const auto* warning = (*warnings->IfArray())[i].IfString()) text += *warning + "\n";
+  for (const std::string& warning : Strings(info.Find("Warnings"))) text += warning + "\n";
   return text;
 }
 
@@ -244,6 +239,7 @@ Json Sum(std::string_view type, const Json* list, Used used, Size size) {
 }
 
 Result<int> RunDf(App& app, const Options& options) {
+  TRY(CheckListFormat(options));
   Api* engine = TRY(app.Engine());
   const Json df = TRY(engine->Get("/system/df"));
   const auto reference_count = [](const Json& volume) {
@@ -270,54 +266,32 @@ Result<int> RunDf(App& app, const Options& options) {
           })};
   const ListStyle style{"{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", kDfColumns,
                         "*formatter.diskUsageContext"};
-  TRY(Show(RenderList(style, options.Text("format"), rows)));
+  TRY(ShowRows(options, style, "Type", rows));
   return 0;
 }
 
 constexpr Flag kPruneFlags[] = {
     {'a', "all", Kind::kBool, "", "Remove all unused images not just dangling ones"},
-    {'\0', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")"},
+    {'\0', "filter", Kind::kFilter, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")"},
     {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
     {'\0', "volumes", Kind::kBool, "", "Prune anonymous volumes"},
 };
 
-// Prunes one kind; prints what went, answers the bytes.
-Result<std::int64_t> PruneOne(Api* engine, const std::string& path, const std::vector<std::string>& filters,
-                              std::string_view member, std::string_view title) {
-  http::Query query;
-  if (const auto encoded = TRY(EncodeFilters(filters)); !encoded.empty()) query.Add("filters", encoded);
-  const Json report = TRY(engine->Post(path, query));
-  const Json* deleted = report.Find(member);
-  if (deleted != nullptr && !deleted->empty()) {
-    PrintLine("Deleted " + std::string(title) + ":");
-    for (const Json& item : *deleted->IfArray()) {
-      if (const auto* name = item.IfString()) PrintLine(*name);
-      if (const std::string id = item.GetString("Deleted"); !id.empty()) PrintLine("deleted: " + id);
-      if (const std::string tag = item.GetString("Untagged"); !tag.empty()) PrintLine("untagged: " + tag);
-    }
-    PrintLine("");
-  }
-  return report.GetInt("SpaceReclaimed");
-}
-
 Result<int> RunPrune(App& app, const Options& options) {
-  std::string warning =
-      "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least "
-      "one container\n";
-  if (options.On("volumes")) warning += "  - all anonymous volumes not used by at least one container\n";
-  warning += options.On("all") ? "  - all images without at least one container associated to them\n"
-                               : "  - all dangling images\n";
-  if (!options.On("force") && !Confirm(warning + "\nAre you sure you want to continue?")) return 0;
+  std::string what = "\n  - all stopped containers\n  - all networks not used by at least one container\n";
+  if (options.On("volumes")) what += "  - all anonymous volumes not used by at least one container\n";
+  what += options.On("all") ? "  - all images without at least one container associated to them\n"
+                            : "  - all dangling images\n";
+  if (!MayPrune(options, what)) return 0;
   Api* engine = TRY(app.Engine());
   const auto& filters = options.List("filter");
-  std::int64_t total = TRY(PruneOne(engine, "/containers/prune", filters, "ContainersDeleted", "Containers"));
-  total += TRY(PruneOne(engine, "/networks/prune", filters, "NetworksDeleted", "Networks"));
-  if (options.On("volumes"))
-    total += TRY(PruneOne(engine, "/volumes/prune", filters, "VolumesDeleted", "Volumes"));
+  std::int64_t total = TRY(PruneOne(engine, kContainers, filters));
+  total += TRY(PruneOne(engine, kNetworks, filters));
+  if (options.On("volumes")) total += TRY(PruneOne(engine, kVolumes, filters));
   std::vector<std::string> images = filters;
   images.emplace_back(options.On("all") ? "dangling=false" : "dangling=true");
-  total += TRY(PruneOne(engine, "/images/prune", images, "ImagesDeleted", "Images"));
-  PrintLine("Total reclaimed space: " + HumanSize(static_cast<double>(total)));
+  total += TRY(PruneOne(engine, kImageLayers, images));
+  PrintReclaimed(total);
   return 0;
 }
 

@@ -2,9 +2,13 @@
 
 #include "commands/transfer.h"
 
-#include <cstdio>
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -43,35 +47,66 @@ Result<int> RunLoad(App& app, const Options& options) {
 }
 
 // A file that appears under its name only when it is whole.
-Status SaveTo(http::ResponseStream* stream, const std::string& path) {
-  const std::string temporary = path + ".partial";
-  auto file = TRY(os::OpenAt({AT_FDCWD}, temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  for (;;) {
-    auto bytes = stream->Read();
-    Status written = Ok();
-    if (bytes.ok() && !bytes->empty()) written = os::WriteAll(file.get(), *bytes);
-    if (!bytes.ok() || !written.ok()) {
-      ::unlink(temporary.c_str());
-      return bytes.ok() ? std::move(written) : Status(std::move(bytes).error().Context("save image"));
-    }
-    if (bytes->empty()) break;
+class WholeFile {
+ public:
+  // A rename would replace a device or a pipe, and /dev/null is one: they are refused, before anything is
+  // asked for.
+  static Result<WholeFile> Create(const std::string& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+      return Error(Code::kInvalidArgument, "save to '" + path + "': it is no regular file")
+          .Hint("leave -o away and redirect standard output");
+    std::string temporary = path + ".XXXXXX";
+    const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
+    if (fd < 0) return Error::Errno(errno, "make a file beside '" + path + "'");
+    return WholeFile(path, std::move(temporary), os::UniqueFd(fd));
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return Error::Errno(errno, "rename to '" + path + "'");
-  return Ok();
-}
+  WholeFile(WholeFile&& other) noexcept
+      : path_(std::move(other.path_)),
+        temporary_(std::exchange(other.temporary_, "")),
+        file_(std::move(other.file_)) {}
+  WholeFile& operator=(WholeFile&&) = delete;
+  ~WholeFile() {
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  }
+
+  Status Fill(http::ResponseStream* stream) {
+    for (;;) {
+      const std::string bytes = TRY_CTX(stream->Read(), "save image");
+      if (bytes.empty()) break;
+      TRY_CTX(os::WriteAll(file_.get(), bytes), "save to '" + path_ + "'");
+    }
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+      return Error::Errno(errno, "rename to '" + path_ + "'");
+    temporary_.clear();
+    return Ok();
+  }
+
+ private:
+  WholeFile(std::string path, std::string temporary, os::UniqueFd file)
+      : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}
+  std::string path_;
+  std::string temporary_;
+  os::UniqueFd file_;
+};
 
 Result<int> RunSave(App& app, const Options& options) {
   if (!options.Has("output") && IsTerminal(STDOUT_FILENO))
     return Error(Code::kInvalidArgument,
                  "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+  std::optional<WholeFile> file;
+  if (options.Has("output")) {
+    auto made = TRY(WholeFile::Create(options.Text("output")));
+    file.emplace(std::move(made));
+  }
   http::Query query;
   for (const std::string& name : options.args()) query.Add("names", name);
   Api* engine = TRY(app.Engine());
   http::Request request;
   request.target = "/images/get?" + query.Encode();
   const auto stream = TRY(engine->Open(request));
-  if (options.Has("output")) {
-    TRY(SaveTo(stream.get(), options.Text("output")));
+  if (file) {
+    TRY(file->Fill(stream.get()));
     return 0;
   }
   for (;;) {

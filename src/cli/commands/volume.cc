@@ -1,9 +1,9 @@
 #include "apitypes/volume.h"
 
 #include "commands/commands.h"
-#include "format.h"
+#include "commands/list.h"
+#include "commands/prune.h"
 #include "options/envfile.h"
-#include "text/units.h"
 
 namespace estiba::cli {
 namespace {
@@ -17,14 +17,14 @@ constexpr Flag kCreateFlags[] = {
     {'o', "opt", Kind::kList, "map", "Set driver specific options"},
 };
 constexpr Flag kLsFlags[] = {
-    {'f', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"dangling=true\")"},
+    {'f', "filter", Kind::kFilter, "filter", "Provide filter values (e.g. \"dangling=true\")"},
     {'\0', "format", Kind::kString, "string", kListFormatHelp},
     {'q', "quiet", Kind::kBool, "", "Only display volume names"},
 };
 constexpr Flag kRmFlags[] = {{'f', "force", Kind::kBool, "", "Force the removal of one or more volumes"}};
 constexpr Flag kPruneFlags[] = {
     {'a', "all", Kind::kBool, "", "Remove all unused volumes, not just anonymous ones"},
-    {'\0', "filter", Kind::kList, "filter", "Provide filter values (e.g. \"label=<label>\")"},
+    {'\0', "filter", Kind::kFilter, "filter", "Provide filter values (e.g. \"label=<label>\")"},
     {'f', "force", Kind::kBool, "", "Do not prompt for confirmation"},
 };
 constexpr Column kColumns[] = {
@@ -41,6 +41,10 @@ constexpr Column kColumns[] = {
 };
 
 Result<int> RunCreate(App& app, const Options& options) {
+  if (options.Has("name") && !options.args().empty())
+    return Error(Code::kInvalidArgument,
+                 "conflicting options: cannot specify a volume-name through both --name "
+                 "and as a positional arg");
   apitypes::VolumeCreate create;
   create.name = options.args().empty() ? options.Text("name") : options.arg(0);
   create.driver = options.Text("driver", "local");
@@ -53,15 +57,10 @@ Result<int> RunCreate(App& app, const Options& options) {
 }
 
 Json MakeRow(const Json& volume) {
-  std::string labels;
-  if (const Json* map = volume.Find("Labels"); map != nullptr && map->IsObject())
-    for (const auto& label : *map->IfObject())
-      labels += (labels.empty() ? "" : ",") + label.key + "=" +
-                (label.value.IfString() != nullptr ? *label.value.IfString() : "");
   Json row = Json::MakeObject({{"Availability", "N/A"},
                                {"Driver", volume.GetString("Driver")},
                                {"Group", "N/A"},
-                               {"Labels", labels},
+                               {"Labels", JoinedLabels(volume)},
                                {"Links", "N/A"},
                                {"Mountpoint", volume.GetString("Mountpoint")},
                                {"Name", volume.GetString("Name")},
@@ -73,26 +72,14 @@ Json MakeRow(const Json& volume) {
 }
 
 Result<int> RunLs(App& app, const Options& options) {
-  const std::string format = options.Text("format");
-  TRY(CheckFormat(format.starts_with("table ") ? format.substr(6) : format));
-  http::Query query;
-  if (const auto filters = TRY(EncodeFilters(options.List("filter"))); !filters.empty())
-    query.Add("filters", filters);
-  Api* engine = TRY(app.Engine());
-  const Json answer = TRY(engine->Get("/volumes", query));
-  std::vector<Json> rows;
-  const Json* list = answer.Find("Volumes");
-  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i)
-    rows.push_back(MakeRow((*list->IfArray())[i]));
-  std::sort(rows.begin(), rows.end(),
-            [](const Json& a, const Json& b) { return a.GetString("Name") < b.GetString("Name"); });
-  if (options.On("quiet") && format.empty()) {
-    for (const Json& row : rows) PrintLine(row.GetString("Name"));
-    return 0;
-  }
-  const ListStyle style{"{{.Driver}}\t{{.Name}}", kColumns, "*formatter.volumeContext", "Label", "labels"};
-  TRY(Show(RenderList(style, format, rows)));
-  return 0;
+  const List list{
+      .path = "/volumes",
+      .member = "Volumes",
+      .style = {"{{.Driver}}\t{{.Name}}", kColumns, "*formatter.volumeContext", "Label", "labels"},
+      .quiet = "Name",
+      .by_name = true};
+  const auto add = [](const Json& volume, std::vector<Json>* rows) { rows->push_back(MakeRow(volume)); };
+  return RunList(app, options, list, {}, options.List("filter"), add);
 }
 
 Result<int> RunRm(App& app, const Options& options) {
@@ -107,23 +94,11 @@ Result<int> RunRm(App& app, const Options& options) {
 
 Result<int> RunPrune(App& app, const Options& options) {
   const std::string what = options.On("all") ? "all local volumes" : "anonymous local volumes";
-  if (!options.On("force") &&
-      !Confirm("WARNING! This will remove " + what +
-               " not used by at least one container.\nAre you sure you want to continue?"))
-    return 0;
+  if (!MayPrune(options, what + " not used by at least one container.")) return 0;
   std::vector<std::string> filters = options.List("filter");
   if (options.On("all")) filters.emplace_back("all=true");
-  http::Query query;
-  if (const auto encoded = TRY(EncodeFilters(filters)); !encoded.empty()) query.Add("filters", encoded);
   Api* engine = TRY(app.Engine());
-  const Json report = TRY(engine->Post("/volumes/prune", query));
-  if (const Json* deleted = report.Find("VolumesDeleted"); deleted != nullptr && !deleted->empty()) {
-    PrintLine("Deleted Volumes:");
-    for (const Json& name : *deleted->IfArray())
-      if (name.IfString() != nullptr) PrintLine(*name.IfString());
-    PrintLine("");
-  }
-  PrintLine("Total reclaimed space: " + HumanSize(static_cast<double>(report.GetInt("SpaceReclaimed"))));
+  PrintReclaimed(TRY(PruneOne(engine, kVolumes, filters)));
   return 0;
 }
 

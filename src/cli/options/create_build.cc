@@ -156,27 +156,33 @@ Status Throttles(const Options& options, apitypes::Resources* limits) {
                   &limits->blkio_device_write_iops);
 }
 
-Status Limits(const Options& options, apitypes::Resources* limits) {
+// What `update` can change.
+Status UpdatableLimits(const Options& options, apitypes::Resources* limits) {
   limits->memory = options.Bytes("memory");
   limits->memory_reservation = options.Bytes("memory-reservation");
   limits->memory_swap = options.Bytes("memory-swap");
-  if (const auto swappiness = options.Int("memory-swappiness", -1); swappiness != -1) {
-    if (swappiness < 0 || swappiness > 100)
-      return Bad("invalid value: " + std::to_string(swappiness) + ". Valid memory swappiness range is 0-100");
-    limits->memory_swappiness = swappiness;
-  }
   if (options.Has("cpus")) limits->nano_cpus = TRY(ParseNanoCpus(options.Text("cpus")));
   limits->cpu_shares = options.Int("cpu-shares");
   limits->cpu_period = options.Int("cpu-period");
   limits->cpu_quota = options.Int("cpu-quota");
   limits->cpuset_cpus = options.Text("cpuset-cpus");
   limits->cpuset_mems = options.Text("cpuset-mems");
-  limits->cgroup_parent = options.Text("cgroup-parent");
   if (options.Has("pids-limit")) limits->pids_limit = options.Int("pids-limit");
-  if (options.Has("oom-kill-disable")) limits->oom_kill_disable = options.On("oom-kill-disable");
   const std::int64_t weight = options.Int("blkio-weight");
   if (weight < 0 || weight > 1000) return Bad("--blkio-weight must be between 10 and 1000, or 0");
   limits->blkio_weight = static_cast<std::uint16_t>(weight);
+  return Ok();
+}
+
+Status Limits(const Options& options, apitypes::Resources* limits) {
+  TRY(UpdatableLimits(options, limits));
+  if (const auto swappiness = options.Int("memory-swappiness", -1); swappiness != -1) {
+    if (swappiness < 0 || swappiness > 100)
+      return Bad("invalid value: " + std::to_string(swappiness) + ". Valid memory swappiness range is 0-100");
+    limits->memory_swappiness = swappiness;
+  }
+  limits->cgroup_parent = options.Text("cgroup-parent");
+  if (options.Has("oom-kill-disable")) limits->oom_kill_disable = options.On("oom-kill-disable");
   TRY(EachInto(options, "ulimit", "--ulimit", ParseUlimit, &limits->ulimits));
   TRY(EachInto(options, "device", "--device", ParseDevice, &limits->devices));
   limits->device_cgroup_rules = options.List("device-cgroup-rule");
@@ -263,6 +269,13 @@ Result<CreateRequest> BuildCreate(const Options& options, bool detached, Lookup 
   host.dns_search = options.List("dns-search");
   host.links = options.List("link");
   return request;
+}
+
+Result<apitypes::ContainerUpdate> BuildUpdate(const Options& options) {
+  apitypes::ContainerUpdate update;
+  TRY(UpdatableLimits(options, &update.resources));
+  if (options.Has("restart")) update.restart_policy = TRY(ParseRestart(options.Text("restart")));
+  return update;
 }
 
 }  // namespace estiba::cli

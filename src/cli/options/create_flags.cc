@@ -33,6 +33,7 @@ constexpr auto kShared = std::to_array<Flag>({
     {'\0', "device-write-bps", Kind::kList, "list", "Limit write rate (bytes per second) to a device"},
     {'\0', "device-write-iops", Kind::kList, "list", "Limit write rate (IO per second) to a device"},
     {'\0', "dns", Kind::kList, "list", "Set custom DNS servers"},
+    {'\0', "dns-opt", Kind::kList, "list", "", "dns-option"},
     {'\0', "dns-option", Kind::kList, "list", "Set DNS options"},
     {'\0', "dns-search", Kind::kList, "list", "Set custom DNS search domains"},
     {'\0', "domainname", Kind::kString, "string", "Container NIS domain name"},
@@ -74,7 +75,8 @@ constexpr auto kShared = std::to_array<Flag>({
     {'\0', "mount", Kind::kList, "mount", "Attach a filesystem mount to the container"},
     {'\0', "name", Kind::kString, "string", "Assign a name to the container"},
     {'\0', "network", Kind::kList, "network", "Connect a container to a network"},
-    {'\0', "net", Kind::kList, "network", ""},
+    {'\0', "net", Kind::kList, "network", "", "network"},
+    {'\0', "net-alias", Kind::kList, "list", "", "network-alias"},
     {'\0', "network-alias", Kind::kList, "list", "Add network-scoped alias for the container"},
     {'\0', "no-healthcheck", Kind::kBool, "", "Disable any container-specified HEALTHCHECK"},
     {'\0', "oom-kill-disable", Kind::kBool, "", "Disable OOM Killer"},
@@ -130,9 +132,27 @@ constexpr auto Merge(const std::array<Flag, kFirst>& a, const std::array<Flag, k
 
 constexpr auto kRun = Merge(kShared, kRunOnly);
 
+// Those of the shared options that a container can be given later, too.
+constexpr bool CanBeUpdated(std::string_view name) {
+  constexpr auto kNames = std::to_array<std::string_view>(
+      {"blkio-weight", "cpu-period", "cpu-quota", "cpu-shares", "cpus", "cpuset-cpus", "cpuset-mems",
+       "memory", "memory-reservation", "memory-swap", "pids-limit", "restart"});
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+constexpr auto kUpdate = [] {
+  std::array<Flag, std::count_if(kShared.begin(), kShared.end(),
+                                 [](const Flag& flag) { return CanBeUpdated(flag.name); })>
+      flags{};
+  std::copy_if(kShared.begin(), kShared.end(), flags.begin(),
+               [](const Flag& flag) { return CanBeUpdated(flag.name); });
+  return flags;
+}();
+
 }  // namespace
 
 std::span<const Flag> CreateFlags() { return kShared; }
 std::span<const Flag> RunFlags() { return kRun; }
+std::span<const Flag> UpdateFlags() { return kUpdate; }
 
 }  // namespace estiba::cli

@@ -1,5 +1,5 @@
 #pragma once
-// The options create and run share, and the request they make.
+// The options create, run and update share, and the requests they make.
 
 #include <span>
 
@@ -13,6 +13,7 @@ namespace estiba::cli {
 // In the order help shows them.
 std::span<const Flag> CreateFlags();
 std::span<const Flag> RunFlags();
+std::span<const Flag> UpdateFlags();
 
 // What `create` and `run` send, and what they need to know besides.
 struct CreateRequest {
@@ -26,5 +27,7 @@ struct CreateRequest {
 
 // `options` after ParseFlags: args() is IMAGE [COMMAND] [ARG…].
 Result<CreateRequest> BuildCreate(const Options& options, bool detached, Lookup lookup);
+// The body of `update`.
+Result<apitypes::ContainerUpdate> BuildUpdate(const Options& options);
 
 }  // namespace estiba::cli

@@ -19,6 +19,10 @@ Status Check(const Flag& flag, const std::string& value) {
     case Kind::kInt: TRY(ParseGoInt(value)); break;
     case Kind::kDecimal: TRY(ParseNanoCpus(value)); break;
     case Kind::kBytes: TRY(ParseBytes(value)); break;
+    case Kind::kFilter:
+      if (const auto equals = value.find('='); equals == std::string::npos || equals == 0)
+        return Usage("invalid filter '" + value + "'");
+      break;
     case Kind::kSwap:
       if (value != "-1") TRY(ParseBytes(value));
       break;
@@ -78,7 +82,7 @@ class FlagParser {
     if (auto checked = Check(flag, value); !checked.ok())
       return Usage("invalid argument \"" + value + "\" for \"" + FlagTitle(flag) +
                    "\" flag: " + checked.error().Message());
-    auto& values = options_.values_[std::string(flag.name)];
+    auto& values = options_.values_[std::string(flag.means.empty() ? flag.name : flag.means)];
     if (flag.kind == Kind::kCommaList) {
       for (auto& part : Split(value, ',')) values.push_back(std::move(part));
     } else {

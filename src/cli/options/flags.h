@@ -20,6 +20,7 @@ enum class Kind : unsigned char {
   kString,     // the last one given counts
   kList,       // all count, in order
   kCommaList,  // as kList, and "a,b" is two
+  kFilter,     // as kList, each KEY=VALUE
   kInt,
   kDecimal,  // "1.5" CPUs, kept as text
   kBytes,    // "64m"
@@ -30,13 +31,16 @@ struct Flag {
   char letter;  // '\0' when it has none
   std::string_view name;
   Kind kind;
-  std::string_view operand;  // what help calls its value: "list", "string"
-  std::string_view help;
+  std::string_view operand;     // what help calls its value: "list", "string"
+  std::string_view help;        // "": an older name, which help leaves out
+  std::string_view means = {};  // the name under which the value is kept, when it is another
 };
 
 // What the command line gave: options by long name, then the positionals.
 class Options {
  public:
+  // True when no option was given.
+  bool None() const { return values_.empty(); }
   // True when the option was given at all.
   bool Has(std::string_view name) const;
   bool On(std::string_view name, bool otherwise = false) const;

@@ -98,7 +98,6 @@ bool SaysSomething(const EndpointSettings& endpoint) {
 
 Status ParseNetworks(const Options& options, apitypes::ContainerCreate* create) {
   std::vector<std::string> names = options.List("network");
-  for (const std::string& name : options.List("net")) names.push_back(name);
   if (names.empty()) names.emplace_back("default");
   for (std::size_t i = 0; i < names.size(); ++i) {
     auto parsed = ParseNetwork(names[i]);

@@ -159,6 +159,86 @@ TEST(Create, ConflictsAreRefused) {
             "invalid argument \"type=bind\" for \"--mount\" flag: target is required");
 }
 
+// A value for an option of `run` or `update` that is not what is sent without it.
+std::string SampleOf(const Flag& flag) {
+  const std::map<std::string_view, const char*> samples{{"add-host", "a:1.2.3.4"},
+                                                        {"attach", "stdin"},
+                                                        {"blkio-weight", "100"},
+                                                        {"cgroupns", "host"},
+                                                        {"cpus", "1.5"},
+                                                        {"device", "/dev/fuse"},
+                                                        {"device-read-bps", "/dev/x:1m"},
+                                                        {"device-read-iops", "/dev/x:1"},
+                                                        {"device-write-bps", "/dev/x:1m"},
+                                                        {"device-write-iops", "/dev/x:1"},
+                                                        {"env-file", "/dev/null"},
+                                                        {"expose", "80"},
+                                                        {"health-interval", "1s"},
+                                                        {"health-start-interval", "1s"},
+                                                        {"health-start-period", "1s"},
+                                                        {"health-timeout", "1s"},
+                                                        {"ipc", "host"},
+                                                        {"label-file", "/dev/null"},
+                                                        {"mount", "target=/x"},
+                                                        {"pid", "host"},
+                                                        {"publish", "80"},
+                                                        {"pull", "always"},
+                                                        {"restart", "always"},
+                                                        {"security-opt", "no-new-privileges"},
+                                                        {"ulimit", "nofile=1"},
+                                                        {"userns", "host"},
+                                                        {"uts", "host"},
+                                                        {"storage-opt", "size=1"}};
+  if (const auto sample = samples.find(flag.name); sample != samples.end()) return sample->second;
+  switch (flag.kind) {
+    case Kind::kBool: return "true";
+    case Kind::kInt: return "3";
+    case Kind::kBytes:
+    case Kind::kSwap: return "64m";
+    default: return "a";
+  }
+}
+
+// Everything that a command line asks for, as text.
+std::string Asked(const std::vector<std::string_view>& words) {
+  const auto built = Build(words);
+  if (!built.ok()) return "refused: " + built.error().Message();
+  return built->create.ToJson().Dump() + built->name + built->platform + built->pull + built->cid_file +
+         (built->quiet ? "quiet" : "");
+}
+
+TEST(Create, EveryOptionIsSentOrUsed) {
+  // What the command itself does with them, tests/e2e looks at; files that are empty say nothing.
+  const std::set<std::string_view> elsewhere{"detach-keys", "dry-run",  "json",
+                                             "sig-proxy",   "env-file", "label-file"};
+  const std::string plain = Asked({"image"});
+  for (const Flag& flag : RunFlags()) {
+    const std::string option = "--" + std::string(flag.name) + "=" + SampleOf(flag);
+    const std::string asked = Asked({option, "image"});
+    EXPECT_EQ(asked == plain, elsewhere.count(flag.name) == 1) << option;
+    EXPECT_FALSE(asked.starts_with("refused")) << option << ": " << asked;
+  }
+}
+
+TEST(Update, EveryOptionIsSent) {
+  const auto body = [](const std::vector<std::string_view>& words) {
+    const auto options = ParseFlags(UpdateFlags(), words, false);
+    return options.ok() ? BuildUpdate(*options)->ToJson().Dump() : options.error().Message();
+  };
+  const std::string plain = body({"web"});
+  EXPECT_FALSE(UpdateFlags().empty());
+  for (const Flag& flag : UpdateFlags()) {
+    const std::string option = "--" + std::string(flag.name) + "=" + SampleOf(flag);
+    EXPECT_NE(body({option, "web"}), plain) << option;
+  }
+}
+
+TEST(Update, ChecksWhatCreateChecks) {
+  const std::vector<std::string_view> words{"--blkio-weight=70000", "web"};
+  ASSERT_OK_AND_ASSIGN(const Options options, ParseFlags(UpdateFlags(), words, false));
+  EXPECT_FALSE(BuildUpdate(options).ok());
+}
+
 TEST(Create, SystemPathsUnconfinedEmptiesTheLists) {
   ASSERT_OK_AND_ASSIGN(const auto request, Build({"--security-opt", "systempaths=unconfined", "busybox"}));
   ASSERT_TRUE(request.create.host_config.masked_paths.has_value());

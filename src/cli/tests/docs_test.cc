@@ -47,7 +47,18 @@ TEST(Completions, NameCommandsAndOptions) {
               ::testing::ElementsAre("--sig-proxy"));
   EXPECT_THAT(Complete({"run", "--name", "--me"}), ::testing::IsEmpty());         // the value of --name
   EXPECT_THAT(Complete({"run", "busybox", "ls", "--co"}), ::testing::IsEmpty());  // the command's own options
-  EXPECT_THAT(Complete({"nonsense", "x"}), ::testing::IsEmpty());
+  EXPECT_THAT(Complete({"nonsense", "re"}), ::testing::IsEmpty());
+  EXPECT_THAT(Complete({"help", "unp"}), ::testing::ElementsAre("unpause"));
+}
+
+TEST(Completions, KnowWhichWordIsAnOptionsValue) {
+  const auto policies = ::testing::ElementsAre("always");
+  EXPECT_THAT(Complete({"run", "--restart", "a"}), policies);
+  EXPECT_THAT(Complete({"run", "-it", "--restart=a"}), ::testing::ElementsAre("--restart=always"));
+  EXPECT_THAT(Complete({"run", "-itp", "80:80", "--sig"}), ::testing::ElementsAre("--sig-proxy"));
+  EXPECT_THAT(Complete({"run", "-v/a:/p", "--sig"}),
+              ::testing::ElementsAre("--sig-proxy"));  // -v took it all
+  EXPECT_THAT(Complete({"run", "-itp", "--sig"}), ::testing::IsEmpty());
 }
 
 }  // namespace

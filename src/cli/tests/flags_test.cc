@@ -77,6 +77,24 @@ TEST(Flags, ErrorsAreDockers) {
       "invalid argument \"1x\" for \"--pids-limit\" flag: strconv.ParseInt: parsing \"1x\": invalid syntax");
 }
 
+TEST(Flags, AFilterIsAKeyAndAValue) {
+  constexpr Flag kFlags[] = {{'f', "filter", Kind::kFilter, "filter", "Filter"}};
+  const Words good{"-f", "label!=a=b"};
+  ASSERT_OK_AND_ASSIGN(const Options options, ParseFlags(kFlags, good, false));
+  EXPECT_THAT(options.List("filter"), ::testing::ElementsAre("label!=a=b"));
+  for (const char* bad : {"red", "=red"}) {
+    const Words words{"--filter", bad};
+    EXPECT_EQ(ParseFlags(kFlags, words, false).error().Message(),
+              "invalid argument \"" + std::string(bad) + "\" for \"-f, --filter\" flag: invalid filter '" +
+                  bad + "'");
+  }
+}
+
+TEST(Flags, OlderNamesKeepTheirPlaceAmongTheNewOnes) {
+  ASSERT_OK_AND_ASSIGN(const Options options, Parse({"--network=a", "--net", "b", "--network=c", "x"}));
+  EXPECT_THAT(options.List("network"), ::testing::ElementsAre("a", "b", "c"));
+}
+
 TEST(Flags, HIsTheHostnameOfRunAndHelpElsewhere) {
   ASSERT_OK_AND_ASSIGN(const Options run, Parse({"-h", "box", "image"}));
   EXPECT_EQ(run.Text("hostname"), "box");
