@@ -16,9 +16,7 @@ constexpr int kPatienceMs = 10'000;
 
 Status KillCgroup(const std::string& path) {
   const auto hierarchies = TRY(cgroup::Probe());
-  const auto group = cgroup::Cgroup::Open(hierarchies, path);
-  if (!group.ok()) return group.error().code() == Code::kNotFound ? Ok() : Status(group.error().Clone());
-  return group->Kill();
+  return cgroup::KillAll(hierarchies, path);
 }
 
 }  // namespace

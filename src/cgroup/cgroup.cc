@@ -103,7 +103,7 @@ struct Made {
   std::string name;
 };
 
-// Walks down, making what is missing; `made` remembers what to take back.
+// Walks down, making what is missing; `made` remembers what to take back, from the moment it is there.
 Result<os::UniqueFd> MakePath(const Hierarchy& hierarchy, const std::vector<std::string>& parts,
                               const std::vector<std::string>& needed, std::vector<Made>& made) {
   const bool cpuset = !hierarchy.unified && Contains(hierarchy.controllers, "cpuset");
@@ -113,12 +113,10 @@ Result<os::UniqueFd> MakePath(const Hierarchy& hierarchy, const std::vector<std:
     const int rc = ::mkdirat(dir.get(), part.c_str(), 0755);
     if (const int err = errno; rc < 0 && err != EEXIST)
       return Error::Errno(err, "make cgroup '" + part + "'");
-    os::UniqueFd child = TRY(os::OpenAt({dir.get()}, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (rc == 0) {
-      os::UniqueFd parent = TRY(os::Duplicate(dir.get()));
-      made.push_back({std::move(parent), part});
-    }
-    if (cpuset) TRY(InheritCpuset({dir.get()}, {child.get()}));
+    if (rc == 0) made.push_back({std::move(dir), part});
+    const os::DirFd parent{rc == 0 ? made.back().parent.get() : dir.get()};
+    os::UniqueFd child = TRY(os::OpenAt(parent, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (cpuset) TRY(InheritCpuset(parent, {child.get()}));
     dir = std::move(child);
   }
   return dir;
@@ -269,6 +267,12 @@ Status RemovePatiently(const Hierarchy& hierarchy, const std::string& path,
 }
 
 }  // namespace
+
+Status KillAll(const Hierarchies& hierarchies, const std::string& path) {
+  const auto group = Cgroup::Open(hierarchies, path);
+  if (group.ok()) return group->Kill();
+  return group.error().code() == Code::kNotFound ? Ok() : Status(group.error().Clone());
+}
 
 Status Delete(const Hierarchies& hierarchies, const std::string& path, std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;

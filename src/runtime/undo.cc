@@ -12,15 +12,6 @@ namespace {
 
 using plan::Op;
 
-Status KillCgroup(const std::string& path, const cgroup::Hierarchies& hierarchies) {
-  auto group = cgroup::Cgroup::Open(hierarchies, path);
-  if (!group.ok()) {
-    if (group.error().code() == Code::kNotFound) return Ok();
-    return std::move(group).error();
-  }
-  return group->Kill();
-}
-
 bool NeedsHierarchies(const std::vector<plan::Step>& steps) {
   for (const plan::Step& step : steps) {
     if (step.op == Op::kDeleteCgroup || step.op == Op::kKillCgroup) return true;
@@ -32,7 +23,7 @@ bool NeedsHierarchies(const std::vector<plan::Step>& steps) {
 
 Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchies) {
   switch (step.op) {
-    case Op::kKillCgroup: return KillCgroup(step.text.at(0), hierarchies);
+    case Op::kKillCgroup: return cgroup::KillAll(hierarchies, step.text.at(0));
     case Op::kDeleteCgroup: return cgroup::Delete(hierarchies, step.text.at(0));
     case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
     case Op::kUnpublishPorts: {

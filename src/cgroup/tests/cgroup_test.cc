@@ -9,6 +9,7 @@
 #include <csignal>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -137,6 +138,24 @@ TEST_F(CgroupTest, KillEndsEverythingBelowToo) {
   EXPECT_EQ(WTERMSIG(first.Wait()), SIGKILL);
   EXPECT_EQ(WTERMSIG(second.Wait()), SIGKILL);
   ASSERT_OK(Delete(hierarchies_, path_));
+}
+
+// As on a v1 host, and before 5.14: frozen, signalled, thawed, until nobody is left.
+TEST_F(CgroupTest, KillWithoutCgroupKillEndsEverythingToo) {
+  REQUIRE(hierarchies_.Find("freezer") != nullptr && !hierarchies_.Find("freezer")->unified, "a v1 freezer");
+  Hierarchies legacy = hierarchies_;
+  std::erase_if(legacy.hierarchies, [](const Hierarchy& hierarchy) { return hierarchy.unified; });
+  legacy.mode = Mode::kLegacy;
+  ASSERT_OK_AND_ASSIGN(const Cgroup cgroup, Cgroup::Create(legacy, path_, {}));
+  ASSERT_EQ(cgroup.unified_fd(), -1);
+  Child one(Sleeper);
+  Child other(Sleeper);
+  ASSERT_OK(cgroup.Attach(one.pid()));
+  ASSERT_OK(cgroup.Attach(other.pid()));
+  ASSERT_OK(cgroup.Freeze());  // a paused container can be killed as well
+  ASSERT_OK(cgroup.Kill());
+  EXPECT_EQ(WTERMSIG(one.Wait()), SIGKILL);
+  EXPECT_EQ(WTERMSIG(other.Wait()), SIGKILL);
 }
 
 TEST_F(CgroupTest, AFrozenProcessDoesNotRunAndCanBeKilled) {
@@ -277,6 +296,26 @@ TEST_F(CgroupTest, ACgroupInUseIsNotTakenOver) {
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.error().code(), Code::kAlreadyExists);
   EXPECT_TRUE(Cgroup::Create(hierarchies_, path_, {}, /*exist_ok=*/true).ok());
+}
+
+// Descriptors run out at every possible place.
+TEST_F(CgroupTest, ACreationThatFailsHalfWayLeavesNothing) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const std::string top = path_.substr(0, path_.rfind('/'));
+  bool made = false;
+  for (rlim_t most = 3; !made && most < 200; ++most) {
+    rlimit few = before;
+    few.rlim_cur = most;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    made = Cgroup::Create(hierarchies_, path_, {}).ok();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (const Hierarchy& hierarchy : hierarchies_.hierarchies) {
+      const std::string folder = hierarchy.mountpoint + top;
+      ASSERT_TRUE(made || ::access(folder.c_str(), F_OK) != 0) << folder << " with " << most << " descriptors";
+    }
+  }
+  EXPECT_TRUE(made);
 }
 
 TEST_F(CgroupTest, APathCannotClimb) {

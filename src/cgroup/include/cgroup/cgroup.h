@@ -85,6 +85,9 @@ class Cgroup {
   std::vector<Directory> directories_;
 };
 
+// SIGKILLs everything in the container's cgroups. Succeeds when there are none.
+Status KillAll(const Hierarchies& hierarchies, const std::string& path);
+
 // Removes the container's directories, those made below them too, and waits a bounded time for dying processes to
 // leave. Succeeds when they are gone.
 Status Delete(const Hierarchies& hierarchies, const std::string& path,
