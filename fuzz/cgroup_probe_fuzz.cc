@@ -1,4 +1,4 @@
-// mountinfo and /proc/self/cgroup as a hostile mount name could make them, and encoded cgroup settings.
+// mountinfo and /proc/self/cgroup as a hostile mount name could make them.
 
 #include <cstddef>
 #include <cstdint>
@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "cgroup/hierarchy.h"
-#include "cgroup/settings.h"
 
 using namespace estiba;  // NOLINT(google-build-using-namespace)
 
@@ -20,11 +19,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (hierarchy.own_path.empty()) std::abort();
     for (const auto& controller : hierarchy.controllers)  // "unified" stands for the unified hierarchy itself
       if (controller != "unified" && probed.Find(controller) == nullptr) std::abort();
-  }
-  const auto writes = cgroup::DecodeWrites(text);
-  if (writes.ok()) {
-    const auto again = cgroup::DecodeWrites(cgroup::EncodeWrites(*writes));
-    if (!again.ok() || *again != *writes) std::abort();
   }
   return 0;
 }

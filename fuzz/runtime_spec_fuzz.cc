@@ -25,8 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       cgroup::ProbeFrom("1 0 0:1 / /c rw - cgroup2 c rw\n", "0::/\n", "cpuset cpu io memory hugetlb pids");
   const oci::Resources& resources = spec->linux_config.resources;
   if (const auto writes = cgroup::Settings(resources, host); writes.ok()) {
-    const auto decoded = cgroup::DecodeWrites(cgroup::EncodeWrites(*writes));
-    if (writes->size() <= 4096 && (!decoded.ok() || *decoded != *writes)) std::abort();
+    for (const cgroup::Write& write : *writes)
+      if (write.file.find('/') != write.file.npos) std::abort();
   }
   if (const auto program = cgroup::DeviceProgram(resources.devices); program.ok())
     cgroup::DeviceWrites(resources.devices);

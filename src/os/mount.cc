@@ -32,12 +32,6 @@ Status FilesystemContext::SetFlag(const std::string& key) {
   return Error::Errno(err, type_ + " option '" + key + "'" + Log());
 }
 
-Status FilesystemContext::SetFd(const std::string& key, int fd) {
-  if (::syscall(SYS_fsconfig, fd_.get(), FSCONFIG_SET_FD, key.c_str(), nullptr, fd) == 0) return Ok();
-  const int err = errno;
-  return Error::Errno(err, type_ + " option '" + key + "' by descriptor" + Log());
-}
-
 Result<DetachedMount> FilesystemContext::Mount(std::uint64_t attributes) {
   if (::syscall(SYS_fsconfig, fd_.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
     const int err = errno;
@@ -85,13 +79,6 @@ Status SetMountAttributes(int mount, const MountAttributes& attributes, bool rec
   if (::syscall(SYS_mount_setattr, mount, "", flags, &request, sizeof request) == 0) return Ok();
   const int err = errno;
   return Error::Errno(err, "set attributes of a mount");
-}
-
-Status MoveMount(int mount, int target) {
-  constexpr unsigned kFlags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-  if (::syscall(SYS_move_mount, mount, "", target, "", kFlags) == 0) return Ok();
-  const int err = errno;
-  return Error::Errno(err, "attach a mount");
 }
 
 }  // namespace estiba::os

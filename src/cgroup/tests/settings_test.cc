@@ -153,18 +153,6 @@ TEST(Settings, UnifiedFilesAreForV2AndOfItsControllers) {
   EXPECT_THAT(Lines(Settings(resources, Unified())), ElementsAre(HasSubstr("'misc' controller")));
 }
 
-TEST(Writes, SurviveTheWireAndRubbishDoesNotCrash) {
-  oci::Resources resources;
-  resources.memory.limit = 7;
-  resources.memory.check_before_update = true;
-  resources.block_io.weight = 20;
-  ASSERT_OK_AND_ASSIGN(const auto writes, Settings(resources, Unified()));
-  const std::string bytes = EncodeWrites(writes);
-  ASSERT_OK_AND_ASSIGN(const auto again, DecodeWrites(bytes));
-  EXPECT_EQ(again, writes);
-  for (std::size_t cut = 0; cut < bytes.size(); ++cut) EXPECT_FALSE(DecodeWrites(bytes.substr(0, cut)).ok());
-}
-
 // ---- device rules
 // --------------------------------------------------------------------------------------------
 

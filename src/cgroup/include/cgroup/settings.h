@@ -28,10 +28,6 @@ struct Write {
   friend bool operator==(const Write&, const Write&) = default;
 };
 
-// The same as bytes, for plans. Versioned and append-only; Decode bounds what it reads.
-std::string EncodeWrites(const std::vector<Write>& writes);
-Result<std::vector<Write>> DecodeWrites(std::string_view bytes);
-
 // In the order they must be made. kInvalidArgument or kNotImplemented with the field's name for what this host cannot
 // do (a controller that is not there or not delegated, a v1-only knob on v2, `unified` on v1).
 Result<std::vector<Write>> Settings(const oci::Resources& resources, const Hierarchies& hierarchies);

@@ -28,7 +28,6 @@ class FilesystemContext {
   static Result<FilesystemContext> Open(const std::string& type);
   Status SetString(const std::string& key, const std::string& value);
   Status SetFlag(const std::string& key);
-  Status SetFd(const std::string& key, int fd);
   // Superblock, then mount; MOUNT_ATTR_… in `attributes`.
   Result<DetachedMount> Mount(std::uint64_t attributes);
 
@@ -50,7 +49,5 @@ struct MountAttributes {
   int user_namespace = -1;        // MOUNT_ATTR_IDMAP
 };
 Status SetMountAttributes(int mount, const MountAttributes& attributes, bool recursive);
-// Attaches a detached mount over the file or directory `target` refers to.
-Status MoveMount(int mount, int target);
 
 }  // namespace estiba::os
