@@ -1,8 +1,9 @@
-# estiba_layer(<name> RANK <n> SOURCES ... [DEPS ...] [PRIVATE_DEPS ...] [EXTERNAL ...] [NO_PCH])
+# estiba_layer(<name> RANK <n> SOURCES ... [DEPS ...] [PRIVATE_DEPS ...] [EXTERNAL ...] [NO_PCH] [SMALL])
 # One folder, one static library estiba::<name>, one include root. A layer may only use layers of lower rank,
 # declared before it; anything else is refused here, at configure time.
+# SMALL: part of a static program that is copied into memory at every start; optimised for size, half of it.
 function(estiba_layer name)
-  cmake_parse_arguments(L "NO_PCH" "RANK" "SOURCES;DEPS;PRIVATE_DEPS;EXTERNAL" ${ARGN})
+  cmake_parse_arguments(L "NO_PCH;SMALL" "RANK" "SOURCES;DEPS;PRIVATE_DEPS;EXTERNAL" ${ARGN})
   if(L_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "estiba_layer(${name}): unknown arguments ${L_UNPARSED_ARGUMENTS}")
   endif()
@@ -23,6 +24,9 @@ function(estiba_layer name)
   list(TRANSFORM L_DEPS PREPEND estiba::)
   list(TRANSFORM L_PRIVATE_DEPS PREPEND estiba::)
   target_link_libraries(estiba_${name} PUBLIC ${L_DEPS} PRIVATE ${L_PRIVATE_DEPS} ${L_EXTERNAL} estiba_flags)
+  if(L_SMALL)
+    target_compile_options(estiba_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+  endif()
   if(NOT L_NO_PCH)
     target_precompile_headers(estiba_${name} PRIVATE <string> <string_view> <vector> <memory> <utility>
       <map> <optional> <algorithm> <array> <cerrno> <cstdint> <cstring>)
