@@ -104,7 +104,9 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   TRY(AddMounts(b, input, sources));
   AddDevices(b, spec);
   AddTerminal(b, *spec.process, !IsDevMountedByUser(spec));
-  b.Child(child::Op::kMakeDirectory, "process.cwd", {spec.process->cwd}, {0755}).in = {b.root};
+  if (spec.process->cwd != "/") {
+    b.Child(child::Op::kMakeDirectory, "process.cwd", {spec.process->cwd}, {0755}).in = {b.root};
+  }
   if (!spec.hooks.create_container.empty()) {
     b.Child(child::Op::kWaitHost, "hooks.createRuntime");
     AddChildHooks(b, spec, spec.hooks.create_container, "hooks.createContainer");

@@ -1,5 +1,7 @@
 // The root, and every mount in it.
 
+#include <algorithm>
+
 #include <linux/mount.h>
 #include <sched.h>
 
@@ -24,6 +26,10 @@ std::string Destination(const oci::Mount& mount) {
 }
 
 bool IsBind(const oci::Mount& mount, const MountOptions& options) { return options.bind || mount.type == "bind"; }
+
+bool Contains(const std::vector<std::string>& list, const std::string& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
 
 // File systems that a user namespace may only mount together with the namespace they show; else the host's, bound.
 const char* BindInstead(const Builder& b, const oci::RuntimeSpec& spec, const std::string& type) {
@@ -139,7 +145,7 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
       options.recursive_set = std::exchange(options.set, 0);
       options.recursive_clear = std::exchange(options.clear, 0);
     }
-    if (bind && input.make_missing_bind_sources) b.Host(Op::kMaybeDirectory, why, {source});
+    if (bind && Contains(input.made_when_missing, mount.destination)) b.Host(Op::kMaybeDirectory, why, {source});
     sources[i] = b.NewSlot();
     std::vector<std::uint64_t> numbers = TreeNumbers(options, !bind || options.recursive_bind);
     if (!b.facts().kernel.mount_setattr) TRY(LeaveToTheChild(options, why, numbers));

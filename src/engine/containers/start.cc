@@ -119,8 +119,8 @@ Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const std
   input.storage = TRY(PlanStorage(record));
   input.network = TRY(PlanNetwork(record, endpoints, ports));
   input.cgroup_path = context.cgroup_path;
-  input.make_missing_bind_sources = true;
   for (const MountPoint& mount : record.mounts) {
+    if (mount.create_source) input.made_when_missing.push_back(mount.target);
     if (mount.kind != MountPoint::Kind::kVolume || mount.no_copy || mount.read_only) continue;
     if (w_.volumes->Empty(mount.source)) {
       input.copy_up.push_back({mount.target, w_.volumes->Mountpoint(mount.source)});

@@ -111,6 +111,15 @@ TEST(BuildContainer, SysctlsOfTheHostAreRefused) {
   EXPECT_THAT(Message(input), HasSubstr("is not allowed in the host's network namespace"));
 }
 
+TEST(BuildContainer, OnlyBindsOfDashVMakeAMissingSource) {
+  ContainerInput input = DockerInput();
+  input.spec.mounts.push_back(MakeMount("/etc/resolv.conf", "bind", "/run/estiba/resolv.conf", {"bind"}));
+  input.made_when_missing = {"/data"};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  ASSERT_EQ(Count(plan, Op::kMaybeDirectory), 1U);
+  EXPECT_THAT(plan.steps[IndexOf(plan, Op::kMaybeDirectory)].text, ::testing::ElementsAre("/srv/data"));
+}
+
 TEST(BuildContainer, AMissingTimeNamespaceIsAWarning) {
   ContainerInput input = DockerInput();
   input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kTime, ""});

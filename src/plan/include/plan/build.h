@@ -63,7 +63,7 @@ struct ContainerInput {
   // Engine: rlimits, nice, affinity, timer slack, … of whoever started us do not reach the container. An OCI runtime
   // passes on what its caller set, so estiba-oci leaves this false.
   bool isolate_from_parent = true;
-  bool make_missing_bind_sources = false;  // docker's -v: a missing source becomes a directory
+  std::vector<std::string> made_when_missing;  // destinations of binds whose missing source becomes a directory: -v
   bool new_session_keyring = true;
   bool no_pivot = false;
   std::string bundle;       // for hooks' state document

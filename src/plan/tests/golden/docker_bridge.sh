@@ -58,7 +58,6 @@ ln -s '/proc/self/fd/0' "$root"'/dev/stdin'
 ln -s '/proc/self/fd/1' "$root"'/dev/stdout'
 ln -s '/proc/self/fd/2' "$root"'/dev/stderr'
 ln -s '/proc/kcore' "$root"'/dev/core'
-mkdir -p "$root"'/'
 mount --rbind "$root"'/proc/sys' "$root"'/proc/sys'; mount -o remount,bind,ro "$root"'/proc/sys'
 mount --bind /dev/null "$root"'/proc/kcore'
 cd "$root"; pivot_root . .; umount -l .; cd /
