@@ -43,6 +43,13 @@ int CheckCapabilities(const Step& step) noexcept {
   return effective == step.n[0] && permitted == step.n[1] && inheritable == step.n[2] ? 0 : EPERM;
 }
 
+// The caller's supplementary groups must not come along. They stay only where the plan says that nobody can change
+// them: in a user namespace whose /proc/PID/setgroups says "deny", for good (user_namespaces(7)).
+int SetGroups(bool denied, std::uint64_t count, const char* groups) noexcept {
+  const int err = ErrnoOf(::syscall(SYS_setgroups, count, groups));
+  return err == EPERM && denied && count == 0 ? 0 : err;
+}
+
 int ChownOne(int fd, uid_t uid) noexcept {
   struct stat st;
   if (::fstat(fd, &st) != 0) return errno;
@@ -55,10 +62,9 @@ int ChownOne(int fd, uid_t uid) noexcept {
 
 }  // namespace
 
-int BecomeRoot() noexcept {
-  const int err = ErrnoOf(::syscall(SYS_setgroups, 0, nullptr));
-  if (err != 0 && err != EPERM) return err;  // EPERM: /proc/PID/setgroups says deny, as it must without privilege
-  return SetIds(0, 0);
+int BecomeRoot(const Step& step) noexcept {
+  const int err = SetGroups(step.n[0] != 0, 0, nullptr);
+  return err != 0 ? err : SetIds(0, 0);
 }
 
 int ChownStdio(const Step& step) noexcept {
@@ -71,7 +77,7 @@ int ChownStdio(const Step& step) noexcept {
 int DropBounding(const Step& step) noexcept {
   for (unsigned capability = 0; capability < kMostCapabilities; ++capability) {
     const int has = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
-    if (has < 0) break;  // EINVAL: past the last one the kernel knows
+    if (has < 0) return errno == EINVAL && capability > 0 ? 0 : errno;  // EINVAL: past the last the kernel knows
     if (has == 0 || (step.n[0] >> capability & 1) != 0) continue;
     if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return errno;
   }
@@ -79,9 +85,7 @@ int DropBounding(const Step& step) noexcept {
 }
 
 int Groups(const Step& step) noexcept {
-  const std::uint64_t count = step.blob_size / sizeof(gid_t);
-  const int err = ErrnoOf(::syscall(SYS_setgroups, count, step.blob));
-  return err == EPERM && count == 0 ? 0 : err;  // denied for good in this user namespace, and none to drop to
+  return SetGroups(step.n[0] != 0, step.blob_size / sizeof(gid_t), step.blob);
 }
 
 int Identity(const Step& step) noexcept {
@@ -110,8 +114,9 @@ int Seccomp(const Step& step) noexcept {
   sock_fprog filter{};
   filter.len = static_cast<unsigned short>(step.blob_size / sizeof(sock_filter));
   filter.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(step.blob));
+  // Above 0 it names a thread that would not take the filter (SECCOMP_FILTER_FLAG_TSYNC).
   const long rc = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, step.n[0], &filter);
-  return rc < 0 ? errno : 0;
+  return rc > 0 ? EBUSY : ErrnoOf(rc);
 }
 
 }  // namespace estiba::child

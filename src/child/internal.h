@@ -77,6 +77,7 @@ int OpenNull(const Program& program, const Step& step) noexcept;
 int OpenTerminal(State& state, std::uint32_t index, const Step& step) noexcept;
 
 // ---- settings.cc ----
+int SetNamespace(const Program& program, const Step& step) noexcept;
 int WriteProc(const Step& step) noexcept;
 int LoopbackUp() noexcept;
 int ResetInherited() noexcept;
@@ -86,7 +87,7 @@ int JoinSessionKeyring(const Step& step) noexcept;
 int Scheduler(const Step& step) noexcept;
 
 // ---- identity.cc ----
-int BecomeRoot() noexcept;
+int BecomeRoot(const Step& step) noexcept;
 int ChownStdio(const Step& step) noexcept;
 int DropBounding(const Step& step) noexcept;
 int Groups(const Step& step) noexcept;

@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 // <sys/mount.h> clashes with <linux/mount.h> in older C libraries.
 extern "C" int mount(const char* source, const char* target, const char* type, unsigned long flags,
@@ -97,8 +98,14 @@ int OpenTarget(int root, const char* path, std::uint64_t flags, bool* existed) n
   return EnsureTarget(root, path, (flags & kTargetFile) != 0 ? Make::kFile : Make::kDirectory, 0755);
 }
 
-// Kernels before 5.12: the attributes of an attached mount by mount(2) and the magic link of its descriptor.
-int RemountByPath(int mount_fd, std::uint64_t set, std::uint64_t propagation) noexcept {
+// Kernels before 5.12: the attributes of an attached mount by mount(2) and the magic link of its descriptor, one mount
+// at a time. mount(2) replaces all flags, so those that stay are named again.
+int RemountByPath(int mount_fd, std::uint64_t set, std::uint64_t clear, std::uint64_t propagation,
+                  bool recursive) noexcept {
+  // These have the values of MS_RDONLY, MS_NOSUID, MS_NODEV and MS_NOEXEC, and of statfs(2)'s f_flags.
+  constexpr std::uint64_t kPlain = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  const std::uint64_t changed = set | clear;
+  if ((changed & ~kPlain) != 0 || (recursive && changed != 0)) return ENOSYS;
   char path[32] = "/proc/self/fd/";
   char digits[12];
   int count = 0;
@@ -107,9 +114,13 @@ int RemountByPath(int mount_fd, std::uint64_t set, std::uint64_t propagation) no
   char* out = path + std::strlen(path);
   while (count > 0) *out++ = digits[--count];
   *out = '\0';
-  // MOUNT_ATTR_RDONLY, NOSUID, NODEV and NOEXEC have the values of MS_RDONLY, MS_NOSUID, MS_NODEV and MS_NOEXEC.
-  constexpr unsigned long kMsRemountBind = 32 | 4096;
-  if (set != 0 && ::mount(nullptr, path, nullptr, kMsRemountBind | (set & 15), nullptr) != 0) return errno;
+  if (changed != 0) {
+    struct statfs now;
+    if (::fstatfs(mount_fd, &now) != 0) return errno;
+    constexpr unsigned long kMsRemountBind = 32 | 4096;
+    const unsigned long flags = ((static_cast<unsigned long>(now.f_flags) & kPlain) | set) & ~clear;
+    if (::mount(nullptr, path, nullptr, kMsRemountBind | flags, nullptr) != 0) return errno;
+  }
   if (propagation != 0 && ::mount(nullptr, path, nullptr, 16384 | propagation, nullptr) != 0) return errno;
   return 0;
 }
@@ -134,7 +145,7 @@ int ChangeAttributes(int mount_fd, std::uint64_t set, std::uint64_t clear, std::
   attributes.propagation = propagation;
   const unsigned flags = AT_EMPTY_PATH | (recursive ? kAtRecursive : 0);
   const int err = ErrnoOf(::syscall(SYS_mount_setattr, mount_fd, "", flags, &attributes, sizeof attributes));
-  return err == ENOSYS ? RemountByPath(mount_fd, set, propagation) : err;
+  return err == ENOSYS ? RemountByPath(mount_fd, set, clear, propagation, recursive) : err;
 }
 
 int AttachRoot(const Program& program, const Step& step) noexcept {
@@ -145,7 +156,7 @@ int AttachRoot(const Program& program, const Step& step) noexcept {
 
 int Mount(const Program& program, const Step& step) noexcept {
   const ScopedFd mount_fd(MakeFilesystem(step.s[0], step.s[1], step.n[1], step.blob, step.blob_size, step.n[0]));
-  if (mount_fd.fd < 0) return (step.n[3] & kTargetMayFail) != 0 ? 0 : -mount_fd.fd;
+  if (mount_fd.fd < 0) return -mount_fd.fd;
   bool existed = false;
   const ScopedFd target(OpenTarget(Slot(program, step), step.s[2], step.n[3], &existed));
   if (target.fd < 0) return -target.fd;

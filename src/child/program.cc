@@ -11,7 +11,6 @@
 namespace estiba::child {
 namespace {
 
-
 int CloseRange(unsigned first, unsigned last) noexcept {
   return first > last ? 0 : ErrnoOf(::syscall(SYS_close_range, first, last, 0));
 }

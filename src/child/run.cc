@@ -48,16 +48,17 @@ int OpenFile(const Program& program, const Step& step) noexcept {
   return 0;
 }
 
-int WriteSlot(const Program& program, const Step& step) noexcept {
-  std::size_t size = 0;
-  while (step.s[0][size] != '\0') ++size;
-  return ErrnoOf(::write(Slot(program, step), step.s[0], size));
-}
-
 std::size_t Length(const char* text) noexcept {
   std::size_t size = 0;
   while (text[size] != '\0') ++size;
   return size;
+}
+
+int WriteSlot(const Program& program, const Step& step) noexcept {
+  const std::size_t size = Length(step.s[0]);
+  const ssize_t written = ::write(Slot(program, step), step.s[0], size);
+  if (written < 0) return errno;
+  return static_cast<std::size_t>(written) == size ? 0 : EIO;
 }
 
 int MountStep(const Program& program, const Step& step) noexcept {
@@ -83,7 +84,7 @@ int MountStep(const Program& program, const Step& step) noexcept {
 
 int IdentityStep(const Step& step) noexcept {
   switch (step.op) {
-    case Op::kBecomeRoot:      return BecomeRoot();
+    case Op::kBecomeRoot:      return BecomeRoot(step);
     case Op::kChownStdio:      return ChownStdio(step);
     case Op::kDropBounding:    return DropBounding(step);
     case Op::kGroups:          return Groups(step);
@@ -124,7 +125,7 @@ int ExecuteStep(State& state, std::uint32_t index, const Step& step) noexcept {
     case Op::kWaitHost:         return ReadByte(program.sync_fd);
     case Op::kJoinCgroup:       return JoinCgroup(Slot(program, step));
     case Op::kUnshare:          return ErrnoOf(::unshare(static_cast<int>(step.n[0])));
-    case Op::kSetNamespace:     return ErrnoOf(::setns(Slot(program, step), static_cast<int>(step.n[0])));
+    case Op::kSetNamespace:     return SetNamespace(program, step);
     case Op::kHook:             return Hook(program, step);
     case Op::kOpenTerminal:     return OpenTerminal(state, index, step);
     case Op::kNewSession:       return NewSession(program, step);

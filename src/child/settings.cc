@@ -19,6 +19,13 @@
 
 namespace estiba::child {
 
+int SetNamespace(const Program& program, const Step& step) noexcept {
+  // From here on the container's root may trace us until we are its user: not our memory, which is our parent's.
+  const bool user = (step.n[0] & CLONE_NEWUSER) != 0;
+  if (user && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return errno;
+  return ErrnoOf(::setns(Slot(program, step), static_cast<int>(step.n[0])));
+}
+
 int WriteProc(const Step& step) noexcept {
   // Before the pivot: this is the host's procfs, which answers for the caller's own namespaces, and no mount of the
   // container can stand in for it (CVE-2025-52881).
@@ -76,8 +83,8 @@ int ResetInherited() noexcept {
   ::syscall(SYS_set_mempolicy, 0 /*MPOL_DEFAULT*/, nullptr, 0);
   ::prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0);
   ::prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
-  ::syscall(SYS_personality, PER_LINUX);
-  // These two must hold.
+  // These must hold: a personality may say that addresses are not randomised and that data is executable.
+  if (::syscall(SYS_personality, PER_LINUX) < 0) return errno;
   if (::prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != 0 && ::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) != 0) return errno;
   return ErrnoOf(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
 }

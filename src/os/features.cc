@@ -11,8 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/userns.h"
 
 namespace estiba::os {
 namespace {
@@ -34,32 +36,15 @@ void ProbeOverlay(KernelFeatures& features) {
   const long fd = ::syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
   if (fd < 0) return;
   const UniqueFd context(static_cast<int>(fd));
-  const UniqueFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   // Before 6.5 overlayfs took its options as one text: any key is accepted here and refused only at the mount.
   if (::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_STRING, "estiba-no-such-option", "/", 0) == 0) return;
   features.overlay_lower_append =
       ::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0;
-  features.overlay_lower_fds =
-      ::syscall(SYS_fsconfig, context.get(), FSCONFIG_SET_FD, "lowerdir+", nullptr, root.get()) == 0;
 }
 
-// The first user namespace maps every id to itself.
-bool InFirstUserNamespace() {
-  auto map = ReadFile("/proc/self/uid_map", 4096);
-  if (!map.ok()) return true;  // no user namespaces in this kernel
-  std::uint64_t fields[3] = {};
-  std::size_t field = 0;
-  bool digit = false;
-  for (const char c : *map) {
-    if (c >= '0' && c <= '9') {
-      fields[field] = fields[field] * 10 + static_cast<unsigned>(c - '0');
-      digit = true;
-    } else if (digit) {
-      digit = false;
-      if (++field == 3) break;
-    }
-  }
-  return fields[0] == 0 && fields[1] == 0 && fields[2] == 4294967295U;
+bool SetgroupsDenied() {
+  const auto text = ReadFile("/proc/self/setgroups", 64);
+  return text.ok() && Trim(*text) == "deny";
 }
 
 unsigned LastCapability() {
@@ -78,14 +63,13 @@ KernelFeatures ProbeFeatures() {
   features.time_namespace = Exists("/proc/self/ns/time");
   features.cgroup_namespace = Exists("/proc/self/ns/cgroup");
   features.user_namespace = Exists("/proc/self/ns/user");
-  features.clone_into_cgroup = HasSyscall(SYS_openat2) && HasSyscall(SYS_pidfd_getfd);  // both came with or before it
   features.seccomp_filter = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, nullptr) < 0 && errno == EFAULT;
-  features.sys_admin = Effective(CAP_SYS_ADMIN);
-  features.first_user_namespace = InFirstUserNamespace();
+  const auto first = InFirstUserNamespace();
+  features.first_user_namespace = !first.ok() || *first;  // no map: no user namespaces in this kernel
+  features.setgroups_denied = SetgroupsDenied();
   features.can_mknod = features.first_user_namespace && Effective(CAP_MKNOD);
-  features.sys_resource = features.first_user_namespace && Effective(CAP_SYS_RESOURCE);
   features.last_capability = LastCapability();
-  if (features.sys_admin) ProbeOverlay(features);
+  if (Effective(CAP_SYS_ADMIN)) ProbeOverlay(features);
   return features;
 }
 

@@ -191,7 +191,7 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   b.Child(child::Op::kSetNamespace, "exec", {}, {plan.clone_flags & ~std::uint64_t{CLONE_NEWPID}}).in = {target};
   if (oci::FindNamespace(input.spec.linux_config, NamespaceType::kUser) != nullptr) {
     b.new_user = true;
-    b.Child(child::Op::kBecomeRoot, "linux.uidMappings");
+    AddBecomeRoot(b);
   }
   b.EnterRoot();
   b.root = b.NewSlot();

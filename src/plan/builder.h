@@ -86,6 +86,9 @@ Result<std::uint64_t> ParsePropagation(const std::string& text, bool* recursive)
 // One part of a container each.
 Status AddNamespaces(Builder& b, const ContainerInput& input);          // namespaces.cc
 Status AddUserNamespace(Builder& b, const ContainerInput& input);
+void AddBecomeRoot(Builder& b);
+// What kBecomeRoot and kGroups are told of setgroups(2).
+std::vector<std::uint64_t> SetgroupsNumbers(const HostFacts& facts);
 // CLONE_NEW… of every namespace the container has to itself or shares with another container.
 std::uint64_t NamespaceFlags(const oci::Linux& config, const HostFacts& facts);
 Status AddSysctls(Builder& b, const oci::RuntimeSpec& spec);

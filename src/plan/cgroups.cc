@@ -71,6 +71,25 @@ void AddLegacyMounts(Builder& b, const std::string& target, const MountOptions& 
   }
 }
 
+// The host's own tree, as the host mounts it.
+Status BindHostCgroups(Builder& b, const oci::Mount& mount, const MountOptions& options, const std::string& why) {
+  constexpr std::uint64_t kMsSlave = 1U << 19;
+  const bool early = b.facts().kernel.mount_setattr;  // else once it is attached, one mount and not those below it
+  if (!early && b.facts().cgroups.mode != cgroup::Mode::kUnified) {
+    return Error(Code::kFailedPrecondition, why + ": the host's cgroup hierarchies can be shown with kernel 5.12")
+        .Hint("leave the mount away, or give the container a cgroup");
+  }
+  const int slot = b.NewSlot();
+  const std::vector<std::uint64_t> nothing(7, 0);
+  b.Host(Op::kOpenTree, why, {"/sys/fs/cgroup"},
+         early ? std::vector<std::uint64_t>{1, 0, 0, kMsSlave, 1, options.set, 0} : nothing)
+      .out = slot;
+  Step& attach = b.Child(child::Op::kAttach, why, {mount.destination});
+  attach.in = {b.root, slot};
+  if (!early) attach.numbers = {options.set, 0, kMsSlave};
+  return Ok();
+}
+
 }  // namespace
 
 Status AddCgroup(Builder& b, const ContainerInput& input) {
@@ -129,11 +148,7 @@ Status AddCgroupMount(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount
     AddLegacyMounts(b, mount.destination, options, why);
     return Ok();
   }
-  constexpr std::uint64_t kMsSlave = 1U << 19;
-  const int slot = b.NewSlot();
-  b.Host(Op::kOpenTree, why, {"/sys/fs/cgroup"}, {1, 0, 0, kMsSlave, 1, options.set, 0}).out = slot;
-  b.Child(child::Op::kAttach, why, {mount.destination}).in = {b.root, slot};
-  return Ok();
+  return BindHostCgroups(b, mount, options, why);
 }
 
 }  // namespace estiba::plan

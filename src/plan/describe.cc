@@ -180,7 +180,9 @@ std::string IdentityText(C op, const Step& step) {
     case C::kBecomeRoot: return "become root of the user namespace";
     case C::kChownStdio: return "give stdio to uid " + std::to_string(Number(step, 0));
     case C::kDropBounding: return "drop the bounding set to: " + CapabilityText(Number(step, 0));
-    case C::kGroups: return "set " + std::to_string(step.blob.size() / 4) + " supplementary groups";
+    case C::kGroups:
+      if (Number(step, 0) != 0) return "keep the supplementary groups, which nobody can change here";
+      return "set " + std::to_string(step.blob.size() / 4) + " supplementary groups";
     case C::kIdentity:
       if (!step.text.empty()) return "become user " + Text(step, 0) + " as looked up";
       return "become uid " + std::to_string(Number(step, 0)) + ", gid " + std::to_string(Number(step, 1));

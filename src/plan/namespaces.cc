@@ -61,10 +61,13 @@ std::string OffsetLine(const char* clock, const std::optional<oci::TimeOffset>& 
   return std::string(clock) + " " + std::to_string(offset->secs) + " " + std::to_string(offset->nanosecs) + "\n";
 }
 
-void AddTimeNamespace(Builder& b, const oci::Linux& config) {
+Status AddTimeNamespace(Builder& b, const oci::Linux& config) {
   const std::string offsets =
       OffsetLine("monotonic", config.monotonic_offset) + OffsetLine("boottime", config.boottime_offset);
   if (!b.facts().kernel.time_namespace) {
+    if (!offsets.empty()) {
+      return Error(Code::kFailedPrecondition, "linux.timeOffsets: this kernel has no time namespaces");
+    }
     Warn(b.plan(), "linux.namespaces: this kernel has no time namespaces");
   } else if (offsets.empty()) {
     b.plan().clone_flags |= kNewTime;
@@ -72,6 +75,16 @@ void AddTimeNamespace(Builder& b, const oci::Linux& config) {
     // Offsets can be set only while nobody is inside: the child makes the namespace and enters it by exec.
     b.Child(child::Op::kUnshare, "linux.timeOffsets", {}, {kNewTime});
     b.Child(child::Op::kWriteProc, "linux.timeOffsets", {"self/timens_offsets", offsets});
+  }
+  return Ok();
+}
+
+// Its root is where its maker sits, so it is made after the v1 hierarchies have been joined.
+void AddCgroupNamespace(Builder& b) {
+  if (b.facts().kernel.cgroup_namespace) {
+    b.Child(child::Op::kUnshare, "linux.namespaces: cgroup", {}, {CLONE_NEWCGROUP});
+  } else {
+    Warn(b.plan(), "linux.namespaces: this kernel has no cgroup namespaces");
   }
 }
 
@@ -142,8 +155,17 @@ Status AddUserNamespace(Builder& b, const ContainerInput& input) {
   b.Add(Op::kWriteIdMaps, Where::kHostChild, "linux.uidMappings",
         {MapText(config.uid_mappings), MapText(config.gid_mappings)});
   b.Child(child::Op::kWaitHost, "linux.uidMappings");
-  b.Child(child::Op::kBecomeRoot, "linux.uidMappings");
+  AddBecomeRoot(b);
   return Ok();
+}
+
+// A namespace whose parent denies setgroups(2) denies it too.
+std::vector<std::uint64_t> SetgroupsNumbers(const HostFacts& facts) {
+  return facts.kernel.setgroups_denied ? std::vector<std::uint64_t>{1} : std::vector<std::uint64_t>();
+}
+
+void AddBecomeRoot(Builder& b) {
+  b.Child(child::Op::kBecomeRoot, "linux.uidMappings", {}, SetgroupsNumbers(b.facts()));
 }
 
 Status AddNamespaces(Builder& b, const ContainerInput& input) {
@@ -154,12 +176,9 @@ Status AddNamespaces(Builder& b, const ContainerInput& input) {
     if (!ns.path.empty()) {
       JoinNamespace(b, ns);
     } else if (ns.type == NamespaceType::kCgroup) {
-      // Its root is where its maker sits, so it is made after the v1 hierarchies have been joined.
-      if (b.facts().kernel.cgroup_namespace) {
-        b.Child(child::Op::kUnshare, "linux.namespaces: cgroup", {}, {CLONE_NEWCGROUP});
-      }
+      AddCgroupNamespace(b);
     } else if (ns.type == NamespaceType::kTime) {
-      AddTimeNamespace(b, config);
+      TRY(AddTimeNamespace(b, config));
     } else {
       b.plan().clone_flags |= CloneFlag(ns.type);
     }

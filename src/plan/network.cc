@@ -1,5 +1,8 @@
 // Networks as host steps beside the child, and hooks.
 
+#include <algorithm>
+#include <climits>
+
 #include "builder.h"
 
 namespace estiba::plan {
@@ -48,7 +51,8 @@ std::vector<std::string> HookText(const oci::Hook& hook) {
 }
 
 std::uint64_t Milliseconds(const oci::Hook& hook) {
-  return static_cast<std::uint64_t>(hook.timeout.value_or(0)) * 1000;
+  // As much as poll(2) takes: three weeks and more.
+  return std::min<std::uint64_t>(static_cast<std::uint64_t>(hook.timeout.value_or(0)) * 1000, INT_MAX);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "operands.h"
 
+#include <linux/bpf_common.h>
+
 #include "child/step.h"
 
 namespace estiba::plan {
@@ -39,7 +41,7 @@ bool BlobFits(const Step& step) {
   const auto op = static_cast<unsigned>(step.op) > kBase ? static_cast<C>(static_cast<unsigned>(step.op) - kBase)
                                                          : C::kNone;
   if (op == C::kGroups) return step.blob.size() % 4 == 0;
-  if (op == C::kSeccomp) return step.blob.size() % 8 == 0;
+  if (op == C::kSeccomp) return step.blob.size() % 8 == 0 && step.blob.size() / 8 <= BPF_MAXINSNS;
   if (op == C::kHook || step.op == Op::kRunHook) return step.blob.empty() || step.blob.back() == '\0';
   if (op == C::kScheduler) return step.blob.size() >= 48;
   if (op != C::kMount) return true;
@@ -71,9 +73,9 @@ bool OperandsFit(const Step& step) {
     if (least.op != static_cast<std::uint16_t>(step.op)) continue;
     if (step.text.size() < least.text || step.numbers.size() < least.numbers) return false;
   }
-  constexpr auto kMask = static_cast<std::uint16_t>(static_cast<unsigned>(C::kMask) +
-                                                    static_cast<unsigned>(Op::kChildBase));
-  if (static_cast<std::uint16_t>(step.op) == kMask && step.out == kNoSlot) return false;
+  constexpr auto kMask = static_cast<Op>(static_cast<unsigned>(C::kMask) + static_cast<unsigned>(Op::kChildBase));
+  const bool fills = step.op == kMask || step.op == Op::kOpenNamespace || step.op == Op::kOpenUnified;
+  if (fills && step.out == kNoSlot) return false;
   return !HoldsNul(step) && BlobFits(step);
 }
 

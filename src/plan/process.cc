@@ -120,7 +120,6 @@ Status AddSeccomp(Builder& b, const oci::Seccomp& seccomp) {
   }
   const security::CompiledSeccomp compiled = TRY_CTX(security::CompileSeccomp(seccomp), "linux.seccomp");
   if (compiled.has_notify) return Error(Code::kNotImplemented, "linux.seccomp: SCMP_ACT_NOTIFY is not supported");
-  if (compiled.program.empty()) return Ok();
   if (compiled.program.size() > BPF_MAXINSNS) {
     return Error(Code::kInvalidArgument, "linux.seccomp: the filter has " + std::to_string(compiled.program.size()) +
                                              " instructions, the kernel takes " + std::to_string(BPF_MAXINSNS));
@@ -137,6 +136,17 @@ std::string GroupsBlob(const std::vector<std::uint32_t>& groups) {
   return blob;
 }
 
+Status AddGroups(Builder& b, const oci::User& user) {
+  const bool denied = b.facts().kernel.setgroups_denied;
+  if (denied && !user.additional_gids.empty()) {
+    return Error(Code::kFailedPrecondition, "process.user.additionalGids: this user namespace denies setgroups(2)");
+  }
+  if (denied) Warn(b.plan(), "process.user: this user namespace denies setgroups(2): groups stay what they are");
+  b.Child(child::Op::kGroups, "process.user.additionalGids", {}, SetgroupsNumbers(b.facts())).blob =
+      GroupsBlob(user.additional_gids);
+  return Ok();
+}
+
 // Bounding set while CAP_SETPCAP is there; groups, gid, uid while CAP_SETGID and CAP_SETUID are; then the rest goes.
 // A filter without no_new_privs needs CAP_SYS_ADMIN, so it is loaded before capabilities go (and must allow the calls
 // that follow, as runc's must); with no_new_privs it is the last thing, and sees nothing but our exec.
@@ -147,7 +157,7 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   const bool early = seccomp.has_value() && !process.no_new_privileges;
   if (early) TRY(AddSeccomp(b, *seccomp));
   b.Child(child::Op::kDropBounding, "process.capabilities.bounding", {}, {sets.bounding});
-  b.Child(child::Op::kGroups, "process.user.additionalGids").blob = GroupsBlob(process.user.additional_gids);
+  TRY(AddGroups(b, process.user));
   const std::string& name = process.user.username;
   b.Child(child::Op::kIdentity, "process.user", name.empty() ? std::vector<std::string>() : std::vector{name},
           {process.user.uid, process.user.gid});

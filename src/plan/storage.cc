@@ -91,8 +91,13 @@ std::vector<std::uint64_t> TreeNumbers(const MountOptions& options, bool recursi
 
 // Before 5.12 only an attached mount has attributes to set, by mount(2) and one mount at a time.
 Status LeaveToTheChild(const MountOptions& options, const std::string& why, std::vector<std::uint64_t>& numbers) {
+  constexpr std::uint64_t kPlain = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
   if ((options.recursive_set | options.recursive_clear) != 0) {
     return Error(Code::kFailedPrecondition, why + ": recursive mount options need kernel 5.12");
+  }
+  if (((options.set | options.clear) & ~kPlain) != 0) {
+    return Error(Code::kFailedPrecondition, why + ": on a bind, options but ro, nosuid, nodev, noexec and their "
+                                                  "opposites need kernel 5.12");
   }
   numbers = {numbers.at(0), 0, 0, 0, 0, 0, 0};
   return Ok();
@@ -133,6 +138,9 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
     if (!bind && instead == nullptr) continue;
     if (!mount.uid_mappings.empty() || !mount.gid_mappings.empty()) {
       return Error(Code::kNotImplemented, why + ": id-mapped mounts are not supported");
+    }
+    if (bind && options.copy_up) {
+      return Error(Code::kInvalidArgument, why + ": option 'tmpcopyup' is for tmpfs only");
     }
     if (bind && !options.data.empty()) {
       return Error(Code::kInvalidArgument, why + ": a bind mount takes no option '" + options.data[0].first + "'");

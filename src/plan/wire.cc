@@ -162,6 +162,7 @@ Result<Plan> Decode(std::string_view bytes) {
   Reader in(whole.Bytes());
   Plan plan;
   plan.kind = static_cast<Kind>(in.Number(1));
+  if (plan.kind > Kind::kExec) return broken("neither a container nor an exec");
   plan.id = in.Text();
   plan.name = in.Text();
   plan.clone_flags = in.Number(8);

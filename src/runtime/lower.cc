@@ -54,6 +54,7 @@ void ApplyUser(Lowered& lowered, const ResolvedUser& user, child::Step& step) {
       step.n[1] = user.gid;
       break;
     case child::Op::kGroups: {
+      if (step.n[0] != 0) break;  // nobody can set any here
       const std::string& blob = lowered.texts.emplace_back(GroupsOf(user, std::string(step.blob, step.blob_size)));
       step.blob = blob.data();
       step.blob_size = blob.size();

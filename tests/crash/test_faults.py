@@ -13,6 +13,10 @@ FATAL = {
     "sethostname": "hostname",
     "pivot_root": "pivot",
     "capset": "capabilit",
+    "setgroups": "supplementary groups",
+    "setresuid": "become uid",
+    "keyctl": "session keyring",
+    "close_range": "close every other descriptor",
     "seccomp": "seccomp",
 }
 

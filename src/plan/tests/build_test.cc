@@ -73,6 +73,23 @@ TEST(BuildContainer, DevicesAreBoundInAUserNamespace) {
   EXPECT_EQ(Count(plan, ChildOp(child::Op::kBindDevice)), 6U);
 }
 
+TEST(BuildContainer, TerminalsHaveNoGroupWhereItIsNotMapped) {
+  ContainerInput input = DockerInput();
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kUser, ""});
+  input.spec.linux_config.uid_mappings = {{0, 100000, 65536}};
+  input.spec.linux_config.gid_mappings = {{0, 100000, 5}};
+  const auto devpts = [&] {
+    const Plan plan = BuildContainer(input, HybridHost()).value();
+    for (const Step& step : plan.steps) {
+      if (step.op == ChildOp(child::Op::kMount) && step.text[0] == "devpts") return Describe(step);
+    }
+    return std::string();
+  };
+  EXPECT_THAT(devpts(), HasSubstr("ptmxmode=0666)"));
+  input.spec.linux_config.gid_mappings = {{0, 100000, 6}};
+  EXPECT_THAT(devpts(), HasSubstr("ptmxmode=0666,gid=5)"));
+}
+
 TEST(BuildContainer, RefusesWhatItCannotDoByTheNameOfTheSetting) {
   ContainerInput input = DockerInput();
   input.spec.process->args.clear();
@@ -95,6 +112,10 @@ TEST(BuildContainer, RefusesWhatItCannotDoByTheNameOfTheSetting) {
   EXPECT_THAT(Message(input), HasSubstr("linux.intelRdt is not supported"));
 
   input = DockerInput();
+  input.spec.mounts[5].options.push_back("tmpcopyup");
+  EXPECT_THAT(Message(input), HasSubstr("mounts[5]: option 'tmpcopyup' is for tmpfs only"));
+
+  input = DockerInput();
   input.spec.mounts[5].options.push_back("size=1m");
   EXPECT_THAT(Message(input), HasSubstr("mounts[5]: a bind mount takes no option 'size'"));
 }
@@ -111,6 +132,32 @@ TEST(BuildContainer, SysctlsOfTheHostAreRefused) {
   EXPECT_THAT(Message(input), HasSubstr("is not allowed in the host's network namespace"));
 }
 
+std::vector<std::uint64_t> NumbersOf(const Plan& plan, child::Op op) {
+  const std::size_t at = IndexOf(plan, ChildOp(op));
+  return at < plan.steps.size() ? plan.steps[at].numbers : std::vector<std::uint64_t>{99};
+}
+
+TEST(BuildContainer, OnlyAUserNamespaceThatDeniesSetgroupsExcusesIt) {
+  ContainerInput input = DockerInput();
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kUser, ""});
+  input.spec.linux_config.uid_mappings = {{0, 0, 1}};
+  input.spec.linux_config.gid_mappings = {{0, 0, 1}};
+  ASSERT_OK_AND_ASSIGN(const Plan strict, BuildContainer(input, HybridHost()));
+  EXPECT_THAT(NumbersOf(strict, child::Op::kBecomeRoot), ::testing::IsEmpty());
+  EXPECT_THAT(NumbersOf(strict, child::Op::kGroups), ::testing::IsEmpty());
+  EXPECT_THAT(strict.warnings, ::testing::IsEmpty());
+
+  HostFacts facts = HybridHost();
+  facts.kernel.setgroups_denied = true;
+  ASSERT_OK_AND_ASSIGN(const Plan denied, BuildContainer(input, facts));
+  EXPECT_THAT(NumbersOf(denied, child::Op::kBecomeRoot), ::testing::ElementsAre(1));
+  EXPECT_THAT(NumbersOf(denied, child::Op::kGroups), ::testing::ElementsAre(1));
+  EXPECT_THAT(denied.warnings, ::testing::ElementsAre(HasSubstr("denies setgroups(2)")));
+
+  input.spec.process->user.additional_gids = {10};
+  EXPECT_THAT(Message(input, facts), HasSubstr("process.user.additionalGids: this user namespace denies"));
+}
+
 TEST(BuildContainer, OnlyBindsOfDashVMakeAMissingSource) {
   ContainerInput input = DockerInput();
   input.spec.mounts.push_back(MakeMount("/etc/resolv.conf", "bind", "/run/estiba/resolv.conf", {"bind"}));
@@ -118,6 +165,50 @@ TEST(BuildContainer, OnlyBindsOfDashVMakeAMissingSource) {
   ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
   ASSERT_EQ(Count(plan, Op::kMaybeDirectory), 1U);
   EXPECT_THAT(plan.steps[IndexOf(plan, Op::kMaybeDirectory)].text, ::testing::ElementsAre("/srv/data"));
+}
+
+TEST(BuildContainer, OffsetsWithoutTimeNamespacesAreRefused) {
+  ContainerInput input = DockerInput();
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kTime, ""});
+  input.spec.linux_config.boottime_offset = oci::TimeOffset{1, 0};
+  HostFacts facts = HybridHost();
+  facts.kernel.time_namespace = false;
+  EXPECT_THAT(Message(input, facts), HasSubstr("linux.timeOffsets: this kernel has no time namespaces"));
+}
+
+TEST(BuildContainer, AMissingCgroupNamespaceIsAWarning) {
+  HostFacts facts = HybridHost();
+  facts.kernel.cgroup_namespace = false;
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(DockerInput(), facts));
+  EXPECT_THAT(plan.warnings, ::testing::ElementsAre(HasSubstr("no cgroup namespaces")));
+  EXPECT_EQ(Count(plan, ChildOp(child::Op::kUnshare)), 0U);
+}
+
+TEST(BuildContainer, AHooksTimeIsNoLongerThanPollTakes) {
+  ContainerInput input = DockerInput();
+  oci::Hook hook;
+  hook.path = "/usr/bin/hook";
+  hook.timeout = 5'000'000;
+  input.spec.hooks.prestart = {hook};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  EXPECT_EQ(plan.steps[IndexOf(plan, Op::kRunHook)].numbers[0], 2147483647U);
+}
+
+TEST(BuildContainer, WhatTheHostMountsAsCgroupsIsShownWithoutMountSetattrOnlyIfItIsOneMount) {
+  ContainerInput input = DockerInput();
+  std::erase_if(input.spec.linux_config.namespaces,
+                [](const oci::Namespace& ns) { return ns.type == oci::NamespaceType::kCgroup; });
+  HostFacts facts = UnifiedHost();
+  facts.kernel.mount_setattr = false;
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, facts));
+  const Step& attach = plan.steps[IndexOf(plan, ChildOp(child::Op::kAttach))];
+  ASSERT_EQ(attach.text[0], "/sys/fs/cgroup");
+  EXPECT_EQ(attach.numbers.at(0) & 1, 1U);  // read-only once it is attached
+  facts = HybridHost();
+  facts.kernel.mount_setattr = false;
+  input.use_cgroup = false;
+  input.spec.linux_config.resources = {};
+  EXPECT_THAT(Message(input, facts), HasSubstr("can be shown with kernel 5.12"));
 }
 
 TEST(BuildContainer, AMissingTimeNamespaceIsAWarning) {

@@ -16,9 +16,9 @@ inline cgroup::Hierarchy MakeHierarchy(const char* controller) {
 
 inline os::KernelFeatures NewKernel() {
   os::KernelFeatures kernel;
-  kernel.mount_setattr = kernel.overlay_lower_append = kernel.overlay_lower_fds = true;
-  kernel.time_namespace = kernel.cgroup_namespace = kernel.user_namespace = kernel.clone_into_cgroup = true;
-  kernel.seccomp_filter = kernel.can_mknod = kernel.sys_resource = kernel.sys_admin = true;
+  kernel.mount_setattr = kernel.overlay_lower_append = true;
+  kernel.time_namespace = kernel.cgroup_namespace = kernel.user_namespace = true;
+  kernel.seccomp_filter = kernel.can_mknod = true;
   return kernel;
 }
 

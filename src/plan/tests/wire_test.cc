@@ -1,3 +1,4 @@
+#include "child/step.h"
 #include "input.h"
 #include "os/file.h"
 #include "plan/explain.h"
@@ -51,6 +52,32 @@ TEST(Wire, AnUnknownOperationIsRefused) {
 TEST(Wire, ASlotOutOfRangeIsRefused) {
   Plan plan = Bridged();
   plan.steps[0].out = static_cast<int>(plan.slots);
+  EXPECT_FALSE(Decode(Encode(plan)).ok());
+}
+
+TEST(Wire, WhatIsLookedForByItsSlotMustHaveOne) {
+  Plan plan = Bridged();
+  for (Step& step : plan.steps) {
+    if (step.op == Op::kOpenUnified) step.out = kNoSlot;
+  }
+  EXPECT_FALSE(Decode(Encode(plan)).ok());
+}
+
+// The child counts instructions in 16 bits.
+TEST(Wire, AFilterLongerThanTheKernelTakesIsRefused) {
+  Plan plan = Bridged();
+  Step& filter = plan.steps.emplace_back();
+  filter.op = static_cast<Op>(static_cast<unsigned>(Op::kChildBase) + static_cast<unsigned>(child::Op::kSeccomp));
+  filter.where = Where::kRoot;
+  filter.blob.assign(4096 * 8, '\0');
+  ASSERT_OK(Decode(Encode(plan)));
+  filter.blob.assign(65537 * 8, '\0');
+  EXPECT_FALSE(Decode(Encode(plan)).ok());
+}
+
+TEST(Wire, AnUnknownKindIsRefused) {
+  Plan plan = Bridged();
+  plan.kind = static_cast<Kind>(2);
   EXPECT_FALSE(Decode(Encode(plan)).ok());
 }
 

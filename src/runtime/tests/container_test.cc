@@ -249,7 +249,7 @@ TEST_F(ContainerTest, ManyLayersWorkOnKernelsThatWantThemInOneString) {
   }
   EXPECT_EQ(Output(box_.Run(input)), "40\n");
   plan::HostFacts old = Facts();
-  old.kernel.overlay_lower_append = old.kernel.overlay_lower_fds = false;
+  old.kernel.overlay_lower_append = false;
   EXPECT_EQ(Output(box_.Run(input, old)), "40\n");
 }
 

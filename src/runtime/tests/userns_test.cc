@@ -64,9 +64,10 @@ TEST_F(UserNamespace, WithTheHostsNetworkSysIsTheHostsReadOnly) {
 // As a rootless engine's monitor: root of a user namespace only, no right on the host, no cgroup.
 class Rootless : public UserNamespace {
  protected:
-  // Runs `body` in a user and mount namespace of its own; true when it answers true.
+  // Runs `body` in a user and mount namespace of its own; true when it answers true. `setgroups`: "deny" as an
+  // unprivileged maker must write it before the group map.
   template <typename Body>
-  bool InUserNamespace(Body body) {
+  bool InUserNamespace(Body body, const char* setgroups = "allow") {
     int ready[2];
     int mapped[2];
     if (::pipe(ready) != 0 || ::pipe(mapped) != 0) return false;
@@ -76,13 +77,15 @@ class Rootless : public UserNamespace {
       if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ::_exit(2);
       (void)!::write(ready[1], &byte, 1);
       (void)!::read(mapped[0], &byte, 1);
-      if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0 || ::setgroups(0, nullptr) != 0) ::_exit(3);
+      if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) ::_exit(3);
+      (void)!::setgroups(0, nullptr);
       ::_exit(body() ? 0 : 1);
     }
     char byte = 0;
     (void)!::read(ready[0], &byte, 1);
     const std::string proc = "/proc/" + std::to_string(child);
     (void)!os::WriteExisting({AT_FDCWD}, proc + "/uid_map", "0 100000 65536").ok();
+    (void)!os::WriteExisting({AT_FDCWD}, proc + "/setgroups", setgroups).ok();
     (void)!os::WriteExisting({AT_FDCWD}, proc + "/gid_map", "0 100000 65536").ok();
     (void)!::write(mapped[1], &byte, 1);
     int status = 0;
@@ -113,6 +116,38 @@ TEST_F(Rootless, AnOverlayContainerRunsWithoutAnyRightOnTheHost) {
     const std::string out = os::ReadAll(pipe.read.get()).value();
     return started.ok() && out == "0\n/dev/null\n\n/sys/class/net:\nlo\n1024\n";
   }));
+}
+
+// What the container says, or why it does not start.
+std::string SayIn(Box& box, plan::HostFacts facts, const std::string& user) {
+  facts.rootless = true;
+  facts.cgroups_writable = false;
+  plan::ContainerInput input = box.Input(DockerSpec({"id", "-u"}));
+  input.spec.process->user.username = user;
+  const auto ran = box.Run(input, facts);
+  return ran.ok() ? ran->output : ran.error().Message();
+}
+
+TEST_F(Rootless, GroupsThatNobodyCanChangeStay) {
+  for (const char* path : {"upper", "work"}) (void)!::chown((box_.dir() / path).c_str(), 100000, 100000);
+  EXPECT_TRUE(InUserNamespace(
+      [&] {
+        const plan::HostFacts facts = Facts();
+        if (!facts.kernel.setgroups_denied) return false;
+        return SayIn(box_, facts, "") == "0\n" && SayIn(box_, facts, "ada") == "1000\n";
+      },
+      "deny"));
+}
+
+TEST_F(Rootless, GroupsThatCannotBeDroppedEndTheStartUnlessThePlanKnows) {
+  for (const char* path : {"upper", "work"}) (void)!::chown((box_.dir() / path).c_str(), 100000, 100000);
+  EXPECT_TRUE(InUserNamespace(
+      [&] {
+        plan::HostFacts facts = Facts();
+        facts.kernel.setgroups_denied = false;
+        return SayIn(box_, facts, "").find("set 0 supplementary groups") != std::string::npos;
+      },
+      "deny"));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ enum class Op : std::uint16_t {
   kJoinCgroup = 2,      // in0: a v1 "tasks" file, which takes a lone thread without waiting for RCU (≥ 5.4)
   kUnshare = 3,         // n0: CLONE_NEW…
   kSetNamespace = 4,    // in0: namespace or pidfd; n0: CLONE_NEW…
-  kBecomeRoot = 5,      // uid, gid 0 and no groups in a new user namespace
+  kBecomeRoot = 5,      // uid, gid 0 and no groups in a new user namespace; n0: 1 when it denies setgroups(2) for good
   // ---- mounts ----
   kPropagation = 6,     // of the whole tree. n0: MS_…
   kAttachRoot = 7,      // in0: mount; s0: where, in the host's tree
@@ -51,7 +51,7 @@ enum class Op : std::uint16_t {
   kWriteSlot = 32,      // in0: descriptor; s0: value
   kChownStdio = 33,     // n0: uid
   kDropBounding = 34,   // n0: the set to keep
-  kGroups = 35,         // blob: gid_t[]
+  kGroups = 35,         // blob: gid_t[]; n0: 1 when our user namespace denies setgroups(2) for good
   kIdentity = 36,       // n0: uid, n1: gid
   kCapabilities = 37,   // n0: effective, n1: permitted, n2: inheritable, n3: ambient
   kNoNewPrivileges = 38,
@@ -79,7 +79,7 @@ enum TargetFlag : std::uint64_t {  // n3: how the mount point is found
   kTargetOrdinary = 1,   // must be a plain directory, no symlink (proc, sysfs)
   kTargetFile = 2,       // made as a file when missing (else as a directory; kAttach looks at its mount)
   kTargetKeepMode = 4,   // tmpfs: takes mode and owner of the directory it covers, when that existed
-  kTargetMayFail = 8,    // the mount itself may be refused (mqueue without CONFIG_POSIX_MQUEUE)
+  kTargetMayFail = 8,    // kAttach: there may be nothing to attach (a hierarchy not used for containers)
 };
 
 inline constexpr int kMaxIn = 4;
