@@ -72,17 +72,22 @@ int UnifiedOf(const Session& session) {
 }
 
 struct ChildFds {
-  os::UniqueFd sync, null, gate_start, gate_report;
+  os::UniqueFd sync, null, gate_start, gate_report, document;
   std::vector<os::UniqueFd> extra;
 };
 
-Status PrepareFds(const LaunchOptions& options, int sync, const Gate& gate, Lowered& lowered, ChildFds& fds) {
+Status PrepareFds(const Session& session, const LaunchOptions& options, int sync, const Gate& gate, Lowered& lowered,
+                  ChildFds& fds) {
   const int base = 64 + static_cast<int>(options.extra_fds.size());
   auto null = TRY(os::OpenAt({AT_FDCWD}, "/dev/null", O_RDWR));
   fds.null = TRY(MoveUp(null.get(), base, "/dev/null"));
   fds.sync = TRY(MoveUp(sync, base, "the socket to the parent"));
   if (gate.start.valid()) fds.gate_start = TRY(MoveUp(gate.start.get(), base, "the start gate"));
   if (gate.report.valid()) fds.gate_report = TRY(MoveUp(gate.report.get(), base, "the start gate"));
+  if (session.document.valid()) {  // hooks read it when 3, 4, … are already the program's
+    fds.document = TRY(MoveUp(session.document.get(), base, "the hooks' state document"));
+    lowered.slots.back() = fds.document.get();
+  }
   for (const int fd : options.extra_fds) {
     fds.extra.push_back(TRY(MoveUp(fd, base, "a descriptor to pass on")));
     lowered.extra.push_back(fds.extra.back().get());
@@ -167,7 +172,7 @@ Status Clone(Session& session, Lowered& lowered, const LaunchOptions& options) {
   Gate gate;
   if (options.gate.fd >= 0) gate = TRY(MakeGate(options.gate));
   ChildFds fds;
-  TRY(PrepareFds(options, pair.theirs.get(), gate, lowered, fds));
+  TRY(PrepareFds(session, options, pair.theirs.get(), gate, lowered, fds));
   lowered.program.parent_fd = pair.ours.get();
   pair.theirs.Reset();
 

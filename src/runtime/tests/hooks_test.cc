@@ -45,6 +45,28 @@ TEST_F(Hooks, RunInTheirOrderWithTheStateOnStdin) {
             "poststop\n\"status\":\"stopped\"\n");
 }
 
+// The descriptors passed on take the numbers from 3 on, where the state document would otherwise be.
+TEST_F(Hooks, OneInsideReadsTheStateBesideDescriptorsThatArePassedOn) {
+  box_.Write("log", "", 0666);
+  oci::RuntimeSpec spec = DockerSpec({"true"});
+  spec.mounts.push_back(MakeMount("/log", "bind", box_.dir() / "log", {"bind"}));
+  oci::Hook inside = MakeHook("");
+  inside.path = "/bin/busybox";
+  inside.args = {"sh", "-c", "grep -o '\"status\":\"[a-z]*\"' > /log"};
+  inside.env = std::vector<std::string>{"PATH=/bin"};
+  spec.hooks.start_container = {inside};
+  ASSERT_OK_AND_ASSIGN(const plan::Plan plan, plan::BuildContainer(box_.Input(spec), Facts()));
+  box_.Keep(plan);
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd null, os::OpenAt({AT_FDCWD}, "/dev/null", O_RDWR));
+  LaunchOptions options;
+  options.extra_fds.assign(40, null.get());
+  ASSERT_OK_AND_ASSIGN(Container container, Container::Create(plan, options));
+  ASSERT_OK(container.Start());
+  os::Process process = container.Detach();
+  ASSERT_OK(process.Wait());
+  EXPECT_EQ(Log(), "\"status\":\"created\"\n");
+}
+
 TEST_F(Hooks, AFailingOneStopsTheStartAndIsNamed) {
   oci::RuntimeSpec spec = DockerSpec({"true"});
   spec.hooks.create_runtime = {MakeHook("exit 3")};
