@@ -111,6 +111,9 @@ Status SetNoNewPrivileges() {
 
 Result<bool> RestrictFiles(const FileAccess& access) {
   const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  // ENOSYS: before 5.13 or not built in; EOPNOTSUPP: switched off at boot. Any other refusal is one.
+  if (const int err = errno; abi < 0 && err != ENOSYS && err != EOPNOTSUPP)
+    return Error::Errno(err, "ask for Landlock");
   // Before ABI 2 no rename may cross directories, and every blob's does.
   if (abi < kFirstAbiWithRefer) return false;
   landlock_ruleset_attr attributes{};

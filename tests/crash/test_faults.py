@@ -6,7 +6,7 @@ import pytest
 from harness.faults import inject
 
 # docs/kernel.md promises a fallback for each of these.
-OPTIONAL = ["landlock_create_ruleset", "mount_setattr"]
+OPTIONAL = ["mount_setattr", "keyctl"]
 
 # A hardening or set-up step that fails is fatal: {call: what the error names}.
 FATAL = {
@@ -38,6 +38,22 @@ def faulty(module_engine_factory):
 def test_an_older_kernel_is_served_by_the_fallback(faulty, call):
     engine = faulty(call, "ENOSYS")
     assert engine.out("run", "--rm", "--network", "none", "estiba/busybox", "echo", "ran") == "ran"
+    engine.kill()
+
+
+def test_images_are_loaded_without_landlock(faulty):
+    engine = faulty("landlock_create_ruleset", "ENOSYS")
+    engine.cli("rmi", "estiba/busybox")
+    assert engine.out("run", "--rm", "--network", "none", "estiba/busybox", "echo", "ran") == "ran"
+    engine.kill()
+
+
+def test_a_sandbox_that_is_refused_is_not_done_without(faulty):
+    engine = faulty("landlock_create_ruleset", "EPERM")
+    engine.cli("rmi", "estiba/busybox")
+    result = engine.cli("run", "--rm", "--network", "none", "estiba/busybox", "echo", "ran", check=False)
+    assert result.returncode == 125, result.stdout + result.stderr
+    assert "Landlock" in result.stderr
     engine.kill()
 
 
