@@ -96,7 +96,9 @@ Result<plan::Plan> PlanOf(const Flags& flags, const StateDir& dir, const Snapsho
   return plan::BuildExec(input, facts);
 }
 
-Result<int> Run(const Context& context) {
+}  // namespace
+
+Result<int> ExecCommand(const Context& context) {
   const Flags& flags = context.flags;
   const StateDir dir = TRY(StateDir::Open(context.globals.root, flags.rest().front()));
   const Snapshot now = TRY(Look(dir));
@@ -123,9 +125,5 @@ Result<int> Run(const Context& context) {
   }
   return foreground->Stay(std::move(started.process), std::move(started.terminal));
 }
-
-}  // namespace
-
-Result<int> ExecCommand(const Context& context) { return Run(context); }
 
 }  // namespace estiba::ocicli
