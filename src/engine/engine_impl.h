@@ -60,7 +60,7 @@ class EngineImpl final : public Engine {
   Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) override;
   Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) override;
-  Result<os::UniqueFd> SaveImages(const std::vector<std::string>& names) override;
+  Result<SavedImages> SaveImages(const std::vector<std::string>& names) override;
 
   Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters& filters) override;
   Result<apitypes::Volume> InspectVolume(const std::string& name) override;

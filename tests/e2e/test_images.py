@@ -55,6 +55,16 @@ def test_save_and_load(engine, tmp_path):
     assert json.loads(engine.out("inspect", "localhost/kept:2"))[0]["Id"] == identity
 
 
+def test_an_image_that_cannot_be_saved_is_an_error(engine, tmp_path):
+    engine.out("pull", "estiba/busybox")
+    blobs = engine.data_root / "content/sha256"
+    layer = max(blobs.iterdir(), key=lambda file: file.stat().st_size)
+    layer.unlink()
+    failed = engine.cli("save", "-o", str(tmp_path / "a.tar"), "estiba/busybox", check=False)
+    assert failed.returncode == 1 and layer.name in failed.stderr
+    assert list(tmp_path.glob("*a.tar*")) == []
+
+
 @pytest.mark.parametrize("fault, says", [({"corrupt": 1000}, "digest"),
                                          ({"truncate": 1000, "ignore_range": True}, "cut short"),
                                          ({"status": 404}, "not found")])

@@ -128,6 +128,14 @@ def test_saved_images_come_back_the_same(stores, tmp_path):
     assert sorted(again["names"]) == sorted(names)
 
 
+def test_an_image_with_a_missing_blob_is_not_begun(stores, tmp_path):
+    image = only(load(stores, BUSYBOX))
+    stores.blob(image["layers"][0]["digest"]).unlink()
+    with pytest.raises(Failed, match=f"save image .*{image['layers'][0]['digest']}"):
+        save(stores, tmp_path / "a.tar", [{"manifestDigest": image["manifestDigest"], "names": image["names"]}])
+    assert (tmp_path / "a.tar").stat().st_size == 0
+
+
 def test_others_read_what_we_save(stores, tmp_path):
     need_program("skopeo")
     image = only(load(stores, BUSYBOX))

@@ -140,24 +140,30 @@ Status Load(Call& call) {
 }
 
 Status SendArchive(Call& call, const std::vector<std::string>& names) {
-  const os::UniqueFd archive = TRY(call.engine->SaveImages(names));
+  const engine::SavedImages saved = TRY(call.engine->SaveImages(names));
   std::string buffer(256 * 1024, '\0');
   bool begun = false;
   for (;;) {
-    const ssize_t n = ::read(archive.get(), buffer.data(), buffer.size());
+    const ssize_t n = ::read(saved.archive.get(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && !begun) return Error::Errno(errno, "read the archive of images");
     if (n < 0) {
       call.exchange->Abort();
       return Ok();
     }
+    if (n == 0) break;
     if (!begun) call.exchange->StartStream(200, {{"Content-Type", "application/x-tar"}});
     begun = true;
-    if (n == 0) break;
     if (!call.exchange->WriteBlocking(std::string_view(buffer).substr(0, static_cast<std::size_t>(n))))
       return Ok();
   }
-  call.exchange->Finish();
+  const Status ended = saved.ended();
+  if (!begun && !ended.ok()) return ended.error().Clone();
+  if (ended.ok()) {
+    call.exchange->Finish();
+  } else {
+    call.exchange->Abort();  // too late for an answer: the client sees that its archive was cut
+  }
   return Ok();
 }
 

@@ -159,6 +159,8 @@ TEST_F(Api, ImagesNetworksAndVolumes) {
   EXPECT_THAT(Send("GET", "/v1.43/images/json").body, HasSubstr("\"VirtualSize\":5"));
   EXPECT_THAT(Send("GET", "/v1.44/images/json").body, ::testing::Not(HasSubstr("VirtualSize")));
   EXPECT_EQ(Send("GET", "/images/a/get").body, "archive");
+  engine_.saved = Error(Code::kDataLoss, "a blob is missing");
+  EXPECT_EQ(Send("GET", "/images/a/get").status, 0) << "a cut archive must not look whole";
   EXPECT_EQ(Called(201, "POST", "/networks/create", R"({"Name":"n"})"), "create network n");
   EXPECT_EQ(Called(200, "POST", "/networks/n/connect", R"({"Container":"c"})"), "connect n c");
   EXPECT_EQ(Called(204, "DELETE", "/networks/n"), "remove network n");

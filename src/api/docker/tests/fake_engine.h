@@ -175,11 +175,12 @@ class FakeEngine : public engine::Engine {
     on_transfer(std::move(callbacks));
     return engine::Token{10};
   }
-  Result<os::UniqueFd> SaveImages(const std::vector<std::string>& names) override {
+  Status saved = Ok();  // how saving ends
+  Result<engine::SavedImages> SaveImages(const std::vector<std::string>& names) override {
     TRY(Called("save " + names.front()));
     os::Pipe pipe = TRY(os::MakePipe());
     if (::write(pipe.write.get(), "archive", 7) != 7) std::abort();
-    return std::move(pipe.read);
+    return engine::SavedImages{std::move(pipe.read), [this] { return saved.ok() ? Ok() : saved.error().Clone(); }};
   }
 
   Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters&) override {

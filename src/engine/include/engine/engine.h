@@ -117,6 +117,10 @@ struct ProgressCallbacks {
   std::function<void(std::string_view line)> line;
   Done done;
 };
+struct SavedImages {
+  os::UniqueFd archive;           // the read end of a pipe
+  std::function<Status()> ended;  // once it is at its end: whether that was all
+};
 struct PullRequest {
   std::string reference;  // "localhost:5000/app:1"; no tag means latest
   std::string platform;   // empty: the host's
@@ -197,8 +201,8 @@ class Engine {
   virtual Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) = 0;
   // `archive`: a descriptor to read docker-save or OCI archives from.
   virtual Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) = 0;
-  // The read end of a pipe with a docker-save and OCI archive.
-  virtual Result<os::UniqueFd> SaveImages(const std::vector<std::string>& names) = 0;
+  // A docker-save and OCI archive.
+  virtual Result<SavedImages> SaveImages(const std::vector<std::string>& names) = 0;
 
   // ---- volumes and networks
   // -------------------------------------------------------------------------------------
