@@ -16,6 +16,28 @@ using C = child::Op;
 
 std::string Quote(const std::string& text) { return "'" + text + "'"; }
 
+// Words as one would type them: in quotes where a shell would see more than the word.
+std::string Words(const std::vector<std::string>& words) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=@%+,-";
+  std::string text;
+  for (const std::string& word : words) {
+    const bool plain = !word.empty() && word.find_first_not_of(kPlain) == std::string::npos;
+    text += (text.empty() ? "" : " ") + (plain ? word : Quote(word));
+  }
+  return text;
+}
+
+// "0.0.0.0:8080 10.0.0.2:80 tcp" as "0.0.0.0:8080 to 10.0.0.2:80 tcp".
+std::string Ports(const std::vector<std::string>& ports) {
+  std::string text;
+  for (std::string port : ports) {
+    if (const auto blank = port.find(' '); blank != std::string::npos) port.insert(blank, " to");
+    text += (text.empty() ? "" : ", ") + port;
+  }
+  return text;
+}
+
 std::string Text(const Step& step, std::size_t index) {
   return index < step.text.size() ? Quote(step.text[index]) : std::string("''");
 }
@@ -52,8 +74,9 @@ std::string Attributes(std::uint64_t attributes) {
     std::uint64_t flag;
     const char* name;
   };
-  constexpr std::array<Flag, 5> kFlags = {
-      {{1, "ro"}, {2, "nosuid"}, {4, "nodev"}, {8, "noexec"}, {0x200000, "nosymfollow"}}};
+  constexpr std::array<Flag, 8> kFlags = {{{1, "ro"}, {2, "nosuid"}, {4, "nodev"}, {8, "noexec"},
+                                           {0x10, "noatime"}, {0x20, "strictatime"}, {0x80, "nodiratime"},
+                                           {0x200000, "nosymfollow"}}};
   std::string names;
   for (const Flag& flag : kFlags) {
     if ((attributes & flag.flag) == 0) continue;
@@ -115,7 +138,7 @@ std::string HostText(const Step& step) {
     case Op::kOpenRoot: return "open root " + Text(step, 0);
     case Op::kMountOverlay:
       return "mount overlay of " + std::to_string(step.text.size() > 2 ? step.text.size() - 2 : 0) +
-             " layers, upper " + Text(step, 0);
+             (step.text.size() == 3 ? " layer, upper " : " layers, upper ") + Text(step, 0);
     case Op::kOpenTree: return "open bind source " + Text(step, 0);
     case Op::kOpenNamespace: return "open namespace " + Text(step, 0);
     case Op::kCreateCgroup: return "create cgroup " + Text(step, 0);
@@ -130,7 +153,7 @@ std::string HostText(const Step& step) {
       return step.text.empty() || step.text[0].empty() ? "look up the home of uid " + std::to_string(Number(step, 0))
                                                        : "look up user " + Text(step, 0);
     case Op::kRunHook: return "run hook " + Text(step, 0);
-    case Op::kMaybeDirectory: return "make directory " + Text(step, 0) + " unless it exists";
+    case Op::kMaybeDirectory: return "make bind source " + Text(step, 0) + ", a directory, if it is missing";
     case Op::kCopyUp: return "copy " + Text(step, 0) + " of the image into volume " + Text(step, 1) + " if empty";
     case Op::kWriteIdMaps: return "write the user namespace's id maps";
     case Op::kOomScore: return "set oom_score_adj to " + List(step, 0);
@@ -140,8 +163,8 @@ std::string HostText(const Step& step) {
       return "add veth " + Text(step, 1) + " on bridge " + Text(step, 0) + ", " + Text(step, 2) + " inside";
     case Op::kConfigureInside:
       return "configure " + Text(step, 0) + " with " + Text(step, 1) + ", gateway " + Text(step, 2);
-    case Op::kPublishPorts: return "publish ports " + List(step, 0);
-    case Op::kUnpublishPorts: return "unpublish ports " + List(step, 0);
+    case Op::kPublishPorts: return "publish ports " + Ports(step.text);
+    case Op::kUnpublishPorts: return "unpublish ports " + Ports(step.text);
     case Op::kDeleteCgroup: return "delete cgroup " + Text(step, 0);
     case Op::kKillCgroup: return "kill everything in cgroup " + Text(step, 0);
     case Op::kDeleteVeth: return "delete veth " + Text(step, 0);
@@ -190,7 +213,8 @@ std::string IdentityText(C op, const Step& step) {
     case C::kNoNewPrivileges: return "set no_new_privs";
     case C::kSeccomp: return "load a seccomp filter of " + std::to_string(step.blob.size() / 8) + " instructions";
     case C::kRlimit:
-      return "set " + Text(step, 0) + " to " + LimitText(Number(step, 1)) + ":" + LimitText(Number(step, 2));
+      return "set " + Text(step, 0) + " to " + LimitText(Number(step, 1)) + ":" + LimitText(Number(step, 2)) +
+             (Number(step, 3) != 0 ? " or what may be had" : "");
     case C::kUmask: {
       const std::uint64_t mask = Number(step, 0);
       return std::string("set umask 0") + static_cast<char>('0' + (mask >> 6 & 7)) +
@@ -222,7 +246,7 @@ std::string ProcessText(C op, const Step& step) {
     case C::kFindProgram: return "find program " + Text(step, 0);
     case C::kWaitStart: return "wait to be started";
     case C::kCloseDescriptors: return "close every other descriptor";
-    case C::kExec: return "execute " + List(step, 0);
+    case C::kExec: return "execute " + Words(step.text);
     case C::kPersonality: return "set personality " + Text(step, 0);
     case C::kScheduler: return "set scheduling policy " + Text(step, 0);
     case C::kIoPriority: return "set I/O priority";

@@ -1,5 +1,9 @@
 #include "plan/explain.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "explain_json.h"
 #include "plan/undo.h"
 
@@ -26,6 +30,23 @@ const Timing* FindTiming(const std::vector<Timing>& timings, std::size_t step) {
   return nullptr;
 }
 
+// What the words of the second column mean, for those this plan uses.
+std::string Legend(const Plan& plan) {
+  constexpr std::array<std::pair<Where, std::string_view>, 5> kPlaces = {
+      {{Where::kHost, "done on the host, before the process exists"},
+       {Where::kHostChild, "done on the host to the process that now exists"},
+       {Where::kChild, "done by the process itself, which still sees the host's files"},
+       {Where::kRoot, "done by the process itself, inside the container's root"},
+       {Where::kAfter, "done on the host, once the program runs"}}};
+  std::string text;
+  for (const auto& [where, meaning] : kPlaces) {
+    const auto here = [where](const Step& step) { return step.where == where; };
+    if (std::ranges::any_of(plan.steps, here))
+      text += "  " + Pad(std::string(WhereName(where)), 10) + "  " + std::string(meaning) + "\n";
+  }
+  return text + "Behind each step stands the setting that asks for it.\n\n";
+}
+
 bool IsClonePoint(const Plan& plan, std::size_t index) {
   return plan.steps[index].where != Where::kHost && (index == 0 || plan.steps[index - 1].where == Where::kHost);
 }
@@ -36,7 +57,7 @@ std::string ExplainText(const Plan& plan, const std::vector<Timing>& timings) {
   std::string out = plan.kind == Kind::kExec ? "exec in container '" : "container '";
   out += plan.name + "'";
   if (plan.name != plan.id) out += " (" + plan.id.substr(0, 12) + ")";
-  out += "\n";
+  out += ", step by step:\n" + Legend(plan);
   std::size_t number = 0;
   const auto line = [&](std::string_view where, const std::string& what, const std::string& why) {
     std::string text = std::to_string(++number);
@@ -56,9 +77,10 @@ std::string ExplainText(const Plan& plan, const std::vector<Timing>& timings) {
     line(WhereName(step.where), what, step.why);
   }
   const std::vector<Step> undo = UndoOf(plan);
-  if (!undo.empty()) out += "afterwards\n";
+  if (!undo.empty()) out += "\nwhen it has ended:\n";
   number = 0;
   for (const Step& step : undo) line("host", Describe(step), step.why);
+  if (!plan.warnings.empty()) out += "\n";
   for (const std::string& warning : plan.warnings) out += "warning: " + warning + "\n";
   return out;
 }

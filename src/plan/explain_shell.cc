@@ -48,11 +48,18 @@ std::string Overlay(const Step& step) {
          Sh("lowerdir=" + lowers + ",upperdir=" + step.text[0] + ",workdir=" + step.text[1]) + " \"$root\"";
 }
 
+// 'name=systemd' is mounted as 'systemd'.
+std::string CgroupFolder(const Step& step) {
+  const std::string key = step.text.empty() ? "" : step.text[0];
+  return "/sys/fs/cgroup/" + (key.starts_with("name=") ? key.substr(5) : key) + "$cgroup";
+}
+
 std::string HostLine(const Step& step) {
   switch (step.op) {
     case Op::kOpenRoot: return "mount --rbind " + Arg(step, 0) + " \"$root\"";
     case Op::kMountOverlay: return Overlay(step);
     case Op::kOpenTree: return "slot" + std::to_string(step.out) + "=" + Arg(step, 0);
+    case Op::kOpenCgroupMount: return "slot" + std::to_string(step.out) + "=" + CgroupFolder(step);
     case Op::kCreateCgroup: return "for c in /sys/fs/cgroup/*/; do mkdir -p \"$c\"" + Arg(step, 0) + "; done";
     case Op::kWriteCgroup:
       return "echo " + Arg(step, 2) + " > /sys/fs/cgroup/" + step.text.at(0) + "$cgroup/" + step.text.at(1);
@@ -68,9 +75,16 @@ std::string HostLine(const Step& step) {
                 step.text.at(0) + " up; ip route add default via " + step.text.at(2));
     case Op::kOomScore: return "echo " + Arg(step, 0) + " > /proc/$pid/oom_score_adj";
     case Op::kRunHook: return Arg(step, 0);
-    case Op::kMaybeDirectory: return "mkdir -p " + Arg(step, 0);
+    case Op::kMaybeDirectory: return "[ -e " + Arg(step, 0) + " ] || mkdir -p " + Arg(step, 0);
     default: return {};
   }
+}
+
+// The target is made as what the source is.
+std::string AttachLine(const Step& step) {
+  const std::string source = "\"$slot" + std::to_string(step.in.size() > 1 ? step.in[1] : 0) + "\"";
+  return "if [ -d " + source + " ]; then mkdir -p " + InRoot(step, 0) + "; else touch " + InRoot(step, 0) +
+         "; fi; mount --rbind " + source + " " + InRoot(step, 0);
 }
 
 std::string MountLine(const Step& step) {
@@ -79,11 +93,11 @@ std::string MountLine(const Step& step) {
 
 std::string ChildLine(C op, const Step& step) {
   switch (op) {
-    case C::kJoinCgroup: return "echo 0 > /sys/fs/cgroup/" + (step.text.empty() ? "" : step.text[0]) + "$cgroup/tasks";
+    case C::kJoinCgroup: return "echo 0 > " + CgroupFolder(step) + "/tasks";
     case C::kPropagation: return "mount --make-rslave /";
     case C::kMount: return MountLine(step);
     case C::kAttach:
-      return "mount --rbind \"$slot" + std::to_string(step.in.size() > 1 ? step.in[1] : 0) + "\" " + InRoot(step, 0);
+      return AttachLine(step);
     case C::kDevice:
       return "mknod " + InRoot(step, 0) + " c " + std::to_string(Number(step, 1)) + " " +
              std::to_string(Number(step, 2));

@@ -156,6 +156,7 @@ def test_signals_are_passed_on_or_not(engine):
 def test_dry_run_and_explain_print_the_plan(engine):
     plan = engine.out("run", "--dry-run", "--hostname", "box", "estiba/busybox", "true")
     assert "box" in plan and "mount" in plan
+    assert "  root        done by the process itself, inside the container's root\n" in plan  # what the columns mean
     assert engine.out("ps", "-aq") == ""
     engine.cli("run", "--name", "box", "estiba/busybox", "true")
     assert "mount" in engine.out("explain", "box")

@@ -14,10 +14,10 @@ echo '100' > /sys/fs/cgroup/pids$cgroup/pids.max
 # open cgroup controller 'cpu'
 # open cgroup controller 'memory'
 # open cgroup controller 'pids'
-# open own cgroup of 'cpu' as mount source
-# open own cgroup of 'memory' as mount source
-# open own cgroup of 'pids' as mount source
-# open own cgroup of 'unified' as mount source
+slot8=/sys/fs/cgroup/cpu$cgroup
+slot9=/sys/fs/cgroup/memory$cgroup
+slot10=/sys/fs/cgroup/pids$cgroup
+slot11=/sys/fs/cgroup/unified$cgroup
 # the one clone: unshare --pid --fork --mount --net --uts --ipc
 echo '0' > /proc/$pid/oom_score_adj # on the host
 # reset nice, scheduling, affinity, personality and ambient capabilities
@@ -31,7 +31,7 @@ hostname 'box'
 ip link add 'estiba0' type bridge; ip addr add '172.17.0.1' dev 'estiba0'; ip link set 'estiba0' up # on the host
 ip link add 've01234567' master 'estiba0' up type veth peer name 'eth0' address '02:42:ac:11:00:02' netns "$pid" # on the host
 nsenter -t "$pid" -n sh -c 'ip link set lo up; ip addr add 172.17.0.2/16 dev eth0; ip link set eth0 up; ip route add default via 172.17.0.1' # on the host
-# publish ports 0.0.0.0:8080 172.17.0.2:80 tcp # on the host
+# publish ports 0.0.0.0:8080 to 172.17.0.2:80 tcp # on the host
 # open '/dev/null' of the host, verified
 mount --make-rslave /
 # attach the root at '/'
@@ -40,12 +40,12 @@ mkdir -p "$root"'/dev'; mount -t 'tmpfs' 'tmpfs' "$root"'/dev'
 mkdir -p "$root"'/dev/pts'; mount -t 'devpts' 'devpts' "$root"'/dev/pts'
 mkdir -p "$root"'/sys'; mount -t 'sysfs' 'sysfs' "$root"'/sys'
 mkdir -p "$root"'/sys/fs/cgroup'; mount -t 'tmpfs' 'tmpfs' "$root"'/sys/fs/cgroup'
-mount --rbind "$slot8" "$root"'/sys/fs/cgroup/cpu'
-mount --rbind "$slot9" "$root"'/sys/fs/cgroup/memory'
-mount --rbind "$slot10" "$root"'/sys/fs/cgroup/pids'
-mount --rbind "$slot11" "$root"'/sys/fs/cgroup/unified'
+if [ -d "$slot8" ]; then mkdir -p "$root"'/sys/fs/cgroup/cpu'; else touch "$root"'/sys/fs/cgroup/cpu'; fi; mount --rbind "$slot8" "$root"'/sys/fs/cgroup/cpu'
+if [ -d "$slot9" ]; then mkdir -p "$root"'/sys/fs/cgroup/memory'; else touch "$root"'/sys/fs/cgroup/memory'; fi; mount --rbind "$slot9" "$root"'/sys/fs/cgroup/memory'
+if [ -d "$slot10" ]; then mkdir -p "$root"'/sys/fs/cgroup/pids'; else touch "$root"'/sys/fs/cgroup/pids'; fi; mount --rbind "$slot10" "$root"'/sys/fs/cgroup/pids'
+if [ -d "$slot11" ]; then mkdir -p "$root"'/sys/fs/cgroup/unified'; else touch "$root"'/sys/fs/cgroup/unified'; fi; mount --rbind "$slot11" "$root"'/sys/fs/cgroup/unified'
 # set mount attributes (ro)
-mount --rbind "$slot1" "$root"'/data'
+if [ -d "$slot1" ]; then mkdir -p "$root"'/data'; else touch "$root"'/data'; fi; mount --rbind "$slot1" "$root"'/data'
 mknod "$root"'/dev/null' c 1 3
 mknod "$root"'/dev/zero' c 1 5
 mknod "$root"'/dev/full' c 1 7
@@ -66,20 +66,20 @@ cd "$root"; pivot_root . .; umount -l .; cd /
 # take stdin, stdout, stderr
 # close every other descriptor
 # set 'RLIMIT_NOFILE' to 1024:2048
-# set 'RLIMIT_CPU' to unlimited:unlimited
-# set 'RLIMIT_FSIZE' to unlimited:unlimited
-# set 'RLIMIT_DATA' to unlimited:unlimited
-# set 'RLIMIT_STACK' to 8388608:unlimited
-# set 'RLIMIT_CORE' to 0:unlimited
-# set 'RLIMIT_RSS' to unlimited:unlimited
-# set 'RLIMIT_NPROC' to unlimited:unlimited
-# set 'RLIMIT_MEMLOCK' to 8388608:8388608
-# set 'RLIMIT_AS' to unlimited:unlimited
-# set 'RLIMIT_LOCKS' to unlimited:unlimited
-# set 'RLIMIT_MSGQUEUE' to 819200:819200
-# set 'RLIMIT_NICE' to 0:0
-# set 'RLIMIT_RTPRIO' to 0:0
-# set 'RLIMIT_RTTIME' to unlimited:unlimited
+# set 'RLIMIT_CPU' to unlimited:unlimited or what may be had
+# set 'RLIMIT_FSIZE' to unlimited:unlimited or what may be had
+# set 'RLIMIT_DATA' to unlimited:unlimited or what may be had
+# set 'RLIMIT_STACK' to 8388608:unlimited or what may be had
+# set 'RLIMIT_CORE' to 0:unlimited or what may be had
+# set 'RLIMIT_RSS' to unlimited:unlimited or what may be had
+# set 'RLIMIT_NPROC' to unlimited:unlimited or what may be had
+# set 'RLIMIT_MEMLOCK' to 8388608:8388608 or what may be had
+# set 'RLIMIT_AS' to unlimited:unlimited or what may be had
+# set 'RLIMIT_LOCKS' to unlimited:unlimited or what may be had
+# set 'RLIMIT_MSGQUEUE' to 819200:819200 or what may be had
+# set 'RLIMIT_NICE' to 0:0 or what may be had
+# set 'RLIMIT_RTPRIO' to 0:0 or what may be had
+# set 'RLIMIT_RTTIME' to unlimited:unlimited or what may be had
 # give stdio to uid 0
 cd '/'
 # drop the bounding set to: CHOWN KILL
