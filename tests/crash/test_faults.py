@@ -41,6 +41,21 @@ def test_an_older_kernel_is_served_by_the_fallback(faulty, call):
     engine.kill()
 
 
+def test_read_only_binds_are_read_only_without_mount_setattr(faulty, tmp_path):
+    engine = faulty("mount_setattr", "ENOSYS")
+    for option in (["-v", f"{tmp_path}:/data:ro"],
+                   ["--mount", f"type=bind,source={tmp_path},target=/data,readonly"]):
+        result = engine.cli("run", "--rm", "--network", "none", *option, "estiba/busybox", "touch", "/data/x",
+                            check=False)
+        assert "/data/x: Read-only file system" in result.stderr
+    result = engine.cli("run", "--rm", "--network", "none", "--mount",
+                        f"type=bind,source={tmp_path},target=/data,readonly,bind-recursive=readonly,"
+                        "bind-propagation=rprivate", "estiba/busybox", "true", check=False)
+    assert result.returncode == 125
+    assert "recursive mount options need kernel 5.12" in result.stderr
+    engine.kill()
+
+
 def test_images_are_loaded_without_landlock(faulty):
     engine = faulty("landlock_create_ruleset", "ENOSYS")
     engine.cli("rmi", "estiba/busybox")

@@ -19,6 +19,7 @@ Json MountToJson(const MountPoint& mount) {
   json.Set("create_source", mount.create_source);
   json.Set("recursive", mount.recursive);
   json.Set("read_only_recursive", mount.read_only_recursive);
+  if (mount.read_only_forced) json.Set("read_only_forced", true);
   json.Set("propagation", mount.propagation);
   json.Set("options", mount.options);
   json.Set("mode", mount.mode);
@@ -40,6 +41,7 @@ MountPoint MountFromJson(Reader& reader) {
   reader.Read("create_source", &mount.create_source);
   reader.Read("recursive", &mount.recursive);
   reader.Read("read_only_recursive", &mount.read_only_recursive);
+  reader.Read("read_only_forced", &mount.read_only_forced);
   reader.Read("propagation", &mount.propagation);
   reader.Read("options", &mount.options);
   reader.Read("mode", &mount.mode);

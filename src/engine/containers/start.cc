@@ -65,6 +65,7 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   context.cgroup_path = CgroupPath(record);
   context.limits = config->limits;
   context.swap_limit = w_.host->limits.swap_limit;
+  context.recursive_read_only = w_.host->facts.kernel.mount_setattr;
   context.capabilities = w_.host->capabilities;
   context.devices = TRY(FindDevices(host));
   for (const auto& [key, mode] :

@@ -28,6 +28,7 @@ struct SpecContext {
   std::string cgroup_path;
   DefaultLimits limits;
   bool swap_limit = true;     // the host accounts swap
+  bool recursive_read_only = true;  // the kernel can make a whole tree of mounts read-only (mount_setattr(2))
   std::uint64_t capabilities = ~std::uint64_t{0};  // what this process may give at all
   std::vector<HostDevice> devices;
   // PID 1 of the container whose namespace is joined: {"pid": 4711, "ipc": …, "network": …}.

@@ -21,6 +21,7 @@ Result<MountPoint> FromBind(const apitypes::Mount& wanted, const std::string& fi
   mount.recursive = !options.non_recursive;
   mount.create_source = options.create_mountpoint;
   mount.read_only_recursive = !options.read_only_non_recursive;
+  mount.read_only_forced = options.read_only_force_recursive;
   return mount;
 }
 

@@ -22,6 +22,7 @@ struct MountPoint {
   bool create_source = false;  // a missing host folder is made, as `-v` always did
   bool recursive = true;       // mounts below the source come along
   bool read_only_recursive = true;
+  bool read_only_forced = false;  // …or not at all
   std::string propagation;     // rprivate, shared…; empty is the default
   std::string options;         // a tmpfs's data: "size=64m,mode=1777"
   std::string mode;            // as it was written, for inspect

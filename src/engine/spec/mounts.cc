@@ -65,7 +65,9 @@ oci::Mount FromPoint(const MountPoint& point, const SpecContext& context) {
   std::string source = point.source;
   if (point.kind == MountPoint::Kind::kVolume) source = context.volumes_root + "/" + point.source + "/_data";
   std::vector<std::string> options = {point.recursive ? "rbind" : "bind"};
-  if (point.read_only) options.emplace_back(point.recursive && point.read_only_recursive ? "rro" : "ro");
+  // As docker: with what is mounted below, where the kernel can; only who insists is refused where it cannot.
+  const bool tree = point.read_only_recursive && (context.recursive_read_only || point.read_only_forced);
+  if (point.read_only) options.emplace_back(point.recursive && tree ? "rro" : "ro");
   options.push_back(point.propagation.empty() ? "rprivate" : point.propagation);
   return Make(point.target, "bind", std::move(source), std::move(options));
 }

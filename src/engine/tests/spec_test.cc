@@ -82,6 +82,24 @@ TEST(Spec, AMountOfTheUserReplacesADefaultOne) {
   EXPECT_EQ(At(spec, "/dev/shm")->type, "bind");
 }
 
+TEST(Spec, ReadOnlyReachesWhatIsMountedBelowWhereTheKernelCan) {
+  ContainerRecord record = Record();
+  MountPoint& bind = record.mounts.emplace_back();
+  bind.source = "/srv";
+  bind.target = "/data";
+  bind.read_only = true;
+  const auto option = [&](bool kernel) {
+    SpecContext context = Context();
+    context.recursive_read_only = kernel;
+    const oci::RuntimeSpec spec = BuildSpec(record, context).value();
+    return At(spec, "/data")->options.at(1);
+  };
+  EXPECT_EQ(option(true), "rro");
+  EXPECT_EQ(option(false), "ro");
+  bind.read_only_forced = true;
+  EXPECT_EQ(option(false), "rro");  // refused by name when the plan is made
+}
+
 TEST(Spec, LimitsBecomeResources) {
   ContainerRecord record = Record();
   auto& resources = record.create.host_config.resources;
