@@ -8,7 +8,6 @@ namespace estiba::runtime {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class HostileImage : public ::testing::Test {
  protected:
@@ -75,9 +74,9 @@ TEST_F(HostileImage, AFifoAsPasswdDoesNotBlock) {
 
 TEST_F(HostileImage, AWorkingDirectoryOutsideOfTheRootIsNotReached) {
   for (const char* cwd : {"/proc/self/fd/3", "/proc/self/fd/7", "/proc/1/root/../.."}) {
-    oci::RuntimeSpec spec = DockerSpec({"sh", "-c", "ls; cat ../../../../etc/hostname"});
+    oci::RuntimeSpec spec = DockerSpec({"pwd"});
     spec.process->cwd = cwd;
-    EXPECT_THAT(Run(spec), Not(HasSubstr("vmlinuz"))) << cwd;
+    EXPECT_THAT(Run(spec), HasSubstr("chdir to cwd (\"" + std::string(cwd) + "\") set in config.json failed")) << cwd;
   }
 }
 
