@@ -67,6 +67,7 @@ Status EnterSandbox(const image::TransferJob& job) {
   access.writable = {image::kContentFd, image::kSnapshotsFd};
   if (network) access.readable = kNetworkFiles;
   for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"}) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
     if (const char* path = std::getenv(name); network && path != nullptr) access.readable.emplace_back(path);
   }
   if (!job.docker_config_path.empty()) access.readable.push_back(job.docker_config_path);

@@ -48,7 +48,7 @@ void AppendString(std::string_view text, std::string* out) {
   *out += '"';
   while (!text.empty()) {
     const auto c = static_cast<unsigned char>(text.front());
-    std::size_t length = 1;
+    std::size_t length = SequenceLength(text);
     if (c < 0x20) {
       AppendControl(c, out);
     } else if (c == '"' || c == '\\') {
@@ -56,7 +56,7 @@ void AppendString(std::string_view text, std::string* out) {
       *out += static_cast<char>(c);
     } else if (c < 0x80) {
       *out += static_cast<char>(c);
-    } else if ((length = SequenceLength(text)) == 0) {
+    } else if (length == 0) {
       *out += "\xEF\xBF\xBD";
       length = 1;
     } else if (text.starts_with("\xE2\x80\xA8") || text.starts_with("\xE2\x80\xA9")) {

@@ -46,10 +46,12 @@ void DropDuplicates(Json::Object* object) {
 
 // The callbacks of boost::json::basic_parser (their names are its).
 struct Builder {
+  // NOLINTBEGIN(readability-identifier-naming)
   static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+  // NOLINTEND(readability-identifier-naming)
 
   Json root;
   std::vector<Json> open;         // containers not closed yet, outermost first

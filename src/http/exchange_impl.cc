@@ -32,7 +32,7 @@ ExchangeImpl::ExchangeImpl(Loop* loop, const ServerOptions* options, std::weak_p
 
 // Runs `f(connection)` on the loop's thread if the connection still exists then.
 template <typename F>
-void ExchangeImpl::OnConnection(F f) const {
+void ExchangeImpl::OnConnection(const F& f) const {
   auto run = [connection = connection_, f] {
     if (auto alive = connection.lock()) f(*alive);
   };

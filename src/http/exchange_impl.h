@@ -41,7 +41,7 @@ class ExchangeImpl final : public Exchange {
   void PostFlush(Lock& lock);
   bool KeepsAlive() const;
   template <typename F>
-  void OnConnection(F f) const;
+  void OnConnection(const F& f) const;
 
   Loop* loop_;
   const ServerOptions* options_;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxErrorBody = 64U << 10;
 constexpr long kMaxRedirects = 5;
-constexpr std::string_view kUserAgent = "estiba/0.1";
+constexpr const char* kUserAgent = "estiba/0.1";
 
 struct FreeList {
   void operator()(curl_slist* list) const noexcept { ::curl_slist_free_all(list); }
@@ -86,7 +86,7 @@ void SetUp(CURL* handle, const Request& request, const Curl::Options& options, E
            curl_slist* headers) {
   ::curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
   ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-  ::curl_easy_setopt(handle, CURLOPT_USERAGENT, kUserAgent.data());
+  ::curl_easy_setopt(handle, CURLOPT_USERAGENT, kUserAgent);
   const char* protocols = request.allow_http ? "http,https" : "https";
   ::curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, protocols);
   ::curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
