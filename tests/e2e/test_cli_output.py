@@ -58,6 +58,7 @@ def test_inspect_templates_that_scripts_use(engine, web):
     assert look("{{.State.Running}} {{.State.ExitCode}}") == "true 0"
     assert int(look("{{.State.Pid}}")) > 1
     assert look("{{.Name}}") == "/web"
+    assert look("{{.ID}}") == look("{{.Id}}") == engine.out("ps", "-q", "--no-trunc")
     assert look('{{index .Config.Labels "team"}}') == "red"
     assert look("{{range .Config.Env}}{{println .}}{{end}}").splitlines()[0] == "A=1"
     assert look('{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}}') == "18080"
@@ -114,6 +115,7 @@ def test_volumes_and_networks(engine):
 def test_version_info_and_events(engine, web):
     assert engine.out("version", "--format", "{{.Client.Version}}") == engine.out("-v").split()[-1]
     assert engine.out("version", "--format", "{{.Server.Version}}") == engine.out("info", "-f", "{{.ServerVersion}}")
+    assert engine.out("version", "--format", "{{.Server.APIVersion}}") == engine.api("GET", "/version")[1]["ApiVersion"]
     assert "Running: 1" in engine.out("info")
     events = engine.out("events", "--since", "10m", "--until", "0s", "--filter", "type=container",
                         "--format", "{{.Action}}").split()

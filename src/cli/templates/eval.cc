@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/text.h"
 #include "templates/template.h"
 #include "templates/tree.h"
 #include "templates/value.h"
@@ -168,11 +169,22 @@ class Evaluator {
     return value;
   }
 
+  // Docker's templates name Go's fields, and its API calls some of them by another case: ".ID" is "Id",
+  // ".APIVersion" is "ApiVersion". Keys of maps and columns of lists are what they are.
+  const Json* Member(const Value& from, const std::string& name) const {
+    if (const Json* found = from.json.Find(name)) return found;
+    if (from.is_map || !options_.type_name.empty() || name.empty() || name[0] < 'A' || name[0] > 'Z')
+      return nullptr;
+    for (const auto& member : *from.json.IfObject())
+      if (ToLower(member.key) == ToLower(name)) return &member.value;
+    return nullptr;
+  }
+
   Result<Value> Field(const Operand& operand, const Value& from, const std::string& name) const {
     if (from.missing || from.json.IsNull()) return At(operand, "nil pointer evaluating ." + name);
     if (!from.json.IsObject())
       return At(operand, "can't evaluate field " + name + " in type " + TypeName(from));
-    if (const Json* found = from.json.Find(name)) {
+    if (const Json* found = Member(from, name)) {
       Value value{*found};
       value.is_map = IsMapName(name);
       value.pointer = !value.is_map && IsOptionalName(name);

@@ -55,6 +55,13 @@ TEST(Template, WhatScriptsAskOfInspect) {
   EXPECT_EQ(Render("{{if .Health}}x{{else}}none{{end}}"), "none");
 }
 
+TEST(Template, FindsAMemberUnderTheNameOfGosField) {
+  EXPECT_EQ(Render("{{.PID}}"), "42");  // as ".ID" for "Id", ".APIVersion" for "ApiVersion"
+  EXPECT_EQ(Render("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostIP}}"), "0.0.0.0");
+  EXPECT_EQ(Render("{{.Config.Labels.A}}"), "<no value>");  // keys of maps are what they are
+  EXPECT_THAT(Render("{{.pid}}"), ::testing::StartsWith("EXEC: "));
+}
+
 TEST(Template, FunctionsAndPipes) {
   EXPECT_EQ(Render(R"({{join .Cmd " "}} {{.Name | upper}} {{lower "ABC"}} {{title "abc"}})"),
             "sh -c true /WEB abc Abc");
