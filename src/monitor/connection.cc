@@ -22,15 +22,20 @@ void Connection::OnEvents(std::uint32_t events) {
   if ((events & EPOLLERR) != 0) return Lose();
   if ((events & EPOLLOUT) != 0) Send();
   if (gone_) return;
-  if ((events & EPOLLHUP) != 0) {
-    // Both directions are over, but what the client sent before is still to be read. A hang-up is reported
-    // for as long as the socket is watched.
-    hung_up_ = true;
-    loop_.Forget(token_);
-    if (!want_input_ || input_ended_) return Lose();
-    return ReadInput();
-  }
+  if ((events & EPOLLHUP) != 0) return OnHangUp();
   if ((events & EPOLLIN) != 0) ReadInput();
+}
+
+// Both directions are over, but what the client sent before is still to be read, if not now then when there is
+// room for it. A hang-up is reported for as long as the socket is watched.
+void Connection::OnHangUp() {
+  hung_up_ = true;
+  loop_.Forget(token_);
+  out_ = {};
+  sent_ = 0;
+  if (!events_.input || input_ended_ || finishing_) return Lose();
+  ReadInput();
+  if (!gone_ && events_.drained) events_.drained();
 }
 
 void Connection::ReadInput() {
@@ -56,7 +61,7 @@ void Connection::EndInput() {
 }
 
 void Connection::WantInput(bool on) {
-  if (gone_ || want_input_ == on) return;
+  if (gone_ || finishing_ || want_input_ == on) return;
   want_input_ = on;
   if (hung_up_ && on) {
     loop_.Defer([this, alive = std::weak_ptr(alive_)] {
@@ -108,7 +113,9 @@ void Connection::Send() {
 void Connection::Finish() {
   if (gone_) return;
   finishing_ = true;
-  if (pending() == 0) Lose();
+  want_input_ = false;
+  if (pending() == 0) return Lose();
+  Rewatch();
 }
 
 void Connection::Lose() {
@@ -119,7 +126,7 @@ void Connection::Lose() {
   sent_ = 0;
   // Even if the engine still holds its copy of the descriptor, the client sees the end now.
   ::shutdown(socket_.get(), SHUT_RDWR);
-  if (!input_ended_ && want_input_ && events_.input_end) {
+  if (!input_ended_ && events_.input && events_.input_end) {
     input_ended_ = true;
     events_.input_end();
   }

@@ -14,10 +14,10 @@ namespace estiba::monitor {
 class Connection {
  public:
   struct Events {
-    std::function<void(std::string_view)> input;
+    std::function<void(std::string_view)> input;  // none: what the client sends is never asked for
     std::function<void()> input_end;  // the client sends no more (half-close), or is gone
     std::function<void()> gone;       // nothing written arrives any more; called once
-    std::function<void()> drained;    // everything written has left
+    std::function<void()> drained;    // everything written has left, or nothing can any more
   };
 
   Connection(Loop& loop, os::UniqueFd socket, Events events);
@@ -31,7 +31,9 @@ class Connection {
   // Input is delivered only while wanted; a client that is gone is noticed either way.
   void WantInput(bool on);
   bool gone() const { return gone_; }
-  // Shuts the sending side down once everything is sent; `gone` follows then.
+  // The client takes nothing any more; what it had sent may still be unread.
+  bool hung_up() const { return hung_up_; }
+  // Reads no more, and hangs up once everything is sent; `gone` follows then.
   void Finish();
   // At once, whatever is unsent.
   void Drop() { Lose(); }
@@ -40,6 +42,7 @@ class Connection {
   void OnEvents(std::uint32_t events);
   void ReadInput();
   void EndInput();
+  void OnHangUp();
   void Send();
   void Lose();
   void Rewatch();

@@ -232,12 +232,14 @@ Status Session::AddClient(os::UniqueFd socket, const monitorapi::AttachOptions& 
   if (options_.tty && options.in) matcher.emplace(TRY(monitorapi::ParseDetachKeys(options.detach_keys)));
   Client& client = clients_.emplace_back();
   client.options = options;
+  client.options.in = options.in && options.stream;
   client.matcher = std::move(matcher);
   Connection::Events events;
-  events.input = [this, &client](std::string_view bytes) { OnInput(client, bytes); };
+  if (client.options.in) events.input = [this, &client](std::string_view bytes) { OnInput(client, bytes); };
   events.input_end = [this, &client] { OnInputEnd(client); };
   events.gone = [this, &client] { OnGone(client); };
   events.drained = [this, &client] {
+    if (client.connection->hung_up()) client.replay.reset();
     Pump(client);
     ReleaseOutputs();
   };
@@ -247,7 +249,7 @@ Status Session::AddClient(os::UniqueFd socket, const monitorapi::AttachOptions& 
     return started;
   }
   if (options.logs && log_ != nullptr) BeginReplay(client, /*from_start=*/true);
-  if (options.in && !options.leftover.empty()) OnInput(client, options.leftover);
+  if (client.options.in && !options.leftover.empty()) OnInput(client, options.leftover);
   client.options.leftover = {};
   Pump(client);
   if (!options.stream && !client.replay) client.connection->Finish();

@@ -35,8 +35,9 @@ Result<std::string> ParseDetachKeys(std::string_view text) {
 bool DetachMatcher::Feed(std::string_view typed, std::string& out) {
   for (const char c : typed) {
     if (c == keys_[matched_]) {
-      if (++matched_ == keys_.size()) return true;
-      continue;
+      if (++matched_ < keys_.size()) continue;
+      matched_ = 0;
+      return true;
     }
     // The longest end of what was typed that may still begin the keys is held back; the rest goes on.
     const std::string held = keys_.substr(0, matched_) + c;

@@ -38,6 +38,14 @@ TEST(DetachMatcher, MatchesAcrossReads) {
   EXPECT_EQ(out, "");
 }
 
+TEST(DetachMatcher, BeginsAnewAfterTheKeys) {
+  DetachMatcher matcher("ab");
+  std::string out;
+  EXPECT_TRUE(matcher.Feed("ab", out));
+  EXPECT_EQ(Forwarded(matcher, std::string_view("\0a", 2)), std::string_view("\0", 1));
+  EXPECT_TRUE(matcher.Feed("b", out));
+}
+
 TEST(DetachMatcher, GivesHeldKeysBackWhenTheSequenceBreaks) {
   DetachMatcher matcher("\x10\x11");
   EXPECT_EQ(Forwarded(matcher, "\x10"), "");
