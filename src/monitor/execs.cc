@@ -13,6 +13,10 @@ using monitorapi::Record;
 using monitorapi::RecordType;
 using monitorapi::Type;
 
+namespace {
+constexpr int kKilled = 128 + SIGKILL;
+}
+
 int ExitCodeOf(const Error& error, int otherwise) {
   // By text, as docker's programs do it: the errors come from many steps.
   const std::string text = ToLower(error.Message());
@@ -64,6 +68,8 @@ void Execs::Start(Peers::Request to, monitorapi::Exec exec, os::UniqueFd socket,
   if (begun.ok()) return peers_.Reply(to, Type::kExecStarted, monitorapi::ExecStarted{one.pid});
 
   constexpr int kCannotRun = 126;
+  one.process = {};  // killed, had it been started
+  one.pid = 0;
   one.code = ExitCodeOf(begun.error(), kCannotRun);
   one.session->Tell(begun.error().Message() + "\r\n");
   peers_.ReplyError(to, begun.error(), one.code);
@@ -86,23 +92,36 @@ Status Execs::Begin(One& one, const monitorapi::Exec& exec, pid_t init_pid, int 
 void Execs::OnEnd(One& one) {
   loop_.Forget(one.token);
   const auto status = one.process.Wait();
-  one.code = status.ok() ? status->ToShell() : 128 + SIGKILL;
+  if (!one.recorded) one.code = status.ok() ? status->ToShell() : kKilled;
   one.pid = 0;
   one.session->ProcessEnded();
 }
 
 void Execs::Report(One& one) {
   // First recorded and told, then the client sees the end: it asks for the exit code right after.
+  if (!one.recorded) Write(one);
+  const monitorapi::ExecExited exited{one.id, one.code, WallNow().time_since_epoch().count()};
+  peers_.NotifyAcknowledged(Type::kNoticeExecExited, exited, [this, id = one.id] {
+    if (const auto found = execs_.find(id); found != execs_.end()) found->second->session->CloseClients();
+  });
+}
+
+void Execs::Write(One& one) {
+  one.recorded = true;
   Record record;
   record.type = RecordType::kExecExited;
   record.text = one.id;
   record.code = one.code;
   if (auto written = journal_.Append(record); !written.ok())
     log::Error("cannot record an exec's exit", {{"exec", one.id}, {"error", written.error().Message()}});
-  const monitorapi::ExecExited exited{one.id, one.code, WallNow().time_since_epoch().count()};
-  peers_.NotifyAcknowledged(Type::kNoticeExecExited, exited, [this, id = one.id] {
-    if (const auto found = execs_.find(id); found != execs_.end()) found->second->session->CloseClients();
-  });
+}
+
+void Execs::RecordAll() {
+  for (auto& [id, one] : execs_) {
+    if (one->recorded) continue;
+    if (one->pid != 0) one->code = kKilled;
+    Write(*one);
+  }
 }
 
 void Execs::Remove(const std::string& id) {

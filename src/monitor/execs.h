@@ -27,6 +27,9 @@ class Execs {
   std::vector<monitorapi::RunningExec> ListRunning() const;
   bool Knows(pid_t pid) const;
   bool empty() const { return execs_.empty(); }
+  // The container is over: records those whose end was not seen yet as killed. Nothing is written to the journal
+  // after this, whatever clients still take.
+  void RecordAll();
   // Called whenever an exec and its client have gone.
   void OnChange(std::function<void()> call) { changed_ = std::move(call); }
 
@@ -38,10 +41,12 @@ class Execs {
     pid_t pid = 0;
     Loop::Token token = 0;
     int code = 0;
+    bool recorded = false;
   };
   Status Begin(One& one, const monitorapi::Exec& exec, pid_t init_pid, int init_pidfd);
   void OnEnd(One& one);
   void Report(One& one);
+  void Write(One& one);
   void Remove(const std::string& id);
 
   Loop& loop_;

@@ -25,36 +25,50 @@ std::vector<Record> Compact(std::vector<Record> records, std::size_t execs, std:
 }
 
 Result<JournalWriter> JournalWriter::Open(os::DirFd container_dir, std::size_t compact_above) {
+  JournalWriter writer(container_dir, compact_above);
+  TRY(writer.OpenFile());
+  return writer;
+}
+
+Status JournalWriter::OpenFile() {
   constexpr std::size_t kExecs = 100;
   constexpr std::size_t kTotal = 1000;
-  auto journal = TRY(monitorapi::ReadJournal(container_dir));
-  const std::uint64_t seq = journal.records.empty() ? 0 : journal.records.back().seq;
-  if (journal.good > compact_above) {
+  auto journal = TRY(monitorapi::ReadJournal(dir_));
+  if (!journal.records.empty()) seq_ = journal.records.back().seq;
+  if (journal.good > compact_above_) {
     std::string bytes;
     for (const Record& record : Compact(std::move(journal.records), kExecs, kTotal))
       bytes += monitorapi::EncodeRecord(record);
-    TRY_CTX(os::ReplaceFile(container_dir, monitorapi::kJournalName, bytes, 0600), "compact the journal");
+    TRY_CTX(os::ReplaceFile(dir_, monitorapi::kJournalName, bytes, 0600), "compact the journal");
+    file_.Reset();  // the old file: what is written there is lost
     journal.good = bytes.size();
+    compact_above_ = std::max(compact_above_, 2 * bytes.size());  // long texts: not again at once
   }
-  os::UniqueFd file = TRY(
-      os::OpenAt(container_dir, monitorapi::kJournalName, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
+  os::UniqueFd file =
+      TRY(os::OpenAt(dir_, monitorapi::kJournalName, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
   if (::ftruncate(file.get(), static_cast<off_t>(journal.good)) < 0)
     return Error::Errno(errno, "cut the journal's torn tail off");
-  return JournalWriter(std::move(file), seq);
+  file_ = std::move(file);
+  size_ = journal.good;
+  return Ok();
 }
 
 Status JournalWriter::Append(Record record) {
+  if (!file_.valid()) TRY(OpenFile());
   record.seq = seq_ + 1;
   if (record.time == 0) record.time = WallNow().time_since_epoch().count();
-  const off_t end = ::lseek(file_.get(), 0, SEEK_END);
   const std::string bytes = monitorapi::EncodeRecord(record);
   auto written = os::WriteAll(file_.get(), bytes);
   if (!written.ok()) {
     // A full disk may have taken half of it: the next record must not follow a torn one.
-    if (end >= 0 && ::ftruncate(file_.get(), end) < 0) return Error::Errno(errno, "take a torn record back");
+    if (::ftruncate(file_.get(), static_cast<off_t>(size_)) < 0)
+      return Error::Errno(errno, "take a torn record back");
     return std::move(written).error().Context("append to the journal");
   }
   ++seq_;
+  size_ += bytes.size();
+  // The record is written: a journal that cannot be shortened now grows on.
+  if (size_ > compact_above_ && !OpenFile().ok()) compact_above_ = 2 * size_;
   return Ok();
 }
 

@@ -33,7 +33,7 @@ Result<plan::Plan> PlanRunner::Load() {
   return decoded;
 }
 
-Result<Running> PlanRunner::Run(const Stdio& stdio) {
+Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   group_.reset();
   const plan::Plan decoded = TRY(Load());
   runtime::LaunchOptions options;
@@ -41,6 +41,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio) {
   options.measure = true;
   if (failpoint_->set()) options.on_step = [this] { failpoint_->Hit("step"); };
   auto container = TRY(runtime::Container::Create(decoded, options));
+  TRY(created(container.pid()));
   TRY(container.Start());
   os::UniqueFd terminal = container.TakeTerminal();
   os::Process process = container.Detach();
@@ -74,9 +75,10 @@ std::vector<Error> PlanRunner::RunPoststopHooks() {
 
 Result<cgroup::Cgroup*> PlanRunner::Group() {
   if (group_) return &*group_;
-  if (cgroup_path_.empty()) return Error(Code::kNotFound, "the container has no cgroup");
+  if (!cgroup_path_) TRY(Load());
+  if (cgroup_path_->empty()) return Error(Code::kNotFound, "the container has no cgroup");
   const auto hierarchies = TRY(cgroup::Probe());
-  group_ = TRY(cgroup::Cgroup::Open(hierarchies, cgroup_path_));
+  group_ = TRY(cgroup::Cgroup::Open(hierarchies, *cgroup_path_));
   return &*group_;
 }
 

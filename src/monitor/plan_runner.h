@@ -16,7 +16,7 @@ class PlanRunner : public Runner {
   // Both are borrowed.
   PlanRunner(os::DirFd container_dir, Failpoint* failpoint) : dir_(container_dir), failpoint_(failpoint) {}
 
-  Result<Running> Run(const Stdio& stdio) override;
+  Result<Running> Run(const Stdio& stdio, const Created& created) override;
   Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                        const Stdio& stdio) override;
   Status Undo(bool died_midway) override;
@@ -32,12 +32,12 @@ class PlanRunner : public Runner {
 
  private:
   Result<plan::Plan> Load();
-  // Opened when first needed. kNotFound: the plan has no cgroup.
+  // Opened when first needed, by a monitor that recovers before it ran anything. kNotFound: the plan has no cgroup.
   Result<cgroup::Cgroup*> Group();
 
   os::DirFd dir_;
   Failpoint* failpoint_;
-  std::string cgroup_path_;
+  std::optional<std::string> cgroup_path_;  // once the plan was read
   bool has_hooks_ = true;  // until a plan without any was seen
   std::optional<cgroup::Cgroup> group_;
 };

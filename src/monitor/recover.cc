@@ -21,7 +21,7 @@ constexpr int kKilled = 128 + SIGKILL;
 struct LastRun {
   bool open = false;     // no exit recorded that it stayed with
   bool finished = true;  // nothing is left on the host
-  pid_t pid = 0;         // PID 1, when it was started and its exit was not recorded
+  pid_t pid = 0;         // PID 1, when it was made and its exit was not recorded
   unsigned long long start_time = 0;
 };
 
@@ -30,6 +30,7 @@ LastRun Fold(const std::vector<Record>& records) {
   for (const Record& record : records) {
     switch (record.type) {
       case RecordType::kLaunched: last = {.open = true, .finished = false, .pid = 0, .start_time = 0}; break;
+      case RecordType::kCreated:
       case RecordType::kStarted:
         last.open = true;
         last.pid = record.pid;

@@ -167,6 +167,7 @@ void Supervisor::OnStop(Peers::Request to, const Frame& frame) {
       return peers_.ReplyOk(to);
     }
     stops_.push_back({to, true});
+    restart_.Reset();
     loop_.Cancel(restart_timer_);
     return Rerun();
   }

@@ -19,6 +19,11 @@ class RestartDecider {
   // Somebody stopped the container: no restart until Allow().
   void Forbid() { forbidden_ = true; }
   void Allow() { forbidden_ = false; }
+  // Somebody asked for the next run: neither it nor what was before counts.
+  void Reset() {
+    count_ = 0;
+    delay_ = {};
+  }
   bool forbidden() const { return forbidden_; }
 
   // The wait before the next run, or nothing: 100 ms, doubled up to a minute, from the start again after a

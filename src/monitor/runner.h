@@ -28,8 +28,9 @@ struct Running {
 class Runner {
  public:
   virtual ~Runner() = default;
-  // Runs the plan; when this fails, everything is undone.
-  virtual Result<Running> Run(const Stdio& stdio) = 0;
+  // Runs the plan; when this fails, everything is undone. `created` is told PID 1 before it may execute anything.
+  using Created = std::function<Status(pid_t)>;
+  virtual Result<Running> Run(const Stdio& stdio, const Created& created) = 0;
   virtual Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                                const Stdio& stdio) = 0;
   // Takes back everything the plan names on the host. Idempotent.

@@ -45,6 +45,7 @@ Supervisor::~Supervisor() {
   loop_.Cancel(kill_timer_);
   loop_.Cancel(restart_timer_);
   loop_.Cancel(settle_timer_);
+  loop_.Cancel(oom_timer_);
   loop_.Cancel(linger_timer_);
 }
 
@@ -111,7 +112,8 @@ Status Supervisor::Run() {
   phase_ = Phase::kStarting;
   Session::ChildEnds ends = TRY(session_->OpenPipes());
   run_began_ = std::chrono::steady_clock::now();
-  Running running = TRY(runner_->Run(Stdio{ends.in.get(), ends.out.get(), ends.err.get()}));
+  const Stdio stdio{ends.in.get(), ends.out.get(), ends.err.get()};
+  Running running = TRY(runner_->Run(stdio, [this](pid_t pid) { return OnCreated(pid); }));
   failpoint_.Hit("created");
   auto after = AfterRun(std::move(running), ends);
   if (!after.ok()) {
@@ -119,6 +121,15 @@ Status Supervisor::Run() {
     UndoNow();
   }
   return after;
+}
+
+// Written down before it runs: should we be killed in between, recovery finds it also where there is no cgroup.
+Status Supervisor::OnCreated(pid_t pid) {
+  Record record;
+  record.type = RecordType::kCreated;
+  record.pid = pid;
+  record.start_time = TRY(os::StartTime(pid));
+  return journal_.Append(std::move(record));
 }
 
 Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
@@ -158,6 +169,7 @@ void Supervisor::WatchOom() {
   oom_ = std::move(*events);
   auto token = loop_.Watch(oom_.fd.get(), oom_.events, [this](std::uint32_t) { OnOom(); });
   if (token.ok()) oom_token_ = *token;
+  TellOomKills(/*tries=*/0);  // since the start
 }
 
 void Supervisor::OnOom() {
@@ -168,8 +180,20 @@ void Supervisor::OnOom() {
              oom_.kept.valid() ? sizeof count : sizeof text) < 0) {
   }
   if (!oom_.kept.valid()) ::lseek(oom_.fd.get(), 0, SEEK_SET);
+  // v1 tells of the emergency before it kills (mem_cgroup_oom_notify()): the count follows.
+  constexpr int kTries = 100;
+  TellOomKills(oom_.kept.valid() ? kTries : 0);
+}
+
+void Supervisor::TellOomKills(int tries) {
+  constexpr auto kPause = std::chrono::milliseconds(20);
+  loop_.Cancel(oom_timer_);
   const auto kills = runner_->OomKills();
-  if (!kills.ok() || *kills <= oom_kills_) return;
+  if (!kills.ok()) return;
+  if (*kills <= oom_kills_) {
+    if (tries > 0) oom_timer_ = loop_.After(kPause, [this, tries] { TellOomKills(tries - 1); });
+    return;
+  }
   oom_kills_ = *kills;
   Record record;
   record.type = RecordType::kOom;
@@ -184,6 +208,7 @@ void Supervisor::OnExit() {
   loop_.Forget(process_token_);
   loop_.Forget(oom_token_);
   loop_.Cancel(settle_timer_);
+  loop_.Cancel(oom_timer_);
   loop_.Cancel(kill_timer_);
   oom_ = {};
   const auto status = process_.Wait();
@@ -206,6 +231,7 @@ void Supervisor::OnDrained() {
   std::optional<std::chrono::milliseconds> again;
   if (rerun_asked_) {
     again = std::chrono::milliseconds(0);
+    restart_.Reset();
   } else {
     again = restart_.AfterExit(exited_.code, ran_);
   }
@@ -224,7 +250,10 @@ void Supervisor::OnDrained() {
 
 void Supervisor::AfterExit(std::optional<std::chrono::milliseconds> again) {
   // What was asked for while the exit was being acknowledged counts.
-  if (rerun_asked_) again = std::chrono::milliseconds(0);
+  if (rerun_asked_) {
+    again = std::chrono::milliseconds(0);
+    restart_.Reset();
+  }
   if (again && !rerun_asked_ && restart_.forbidden()) again.reset();
   for (const auto& stop : stops_)
     if (!stop.restart || !again) peers_.ReplyOk(stop.to);
@@ -304,6 +333,7 @@ void Supervisor::Close() {
   for (const auto& warning : runner_->RunPoststopHooks())
     log::Warn("a poststop hook failed", {{"container", launch_.id}, {"error", warning.Message()}});
   port_sockets_.clear();
+  execs_.RecordAll();  // after the last record the journal may be another monitor's
   Record record;
   record.type = RecordType::kFinished;
   Append(std::move(record));
@@ -337,7 +367,8 @@ void Supervisor::OnChildSignal() {
     // Only looked at: our own children are reaped through their pidfds.
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) return;
     const bool ours = (process_.valid() && info.si_pid == process_.pid()) || execs_.Knows(info.si_pid);
-    if (ours) return;  // its handler runs in this round; the next signal, or its end, brings us back
+    // Its handler runs next; whoever waits behind it may have no signal of his own.
+    if (ours) return loop_.Defer([this] { OnChildSignal(); });
     ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG);
   }
 }

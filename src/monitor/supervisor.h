@@ -50,6 +50,7 @@ class Supervisor {
   Status Prepare(std::vector<os::UniqueFd>& fds);
   std::unique_ptr<Session> MakeSession();
   Status Run();
+  Status OnCreated(pid_t pid);
   Status AfterRun(Running running, Session::ChildEnds& ends);
   void OnExit();
   void OnDrained();
@@ -62,6 +63,7 @@ class Supervisor {
   void CheckOver();
   void WatchOom();
   void OnOom();
+  void TellOomKills(int tries);
   void Append(monitorapi::Record record);
 
   // requests.cc: what engines ask
@@ -109,6 +111,7 @@ class Supervisor {
   Loop::Token restart_timer_ = 0;
   Loop::Token settle_timer_ = 0;
   Loop::Token oom_token_ = 0;
+  Loop::Token oom_timer_ = 0;
   Runner::OomEvents oom_;
   std::uint64_t oom_kills_ = 0;
   Loop::Token linger_timer_ = 0;

@@ -66,7 +66,10 @@ void Apply(const Record& record, ContainerState& state, FoldedRecords& folded) {
     case RecordType::kExecExited:
       folded.execs.push_back({record.text, record.code, record.time});
       break;
-    case RecordType::kLaunched: case RecordType::kOom: case RecordType::kRotated: case RecordType::kStopping:
+    case RecordType::kOom:
+      state.oom_killed = true;
+      break;
+    case RecordType::kLaunched: case RecordType::kCreated: case RecordType::kRotated: case RecordType::kStopping:
     case RecordType::kHealth:
       break;
   }

@@ -53,7 +53,6 @@ void Containers::OnNotice(const ContainerPtr& container, MonitorLink& link, cons
     case Type::kNoticeExited: return OnExited(container, link, frame);
     case Type::kNoticeExecExited: return OnExecExited(link, frame);
     case Type::kNoticeDetached: return Publish(container, "detach");
-    case Type::kNoticeOom: return Publish(container, "oom");
     default: break;
   }
   const auto folded = Fold(container, /*until_start=*/frame.type == Type::kNoticeStarted);
@@ -61,6 +60,7 @@ void Containers::OnNotice(const ContainerPtr& container, MonitorLink& link, cons
   SaveStateOrLog(container);
   if (frame.id != 0) link.Acknowledge(frame);
   if (frame.type == Type::kNoticeStarted && folded.ok() && folded.value().started) Publish(container, "start");
+  if (frame.type == Type::kNoticeOom) Publish(container, "oom");
   if (frame.type == Type::kNoticePaused) Publish(container, "pause");
   if (frame.type == Type::kNoticeUnpaused) Publish(container, "unpause");
 }

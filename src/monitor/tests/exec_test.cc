@@ -136,6 +136,24 @@ TEST_F(ExecTest, TheDetachKeysLeaveTheProcessRunning) {
   ASSERT_OK(AwaitExecExit());
 }
 
+TEST_F(ExecTest, OneThatOutlivesTheContainerWritesNothingBehindTheLastRecord) {
+  Start();
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd client, Exec(Script("echo up; while :; do sleep 0.01; done")));
+  ReadUntilHas(client.get(), "up\n");
+  ASSERT_OK_AND_ASSIGN(const auto answer, client_->Call(monitorapi::Subscribe{}, {}, kPatience));
+  ASSERT_OK_AND_ASSIGN(const auto state, answer.Decode<monitorapi::State>());
+  ASSERT_EQ(state.execs.size(), 1U);
+  ASSERT_OK(Call(monitorapi::Signal{SIGKILL, false}));
+  ASSERT_OK(AwaitExit());
+  AwaitFinished();
+  ::kill(state.execs[0].pid, SIGKILL);
+  thread_.join();
+  const auto records = Records();
+  EXPECT_EQ(records.back().type, monitorapi::RecordType::kFinished);
+  EXPECT_EQ(records[records.size() - 2].type, monitorapi::RecordType::kExecExited);
+  EXPECT_EQ(records[records.size() - 2].code, 137);
+}
+
 TEST_F(ExecTest, APausedContainerTakesNone) {
   Start();
   ASSERT_OK(Call(monitorapi::Pause{}));

@@ -32,14 +32,16 @@ class FakeRunner : public Runner {
     std::atomic<int> undos{0};
     std::atomic<int> oom_kills{0};
     std::string fail_run;
+    os::UniqueFd oom_event;  // an eventfd, as v1 has it
   };
   explicit FakeRunner(Shared* shared) : shared_(shared) {}
 
-  Result<Running> Run(const Stdio& stdio) override {
+  Result<Running> Run(const Stdio& stdio, const Created& created) override {
     if (!shared_->fail_run.empty()) return Error(Code::kNotFound, shared_->fail_run);
     ++shared_->runs;
     Running running = TRY(Shell(shared_->script, stdio, shared_->tty));
     group_ = running.process.pid();
+    TRY(created(group_));
     return running;
   }
   // The "encoded plan" is a shell script; "tty:" before it gives it a terminal.
@@ -62,7 +64,11 @@ class FakeRunner : public Runner {
     return std::vector<monitorapi::Counter>{{"memory.usage", 42}};
   }
   Status Apply(const std::vector<monitorapi::CgroupWrite>&) override { return Ok(); }
-  Result<OomEvents> WatchOom() override { return OomEvents{}; }
+  Result<OomEvents> WatchOom() override {
+    if (!shared_->oom_event.valid()) return OomEvents{};
+    os::UniqueFd event = TRY(os::Duplicate(shared_->oom_event.get()));
+    return OomEvents{std::move(event), EPOLLIN, TRY(os::Duplicate(shared_->oom_event.get()))};
+  }
 
  private:
   static Result<Running> Shell(const std::string& script, const Stdio& stdio, bool tty) {

@@ -152,8 +152,8 @@ TEST_F(MonitorProcess, RunsAContainerAndLeavesNothing) {
   EXPECT_EQ(exited.code, 42);
   ASSERT_OK(MonitorEnds());
   EXPECT_THAT(Log(), ::testing::AllOf(HasSubstr("hello\n"), HasSubstr("oops\n")));
-  EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited,
-                                         RecordType::kFinished));
+  EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kCreated, RecordType::kStarted,
+                                         RecordType::kExited, RecordType::kFinished));
   EXPECT_FALSE(CgroupIsThere());
   EXPECT_NE(::access((box_.dir() / "run/sock").c_str(), F_OK), 0);
 }
@@ -318,9 +318,24 @@ TEST_F(MonitorProcess, AKilledOnesContainerIsEndedAlsoWhenItChangedItsUser) {
   EXPECT_EQ(::poll(&gone, 1, 0), 1);
   EXPECT_FALSE(CgroupIsThere());
   const auto records = Records();
-  ASSERT_EQ(records.size(), 4U);
-  EXPECT_EQ(records[2].code, 137);
-  EXPECT_EQ(records[2].text, "monitor died");
+  ASSERT_EQ(records.size(), 5U);
+  EXPECT_EQ(records[3].code, 137);
+  EXPECT_EQ(records[3].text, "monitor died");
+}
+
+TEST_F(MonitorProcess, AKilledOnesContainerKeepsItsOomFlag) {
+  auto spec = runtime::DockerSpec({"sh", "-c", "tail /dev/zero; echo survived; exec sleep 1000"});
+  spec.linux_config.resources.memory.limit = 24 << 20;
+  MakePlan(spec);
+  ASSERT_OK(Launch());
+  ASSERT_OK(client().AwaitNotice(Type::kNoticeOom, kPatience));
+  ASSERT_OK(os::SendSignal(spawned_->process.pidfd(), SIGKILL));
+  ASSERT_OK(MonitorEnds());
+  ASSERT_OK(Recover());
+  const auto records = Records();
+  const auto& exited = records.at(records.size() - 2);
+  EXPECT_EQ(exited.type, RecordType::kExited);
+  EXPECT_TRUE(exited.oom);
 }
 
 // Kill -9 after every step there is; what recovery leaves must be nothing.
@@ -373,8 +388,8 @@ TEST_F(MonitorProcess, ARecoveryThatIsKilledIsRepeated) {
     ASSERT_OK(MonitorEnds());
     ASSERT_OK(Recover());
     EXPECT_FALSE(CgroupIsThere());
-    EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited,
-                                           RecordType::kFinished))
+    EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kCreated, RecordType::kStarted,
+                                           RecordType::kExited, RecordType::kFinished))
         << step;
   }
 }

@@ -128,10 +128,20 @@ TEST_F(JournalWriterTest, ALargeJournalIsWrittenAnewWithTheNumbersGoingOn) {
   EXPECT_EQ(records.back().seq, 301U);
 }
 
+TEST_F(JournalWriterTest, StaysShortWhileItIsWritten) {
+  ASSERT_OK_AND_ASSIGN(JournalWriter journal, JournalWriter::Open({fd_.get()}, 1000));
+  Record exec;
+  exec.type = RecordType::kExecExited;
+  for (int i = 0; i < 2000; ++i) ASSERT_OK(journal.Append(exec));
+  const auto records = Records();
+  EXPECT_LE(records.size(), 500U);
+  EXPECT_EQ(records.back().seq, 2000U);
+}
+
 // Recovery with a runner that has nothing to do.
 class NoRunner : public Runner {
  public:
-  Result<Running> Run(const Stdio&) override { return Error(Code::kInternal, "unused"); }
+  Result<Running> Run(const Stdio&, const Created&) override { return Error(Code::kInternal, "unused"); }
   Result<Running> Exec(const std::string&, pid_t, int, const Stdio&) override {
     return Error(Code::kInternal, "unused");
   }
@@ -184,7 +194,9 @@ TEST_F(RecoverTest, OneThatWaitedForItsRestartIsOver) {
   EXPECT_EQ(Records()[4].type, RecordType::kExited);
 }
 
-TEST_F(RecoverTest, TheFirstProcessIsKilledByPidAndStartTime) {
+class RecoverRunTest : public RecoverTest, public ::testing::WithParamInterface<RecordType> {};
+
+TEST_P(RecoverRunTest, TheFirstProcessIsKilledByPidAndStartTime) {
   ASSERT_OK_AND_ASSIGN(os::Process process, os::Spawn({.program = "/bin/sleep",
                                                        .argv = {"sleep", "100"},
                                                        .env = {},
@@ -192,15 +204,18 @@ TEST_F(RecoverTest, TheFirstProcessIsKilledByPidAndStartTime) {
                                                        .new_session = false,
                                                        .cwd = ""}));
   ASSERT_OK_AND_ASSIGN(JournalWriter journal, JournalWriter::Open({fd_.get()}));
-  Record started;
-  started.type = RecordType::kStarted;
-  started.pid = process.pid();
-  ASSERT_OK_AND_ASSIGN(started.start_time, os::StartTime(process.pid()));
-  ASSERT_OK(journal.Append(started));
+  Record record;
+  record.type = GetParam();
+  record.pid = process.pid();
+  ASSERT_OK_AND_ASSIGN(record.start_time, os::StartTime(process.pid()));
+  ASSERT_OK(journal.Append(record));
   ASSERT_OK(Recover());
   ASSERT_OK_AND_ASSIGN(const auto status, process.Wait());
   EXPECT_EQ(status.signal, SIGKILL);
 }
+
+// Killed after the run began, or between letting the process go and recording that.
+INSTANTIATE_TEST_SUITE_P(Records, RecoverRunTest, ::testing::Values(RecordType::kCreated, RecordType::kStarted));
 
 TEST_F(RecoverTest, AnotherProcessWithItsNumberIsLeftAlone) {
   ASSERT_OK_AND_ASSIGN(JournalWriter journal, JournalWriter::Open({fd_.get()}));

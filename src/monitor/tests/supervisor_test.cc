@@ -1,5 +1,7 @@
 #include "fake_container.h"
 
+#include <sys/eventfd.h>
+
 namespace estiba::monitor {
 namespace {
 
@@ -14,8 +16,8 @@ TEST_F(SupervisorTest, RecordsAndTellsHowTheContainerEnded) {
   EXPECT_EQ(exited.code, 3);
   EXPECT_FALSE(exited.oom);
   AwaitFinished();
-  EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kStarted, RecordType::kExited,
-                                         RecordType::kFinished));
+  EXPECT_THAT(RecordTypes(), ElementsAre(RecordType::kLaunched, RecordType::kCreated, RecordType::kStarted,
+                                         RecordType::kExited, RecordType::kFinished));
   EXPECT_GE(shared_.undos, 1);
 }
 
@@ -31,6 +33,26 @@ TEST_F(SupervisorTest, TheOomKillersWorkIsSaid) {
   ASSERT_OK(Launch("exit 137"));
   ASSERT_OK_AND_ASSIGN(const auto exited, AwaitExit());
   EXPECT_TRUE(exited.oom);
+}
+
+TEST_F(SupervisorTest, AChildsOomKillIsToldWhileTheContainerRuns) {
+  shared_.oom_event = os::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  ASSERT_OK(Launch("while :; do sleep 0.01; done"));
+  // v1 tells first and kills then.
+  ASSERT_EQ(::eventfd_write(shared_.oom_event.get(), 1), 0);
+  ASSERT_OK(Call(monitorapi::Stats{}));
+  shared_.oom_kills = 1;
+  ASSERT_OK_AND_ASSIGN(const auto notice, client_->AwaitNotice(Type::kNoticeOom, kPatience));
+  ASSERT_OK_AND_ASSIGN(const auto oom, notice.Decode<monitorapi::Oom>());
+  EXPECT_EQ(oom.kills, 1U);
+  EXPECT_EQ(Records().back().type, RecordType::kOom);
+}
+
+TEST_F(SupervisorTest, AnOomKillBeforeAnybodyWatchedIsToldToo) {
+  shared_.oom_event = os::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  shared_.oom_kills = 1;
+  ASSERT_OK(Launch("while :; do sleep 0.01; done"));
+  ASSERT_OK(client_->AwaitNotice(Type::kNoticeOom, kPatience));
 }
 
 TEST_F(SupervisorTest, AFailedStartIsAnErrorWithDockersExitCode) {
@@ -100,6 +122,27 @@ TEST_F(SupervisorTest, LargeInputArrivesWhole) {
   ASSERT_OK(AwaitExit());
   writer.join();
   EXPECT_EQ(Unframe(ReadToEnd(client.get())), "out:3000000\n");
+}
+
+TEST_F(SupervisorTest, InputOfAClientThatHasGoneArrivesWhole) {
+  launch_.open_stdin = true;
+  launch_.stdin_once = true;
+  monitorapi::AttachOptions options;
+  options.in = true;
+  std::vector<os::UniqueFd> attached;
+  os::UniqueFd client = Park(attached, options);
+  constexpr int kRoom = 200'000;  // the kernel doubles it: everything can be written before anything is read
+  ASSERT_EQ(::setsockopt(client.get(), SOL_SOCKET, SO_SNDBUF, &kRoom, sizeof kRoom), 0);
+  const std::string go = dir_ / "go";
+  ASSERT_OK(Launch("while [ ! -e " + go + " ]; do sleep 0.01; done; wc -c", std::move(attached)));
+  // More than the pipe and the monitor hold: the rest is in the socket when the client closes it.
+  ASSERT_OK(os::WriteAll(client.get(), std::string(kRoom, 'x')));
+  client.Reset();
+  ASSERT_OK(Call(monitorapi::Stats{}));  // the monitor has seen it
+  ASSERT_OK(os::ReplaceFile({AT_FDCWD}, go, "", 0600));
+  ASSERT_OK(AwaitExit());
+  AwaitFinished();
+  EXPECT_EQ(Log(), "200000\n");
 }
 
 TEST_F(SupervisorTest, AClientThatNeverReadsHoldsNobodyUp) {
@@ -205,6 +248,19 @@ TEST_F(SupervisorTest, ARestartOnRequestRunsThePlanAgainWhateverThePolicy) {
   EXPECT_EQ(shared_.runs, 2);
 }
 
+TEST_F(SupervisorTest, ARestartOnRequestForgetsTheRestartsBefore) {
+  launch_.restart_count = 4;
+  ASSERT_OK_AND_ASSIGN(const auto first, Launch("while :; do sleep 0.01; done"));
+  EXPECT_EQ(first.restart_count, 4U);
+  monitorapi::Stop stop;
+  stop.restart = true;
+  ASSERT_OK(client_->Send(stop));
+  ASSERT_OK(AwaitExit());
+  ASSERT_OK_AND_ASSIGN(const auto notice, client_->AwaitNotice(Type::kNoticeStarted, kPatience));
+  ASSERT_OK_AND_ASSIGN(const auto again, notice.Decode<monitorapi::Started>());
+  EXPECT_EQ(again.restart_count, 0U);
+}
+
 TEST_F(SupervisorTest, KillEndsTheRestartPolicy) {
   launch_.restart = {monitorapi::RestartKind::kAlways, 0};
   ASSERT_OK(Launch("while :; do sleep 0.01; done"));
@@ -246,14 +302,29 @@ TEST_F(SupervisorTest, WithoutAnyEngineTheExitIsRecorded) {
   client_.reset();
   client.Reset();
   thread_.join();
-  ASSERT_EQ(Records().size(), 4U);
-  EXPECT_EQ(Records()[2].code, 5);
+  ASSERT_EQ(Records().size(), 5U);
+  EXPECT_EQ(Records()[3].type, RecordType::kExited);
+  EXPECT_EQ(Records()[3].code, 5);
 }
 
 TEST_F(SupervisorTest, AnUnknownRequestIsRefusedByNumber) {
   ASSERT_OK(Launch("while :; do sleep 0.01; done"));
-  monitorapi::Attach without_connection;
-  EXPECT_FALSE(Call(without_connection).ok());
+  ASSERT_OK_AND_ASSIGN(os::UniqueFd socket, os::ConnectUnix(dir_ / "run/sock", SOCK_SEQPACKET));
+  monitorapi::Channel later(std::move(socket));
+  ASSERT_OK(later.Send(static_cast<Type>(77), 5, {}));
+  ASSERT_OK_AND_ASSIGN(const auto answer, later.Receive());  // the socket blocks
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->id, 5U);
+  ASSERT_OK_AND_ASSIGN(const auto failure, answer->Decode<monitorapi::Failure>());
+  EXPECT_EQ(failure.ToError().code(), Code::kNotImplemented);
+  EXPECT_THAT(failure.message, ::testing::HasSubstr("77"));
+}
+
+TEST_F(SupervisorTest, ARequestWithoutItsConnectionIsRefused) {
+  ASSERT_OK(Launch("while :; do sleep 0.01; done"));
+  EXPECT_FALSE(Call(monitorapi::Attach{}).ok());
+  EXPECT_FALSE(Call(monitorapi::Logs{}).ok());
+  EXPECT_FALSE(Call(monitorapi::Exec{}).ok());
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ enum class RecordType : std::uint16_t {
   kStopping = 11,     // somebody asked for the stop: the restart policy is off
   kHealth = 12,       // text
   kStartFailed = 13,  // the plan did not run: text, code (docker's 125, 126, 127)
+  kCreated = 14,      // PID 1 is made and waits to be let go: pid, start_time
 };
 
 struct Record {
