@@ -1,12 +1,34 @@
 """kill -9 of the engine at a moment of our choosing: containers, sessions, exit codes and logs do not notice."""
 
 import signal
+import contextlib
+import datetime
+import json
+import sqlite3
 import subprocess
 
 import pytest
 
+from harness.faults import inject
 from harness.terminal import Terminal
 from harness.wait import wait_until
+
+
+def container_id(engine, name):
+    """By the engine's own records: for when no engine runs."""
+    with contextlib.closing(sqlite3.connect(engine.data_root / "estiba.db")) as database:
+        for key, text in database.execute("SELECT key, value FROM doc_containers"):
+            if json.loads(text)["name"] == name:
+                return key
+    raise AssertionError(f"no container {name}")
+
+
+def mark_removing(engine, name):
+    """As an engine does that carries out `rm -f`, before it tells the monitor."""
+    key = container_id(engine, name)
+    with contextlib.closing(sqlite3.connect(engine.data_root / "estiba.db")) as database, database:
+        database.execute("UPDATE doc_containers SET value = json_set(value, '$.removing', json('true')) WHERE key = ?",
+                         (key,))
 
 
 def test_containers_keep_running_and_logging_and_the_next_engine_knows_them(engine):
@@ -44,6 +66,28 @@ def test_one_started_while_another_dies_takes_over(engine, full):
         dying.send_signal(signal.SIGKILL)
         engine.start()
         dying.wait()
+
+
+def test_an_attached_run_without_a_terminal_goes_on_and_returns_the_code(engine):
+    client = engine.popen("run", "-i", "estiba/busybox", "sh", "-c", "echo up; read x; echo $x; exit 6",
+                          stdin=subprocess.PIPE)
+    assert client.stdout.readline() == "up\n"
+    engine.kill()
+    out, _ = client.communicate("word\n", timeout=60)
+    assert (out, client.returncode) == ("word\n", 6)
+    engine.kill_all()
+    engine.start()
+
+
+def test_the_monitor_restarts_by_policy_without_an_engine(engine):
+    engine.cli("run", "-d", "--name", "again", "--restart", "on-failure:3", "estiba/busybox", "sh", "-c",
+               "echo run; sleep 0.3; exit 5")
+    engine.kill()
+    log = engine.data_root / "containers" / container_id(engine, "again") / "log"
+    wait_until(lambda: log.read_text().count("run") == 4, "it ran four times")
+    engine.start()
+    state = wait_until(lambda: (s := engine.inspect("again"))["State"]["Status"] == "exited" and s, "it has ended")
+    assert (state["State"]["ExitCode"], state["RestartCount"]) == (5, 3)
 
 
 @pytest.mark.parametrize("command", ["run", "exec"])
@@ -85,10 +129,11 @@ def test_an_exit_without_an_engine_keeps_its_code_and_time(engine):
     engine.kill()
     wait_until(lambda: subprocess.run(["kill", "-0", str(pid)], check=False, capture_output=True).returncode != 0,
                "it ended")
+    ended = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     engine.start()
     state = wait_until(lambda: (s := engine.state("ends"))["Status"] == "exited" and s, "the exit is known")
     assert state["ExitCode"] == 23
-    assert state["FinishedAt"] > state["StartedAt"]
+    assert state["StartedAt"] < state["FinishedAt"] <= ended  # the exit's time, not the next engine's
 
 
 def test_an_oom_without_an_engine_keeps_its_flag(engine):
@@ -109,6 +154,34 @@ def test_rm_is_carried_out_when_the_engine_returns(engine):
     engine.kill()
     wait_until(lambda: subprocess.run(["kill", "-0", str(pid)], check=False, capture_output=True).returncode != 0,
                "it ended")
+    engine.start()
+    wait_until(lambda: engine.out("ps", "-aq") == "", "it was removed")
+
+
+def test_a_container_that_was_still_starting_is_met_again(module_engine_factory):
+    """Its monitor answers nobody before the container runs; the next engine must not take it for dead."""
+    engine = module_engine_factory()
+    engine.start()
+    engine.cli("run", "--rm", "--network", "none", "estiba/busybox", "true")  # the image is there before the delay is
+    engine.stop()
+    engine.start(inject("pivot_root", delay=5))
+    client = engine.popen("run", "-d", "--name", "slow", "--network", "none", "estiba/busybox", "sleep", "1000")
+    wait_until(lambda: list(engine.data_root.glob("containers/*/journal")), "the monitor has the container")
+    engine.kill()
+    client.wait(60)
+    engine.kill_all()
+    engine.start()
+    wait_until(lambda: engine.state("slow")["Running"], "it runs and is known to")
+    assert engine.out("exec", "slow", "echo", "in") == "in"
+    engine.cli("rm", "-f", "slow")
+    engine.assert_no_leaks()
+
+
+def test_a_removal_that_was_not_told_to_the_monitor_is_carried_out(engine):
+    """rm -f, and the engine is killed between recording that and the signal to the container."""
+    engine.cli("run", "-d", "--name", "doomed", "estiba/busybox", "sleep", "1000")
+    engine.kill()
+    mark_removing(engine, "doomed")
     engine.start()
     wait_until(lambda: engine.out("ps", "-aq") == "", "it was removed")
 

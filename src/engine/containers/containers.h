@@ -215,6 +215,8 @@ class Containers {
   void OnExited(const ContainerPtr& container, MonitorLink& link, const monitorapi::Frame& frame);
   void OnExecExited(MonitorLink& link, const monitorapi::Frame& frame);
   void Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link);
+  void ConcludeLater(const ContainerPtr& container);
+  void SubmitRemoval(const ContainerPtr& container);
   Status Recover(const ContainerPtr& container);
   void TellWaiters(const ContainerPtr& container, bool final_exit);
   void TellRemoved(const ContainerPtr& container, std::int32_t code);
@@ -256,6 +258,7 @@ class Containers {
   Wiring w_;
   Guarded<Registry> registry_;
   Guarded<std::map<std::string, ExecRecord>> execs_;
+  std::mutex name_files_;  // orders what is written into the hosts files of running containers
   std::atomic<bool> stopping_ = false;
 };
 

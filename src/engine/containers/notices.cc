@@ -153,6 +153,27 @@ bool Containers::ShouldRestart(const ContainerRecord& record, const ContainerSta
          state.restart_count < static_cast<std::uint64_t>(policy.maximum_retry_count);
 }
 
+// On a worker: a monitor that an engine before us launched holds the container's lock but did not answer.
+void Containers::ConcludeLater(const ContainerPtr& container) {
+  if (!MeetAgain(container)) {
+    w_.workers->Submit([this, container] { Conclude(container, nullptr); });  // waits a while for the lock again
+    return;
+  }
+  bool removing = false;
+  {
+    auto data = container->data.Lock();
+    data->concluding = false;
+    removing = data->record.removing;
+  }
+  log::Info("met a monitor that was still starting its container", {{"id", container->id}});
+  const auto folded = Fold(container, /*until_start=*/false);
+  if (!folded.ok()) log::Error("read a journal", {{"id", container->id}, {"error", folded.error().Message()}});
+  SaveStateOrLog(container);
+  if (!removing) return;
+  const Status ended = EndRun(container);
+  if (!ended.ok()) log::Warn("end a container to remove it", {{"error", ended.error().Message()}});
+}
+
 // On a worker: the monitor has ended, in order or not.
 void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link) {
   if (link) link->Reap();
@@ -162,6 +183,8 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
   if (died) {
     log::Warn("a monitor died: clearing after it", {{"id", container->id}});
     const Status recovered = Recover(container);
+    // Its lock is held: it lives, and was only not to be reached, because it is still starting its container.
+    if (!recovered.ok() && recovered.error().code() == Code::kConflict) return ConcludeLater(container);
     if (!recovered.ok()) {
       log::Error("clear after a monitor", {{"id", container->id}, {"error", recovered.error().Message()}});
     }

@@ -53,6 +53,15 @@ bool Containers::MeetAgain(const ContainerPtr& container) {
   return true;
 }
 
+void Containers::SubmitRemoval(const ContainerPtr& container) {
+  const bool volumes = container->data.Lock()->record.create.host_config.auto_remove;
+  w_.workers->Submit([this, container, volumes] {
+    const Status removed = FinishRemoval(container, volumes);
+    if (!removed.ok())
+      log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
+  });
+}
+
 void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted) {
   const auto folded = Fold(container, /*until_start=*/false);
   const bool folder_gone = !folded.ok();
@@ -66,6 +75,13 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
   const bool clean = folded.ok() && (folded.value().finished || !launched);
   if (!folder_gone && MeetAgain(container)) {
     SaveStateOrLog(container);
+    // A forced removal that was decided, but not told to the monitor.
+    bool removing = false;
+    {
+      auto data = container->data.Lock();
+      removing = data->record.removing;
+    }
+    if (removing) SubmitRemoval(container);
     return;
   }
   if (was_up || !clean) {
@@ -81,14 +97,7 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
   }
   const bool ended = state.phase == Phase::kExited;
   if (record.removing || (record.create.host_config.auto_remove && ended && !was_up && clean)) {
-    const bool volumes = record.create.host_config.auto_remove;
-    WhenGone(container, [this, container, volumes] {
-      w_.workers->Submit([this, container, volumes] {
-        const Status removed = FinishRemoval(container, volumes);
-        if (!removed.ok())
-          log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
-      });
-    });
+    WhenGone(container, [this, container] { SubmitRemoval(container); });
     return;
   }
   if (!host_restarted || !state.starts || !ShouldRestart(record, state, /*host_restarted=*/true)) return;
