@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from harness import leaks
 from harness.wait import wait_until
 
 
@@ -24,6 +25,26 @@ def gone(pid):
         return file.read().rsplit(")", 1)[1].split()[0] == "Z"
 
 
+def processes_of(container):
+    """Pids in the container's cgroups; none when those are gone."""
+    found = set()
+    for procs in leaks.CGROUPS.glob(f"**/{container}/cgroup.procs"):
+        try:
+            found |= {int(pid) for pid in procs.read_text().split()}
+        except OSError:
+            pass  # it was removed while we looked
+    return found
+
+
+def two_processes_of(engine, name):
+    container = engine.inspect(name)["Id"]
+    return wait_until(lambda: len(found := processes_of(container)) == 2 and found, "it has two processes")
+
+
+def exited(engine, name):
+    return wait_until(lambda: (s := engine.state(name))["Status"] == "exited" and s, "the exit is recorded")
+
+
 CHANGED_UID = ["-u", "1000:1000"]
 
 
@@ -31,38 +52,94 @@ CHANGED_UID = ["-u", "1000:1000"]
 def test_with_an_engine_running(engine, options):
     engine.cli("run", "-d", "--name", "mon", "-p", "8080:80", *options, "estiba/busybox", "sh", "-c",
                "sleep 1000 & sleep 1000")
-    pid, monitor = engine.state("mon")["Pid"], monitor_of(engine, "mon")
+    monitor = monitor_of(engine, "mon")
+    pids = two_processes_of(engine, "mon")
+    assert engine.state("mon")["Pid"] in pids
     os.kill(monitor, signal.SIGKILL)
-    wait_until(lambda: gone(pid), "its processes are gone", 1.0)
-    state = wait_until(lambda: (s := engine.state("mon"))["Status"] == "exited" and s, "the exit is recorded")
+    wait_until(lambda: all(gone(pid) for pid in pids), "its processes are gone", 1.0)
+    state = exited(engine, "mon")
     assert state["ExitCode"] == 137
     assert "monitor died" in state["Error"]
+    # Undone before anybody removes it: only what a stopped container keeps is there.
+    left = [line for line in engine.leaks() if not line.startswith("files: ")]
+    assert left == [], left
     engine.cli("rm", "mon")
     engine.assert_no_leaks()
 
 
-def test_with_no_engine_running(engine):
-    engine.cli("run", "-d", "--name", "mon", "-u", "1000", "estiba/busybox", "sleep", "1000")
-    pid, monitor = engine.state("mon")["Pid"], monitor_of(engine, "mon")
+def test_what_joined_the_container_ends_with_it(engine):
+    engine.cli("run", "-d", "--name", "mon", "estiba/busybox", "sleep", "1000")
+    engine.cli("exec", "-d", "mon", "sleep", "1000")
+    pids = two_processes_of(engine, "mon")
+    os.kill(monitor_of(engine, "mon"), signal.SIGKILL)
+    # PID 1 waits for its namespace's last zombie, which was the monitor's child and is now the host's init's to reap.
+    wait_until(lambda: all(gone(pid) for pid in pids), "its processes are gone")
+    assert exited(engine, "mon")["ExitCode"] == 137
+
+
+@pytest.mark.parametrize("options", [[], CHANGED_UID], ids=["root", "changed-uid"])
+def test_with_no_engine_running(engine, options):
+    engine.cli("run", "-d", "--name", "mon", "-p", "8080:80", *options, "estiba/busybox", "sh", "-c",
+               "sleep 1000 & sleep 1000")
+    monitor = monitor_of(engine, "mon")
+    pids = two_processes_of(engine, "mon")
     engine.kill()
     os.kill(monitor, signal.SIGKILL)
     engine.start()
-    state = wait_until(lambda: (s := engine.state("mon"))["Status"] == "exited" and s, "the exit is recorded")
-    assert gone(pid)
+    state = exited(engine, "mon")
+    assert all(gone(pid) for pid in pids)
     assert state["ExitCode"] == 137 and "monitor died" in state["Error"]
+    left = [line for line in engine.leaks() if not line.startswith("files: ")]
+    assert left == [], left
 
 
-def test_the_restart_policy_applies(engine):
-    engine.cli("run", "-d", "--name", "mon", "--restart", "always", "estiba/busybox", "sleep", "1000")
-    pid = engine.state("mon")["Pid"]
-    os.kill(monitor_of(engine, "mon"), signal.SIGKILL)
+@pytest.mark.parametrize("policy", ["always", "unless-stopped", "on-failure:2"])
+@pytest.mark.parametrize("with_engine", [True, False], ids=["engine", "no-engine"])
+def test_the_restart_policy_applies(engine, policy, with_engine):
+    engine.cli("run", "-d", "--name", "mon", "--restart", policy, "estiba/busybox", "sleep", "1000")
+    pid, monitor = engine.state("mon")["Pid"], monitor_of(engine, "mon")
+    if not with_engine:
+        engine.kill()
+    os.kill(monitor, signal.SIGKILL)
+    if not with_engine:
+        engine.start()
     state = wait_until(lambda: (s := engine.state("mon"))["Running"] and s["Pid"] not in (0, pid) and s,
                        "it was started again")
-    assert state["Pid"] != pid
+    assert gone(pid) and not gone(state["Pid"])
+    assert engine.inspect("mon")["RestartCount"] == 1
     engine.cli("rm", "-f", "mon")
 
 
-def test_rm_applies(engine):
-    engine.cli("run", "-d", "--rm", "--name", "mon", "estiba/busybox", "sleep", "1000")
+def test_one_that_is_being_stopped_stays_down(engine):
+    engine.cli("run", "-d", "--name", "mon", "--restart", "unless-stopped", "estiba/busybox", "sh", "-c",
+               "trap 'echo asked' TERM; echo up; while :; do sleep 0.05; done")
+    wait_until(lambda: engine.out("logs", "mon") == "up", "it traps the stop signal")
+    stop = engine.popen("stop", "-t", "1000", "mon")
+    wait_until(lambda: "asked" in engine.out("logs", "mon"), "the stop has reached it")
     os.kill(monitor_of(engine, "mon"), signal.SIGKILL)
+    stop.communicate(timeout=30)
+    assert exited(engine, "mon")["ExitCode"] == 137
+    engine.cli("rm", "mon")  # refused if it ran again
+
+
+@pytest.mark.parametrize("with_engine", [True, False], ids=["engine", "no-engine"])
+def test_rm_applies(engine, with_engine):
+    engine.cli("run", "-d", "--rm", "--name", "mon", "estiba/busybox", "sleep", "1000")
+    monitor = monitor_of(engine, "mon")
+    if not with_engine:
+        engine.kill()
+    os.kill(monitor, signal.SIGKILL)
+    if not with_engine:
+        engine.start()
     wait_until(lambda: engine.out("ps", "-aq") == "", "it was removed")
+
+
+def test_the_oom_flag_is_kept(engine):
+    engine.cli("run", "-d", "--name", "mon", "-m", "24m", "--memory-swap", "24m", "estiba/busybox", "sh", "-c",
+               "tail /dev/zero; echo survived; exec sleep 1000")
+    wait_until(lambda: engine.out("logs", "mon").endswith("survived"), "a child was killed for its memory")
+    monitor = monitor_of(engine, "mon")
+    engine.kill()
+    os.kill(monitor, signal.SIGKILL)
+    engine.start()
+    assert exited(engine, "mon")["OOMKilled"] is True
