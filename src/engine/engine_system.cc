@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "engine_impl.h"
+#include "net/setup.h"
 #include "os/file.h"
 
 namespace estiba::engine {
@@ -26,6 +27,17 @@ std::string GoArch(const std::string& machine) {
   if (machine == "x86_64") return "amd64";
   if (machine == "aarch64") return "arm64";
   return machine;
+}
+
+// Rules of others that keep containers from other networks; a user's engine has no bridges.
+void WarnOfForwardDroppers(std::vector<std::string>& warnings) {
+  const auto droppers = net::ForwardDroppers();
+  if (!droppers.ok()) return log::Debug("look for chains that drop forwarded packets",
+                                        {{"error", droppers.error().Message()}});
+  for (const std::string& chain : droppers.value()) {
+    warnings.push_back("WARNING: The host's firewall drops forwarded packets by the policy of chain '" + chain +
+                       "': containers reach other networks only where a rule there accepts their bridge");
+  }
 }
 
 }  // namespace
@@ -85,6 +97,7 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   if (now->rootless) info.security_options.emplace_back("name=rootless");
   if (!info.memory_limit) info.warnings.emplace_back("WARNING: No memory limit support");
   if (!info.swap_limit) info.warnings.emplace_back("WARNING: No swap limit support");
+  if (!now->rootless) WarnOfForwardDroppers(info.warnings);
   return info;
 }
 

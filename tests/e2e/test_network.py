@@ -104,3 +104,92 @@ def test_the_hosts_forward_policy_is_not_touched(engine):
     chains = json.loads(engine.host.run("nft", "-j", "list", "chains").stdout)["nftables"]
     assert all(chain["chain"].get("policy", "accept") == "accept" for chain in chains if "chain" in chain)
     assert {chain["chain"]["table"] for chain in chains if "chain" in chain} == {"estiba"}
+
+
+def warnings(engine):
+    return json.loads(engine.out("info", "--format", "{{json .Warnings}}")) or []
+
+
+def test_a_firewall_that_drops_forwarded_packets_is_named(engine):
+    assert not warnings(engine)
+    engine.host.run("nft", "add table ip filter; add chain ip filter FORWARD "
+                           "{ type filter hook forward priority 0; policy drop; }")
+    warning, = warnings(engine)
+    assert "'ip filter FORWARD'" in warning
+    engine.host.run("nft", "delete table ip filter")
+    assert not warnings(engine)
+
+
+def resolved(engine, name, wanted):
+    """The address that the container `name` finds for the name `wanted`; empty when it finds none."""
+    result = engine.cli("exec", name, "sh", "-c", f"ping -c 1 -W 1 {wanted} | head -n 1", check=False)
+    return result.stdout.partition("(")[2].partition(")")[0]
+
+
+def address(engine, name, network):
+    return engine.inspect(name)["NetworkSettings"]["Networks"][network]["IPAddress"]
+
+
+@pytest.fixture
+def members(engine):
+    """Two containers, `one` and `two`, on a network that a user made."""
+    engine.cli("network", "create", "names")
+    for name in ("one", "two"):
+        engine.cli("run", "-d", "--network", "names", "--name", name, "estiba/busybox", "sleep", "1000")
+    yield engine
+    engine.remove_everything()
+    engine.cli("network", "rm", "names")
+
+
+def test_members_of_a_network_find_each_other_by_name(members):
+    for name, other in (("one", "two"), ("two", "one")):
+        assert resolved(members, name, other) == address(members, other, "names") != ""
+        short_id = members.inspect(other)["Id"][:12]
+        assert resolved(members, name, short_id) == address(members, other, "names")
+
+
+def test_names_hold_after_restart_stop_and_start(members):
+    members.cli("restart", "-t", "0", "two")
+    assert resolved(members, "one", "two") == address(members, "two", "names") != ""
+    assert resolved(members, "two", "one") == address(members, "one", "names") != ""
+    members.cli("stop", "-t", "0", "two")
+    wait_until(lambda: resolved(members, "one", "two") == "", "a stopped container's name is gone")
+    # It gets another address if somebody has taken its own.
+    members.cli("run", "-d", "--network", "names", "--name", "three", "estiba/busybox", "sleep", "1000")
+    members.cli("start", "two")
+    assert resolved(members, "one", "two") == address(members, "two", "names") != ""
+    assert resolved(members, "two", "three") == address(members, "three", "names") != ""
+
+
+def test_the_name_of_a_removed_container_is_gone(members):
+    members.cli("rm", "-f", "two")
+    wait_until(lambda: resolved(members, "one", "two") == "", "the name is gone")
+
+
+def test_names_outlive_the_engine(members):
+    members.kill()
+    members.start()
+    assert resolved(members, "one", "two") == address(members, "two", "names") != ""
+    members.cli("rm", "-f", "two")
+    wait_until(lambda: resolved(members, "one", "two") == "", "the name is gone")
+
+
+def test_members_that_come_at_once_all_know_each_other(members):
+    names = [f"m{i}" for i in range(6)]
+    clients = [members.popen("run", "-d", "--network", "names", "--name", name, "estiba/busybox", "sleep", "1000")
+               for name in names]
+    for client in clients:
+        client.communicate(timeout=60)
+        assert client.returncode == 0
+    everybody = {name: address(members, name, "names") for name in [*names, "one", "two"]}
+    for name in everybody:
+        hosts = members.out("exec", name, "cat", "/etc/hosts").splitlines()
+        for other, at in everybody.items():
+            lines = [line for line in hosts if other in line.split()[1:]]
+            assert other == name or [line.split()[0] for line in lines] == [at], (name, other, hosts)
+
+
+def test_names_of_other_networks_and_of_the_default_bridge_are_not_known(members):
+    members.cli("run", "-d", "--name", "plain", "estiba/busybox", "sleep", "1000")
+    assert resolved(members, "plain", "one") == ""
+    assert resolved(members, "one", "plain") == ""

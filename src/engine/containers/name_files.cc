@@ -118,6 +118,8 @@ void Containers::TellPeers(const std::string& id, const std::vector<Endpoint>& e
     if (network.ok() && !network.value()->predefined) shared.insert(endpoint.network_id);
   }
   if (shared.empty()) return;
+  // One at a time: a file that two wrote into at once would be neither's, and the older text must not come last.
+  const std::lock_guard order(name_files_);
   for (const ContainerPtr& peer : All()) {
     ContainerRecord record;
     std::vector<Endpoint> own;

@@ -252,7 +252,10 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
       }
     }
     SaveStateOrLog(container);
+    TellPeers(record.id, launch.endpoints);
   });
+  // Before our own hosts file is written: of two that start at once, at least one finds the other, and tells it.
+  container->data.Lock()->state.endpoints = launch.endpoints;
   TRY(WriteNameFiles(record, launch.endpoints));
   const plan::Plan plan = TRY(MakePlan(record, launch.endpoints, launch.ports.ports));
   for (const std::string& warning : plan.warnings) log::Warn(warning, {{"container", record.name}});
@@ -261,7 +264,6 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   {
     auto data = container->data.Lock();
     data->state.phase = Phase::kStarting;
-    data->state.endpoints = launch.endpoints;
     data->state.ports = launch.ports.ports;
     data->state.stopped_by_user = false;
     data->state.oom_killed = false;

@@ -1,0 +1,45 @@
+"""What a monitor does while its container runs: logs rotated by default, and the out-of-memory killer's work told."""
+
+import json
+
+from harness.wait import wait_until
+
+
+def test_logs_are_kept_to_three_files_of_ten_mebibytes(engine):
+    lines, width = 400_000, 99
+    engine.cli("run", "-d", "--name", "talker", "estiba/busybox", "sh", "-c",
+               f"yes {'x' * width} | head -n {lines}; echo the end")
+    engine.cli("wait", "talker")
+    folder = engine.data_root / "containers" / engine.inspect("talker")["Id"]
+    sizes = {path.name: path.stat().st_size for path in folder.glob("log*")}
+    assert set(sizes) == {"log", "log.1", "log.2"}
+    assert all(size <= 10 << 20 for size in sizes.values())
+    assert all(sizes[name] > 9 << 20 for name in ("log.1", "log.2"))
+    assert engine.out("logs", "--tail", "1", "talker") == "the end"
+
+
+def test_the_kill_of_a_child_for_its_memory_is_told_at_once(engine):
+    events = engine.popen("events", "--format", "{{json .}}", "--filter", "event=oom")
+    try:
+        engine.cli("run", "-d", "--name", "hog", "-m", "24m", "--memory-swap", "24m", "estiba/busybox", "sh", "-c",
+                   "tail /dev/zero; exec sleep 1000")
+        event = json.loads(events.stdout.readline())
+        assert event["Action"] == "oom" and event["Actor"]["Attributes"]["name"] == "hog"
+        state = engine.state("hog")
+        assert state["Running"] and state["OOMKilled"]
+        # Until it is started anew.
+        engine.cli("kill", "hog")
+        state = wait_until(lambda: (s := engine.state("hog"))["Status"] == "exited" and s, "the exit is known")
+        assert state["OOMKilled"]
+    finally:
+        events.kill()
+        events.communicate()
+
+
+def test_a_restart_on_request_forgets_the_kill(engine):
+    engine.cli("run", "-d", "--name", "hog", "-m", "24m", "--memory-swap", "24m", "estiba/busybox", "sh", "-c",
+               "[ -e /once ] || { touch /once; tail /dev/zero; }; exec sleep 1000")
+    wait_until(lambda: engine.state("hog")["OOMKilled"], "a child was killed")
+    engine.cli("restart", "-t", "0", "hog")
+    state = engine.state("hog")
+    assert state["Running"] and not state["OOMKilled"]
