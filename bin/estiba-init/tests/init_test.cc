@@ -1,6 +1,7 @@
 // Runs the program itself, as PID 1 of a pid namespace where root allows it.
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 
@@ -119,10 +120,20 @@ std::string ChildStates(pid_t pid) {
 
 TEST(Init, ReapsOrphansAsPidOne) {
   REQUIRE(::geteuid() == 0, "root");
-  // The subshell ends at once; its sleep becomes the child of PID 1, and ends before "now".
-  Running running = Start({"--", "sh", "-c", "(sleep 0.1 &); sleep 0.4; echo now; sleep 20"}, true);
+  // The subshell ends at once; its child becomes PID 1's, and ends when it finds that file.
+  const estiba::testing::TempDir dir;
+  const std::string end = dir / "end";
+  Running running = Start(
+      {"--", "sh", "-c", "(while [ ! -e " + end + " ]; do sleep 0.01; done &); echo now; exec sleep 1000"}, true);
   EXPECT_EQ(running.ReadUntil('\n'), "now\n");
-  EXPECT_EQ(ChildStates(running.pid), "S");  // the program alone, no zombie
+  const auto children = [&](std::size_t count) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (ChildStates(running.pid).size() != count && std::chrono::steady_clock::now() < deadline) ::sched_yield();
+    return ChildStates(running.pid).size();
+  };
+  EXPECT_EQ(children(2), 2U);
+  std::ofstream(end) << "now";
+  EXPECT_EQ(children(1), 1U);  // the program alone, no zombie
   ::kill(running.pid, SIGKILL);
   running.Wait();
 }
