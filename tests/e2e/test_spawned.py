@@ -7,7 +7,6 @@ import subprocess
 
 import pytest
 
-from harness.engine import kill_quietly
 from harness.wait import wait_until
 
 # Closed stdio is the shell's `<&- >&- 2>&-`: the command runs with 0, 1 and 2 not open at all.
@@ -22,17 +21,6 @@ export SECRET_OF_THE_SHELL=1 LD_BIND_NOW=1
 """
 
 
-def engines(engine):
-    found = []
-    for pid in engine.host.processes():
-        try:
-            if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "estibad":
-                found.append(pid)
-        except OSError:
-            pass
-    return found
-
-
 @pytest.fixture
 def spawner(engine):
     """The engine of the fixture is gone; the next command must spawn one."""
@@ -42,9 +30,7 @@ def spawner(engine):
     group.mkdir(exist_ok=True)
     (group / "memory.limit_in_bytes").write_text(str(200 << 20))
     yield group
-    for pid in engines(engine):
-        kill_quietly(pid)
-    wait_until(lambda: not engines(engine), "the spawned engine is gone")
+    engine.kill_all()
     wait_until(lambda: not (group / "cgroup.procs").read_text(), "the shell's cgroup is empty")
     group.rmdir()
     engine.start()
@@ -58,7 +44,7 @@ def test_nothing_of_a_hostile_shell_is_passed_on(engine, spawner):
     client = subprocess.Popen(command, env=engine.environment(),
                               preexec_fn=lambda: (spawner / "cgroup.procs").write_text(str(os.getpid())))
     assert client.wait(60) == 0
-    (pid,) = engines(engine)
+    (pid,) = engine.engines()
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     assert "Umask:\t0022" in status
     ignored = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigIgn"))
@@ -87,4 +73,4 @@ def test_nothing_of_a_hostile_shell_is_passed_on(engine, spawner):
 def test_two_commands_at_once_start_one_engine(engine, spawner):
     clients = [engine.popen("ps", "-q") for _ in range(8)]
     assert [client.wait(60) for client in clients] == [0] * 8
-    assert len(engines(engine)) == 1
+    assert len(engine.engines()) == 1

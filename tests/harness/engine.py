@@ -70,11 +70,13 @@ class Engine:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def engines(self):
+        """Pids of every engine here, those that commands have spawned too."""
+        return [pid for pid in self.host.processes() if process_name(pid).split(" ")[0].split("/")[-1] == "estibad"]
+
     def kill_all(self):
-        """kill -9 of every engine here, those that commands have spawned too; back when they are gone."""
-        def engines():
-            return [pid for pid in self.host.processes() if process_name(pid).split(" ")[0].split("/")[-1] == "estibad"]
-        killed = engines()
+        """kill -9 of every engine here; back when they are gone."""
+        killed = self.engines()
         for pid in killed:
             kill_quietly(pid)
         wait_until(lambda: not any(map(is_alive, killed)), "the killed engines are gone")
@@ -132,9 +134,9 @@ class Engine:
         except ValueError:
             return int(status), text
 
-    def docker(self, *arguments, check=True, timeout=120, **options):
+    def docker(self, *arguments, program="docker", check=True, timeout=120, **options):
         """The real docker CLI against this engine."""
-        return subprocess.run(self.host.prefix() + ["docker", "-H", f"unix://{self.socket}", *map(str, arguments)],
+        return subprocess.run(self.host.prefix() + [program, "-H", f"unix://{self.socket}", *map(str, arguments)],
                               env=self.environment(), check=check, capture_output=True, text=True, timeout=timeout,
                               **options)
 
@@ -196,11 +198,13 @@ def process_name(pid):
 
 
 def is_alive(pid):
-    """Not yet a zombie: one that is dying has lost its name but not its files."""
+    """Any thread of it not yet a zombie: one that is dying has lost its name but not its files."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        states = [(task / "stat").read_text().rpartition(")")[2].split()[0]
+                  for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
-        return False
+        return pathlib.Path(f"/proc/{pid}").exists() and is_alive(pid)  # a thread went while we looked
+    return any(state not in "ZX" for state in states)
 
 
 def kill_quietly(pid):
