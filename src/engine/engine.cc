@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "os/socket.h"
 #include "paths.h"
+#include "warn.h"
 
 namespace estiba::engine {
 namespace {
@@ -34,7 +35,8 @@ Error LockedError(const std::string& data_root) {
 }
 
 std::vector<store::Migration> Migrations() {
-  return {store::CreateTables({"containers", "states", "execs", "images", "tags", "volumes", "networks", kMeta})};
+  return {store::CreateTables({"containers", "states", "execs", "images", "tags", "volumes", "networks", kMeta}),
+          store::CreateTables({RemovedExits::kTable})};
 }
 
 }  // namespace
@@ -106,7 +108,8 @@ Status EngineImpl::OpenNouns() {
   auto transfer = FindProgram(programs, "estiba-transfer");
   auto init = FindProgram(programs, "estiba-init");
   Transfers::Wiring transfers{options_.loop, workers_.get(), &tokens_, &*content_, &*snapshots_,
-                              transfer.ok() ? transfer.value() : "estiba-transfer", now->data_root + "/snapshots",
+                              transfer.ok() ? transfer.value() : "estiba-transfer", options_.before_spawn,
+                              now->data_root + "/snapshots",
                               [this](const image::LoadedImage& loaded, const std::string& reference) {
                                 return images_->Record(loaded, reference);
                               },
@@ -230,11 +233,12 @@ Result<ImagePtr> EngineImpl::FindImage(const std::string& name) {
 void EngineImpl::CollectLater() {
   if (collecting_.exchange(true)) return;
   const bool queued = workers_->Submit([this] {
-    transfers_->WhenIdle([this] {
+    collecting_ = false;  // what is let go from here on is for the next one
+    // Refused beside a transfer, whose end calls us again.
+    (void)transfers_->WhenIdle([this] {
       const Status collected = images_->Collect();
       if (!collected.ok()) log::Warn("clear unused layers", {{"error", collected.error().Message()}});
     });
-    collecting_ = false;
   });
   if (!queued) collecting_ = false;
 }
@@ -264,8 +268,11 @@ Result<std::vector<apitypes::ImageDeleteItem>> EngineImpl::RemoveImage(const std
 }
 
 Result<apitypes::PruneReport> EngineImpl::PruneImages(const apitypes::Filters& filters) {
-  if (!transfers_->Idle()) return Error(Code::kConflict, "a prune cannot run while images are pulled or loaded");
-  return images_->Prune(filters);
+  std::optional<Result<apitypes::PruneReport>> report;
+  if (!transfers_->WhenIdle([&] { report.emplace(images_->Prune(filters)); })) {
+    return Error(Code::kConflict, "a prune cannot run while images are pulled, loaded or saved");
+  }
+  return std::move(*report);
 }
 
 Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallbacks callbacks) {

@@ -1,6 +1,6 @@
 // Networks and volumes, and who uses them.
 
-#include "base/log.h"
+#include "base/text.h"
 #include "engine_impl.h"
 
 namespace estiba::engine {
@@ -68,7 +68,7 @@ Result<bool> EngineImpl::NetworkPasses(const NetworkRecord& record, const apityp
   for (const std::string& prefix : filters.Get("id")) known = known || record.id.starts_with(prefix);
   if (filters.Has("dangling")) {
     const bool dangling = TRY(filters.Flag("dangling", false));
-    if (dangling != (!record.predefined && !containers_->NetworkWanted(record))) return false;
+    if (dangling != (!record.predefined && containers_->ContainersOfNetwork(record).empty())) return false;
   }
   return named && known;
 }
@@ -128,7 +128,7 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
 Status EngineImpl::RemoveNetwork(const std::string& name) {
   const auto record = TRY(networks_->Get(name));
   const auto members = containers_->ContainersOfNetwork(*record);
-  if (!members.empty()) {
+  if (!members.empty() && !record->predefined) {
     return Error(Code::kPermissionDenied, "error while removing network: network " + record->name + " id " +
                                               record->id + " has active endpoints (name:\"" +
                                               members.begin()->second.name + "\" id:\"" +
@@ -156,8 +156,10 @@ Result<apitypes::PruneReport> EngineImpl::PruneNetworks(const apitypes::Filters&
   apitypes::PruneReport report;
   for (const auto& record : networks_->List()) {
     if (record->predefined || !filters.Labels("label", record->labels)) continue;
-    if (containers_->NetworkWanted(*record)) continue;
+    if (filters.Has("label!") && filters.Labels("label!", record->labels)) continue;
+    if (!containers_->ContainersOfNetwork(*record).empty()) continue;
     TRY(networks_->Delete(*record));
+    events_.Publish("network", "destroy", record->id, {{"name", record->name}, {"type", record->driver}});
     report.deleted.push_back(record->name);
   }
   return report;
@@ -183,13 +185,14 @@ Status EngineImpl::RemoveVolume(const std::string& name, bool force) {
     if (force) return Ok();
     return Error(Code::kNotFound, "get " + name + ": no such volume");
   }
-  const std::vector<std::string> users = containers_->UsersOfVolume(name);
-  if (!users.empty()) {
-    std::string ids;
-    for (const std::string& id : users) ids += (ids.empty() ? "" : ", ") + id;
-    return Error(Code::kConflict, "remove " + name + ": volume is in use - [" + ids + "]");
-  }
-  TRY(volumes_->Delete(name));
+  std::vector<std::string> users;
+  const Status deleted = volumes_->Delete(name, [&] {
+    users = containers_->UsersOfVolume(name);
+    return !users.empty();
+  });
+  if (!users.empty())
+    return Error(Code::kConflict, "remove " + name + ": volume is in use - [" + Join(users, ", ") + "]");
+  if (!deleted.ok()) return deleted.error().Clone();
   events_.Publish("volume", "destroy", name, {{"driver", "local"}});
   return Ok();
 }
@@ -201,7 +204,10 @@ Result<apitypes::PruneReport> EngineImpl::PruneVolumes(const apitypes::Filters& 
   apitypes::PruneReport report;
   for (const apitypes::Volume& volume : volumes) {
     if (used.contains(volume.name) || (!all && !volumes_->Anonymous(volume.name))) continue;
-    TRY(volumes_->Delete(volume.name));
+    const Status deleted =
+        volumes_->Delete(volume.name, [&] { return !containers_->UsersOfVolume(volume.name).empty(); });
+    if (!deleted.ok() && deleted.error().code() == Code::kConflict) continue;  // a container came to use it
+    if (!deleted.ok()) return deleted.error().Clone();
     events_.Publish("volume", "destroy", volume.name, {{"driver", "local"}});
     report.deleted.push_back(volume.name);
   }

@@ -24,6 +24,18 @@ std::int64_t Seconds(const std::string& rfc3339) {
   return std::chrono::floor<std::chrono::seconds>(time.value().time_since_epoch()).count();
 }
 
+// The same layers may come in other blobs: those of the new manifest hold. Sizes of layers that were there already come
+// as 0: what is known of them is kept.
+std::vector<image::LayerInfo> MergeLayers(const std::vector<image::LayerInfo>& known,
+                                          std::vector<image::LayerInfo> loaded) {
+  if (known.size() != loaded.size()) return loaded;
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    if (loaded[i].size == 0) loaded[i].size = known[i].size;
+    if (loaded[i].unpacked_size == 0) loaded[i].unpacked_size = known[i].unpacked_size;
+  }
+  return loaded;
+}
+
 Error NoSuchImage(const std::string& name) { return Error(Code::kNotFound, "No such image: " + name); }
 
 }  // namespace
@@ -92,7 +104,9 @@ Status Images::Load() {
     ImageRecord record = TRY_CTX(ImageRecord::FromJson(json), "image '" + document.key + "'");
     state->by_id.emplace(document.key, std::make_shared<const ImageRecord>(std::move(record)));
   }
-  for (const store::Document& document : tags) state->tags.emplace(document.key, document.value);
+  for (const store::Document& document : tags) {
+    if (state->by_id.contains(document.value)) state->tags.emplace(document.key, document.value);
+  }
   return Ok();
 }
 
@@ -156,6 +170,7 @@ ImageDefaults Images::Defaults(const oci::ImageConfig& config) {
 }
 
 Status Images::Record(const image::LoadedImage& loaded, const std::string& pulled_reference) {
+  const std::lock_guard change(changes_);
   ImageRecord record;
   {
     auto state = state_.Lock();
@@ -164,8 +179,7 @@ Status Images::Record(const image::LoadedImage& loaded, const std::string& pulle
   }
   record.id = loaded.id;
   record.manifest_digest = loaded.manifest_digest;
-  // Sizes of layers that were there already come as 0: keep what is known.
-  if (record.layers.size() != loaded.layers.size()) record.layers = loaded.layers;
+  record.layers = MergeLayers(record.layers, loaded.layers);
   record.size = std::max(record.size, loaded.size);
   const oci::ImageConfig config = TRY(Config(record));
   record.created = Seconds(config.created);
@@ -195,7 +209,15 @@ std::vector<std::string> Images::NamesOf(const std::string& id) const {
   return names;
 }
 
+Status Images::WhileThere(const std::string& id, const std::function<void()>& hold) {
+  const std::lock_guard change(changes_);
+  TRY(Get(id));
+  hold();
+  return Ok();
+}
+
 Status Images::Tag(const std::string& name, const std::string& repository, const std::string& tag) {
+  const std::lock_guard change(changes_);
   const ImagePtr image = TRY(Get(name));
   const oci::Reference reference =
       TRY(oci::ParseReferenceOrLatest(tag.empty() ? repository : repository + ":" + tag));
@@ -268,6 +290,7 @@ Result<std::vector<apitypes::ImageDeleteItem>> Images::DeleteImage(const ImagePt
 }
 
 Result<std::vector<apitypes::ImageDeleteItem>> Images::Remove(const std::string& name, bool force) {
+  const std::lock_guard change(changes_);
   const ImagePtr image = TRY(Get(name));
   // A name that is one takes only itself away; an id takes the image.
   auto reference = oci::ParseReferenceOrLatest(name);
@@ -294,8 +317,10 @@ Result<apitypes::PruneReport> Images::Prune(const apitypes::Filters& filters) {
     for (const auto& [id, image] : state->by_id) all.push_back(image);
   }
   for (const ImagePtr& image : all) {
+    const std::lock_guard change(changes_);
     if (only_dangling && !NamesOf(image->id).empty()) continue;
     if (!filters.Labels("label", image->labels)) continue;
+    if (filters.Has("label!") && filters.Labels("label!", image->labels)) continue;
     if (callbacks_.users && !callbacks_.users(image->id).empty()) continue;
     auto deleted = DeleteImage(image, true);
     if (!deleted.ok()) continue;  // a container came to use it meanwhile
@@ -320,6 +345,17 @@ Result<image::SaveItem> Images::ForSave(const std::string& name) const {
 }
 
 Status Images::Collect() {
+  std::vector<std::string> away;
+  {
+    const std::lock_guard change(changes_);
+    away = TRY(TakeUnusedAway());
+  }
+  // The trees go without the lock: large ones take long, and nobody can come to stand on them any more.
+  for (const std::string& name : away) TRY(snapshots_->DeleteTakenAway(name));
+  return Ok();
+}
+
+Result<std::vector<std::string>> Images::TakeUnusedAway() {
   std::set<std::string> blobs;
   std::set<std::string> chains =
       callbacks_.layers_in_use ? callbacks_.layers_in_use() : std::set<std::string>{};
@@ -334,11 +370,14 @@ Status Images::Collect() {
   for (const std::string& digest : have_blobs) {
     if (!blobs.contains(digest)) TRY(content_->Delete(digest));
   }
+  std::vector<std::string> away;
   const std::vector<std::string> have_layers = TRY(snapshots_->ListLayers());
   for (const std::string& chain : have_layers) {
-    if (!chains.contains(chain)) TRY(snapshots_->DeleteLayer(chain));
+    if (chains.contains(chain)) continue;
+    std::string name = TRY(snapshots_->TakeLayerAway(chain));
+    away.push_back(std::move(name));
   }
-  return Ok();
+  return away;
 }
 
 }  // namespace estiba::engine

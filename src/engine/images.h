@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -74,6 +75,8 @@ class Images {
   Result<std::vector<apitypes::ImageDeleteItem>> Remove(const std::string& name, bool force);
   Result<apitypes::PruneReport> Prune(const apitypes::Filters& filters);
   Result<image::SaveItem> ForSave(const std::string& name) const;
+  // Runs `hold` if the image is there; it cannot go meanwhile. What `hold` makes known to the callbacks keeps it.
+  Status WhileThere(const std::string& id, const std::function<void()>& hold);
   // References that name this image, normalised.
   std::vector<std::string> NamesOf(const std::string& id) const;
 
@@ -89,17 +92,21 @@ class Images {
   Images(store::Database* database, store::ContentStore* content, store::Snapshots* snapshots)
       : database_(database), content_(content), snapshots_(snapshots) {}
   Status Load();
+  // These three hold `changes_`.
   Result<std::vector<apitypes::ImageDeleteItem>> Untag(const ImagePtr& image, const std::string& reference, bool force);
   Result<std::vector<apitypes::ImageDeleteItem>> DeleteImage(const ImagePtr& image, bool force);
   apitypes::ImageSummary Summary(const ImageRecord& image, const std::map<std::string, std::string>& tags) const;
   Result<bool> Passes(const ImageRecord& image, const apitypes::ImageSummary& summary,
                       const apitypes::Filters& filters) const;
+  // Blobs at once; layers are renamed to what this answers.
+  Result<std::vector<std::string>> TakeUnusedAway();
   void Tell(const char* action, const std::string& id, const std::string& name) const;
 
   store::Database* database_;
   store::ContentStore* content_;
   store::Snapshots* snapshots_;
   Callbacks callbacks_;
+  std::mutex changes_;  // one change at a time: what was looked up is still so when it is recorded
   mutable Guarded<State> state_;
 };
 

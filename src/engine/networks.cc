@@ -142,6 +142,8 @@ Result<net::Subnet> Networks::ChooseSubnet(const std::string& wanted) const {
 Result<std::shared_ptr<const NetworkRecord>> Networks::Create(CreateRequest request) {
   NetworkRecord& record = request.record;
   TRY(CheckName(record.name, "network"));
+  // One at a time: a name or a subnet that is free now is free when it is taken.
+  const std::lock_guard creating(creating_);
   for (const auto& network : List()) {
     if (network->name == record.name) {
       return Error(Code::kConflict, "network with name " + record.name + " already exists");
@@ -160,7 +162,7 @@ Result<std::shared_ptr<const NetworkRecord>> Networks::Create(CreateRequest requ
   }
   if (!request.range.empty()) {
     record.range = TRY(net::ParseSubnet(request.range));
-    if (!record.subnet.Contains(record.range->base)) {
+    if (!record.subnet.Contains(record.range->base) || record.range->prefix < record.subnet.prefix) {
       return Error(Code::kInvalidArgument, "no matching subnet for range " + request.range);
     }
   }
@@ -206,7 +208,10 @@ Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::st
   if (!request.mac.empty()) endpoint.mac = TRY(net::ParseMac(request.mac));
   {
     auto state = state_.Lock();
-    net::AddressAllocator& allocator = state->allocators[network->id];
+    const auto found = state->allocators.find(network->id);
+    if (found == state->allocators.end())
+      return Error(Code::kNotFound, "network " + network->name + " not found");  // removed meanwhile
+    net::AddressAllocator& allocator = found->second;
     if (request.address.empty()) {
       endpoint.address = TRY(allocator.Take());
     } else {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -117,6 +118,7 @@ class Networks {
   unsigned mtu_;
   std::string default_bind_;
   std::vector<net::AddressPool> pools_;
+  std::mutex creating_;
   mutable Guarded<State> state_;
 };
 

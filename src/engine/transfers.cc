@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/rollback.h"
 #include "os/memfd.h"
 #include "warn.h"
 
@@ -44,14 +45,16 @@ Status Transfers::Spawn(const Ptr& transfer, const os::UniqueFd& archive) {
   options.fds = {{job.get(), image::kJobFd}, {events.write.get(), image::kEventFd}, {STDERR_FILENO, STDERR_FILENO},
                  {wiring_.content->fd(), image::kContentFd}, {snapshots.get(), image::kSnapshotsFd}};
   if (archive.valid()) options.fds.emplace_back(archive.get(), image::kArchiveFd);
-  transfer->process = TRY_CTX(os::Spawn(options), "start estiba-transfer");
+  if (wiring_.before_spawn) wiring_.before_spawn();
+  os::Process process = TRY_CTX(os::Spawn(options), "start estiba-transfer");
+  auto state = state_.Lock();
+  transfer->process = std::move(process);
   transfer->events = std::move(events.read);
   return Ok();
 }
 
 Token Transfers::AddClient(const Ptr& transfer, ProgressCallbacks callbacks) {
   const Token token = wiring_.tokens->Add([this, transfer](Token cancelled) { Leave(transfer, cancelled); });
-  auto state = state_.Lock();
   // Replayed on the loop's thread, before any later line.
   wiring_.loop->Post([callbacks, lines = transfer->lines] {
     for (const std::string& line : lines) callbacks.line(line);
@@ -62,27 +65,30 @@ Token Transfers::AddClient(const Ptr& transfer, ProgressCallbacks callbacks) {
 
 Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
                                ProgressCallbacks callbacks) {
-  const Ptr running = key.empty() ? nullptr : Find(key);
-  if (running) return AddClient(running, std::move(callbacks));
-
   auto transfer = std::make_shared<Transfer>();
   transfer->key = key;
   transfer->job = std::move(job);
+  Token token = 0;
   {
     auto state = state_.Lock();
     opened_.wait(state.lock(), [&] { return !state->closed; });
     if (state->stopped) return Error(Code::kUnavailable, "the engine is stopping");
-    ++state->starting;
+    if (const Ptr running = Find(*state, key)) return AddClient(running, std::move(callbacks));
     transfer->job.lease = "t" + std::to_string(::getpid()) + "." + std::to_string(state->next++);
-  }
-  const Status spawned = Spawn(transfer, archive);
-  {
-    auto state = state_.Lock();
-    --state->starting;
-    if (!spawned.ok()) return spawned.error().Clone();
+    token = AddClient(transfer, std::move(callbacks));
     state->by_lease.emplace(transfer->job.lease, transfer);
   }
-  const Token token = AddClient(transfer, std::move(callbacks));
+  const Status spawned = Spawn(transfer, archive);
+  if (!spawned.ok()) {
+    {
+      // Ours hears of it by the answer; who joined meanwhile as of any failure.
+      auto state = state_.Lock();
+      transfer->clients.erase(token);
+    }
+    wiring_.tokens->Drop(token);
+    End(transfer, spawned.error().Clone());
+    return spawned.error().Clone();
+  }
   wiring_.loop->Post([this, transfer] {
     const Status added = wiring_.loop->AddFd(transfer->events.get(), EPOLLIN,
                                              [this, transfer](std::uint32_t) { OnReadable(transfer); });
@@ -91,10 +97,10 @@ Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, o
   return token;
 }
 
-Transfers::Ptr Transfers::Find(const std::string& key) {
-  auto state = state_.Lock();
-  for (const auto& [lease, running] : state->by_lease) {
-    // One that is about to end has told its clients already.
+Transfers::Ptr Transfers::Find(State& state, const std::string& key) {
+  if (key.empty()) return nullptr;
+  for (const auto& [lease, running] : state.by_lease) {
+    // One that is about to end is not worth joining.
     if (running->key == key && !running->done && !running->failure.has_value()) return running;
   }
   return nullptr;
@@ -218,33 +224,47 @@ void Transfers::Conclude(const Ptr& transfer) {
   }
   WarnIf(wiring_.content->DeleteLeftovers(transfer->job.lease), "clear after a transfer", transfer->key);
   WarnIf(wiring_.snapshots->DeleteLeftovers(transfer->job.lease), "clear after a transfer", transfer->key);
+  End(transfer, failure);
+}
+
+void Transfers::End(const Ptr& transfer, const std::optional<Error>& failure) {
   std::map<Token, ProgressCallbacks> clients;
+  bool clear = failure.has_value();
   {
     auto state = state_.Lock();
     state->by_lease.erase(transfer->job.lease);
     clients.swap(transfer->clients);
+    if (state->by_lease.empty()) clear = std::exchange(state->refused, false) || clear;
   }
   for (auto& [token, client] : clients) {
     wiring_.tokens->Drop(token);
     client.done(failure.has_value() ? Status(failure->Clone()) : Ok());
   }
-  if (failure.has_value()) wiring_.failed();
+  if (clear) wiring_.clear();
 }
 
 bool Transfers::Idle() {
   auto state = state_.Lock();
-  return state->by_lease.empty() && state->starting == 0;
+  return state->by_lease.empty();
 }
 
-void Transfers::WhenIdle(const std::function<void()>& work) {
+bool Transfers::WhenIdle(const std::function<void()>& work) {
   {
     auto state = state_.Lock();
-    if (!state->by_lease.empty() || state->starting > 0) return;
+    opened_.wait(state.lock(), [&] { return !state->closed; });
+    if (!state->by_lease.empty()) {
+      state->refused = true;
+      return false;
+    }
     state->closed = true;
   }
+  Rollback open;  // whatever happens to the work
+  open.Add([this] {
+    state_.Lock()->closed = false;
+    opened_.notify_all();
+  });
   work();
-  state_.Lock()->closed = false;
-  opened_.notify_all();
+  return true;
 }
 
 void Transfers::Stop() {

@@ -32,11 +32,13 @@ class Transfers {
     store::ContentStore* content;
     store::Snapshots* snapshots;
     std::string program;         // path of estiba-transfer
+    std::function<void()> before_spawn;  // may wait, or be empty
     std::string snapshots_root;
     // Called on a worker with every image before the clients hear of the end.
     std::function<Status(const image::LoadedImage&, const std::string& reference)> record;
-    // Called on a worker after a transfer that failed: what it brought and nothing recorded can go.
-    std::function<void()> failed;
+    // Called on a worker after a transfer that failed, or one that WhenIdle() was refused for: what it brought and
+    // nothing recorded, and what was let go meanwhile, can be cleared.
+    std::function<void()> clear;
   };
   explicit Transfers(Wiring wiring) : wiring_(std::move(wiring)) {}
 
@@ -46,8 +48,9 @@ class Transfers {
   // Waits for the end, for callers on a worker.
   Status RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive);
   bool Idle();
-  // Runs `work` if no transfer runs, and lets none begin meanwhile: what they bring is not recorded yet.
-  void WhenIdle(const std::function<void()>& work);
+  // Runs `work` if no transfer runs, and lets none begin meanwhile: what they bring is not recorded yet. False, with
+  // nothing done, when one runs.
+  bool WhenIdle(const std::function<void()>& work);
   // Kills what runs.
   void Stop();
 
@@ -69,13 +72,15 @@ class Transfers {
     std::map<std::string, Ptr> by_lease;
     std::uint64_t next = 1;
     bool stopped = false;
-    unsigned starting = 0;  // taken in, not in by_lease yet
-    bool closed = false;    // WhenIdle is at work
+    bool closed = false;   // WhenIdle is at work
+    bool refused = false;  // WhenIdle found one running
   };
 
-  Ptr Find(const std::string& key);
+  static Ptr Find(State& state, const std::string& key);
   Status Spawn(const Ptr& transfer, const os::UniqueFd& archive);
-  Token AddClient(const Ptr& transfer, ProgressCallbacks callbacks);
+  Token AddClient(const Ptr& transfer, ProgressCallbacks callbacks);  // with the state locked
+  // Takes it off the list and tells its clients how it ended.
+  void End(const Ptr& transfer, const std::optional<Error>& failure);
   void Leave(const Ptr& transfer, Token token);
   void OnReadable(const Ptr& transfer);
   void OnLine(const Ptr& transfer, std::string_view line);

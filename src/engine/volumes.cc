@@ -44,7 +44,7 @@ Result<std::unique_ptr<Volumes>> Volumes::Open(store::Database* database, const 
   for (const store::Document& document : documents) {
     VolumeRecord record = TRY_CTX(FromJson(document.value), "volume '" + document.key + "'");
     TRY(volumes->MakeFolder(record.name));
-    volumes->records_.Lock()->emplace(document.key, std::move(record));
+    volumes->state_.Lock()->records.emplace(document.key, std::move(record));
   }
   return volumes;
 }
@@ -81,32 +81,33 @@ Result<apitypes::Volume> Volumes::Create(const apitypes::VolumeCreate& create, b
   }
   TRY(CheckName(record.name, "local volume"));
   {
-    auto records = records_.Lock();
-    const auto found = records->find(record.name);
-    if (found != records->end()) return Describe(found->second);
+    auto state = state_.Lock();
+    gone_.wait(state.lock(), [&] { return !state->going.contains(record.name); });
+    const auto found = state->records.find(record.name);
+    if (found != state->records.end()) return Describe(found->second);
   }
   record.created = FormatRfc3339(WallNow());
   record.anonymous = anonymous;
   record.labels = create.labels;
   TRY(database_->Put(kTable, record.name, ToJson(record).Dump()));
   TRY_CTX(MakeFolder(record.name), "make volume '" + record.name + "'");
-  records_.Lock()->emplace(record.name, record);
+  state_.Lock()->records.emplace(record.name, record);
   return Describe(record);
 }
 
 Result<apitypes::Volume> Volumes::Get(const std::string& name) const {
-  auto records = records_.Lock();
-  const auto found = records->find(name);
-  if (found == records->end()) return Error(Code::kNotFound, "get " + name + ": no such volume");
+  auto state = state_.Lock();
+  const auto found = state->records.find(name);
+  if (found == state->records.end()) return Error(Code::kNotFound, "get " + name + ": no such volume");
   return Describe(found->second);
 }
 
-bool Volumes::Has(const std::string& name) const { return records_.Lock()->contains(name); }
+bool Volumes::Has(const std::string& name) const { return state_.Lock()->records.contains(name); }
 
 bool Volumes::Anonymous(const std::string& name) const {
-  auto records = records_.Lock();
-  const auto found = records->find(name);
-  return found != records->end() && found->second.anonymous;
+  auto state = state_.Lock();
+  const auto found = state->records.find(name);
+  return found != state->records.end() && found->second.anonymous;
 }
 
 Result<std::vector<apitypes::Volume>> Volumes::List(const apitypes::Filters& filters,
@@ -115,8 +116,8 @@ Result<std::vector<apitypes::Volume>> Volumes::List(const apitypes::Filters& fil
   const bool any = !filters.Has("dangling");
   const bool dangling = TRY(filters.Flag("dangling", false));
   std::vector<apitypes::Volume> volumes;
-  auto records = records_.Lock();
-  for (const auto& [name, record] : *records) {
+  auto state = state_.Lock();
+  for (const auto& [name, record] : state->records) {
     if (!any && dangling == used.contains(name)) continue;
     if (!filters.Exact("driver", "local") || !filters.Labels("label", record.labels)) continue;
     if (filters.Has("label!") && filters.Labels("label!", record.labels)) continue;
@@ -127,12 +128,25 @@ Result<std::vector<apitypes::Volume>> Volumes::List(const apitypes::Filters& fil
   return volumes;
 }
 
-Status Volumes::Delete(const std::string& name) {
+Status Volumes::Delete(const std::string& name, const std::function<bool()>& in_use) {
+  {
+    auto state = state_.Lock();
+    gone_.wait(state.lock(), [&] { return !state->going.contains(name); });
+    if (in_use()) return Error(Code::kConflict, "remove " + name + ": volume is in use");
+    state->going.insert(name);
+  }
+  Status deleted = DeleteNow(name);
+  auto state = state_.Lock();
+  if (deleted.ok()) state->records.erase(name);
+  state->going.erase(name);
+  gone_.notify_all();
+  return deleted;
+}
+
+Status Volumes::DeleteNow(const std::string& name) {
   // Data first: a record without a folder is made whole at the next start, a folder without a record is lost room.
   TRY_CTX(os::DeleteTree({folder_.get()}, name), "remove volume '" + name + "'");
-  TRY(database_->Delete(kTable, name));
-  records_.Lock()->erase(name);
-  return Ok();
+  return database_->Delete(kTable, name);
 }
 
 bool Volumes::Empty(const std::string& name) const {

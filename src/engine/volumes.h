@@ -1,6 +1,7 @@
 #pragma once
 // Volumes of the "local" driver: folders in DATA/volumes/NAME/_data, recorded before they are made.
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -38,8 +39,9 @@ class Volumes {
   bool Has(const std::string& name) const;
   // Names that pass; `used` says which volumes containers use (dangling=…).
   Result<std::vector<apitypes::Volume>> List(const apitypes::Filters& filters, const std::set<std::string>& used) const;
-  // The caller has checked that no container uses it. Succeeds when it is gone.
-  Status Delete(const std::string& name);
+  // kConflict when `in_use` says so; no container that asks for it meanwhile gets the one that goes. Succeeds when it
+  // is gone.
+  Status Delete(const std::string& name, const std::function<bool()>& in_use);
   bool Anonymous(const std::string& name) const;
   // Nothing has been put in it yet.
   bool Empty(const std::string& name) const;
@@ -49,11 +51,17 @@ class Volumes {
       : database_(database), root_(std::move(root)), folder_(std::move(folder)) {}
   apitypes::Volume Describe(const VolumeRecord& record) const;
   Status MakeFolder(const std::string& name);
+  Status DeleteNow(const std::string& name);
 
   store::Database* database_;
   std::string root_;
   os::UniqueFd folder_;
-  mutable Guarded<std::map<std::string, VolumeRecord>> records_;
+  struct State {
+    std::map<std::string, VolumeRecord> records;
+    std::set<std::string> going;  // being deleted
+  };
+  mutable Guarded<State> state_;
+  std::condition_variable gone_;
 };
 
 }  // namespace estiba::engine

@@ -105,19 +105,22 @@ Result<std::vector<std::string>> Snapshots::ListLayers() const {
   return names;
 }
 
-Status Snapshots::MoveAwayAndDelete(os::DirFd parent, const std::string& name) const {
-  const std::string away = TRY(TemporaryName(kDeletedLease));
-  if (::renameat(parent.fd, name.c_str(), tmp_.get(), away.c_str()) < 0) {
-    if (errno == ENOENT) return Ok();
+Result<std::string> Snapshots::MoveAway(os::DirFd parent, const std::string& name) const {
+  std::string away = TRY(TemporaryName(kDeletedLease));
+  if (::renameat(parent.fd, name.c_str(), tmp_.get(), away.c_str()) < 0 && errno != ENOENT)
     return Error::Errno(errno, "delete '" + name + "'");
-  }
-  return os::DeleteTree({tmp_.get()}, away);
+  return away;
 }
 
-Status Snapshots::DeleteLayer(const std::string& chain_id) const {
+Result<std::string> Snapshots::TakeLayerAway(const std::string& chain_id) const {
   const std::string hex = TRY(oci::DigestHex(chain_id));
-  return TRY_CTX(MoveAwayAndDelete({layers_.get()}, hex), "delete layer '" + chain_id + "'");
+  return TRY_CTX(MoveAway({layers_.get()}, hex), "delete layer '" + chain_id + "'");
 }
+
+Status Snapshots::DeleteTakenAway(const std::string& name) const {
+  return TRY_CTX(os::DeleteTree({tmp_.get()}, name), "delete a layer");
+}
+
 
 Result<Snapshots::Unfinished> Snapshots::CreateUnfinished(const std::string& lease) const {
   std::string name = TRY(TemporaryName(lease));
@@ -175,8 +178,9 @@ Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& 
 
 Status Snapshots::DeleteContainer(const std::string& container_id) const {
   TRY(CheckId(container_id));
-  return TRY_CTX(MoveAwayAndDelete({containers_.get()}, container_id),
-                 "delete the writable layer of '" + container_id + "'");
+  const std::string context = "delete the writable layer of '" + container_id + "'";
+  const std::string away = TRY_CTX(MoveAway({containers_.get()}, container_id), context);
+  return TRY_CTX(os::DeleteTree({tmp_.get()}, away), context);
 }
 
 Result<std::vector<std::string>> Snapshots::ListContainers() const {

@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from harness.faults import inject
+from harness.engine import is_alive
+from harness.faults import inject, killed_at
 from harness.terminal import Terminal
 from harness.wait import wait_until
 
@@ -184,6 +185,96 @@ def test_a_removal_that_was_not_told_to_the_monitor_is_carried_out(engine):
     mark_removing(engine, "doomed")
     engine.start()
     wait_until(lambda: engine.out("ps", "-aq") == "", "it was removed")
+
+
+def test_a_waiting_client_gets_the_code_of_what_was_removed_before_it_could_ask_again(engine, tmp_path):
+    client = engine.popen("run", "--rm", "-v", f"{tmp_path}:/in", "estiba/busybox", "sh", "-c",
+                          "echo up; while [ ! -e /in/go ]; do sleep 0.02; done; exit 23")
+    assert client.stdout.readline() == "up\n"
+    identity = engine.out("ps", "-q", "--no-trunc")
+    pid = engine.state(identity)["Pid"]
+    client.send_signal(signal.SIGSTOP)  # or it would start the next engine at once
+    engine.kill()
+    (tmp_path / "go").touch()
+    wait_until(lambda: subprocess.run(["kill", "-0", str(pid)], check=False, capture_output=True).returncode != 0,
+               "it ended")
+    engine.start()
+    wait_until(lambda: engine.out("ps", "-aq") == "", "it was removed")
+    client.send_signal(signal.SIGCONT)
+    assert client.wait(30) == 23
+    status, answer = engine.api("POST", f"/containers/{identity}/wait")
+    assert (status, answer["StatusCode"]) == (200, 23)
+    assert engine.api("POST", f"/containers/{identity[:12]}/wait")[0] == 404  # nothing else knows it any more
+
+
+def volumes(engine):
+    return engine.out("volume", "ls", "-q").split()
+
+
+def killed_at_each(engine, call, prepare, act, check):
+    """act(prepare()) with the engine killed at its first `call`, the second, and so on until it survives; `check` with
+    the next engine after each."""
+    for when in range(1, 100):
+        prepared = prepare()
+        with killed_at(engine.process.pid, call, when):
+            act(prepared)
+            # One that is dying does not answer; where a client has started another, the first has ended before.
+            survived = engine.api("GET", "/_ping")[0] == 200 and is_alive(engine.process.pid)
+        if not survived:
+            engine.kill_all()
+            engine.start()
+        check()
+        if survived:
+            assert when > 1, f"{call} was not called at all"
+            return
+    raise AssertionError(f"{call} was called without end")
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "unlinkat"])
+def test_a_removal_with_volumes_is_finished_by_the_next_engine(engine, call):
+    """Killed at each write of its database, and at each file deleted: either nothing has been decided, or all goes."""
+    def settled():
+        states = engine.out("ps", "-a", "--format", "{{.State}}").split()
+        return set(states) <= {"created"} and len(states) == len(volumes(engine))
+    killed_at_each(engine, call,
+                   lambda: engine.out("create", "-v", "/data", "estiba/busybox", "true"),
+                   lambda identity: engine.api("DELETE", f"/containers/{identity}?v=1"),
+                   lambda: wait_until(settled, "containers and their volumes are whole or gone"))
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "unlinkat", "renameat"])
+def test_the_end_of_a_run_rm_is_told_and_finished_wherever_the_engine_is_killed(engine, tmp_path, call):
+    def run():
+        go = tmp_path / "go"
+        go.unlink(missing_ok=True)
+        client = engine.popen("run", "--rm", "-v", "/data", "-v", f"{tmp_path}:/in", "estiba/busybox", "sh", "-c",
+                              "echo up; while [ ! -e /in/go ]; do sleep 0.02; done; exit 23")
+        assert client.stdout.readline() == "up\n"
+        return go, client
+
+    def end(prepared):
+        go, client = prepared
+        go.touch()
+        assert client.wait(60) == 23, client.stderr.read()
+    killed_at_each(engine, call, run, end,
+                   lambda: wait_until(lambda: engine.out("ps", "-aq") == "" and not volumes(engine), "nothing is left"))
+
+
+@pytest.mark.parametrize("call", ["pwrite64", "mkdirat"])
+def test_a_creation_is_whole_or_was_never_begun(engine, call):
+    body = {"Image": "estiba/busybox", "Cmd": ["true"], "Volumes": {"/data": {}}}
+
+    def each_has_its_volume():
+        return len(engine.out("ps", "-aq").split()) == len(volumes(engine))
+
+    def check():
+        wait_until(each_has_its_volume, "each container has its volume, and there is no other")
+        for identity in engine.out("ps", "-aq").split():
+            engine.cli("start", identity)
+            engine.cli("rm", "-f", "-v", identity)
+        assert not volumes(engine)
+    engine.cli("run", "--rm", "--network", "none", "estiba/busybox", "true")  # the image is there
+    killed_at_each(engine, call, lambda: None, lambda _: engine.api("POST", "/containers/create", body), check)
 
 
 def test_killed_again_and_again_while_working(engine, rng, full):

@@ -2,10 +2,11 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 
-from harness.engine import BIN
+from harness.engine import BIN, process_name
 from harness.fault_proxy import FaultProxy
 from harness.registry import Registry
 from harness.tar import image_archive
@@ -63,6 +64,21 @@ def test_an_image_that_cannot_be_saved_is_an_error(engine, tmp_path):
     failed = engine.cli("save", "-o", str(tmp_path / "a.tar"), "estiba/busybox", check=False)
     assert failed.returncode == 1 and layer.name in failed.stderr
     assert list(tmp_path.glob("*a.tar*")) == []
+
+
+def test_a_prune_beside_a_load_is_refused_and_takes_nothing_from_it(engine, tmp_path):
+    image_archive(tmp_path / "x.tar", "x:1", [[("file", os.urandom(100_000), None)]])
+    archive = (tmp_path / "x.tar").read_bytes()
+    load = engine.popen("load", stdin=subprocess.PIPE)
+    load.stdin.buffer.write(archive[:len(archive) // 2])
+    load.stdin.flush()
+    wait_until(lambda: any("estiba-transfer" in process_name(pid) for pid in engine.host.processes()), "it has begun")
+    status, answer = engine.api("POST", "/images/prune")
+    assert status == 409 and "while images are pulled, loaded or saved" in answer["message"]
+    load.stdin.buffer.write(archive[len(archive) // 2:])
+    assert "Loaded image: x:1" in load.communicate(timeout=60)[0]
+    assert engine.api("POST", "/images/prune")[0] == 200
+    assert "x:1" in engine.out("images", "--format", "{{.Repository}}:{{.Tag}}")
 
 
 @pytest.mark.parametrize("fault, says", [({"corrupt": 1000}, "digest"),

@@ -45,10 +45,16 @@ Status Containers::Load() {
     registry->names[data->record.name] = container->id;
     registry->by_id[container->id] = container;
   }
+  TRY(removed_exits_.Load(*w_.database));
   const std::vector<store::Document> execs = TRY(w_.database->List(kExecs));
   for (const store::Document& document : execs) {
     const codec::Json json = TRY_CTX(codec::ParseJson(document.value), "exec '" + document.key + "'");
     ExecRecord exec = TRY_CTX(ExecRecord::FromJson(json), "exec '" + document.key + "'");
+    if (!registry_.Lock()->by_id.contains(exec.container_id)) {
+      // Recorded while its container was being removed.
+      TRY(w_.database->Delete(kExecs, document.key));
+      continue;
+    }
     execs_.Lock()->emplace(document.key, std::move(exec));
   }
   return Ok();
@@ -73,6 +79,18 @@ Result<ContainerPtr> Containers::Get(const std::string& id) {
     return Error(Code::kInvalidArgument, "Multiple IDs found with provided prefix: " + id);
   }
   return first->second;
+}
+
+Status Containers::CheckThere(const ContainerPtr& container) {
+  if (!container->data.Lock()->removed) return Ok();
+  return Error(Code::kNotFound, "No such container: " + container->id);
+}
+
+std::vector<ContainerPtr> Containers::AllAndBeingMade() {
+  std::vector<ContainerPtr> all = All();
+  auto registry = registry_.Lock();
+  for (const auto& [id, container] : registry->being_made) all.push_back(container);
+  return all;
 }
 
 std::vector<ContainerPtr> Containers::All() {
@@ -111,6 +129,7 @@ Status Containers::SaveRecord(const ContainerPtr& container) {
   codec::Json json;
   {
     auto data = container->data.Lock();
+    if (data->removed) return Ok();
     json = data->record.ToJson();
   }
   return w_.database->Put(kRecords, container->id, json.Dump());
@@ -121,6 +140,7 @@ Status Containers::SaveState(const ContainerPtr& container) {
   codec::Json json;
   {
     auto data = container->data.Lock();
+    if (data->removed) return Ok();
     json = data->state.ToJson();
   }
   return w_.database->Put(kStates, container->id, json.Dump());
@@ -152,7 +172,7 @@ std::string Containers::CgroupPath(const ContainerRecord& record) const {
 
 std::vector<ImageUser> Containers::UsersOfImage(const std::string& image_id) {
   std::vector<ImageUser> users;
-  for (const ContainerPtr& container : All()) {
+  for (const ContainerPtr& container : AllAndBeingMade()) {
     auto data = container->data.Lock();
     if (data->record.image_id != image_id) continue;
     const ImageUser user{container->id, data->state.Running()};
@@ -163,7 +183,7 @@ std::vector<ImageUser> Containers::UsersOfImage(const std::string& image_id) {
 
 std::set<std::string> Containers::LayersInUse() {
   std::set<std::string> layers;
-  for (const ContainerPtr& container : All()) {
+  for (const ContainerPtr& container : AllAndBeingMade()) {
     auto data = container->data.Lock();
     layers.insert(data->record.layers.begin(), data->record.layers.end());
   }
@@ -172,7 +192,7 @@ std::set<std::string> Containers::LayersInUse() {
 
 std::set<std::string> Containers::VolumesInUse() {
   std::set<std::string> names;
-  for (const ContainerPtr& container : All()) {
+  for (const ContainerPtr& container : AllAndBeingMade()) {
     auto data = container->data.Lock();
     for (const MountPoint& mount : data->record.mounts) {
       if (mount.kind == MountPoint::Kind::kVolume) names.insert(mount.source);
@@ -181,9 +201,10 @@ std::set<std::string> Containers::VolumesInUse() {
   return names;
 }
 
-std::vector<std::string> Containers::UsersOfVolume(const std::string& name) {
+std::vector<std::string> Containers::UsersOfVolume(const std::string& name, const std::string& but) {
   std::vector<std::string> ids;
-  for (const ContainerPtr& container : All()) {
+  for (const ContainerPtr& container : AllAndBeingMade()) {
+    if (container->id == but) continue;
     auto data = container->data.Lock();
     for (const MountPoint& mount : data->record.mounts) {
       if (mount.kind != MountPoint::Kind::kVolume || mount.source != name) continue;
@@ -211,8 +232,6 @@ std::map<std::string, apitypes::NetworkContainer> Containers::ContainersOfNetwor
   }
   return members;
 }
-
-bool Containers::NetworkWanted(const NetworkRecord& network) { return !ContainersOfNetwork(network).empty(); }
 
 Containers::Counts Containers::Count() {
   Counts counts;

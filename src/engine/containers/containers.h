@@ -28,6 +28,7 @@
 #include "monitorapi/journal.h"
 #include "monitorapi/spawn.h"
 #include "record.h"
+#include "removed_exits.h"
 #include "store/database.h"
 #include "store/snapshots.h"
 
@@ -55,6 +56,8 @@ class Container {
     std::shared_ptr<MonitorLink> link;  // null: no monitor
     bool concluding = false;            // the monitor has ended, its traces are being cleared
     bool told = false;                  // waiters know of the last exit
+    bool removal_runs = false;          // somebody of this engine carries it out
+    bool removed = false;               // nothing of it is written to the store any more
     std::vector<Parked> parked;
     std::uint16_t rows = 0;
     std::uint16_t columns = 0;
@@ -128,10 +131,8 @@ class Containers {
   std::set<std::string> LayersInUse();
   std::set<std::string> VolumesInUse();
   // Ids of the containers that use a volume.
-  std::vector<std::string> UsersOfVolume(const std::string& name);
+  std::vector<std::string> UsersOfVolume(const std::string& name, const std::string& but = "");
   std::map<std::string, apitypes::NetworkContainer> ContainersOfNetwork(const NetworkRecord& network);
-  // True when a container that is not running wants the network, too.
-  bool NetworkWanted(const NetworkRecord& network);
   Status ConnectNetwork(const NetworkRecord& network, const apitypes::NetworkConnect& connect);
   Status DisconnectNetwork(const NetworkRecord& network, const apitypes::NetworkDisconnect& disconnect);
   struct Counts {
@@ -144,6 +145,7 @@ class Containers {
   struct Registry {
     std::map<std::string, ContainerPtr> by_id;
     std::map<std::string, std::string> names;  // name → id; also of containers being made
+    std::map<std::string, ContainerPtr> being_made;
   };
 
   explicit Containers(Wiring wiring) : w_(std::move(wiring)) {}
@@ -151,7 +153,11 @@ class Containers {
 
   // ---- registry (containers.cc)
   Result<ContainerPtr> Get(const std::string& id);  // name, id, prefix; kNotFound "No such container: x"
+  // As Get(), for whoever holds `operation`: not one whose removal has overtaken us.
+  static Status CheckThere(const ContainerPtr& container);
   std::vector<ContainerPtr> All();
+  // With those being made: what they stand on is in use.
+  std::vector<ContainerPtr> AllAndBeingMade();
   Result<std::string> ReserveName(const std::string& wanted, const std::string& id);
   void ReleaseName(const std::string& name, const std::string& id);
   Status SaveRecord(const ContainerPtr& container);
@@ -171,7 +177,10 @@ class Containers {
   Status CheckNamespaces(const apitypes::HostConfig& host);
   Status CheckNetworks(ContainerRecord& record, std::vector<std::string>& warnings);
   Status AddVolumesFrom(const apitypes::ContainerCreate& create, std::vector<MountPoint>& mounts);
-  Status MakeVolumes(ContainerRecord& record, std::vector<std::string>& made);
+  Status MakeVolumes(const ContainerRecord& record, std::vector<std::string>& made);
+  Status HoldImage(const ContainerPtr& container);
+  Status Make(const ContainerPtr& container);
+  void TakeBack(const ContainerPtr& container, const std::vector<std::string>& volumes);
   Status CheckBinds(const ContainerRecord& record);
   Status CheckSpec(const ContainerRecord& record);
 
@@ -216,24 +225,37 @@ class Containers {
   void OnExecExited(MonitorLink& link, const monitorapi::Frame& frame);
   void Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link);
   void ConcludeLater(const ContainerPtr& container);
-  void SubmitRemoval(const ContainerPtr& container);
   Status Recover(const ContainerPtr& container);
   void TellWaiters(const ContainerPtr& container, bool final_exit);
   void TellRemoved(const ContainerPtr& container, std::int32_t code);
-  bool ShouldRestart(const ContainerRecord& record, const ContainerState& state, bool host_restarted) const;
+  // On a worker: what a dead monitor or a host that was restarted left down.
+  void StartAgain(const ContainerPtr& container, std::uint64_t restart_count);
 
   // ---- stop.cc, remove.cc
   Result<std::shared_ptr<MonitorLink>> RunningLink(const ContainerPtr& container, const char* what);
   bool WaitGone(const ContainerPtr& container, std::chrono::milliseconds timeout);
   void WhenGone(const ContainerPtr& container, std::function<void()> then);
   Status EndRun(const ContainerPtr& container);
-  Status FinishRemoval(const ContainerPtr& container, bool volumes);
+  // False when somebody removes it already, or has.
+  static bool ClaimRemoval(const ContainerPtr& container);
+  // Claims it and records the decision. kConflict when it is under way, or the container runs and it is not forced.
+  Status DecideRemoval(const ContainerPtr& container, const RemoveRequest& request);
+  // After a claim. What was begun is finished by the next rm or at the next start of the engine.
+  Status FinishRemoval(const ContainerPtr& container);
+  Status CarryOutRemoval(const ContainerPtr& container);
+  void DeleteVolumesOf(const ContainerRecord& record);
+  Status ForgetRecord(const ContainerPtr& container, const ContainerState& state);
+  // What nobody waits for: `--rm` after the end, and removals that an earlier engine had decided. On a worker.
+  void RemoveByItself(const ContainerPtr& container);
+  void RemoveWhenGone(const ContainerPtr& container);
   std::int64_t StopTimeoutMs(const ContainerRecord& record, const StopRequest& request) const;
   Result<int> StopSignal(const ContainerRecord& record, const StopRequest& request) const;
 
   // ---- reconcile.cc
   void ReconcileOne(const ContainerPtr& container, bool host_restarted);
   bool MeetAgain(const ContainerPtr& container);
+  bool NeverMade(const ContainerPtr& container);
+  bool HasFolder(const std::string& id) const;
 
   // ---- exec.cc
   Status SaveExec(const ExecRecord& exec);
@@ -258,6 +280,7 @@ class Containers {
   Wiring w_;
   Guarded<Registry> registry_;
   Guarded<std::map<std::string, ExecRecord>> execs_;
+  RemovedExits removed_exits_;
   std::mutex name_files_;  // orders what is written into the hosts files of running containers
   std::atomic<bool> stopping_ = false;
 };

@@ -35,6 +35,14 @@ void FillHostname(ContainerRecord& record) {
   config.hostname = ShortId(record.id);
 }
 
+// Anonymous volumes are named here, so that the record has them before they are made.
+Status NameVolumes(ContainerRecord& record) {
+  for (MountPoint& mount : record.mounts) {
+    if (mount.kind == MountPoint::Kind::kVolume && mount.source.empty()) mount.source = TRY(MakeId());
+  }
+  return Ok();
+}
+
 }  // namespace
 
 Status Containers::CheckNamespaces(const HostConfig& host) {
@@ -146,17 +154,16 @@ Status Containers::CheckBinds(const ContainerRecord& record) {
   return Ok();
 }
 
-Status Containers::MakeVolumes(ContainerRecord& record, std::vector<std::string>& made) {
-  for (MountPoint& mount : record.mounts) {
+Status Containers::MakeVolumes(const ContainerRecord& record, std::vector<std::string>& made) {
+  for (const MountPoint& mount : record.mounts) {
     if (mount.kind != MountPoint::Kind::kVolume) continue;
-    const bool known = !mount.source.empty() && w_.volumes->Has(mount.source);
+    const bool known = w_.volumes->Has(mount.source);
     apitypes::VolumeCreate create;
     create.name = mount.source;
-    const apitypes::Volume volume = TRY(w_.volumes->Create(create, mount.anonymous));
-    mount.source = volume.name;
+    TRY(w_.volumes->Create(create, mount.anonymous));
     if (known) continue;
-    made.push_back(volume.name);
-    w_.events->Publish("volume", "create", volume.name, {{"driver", "local"}});
+    made.push_back(mount.source);
+    w_.events->Publish("volume", "create", mount.source, {{"driver", "local"}});
   }
   return Ok();
 }
@@ -198,21 +205,50 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   return draft;
 }
 
+// From here on the image and its layers are in use.
+Status Containers::HoldImage(const ContainerPtr& container) {
+  const std::string image = container->data.Lock()->record.image_id;
+  return w_.images->WhileThere(image, [&] { registry_.Lock()->being_made.emplace(container->id, container); });
+}
+
+void Containers::TakeBack(const ContainerPtr& container, const std::vector<std::string>& volumes) {
+  WarnIf(os::DeleteTree({AT_FDCWD}, Folder(container->id)), "take a container back", container->id);
+  WarnIf(w_.snapshots->DeleteContainer(container->id), "take a container back", container->id);
+  for (const std::string& volume : volumes) {
+    const auto used = [&] { return !UsersOfVolume(volume, container->id).empty(); };
+    WarnIf(w_.volumes->Delete(volume, used), "take a volume back", volume);
+  }
+  // The record goes last: while it is there, a start of the engine finds what is left.
+  WarnIf(w_.database->Delete("containers", container->id), "take a container back", container->id);
+}
+
+// Recorded before it is made; its folder comes last and says that all is there (reconcile.cc).
+Status Containers::Make(const ContainerPtr& container) {
+  ContainerRecord record;
+  {
+    auto data = container->data.Lock();
+    record = data->record;
+  }
+  std::vector<std::string> volumes;
+  Rollback rollback;
+  rollback.Add([&] { TakeBack(container, volumes); });
+  TRY(SaveRecord(container));
+  TRY(MakeVolumes(record, volumes));
+  TRY(w_.snapshots->EnsureContainer(record.id, record.layers.back()));
+  TRY(os::EnsureDirectory(Folder(record.id), 0710));
+  rollback.Commit();
+  return Ok();
+}
+
 Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& name,
                                                              const std::string& platform,
                                                              apitypes::ContainerCreate create) {
   Draft draft = TRY(MakeDraft(std::move(create), platform));
+  TRY(NameVolumes(draft.record));
   auto container = std::make_shared<Container>(draft.record.id);
   draft.record.name = TRY(ReserveName(name, container->id));
   Rollback rollback;
   rollback.Add([&, taken = draft.record.name] { ReleaseName(taken, container->id); });
-  std::vector<std::string> volumes;
-  rollback.Add([&] {
-    for (const std::string& volume : volumes)
-      WarnIf(w_.volumes->Delete(volume), "take a volume back", volume);
-  });
-  TRY(MakeVolumes(draft.record, volumes));
-  const std::string top = draft.record.layers.back();
   {
     auto data = container->data.Lock();
     data->record = std::move(draft.record);
@@ -222,16 +258,14 @@ Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& 
       data->columns = static_cast<std::uint16_t>(size[1]);
     }
   }
-  rollback.Add([&] {
-    // The record goes last: while it is there, a start of the engine finds what is left.
-    WarnIf(w_.snapshots->DeleteContainer(container->id), "take a container back", container->id);
-    WarnIf(os::DeleteTree({AT_FDCWD}, Folder(container->id)), "take a container back", container->id);
-    WarnIf(w_.database->Delete("containers", container->id), "take a container back", container->id);
-  });
-  TRY(SaveRecord(container));
-  TRY(w_.snapshots->EnsureContainer(container->id, top));
-  TRY(os::EnsureDirectory(Folder(container->id), 0710));
-  registry_.Lock()->by_id[container->id] = container;
+  rollback.Add([&] { registry_.Lock()->being_made.erase(container->id); });
+  TRY(HoldImage(container));
+  TRY(Make(container));
+  {
+    auto registry = registry_.Lock();
+    registry->by_id[container->id] = container;
+    registry->being_made.erase(container->id);
+  }
   rollback.Commit();
   Publish(container, "create");
   return apitypes::ContainerCreateResponse{container->id, std::move(draft.warnings)};

@@ -135,7 +135,9 @@ Status Containers::StartExec(const std::string& exec_id, const apitypes::ExecSta
   request.plan = TRY(ExecPlan(container, exec));
   {
     auto execs = execs_.Lock();
-    ExecRecord& stored = execs->at(exec_id);
+    const auto found = execs->find(exec_id);
+    if (found == execs->end()) return NoSuchExec(exec_id);
+    ExecRecord& stored = found->second;
     if (stored.started) return Error(Code::kConflict, "exec " + exec_id + " has already run");
     stored.started = true;
     stored.running = true;

@@ -7,6 +7,7 @@
 #include "containers.h"
 #include "journal_fold.h"
 #include "os/file.h"
+#include "restart.h"
 
 namespace estiba::engine {
 namespace {
@@ -16,8 +17,6 @@ using monitorapi::Frame;
 using monitorapi::Type;
 
 constexpr auto kRecoverPatience = 60s;
-
-std::string SignalName(std::int32_t code) { return std::to_string(code); }
 
 }  // namespace
 
@@ -77,7 +76,7 @@ void Containers::OnExited(const ContainerPtr& container, MonitorLink& link, cons
   }
   SaveStateOrLog(container);
   link.Acknowledge(frame);
-  Publish(container, "die", {{"exitCode", SignalName(exited.code)}});
+  Publish(container, "die", {{"exitCode", std::to_string(exited.code)}});
   TellWaiters(container, !exited.restarting);
 }
 
@@ -140,17 +139,6 @@ Status Containers::Recover(const ContainerPtr& container) {
   // It has said all; its end is near.
   TRY(spawned.process.Wait());
   return Ok();
-}
-
-bool Containers::ShouldRestart(const ContainerRecord& record, const ContainerState& state, bool host_restarted) const {
-  const apitypes::RestartPolicy& policy = record.create.host_config.restart_policy;
-  if (record.removing) return false;
-  // "always" comes back with the host even when somebody had stopped it; "unless-stopped" does not.
-  if (policy.name == "always") return host_restarted || !state.stopped_by_user;
-  if (policy.name == "unless-stopped") return !state.stopped_by_user;
-  if (policy.name != "on-failure" || state.stopped_by_user || state.exit_code == 0) return false;
-  return policy.maximum_retry_count == 0 ||
-         state.restart_count < static_cast<std::uint64_t>(policy.maximum_retry_count);
 }
 
 // On a worker: a monitor that an engine before us launched holds the container's lock but did not answer.
@@ -223,16 +211,23 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
   if (!told && state.started_at != 0) Publish(container, "die", {{"exitCode", std::to_string(state.exit_code)}});
   if (!told) TellWaiters(container, /*final_exit=*/true);
   for (const auto& next : then) next();
+  if (RemovesItself(record, state)) return RemoveByItself(container);
   const bool ran = state.phase == Phase::kExited;
-  if (record.create.host_config.auto_remove && ran && !record.removing) {
-    const Status removed = FinishRemoval(container, /*volumes=*/true);
-    if (!removed.ok()) log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
-  } else if (died && ran && ShouldRestart(record, state, /*host_restarted=*/false)) {
-    const std::lock_guard operation(container->operation);
-    if (container->data.Lock()->link) return;  // somebody was quicker
-    const Status started = StartLocked(container, state.restart_count + 1);
-    if (!started.ok()) log::Warn("restart a container", {{"id", container->id}, {"error", started.error().Message()}});
+  if (died && ran && ShouldRestart(record, state, /*host_restarted=*/false)) {
+    StartAgain(container, state.restart_count + 1);
   }
+}
+
+void Containers::StartAgain(const ContainerPtr& container, std::uint64_t restart_count) {
+  const std::lock_guard operation(container->operation);
+  {
+    auto data = container->data.Lock();
+    // Somebody was quicker, to start it or to remove it.
+    if (data->link || data->state.Running() || data->record.removing || data->removed) return;
+  }
+  const Status started = StartLocked(container, restart_count);
+  if (!started.ok())
+    log::Warn("start a container again", {{"id", container->id}, {"error", started.error().Message()}});
 }
 
 }  // namespace estiba::engine

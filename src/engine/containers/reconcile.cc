@@ -2,10 +2,12 @@
 // been decided. What takes long is left to workers, so that the socket answers at once.
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "containers.h"
 #include "os/file.h"
+#include "restart.h"
 
 namespace estiba::engine {
 namespace {
@@ -37,7 +39,6 @@ bool Containers::MeetAgain(const ContainerPtr& container) {
     return false;
   }
   const auto state = answer.value().Decode<monitorapi::State>();
-  std::vector<Endpoint> endpoints;
   {
     auto data = container->data.Lock();
     if (state.ok()) {
@@ -45,35 +46,41 @@ bool Containers::MeetAgain(const ContainerPtr& container) {
       data->state.phase = phase;
       if (phase == Phase::kRunning || phase == Phase::kPaused) data->state.pid = state.value().started.pid;
     }
-    endpoints = data->state.endpoints;
     data->link =
         MonitorLink::Create(w_.loop, std::move(client).value(), os::UniqueFd(), HandlersFor(container));
   }
-  for (const Endpoint& endpoint : endpoints) w_.networks->Claim(endpoint);
   return true;
 }
 
-void Containers::SubmitRemoval(const ContainerPtr& container) {
-  const bool volumes = container->data.Lock()->record.create.host_config.auto_remove;
-  w_.workers->Submit([this, container, volumes] {
-    const Status removed = FinishRemoval(container, volumes);
-    if (!removed.ok())
-      log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
-  });
+bool Containers::HasFolder(const std::string& id) const { return ::access(Folder(id).c_str(), F_OK) == 0; }
+
+// Its folder is made last: what has none was being made when the engine died, and nobody has heard of it.
+bool Containers::NeverMade(const ContainerPtr& container) {
+  if (HasFolder(container->id)) return false;
+  auto data = container->data.Lock();
+  if (data->record.removing || data->state.starts > 0) return false;
+  data->record.removes_volumes = true;
+  return true;
 }
 
 void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted) {
+  if (NeverMade(container)) return RemoveWhenGone(container);
   const auto folded = Fold(container, /*until_start=*/false);
-  const bool folder_gone = !folded.ok();
   bool was_up = false;
   bool launched = false;
+  std::vector<Endpoint> endpoints;
   {
     auto data = container->data.Lock();
     was_up = data->state.Running() || data->state.phase == Phase::kStarting || !data->state.endpoints.empty();
     launched = data->state.journal_seq > 0;
+    endpoints = data->state.endpoints;
   }
-  const bool clean = folded.ok() && (folded.value().finished || !launched);
-  if (!folder_gone && MeetAgain(container)) {
+  // Its own until its monitor has ended and all is undone.
+  for (const Endpoint& endpoint : endpoints) w_.networks->Claim(endpoint);
+  // The folder goes early in a removal, when nothing is left on the host.
+  const bool half_removed = !was_up && !HasFolder(container->id);
+  const bool clean = half_removed || (folded.ok() && (folded.value().finished || !launched));
+  if (folded.ok() && MeetAgain(container)) {
     SaveStateOrLog(container);
     // A forced removal that was decided, but not told to the monitor.
     bool removing = false;
@@ -81,7 +88,7 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
       auto data = container->data.Lock();
       removing = data->record.removing;
     }
-    if (removing) SubmitRemoval(container);
+    if (removing) w_.workers->Submit([this, container] { RemoveByItself(container); });
     return;
   }
   if (was_up || !clean) {
@@ -95,23 +102,11 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
     record = data->record;
     state = data->state;
   }
-  const bool ended = state.phase == Phase::kExited;
-  if (record.removing || (record.create.host_config.auto_remove && ended && !was_up && clean)) {
-    WhenGone(container, [this, container] { SubmitRemoval(container); });
-    return;
-  }
+  // Conclude() sees to --rm by itself.
+  if (record.removing || (RemovesItself(record, state) && !was_up && clean)) return RemoveWhenGone(container);
   if (!host_restarted || !state.starts || !ShouldRestart(record, state, /*host_restarted=*/true)) return;
   WhenGone(container, [this, container] {
-    w_.workers->Submit([this, container] {
-      const std::lock_guard operation(container->operation);
-      {
-        auto data = container->data.Lock();
-        if (data->link || data->state.Running()) return;
-      }
-      const Status started = StartLocked(container, 0);
-      if (!started.ok())
-        log::Warn("start a container again", {{"id", container->id}, {"error", started.error().Message()}});
-    });
+    w_.workers->Submit([this, container] { StartAgain(container, 0); });
   });
 }
 

@@ -86,6 +86,7 @@ Json ContainerRecord::ToJson() const {
   for (const MountPoint& mount : mounts) list.Append(MountToJson(mount));
   json.Set("mounts", std::move(list));
   json.Set("removing", removing);
+  json.Set("removes_volumes", removes_volumes);
   return json;
 }
 
@@ -104,6 +105,7 @@ Result<ContainerRecord> ContainerRecord::FromJson(const Json& json) {
   reader.Read("layers", &record.layers);
   reader.EachObject("mounts", [&](Reader& mount) { record.mounts.push_back(MountFromJson(mount)); });
   reader.Read("removing", &record.removing);
+  reader.Read("removes_volumes", &record.removes_volumes);
   TRY(reader.Finish());
   return record;
 }

@@ -27,6 +27,7 @@ struct ContainerRecord {
   std::vector<std::string> layers;  // chain ids, lowest first
   std::vector<MountPoint> mounts;   // volumes have their names
   bool removing = false;            // decided; start-up carries it out
+  bool removes_volumes = false;     // the anonymous ones go with it
 
   codec::Json ToJson() const;
   static Result<ContainerRecord> FromJson(const codec::Json& json);

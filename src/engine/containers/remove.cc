@@ -4,45 +4,61 @@
 
 #include <fcntl.h>
 
+#include "../warn.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/rollback.h"
 #include "containers.h"
 #include "os/file.h"
 
 namespace estiba::engine {
 
-void Containers::Remove(const std::string& id, const RemoveRequest& request, Done done) {
-  auto found = Get(id);
-  if (!found.ok()) return done(std::move(found).error());
-  const ContainerPtr container = found.value();
-  std::shared_ptr<MonitorLink> link;
+bool Containers::ClaimRemoval(const ContainerPtr& container) {
+  auto data = container->data.Lock();
+  if (data->removal_runs || data->removed) return false;
+  data->removal_runs = true;
+  return true;
+}
+
+Status Containers::DecideRemoval(const ContainerPtr& container, const RemoveRequest& request) {
   {
     auto data = container->data.Lock();
     const std::string& name = data->record.name;
-    if (data->record.removing) {
-      return done(Error(Code::kConflict, "removal of container " + name + " is already in progress"));
+    if (data->removal_runs || data->removed) {
+      return Error(Code::kConflict, "removal of container " + name + " is already in progress");
     }
     const bool runs = data->state.Running() || data->state.phase == Phase::kStarting;
     if (runs && !request.force) {
       const char* how = data->state.phase == Phase::kPaused
                             ? "container is paused and must be unpaused first"
                             : "container is running: stop the container before removing or force remove";
-      return done(Error(Code::kConflict, "cannot remove container \"/" + name + "\": " + how));
+      return Error(Code::kConflict, "cannot remove container \"/" + name + "\": " + how);
     }
+    data->removal_runs = true;
     data->record.removing = true;
+    data->record.removes_volumes = data->record.removes_volumes || request.volumes;
     data->state.stopped_by_user = true;
-    if (!data->concluding && runs) link = data->link;
   }
   Status saved = SaveRecord(container);
-  if (!saved.ok()) {
-    container->data.Lock()->record.removing = false;
-    return done(std::move(saved));
+  if (saved.ok()) return saved;
+  auto data = container->data.Lock();
+  data->removal_runs = false;
+  data->record.removing = false;
+  return saved;
+}
+
+void Containers::Remove(const std::string& id, const RemoveRequest& request, Done done) {
+  auto found = Get(id);
+  if (!found.ok()) return done(std::move(found).error());
+  const ContainerPtr container = found.value();
+  Status decided = DecideRemoval(container, request);
+  if (!decided.ok()) return done(std::move(decided));
+  std::shared_ptr<MonitorLink> link;
+  {
+    auto data = container->data.Lock();
+    if (!data->concluding) link = data->link;
   }
-  const bool volumes = request.volumes;
-  WhenGone(container, [this, container, volumes, done] {
-    const bool queued =
-        w_.workers->Submit([this, container, volumes, done] { done(FinishRemoval(container, volumes)); });
+  WhenGone(container, [this, container, done] {
+    const bool queued = w_.workers->Submit([this, container, done] { done(FinishRemoval(container)); });
     if (!queued) done(Error(Code::kUnavailable, "the engine is busy or stopping"));
   });
   if (!link) return;
@@ -72,47 +88,74 @@ Status Containers::EndRun(const ContainerPtr& container) {
   return Error(Code::kUnavailable, "container " + container->id + " does not end");
 }
 
-// On a worker. What was begun is finished at the next start of the engine: the record goes last.
-Status Containers::FinishRemoval(const ContainerPtr& container, bool volumes) {
+Status Containers::FinishRemoval(const ContainerPtr& container) {
+  Status removed = CarryOutRemoval(container);
+  if (!removed.ok()) container->data.Lock()->removal_runs = false;
+  return removed;
+}
+
+// The record goes last: while it is there, the next start of the engine goes on where this one ended.
+Status Containers::CarryOutRemoval(const ContainerPtr& container) {
   const std::lock_guard operation(container->operation);
+  container->data.Lock()->record.removing = true;
+  TRY(EndRun(container));
   ContainerRecord record;
-  std::int32_t exit_code = 0;
+  ContainerState state;
   std::vector<Parked> parked;  // closed when this ends
   {
     auto data = container->data.Lock();
-    data->record.removing = true;
     record = data->record;
-    exit_code = data->state.exit_code;
+    state = data->state;
     parked.swap(data->parked);
   }
-  TRY(EndRun(container));
   TRY(w_.snapshots->DeleteContainer(record.id));
   TRY(os::DeleteTree({AT_FDCWD}, Folder(record.id)));
   TRY(os::DeleteTree({AT_FDCWD}, RunFolder(record.id)));
+  if (record.removes_volumes || record.create.host_config.auto_remove) DeleteVolumesOf(record);
   ForgetExecs(record.id);
-  store::Batch batch;
-  batch.Delete("containers", record.id);
-  batch.Delete("states", record.id);
-  {
-    const std::lock_guard order(container->persist);
-    TRY(w_.database->Apply(batch));
-  }
+  TRY(ForgetRecord(container, state));
   {
     auto registry = registry_.Lock();
     registry->by_id.erase(record.id);
     const auto name = registry->names.find(record.name);
     if (name != registry->names.end() && name->second == record.id) registry->names.erase(name);
   }
-  for (const MountPoint& mount : record.mounts) {
-    if (!volumes || mount.kind != MountPoint::Kind::kVolume || !mount.anonymous) continue;
-    if (!UsersOfVolume(mount.source).empty()) continue;
-    const Status deleted = w_.volumes->Delete(mount.source);
-    if (!deleted.ok())
-      log::Warn("remove a volume", {{"name", mount.source}, {"error", deleted.error().Message()}});
-  }
   Publish(container, "destroy");
-  TellRemoved(container, exit_code);
+  TellRemoved(container, state.exit_code);
   return Ok();
+}
+
+void Containers::DeleteVolumesOf(const ContainerRecord& record) {
+  for (const MountPoint& mount : record.mounts) {
+    if (mount.kind != MountPoint::Kind::kVolume || !mount.anonymous) continue;
+    const auto used = [&] { return !UsersOfVolume(mount.source, record.id).empty(); };
+    const Status deleted = w_.volumes->Delete(mount.source, used);
+    if (!deleted.ok() && deleted.error().code() != Code::kConflict) WarnIf(deleted, "remove a volume", mount.source);
+  }
+}
+
+Status Containers::ForgetRecord(const ContainerPtr& container, const ContainerState& state) {
+  const std::lock_guard order(container->persist);
+  store::Batch batch;
+  batch.Delete("containers", container->id);
+  batch.Delete("states", container->id);
+  const bool remembered = container->data.Lock()->record.create.host_config.auto_remove && state.starts > 0;
+  if (remembered) {
+    removed_exits_.Remember(container->id, state.exit_code, WallNow().time_since_epoch().count(), batch);
+  }
+  TRY(w_.database->Apply(batch));
+  container->data.Lock()->removed = true;
+  return Ok();
+}
+
+void Containers::RemoveByItself(const ContainerPtr& container) {
+  if (!ClaimRemoval(container)) return;
+  WarnIf(FinishRemoval(container), "remove a container", container->id);
+}
+
+void Containers::RemoveWhenGone(const ContainerPtr& container) {
+  // Refused only while the engine stops: the next start removes it.
+  WhenGone(container, [this, container] { w_.workers->Submit([this, container] { RemoveByItself(container); }); });
 }
 
 Result<apitypes::PruneReport> Containers::Prune(const apitypes::Filters& filters) {
@@ -125,13 +168,12 @@ Result<apitypes::PruneReport> Containers::Prune(const apitypes::Filters& filters
       auto data = container->data.Lock();
       if (data->link || data->concluding || data->state.Running() || data->state.phase == Phase::kStarting)
         continue;
-      if (data->record.removing || !filters.Labels("label", data->record.create.config.labels)) continue;
+      if (!filters.Labels("label", data->record.create.config.labels)) continue;
       if (filters.Has("label!") && filters.Labels("label!", data->record.create.config.labels)) continue;
-      data->record.removing = true;
     }
     const auto size = w_.snapshots->ContainerSize(container->id);
-    TRY(SaveRecord(container));
-    TRY(FinishRemoval(container, /*volumes=*/false));
+    if (!DecideRemoval(container, {}).ok()) continue;  // somebody starts or removes it
+    TRY(FinishRemoval(container));
     if (size.ok()) report.space_reclaimed += size.value();
     report.deleted.push_back(container->id);
   }
@@ -142,6 +184,7 @@ Status Containers::Rename(const std::string& id, const std::string& name) {
   const ContainerPtr container = TRY(Get(id));
   if (name.empty()) return Error(Code::kInvalidArgument, "Neither old nor new names may be empty");
   const std::lock_guard operation(container->operation);
+  TRY(CheckThere(container));
   std::string old;
   {
     auto data = container->data.Lock();

@@ -11,6 +11,7 @@
 #include "os/file.h"
 #include "plan/explain.h"
 #include "plan/wire.h"
+#include "restart.h"
 
 namespace estiba::engine {
 namespace {
@@ -23,15 +24,6 @@ constexpr auto kStartPatience = 120s;
 
 bool IsPrivateBridge(const std::string& mode) {
   return mode != "host" && mode != "none" && JoinedContainer(mode).empty();
-}
-
-monitorapi::RestartPolicy PolicyOf(const apitypes::RestartPolicy& policy) {
-  monitorapi::RestartPolicy made;
-  if (policy.name == "always") made.kind = monitorapi::RestartKind::kAlways;
-  if (policy.name == "unless-stopped") made.kind = monitorapi::RestartKind::kUnlessStopped;
-  if (policy.name == "on-failure") made.kind = monitorapi::RestartKind::kOnFailure;
-  made.max_retries = static_cast<std::uint32_t>(policy.maximum_retry_count);
-  return made;
 }
 
 plan::Endpoint PlanEndpoint(const Endpoint& endpoint, const net::Subnet& subnet) {
@@ -190,7 +182,7 @@ monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
     if (key == "max-size") launch.log.max_size = static_cast<std::uint64_t>(ParseSize(value).value());
     if (key == "max-file") launch.log.max_files = static_cast<std::uint32_t>(ParseUint(value).value());
   }
-  launch.restart = PolicyOf(host.restart_policy);
+  launch.restart = MonitorPolicy(host.restart_policy);
   launch.tty = record.create.config.tty;
   launch.open_stdin = record.create.config.open_stdin;
   launch.stdin_once = record.create.config.stdin_once;
@@ -297,6 +289,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
 Status Containers::Start(const std::string& id, const std::string& detach_keys) {
   const ContainerPtr container = TRY(Get(id));
   const std::lock_guard operation(container->operation);
+  TRY(CheckThere(container));
   bool auto_remove = false;
   {
     auto data = container->data.Lock();
@@ -317,16 +310,8 @@ Status Containers::Start(const std::string& id, const std::string& detach_keys) 
   }
   Status started = StartLocked(container, 0);
   if (started.ok()) return started;
-  if (auto_remove) {
-    // As docker: what could not run and was to be removed afterwards is removed now.
-    WhenGone(container, [this, container] {
-      w_.workers->Submit([this, container] {
-        const Status removed = FinishRemoval(container, /*volumes=*/true);
-        if (!removed.ok())
-          log::Warn("remove a container", {{"id", container->id}, {"error", removed.error().Message()}});
-      });
-    });
-  }
+  // As docker: what could not run and was to be removed afterwards is removed now.
+  if (auto_remove) RemoveWhenGone(container);
   return started;
 }
 

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <condition_variable>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "containers.h"
 
@@ -183,7 +184,15 @@ Status Containers::Unpause(const std::string& id) {
 }
 
 Result<Token> Containers::Wait(const std::string& id, WaitCondition condition, WaitCallbacks callbacks) {
-  const ContainerPtr container = TRY(Get(id));
+  auto found = Get(id);
+  if (!found.ok()) {
+    const auto code = removed_exits_.Find(id, WallNow().time_since_epoch().count());
+    if (!code.has_value()) return std::move(found).error();
+    if (callbacks.accepted) callbacks.accepted();
+    callbacks.done({.status_code = *code, .error = {}});
+    return Token{0};  // nobody's
+  }
+  const ContainerPtr container = found.value();
   const Token token = w_.tokens->Add([container](Token cancelled) {
     auto data = container->data.Lock();
     std::erase_if(data->waiters, [&](const ExitWaiter& waiter) { return waiter.token == cancelled; });
@@ -209,7 +218,7 @@ Result<Token> Containers::Wait(const std::string& id, WaitCondition condition, W
   {
     auto data = container->data.Lock();
     const bool runs = data->state.Running() || data->state.phase == Phase::kStarting;
-    if (condition == WaitCondition::kNotRunning && !runs) {
+    if (data->removed || (condition == WaitCondition::kNotRunning && !runs)) {
       now.emplace();
       now->status_code = data->state.exit_code;
       now->error = data->state.error;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cgroup/settings.h"
 #include "containers.h"
+#include "restart.h"
 
 namespace estiba::engine {
 namespace {
@@ -35,21 +36,13 @@ void Merge(const apitypes::Resources& from, apitypes::Resources& to) {
   if (from.pids_limit.has_value()) to.pids_limit = from.pids_limit;
 }
 
-monitorapi::RestartPolicy PolicyOf(const apitypes::RestartPolicy& policy) {
-  monitorapi::RestartPolicy made;
-  if (policy.name == "always") made.kind = monitorapi::RestartKind::kAlways;
-  if (policy.name == "unless-stopped") made.kind = monitorapi::RestartKind::kUnlessStopped;
-  if (policy.name == "on-failure") made.kind = monitorapi::RestartKind::kOnFailure;
-  made.max_retries = static_cast<std::uint32_t>(policy.maximum_retry_count);
-  return made;
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> Containers::Update(const std::string& id,
                                                     const apitypes::ContainerUpdate& update) {
   const ContainerPtr container = TRY(Get(id));
   const std::lock_guard operation(container->operation);
+  TRY(CheckThere(container));
   ContainerRecord record;
   std::shared_ptr<MonitorLink> link;
   {
@@ -75,7 +68,7 @@ Result<std::vector<std::string>> Containers::Update(const std::string& id,
   if (link) {
     monitorapi::Update request;
     request.set_restart = !update.restart_policy.name.empty();
-    request.restart = PolicyOf(host.restart_policy);
+    request.restart = MonitorPolicy(host.restart_policy);
     for (const cgroup::Write& write : writes) {
       request.writes.push_back({write.controller, write.file, write.value, write.field, write.optional,
                                 write.alternative_file, write.alternative_value});
@@ -91,6 +84,7 @@ Result<std::vector<std::string>> Containers::Update(const std::string& id,
 Status Containers::ConnectNetwork(const NetworkRecord& network, const apitypes::NetworkConnect& connect) {
   const ContainerPtr container = TRY(Get(connect.container));
   const std::lock_guard operation(container->operation);
+  TRY(CheckThere(container));
   {
     auto data = container->data.Lock();
     if (data->link || data->concluding) {
@@ -102,12 +96,11 @@ Status Containers::ConnectNetwork(const NetworkRecord& network, const apitypes::
     }
     auto& endpoints = data->record.create.endpoints;
     const bool joined = data->record.create.host_config.network_mode == network.name;
-    const auto [entry, fresh] =
-        endpoints.emplace(network.name, connect.endpoint.value_or(apitypes::EndpointSettings{}));
-    if (joined || !fresh) {
+    if (joined || endpoints.contains(network.name)) {
       return Error(Code::kPermissionDenied,
                    "endpoint with name " + data->record.name + " already exists in network " + network.name);
     }
+    endpoints.emplace(network.name, connect.endpoint.value_or(apitypes::EndpointSettings{}));
     auto& mode = data->record.create.host_config.network_mode;
     if (mode == "none") mode = network.name;
   }
@@ -121,6 +114,7 @@ Status Containers::DisconnectNetwork(const NetworkRecord& network,
                                      const apitypes::NetworkDisconnect& disconnect) {
   const ContainerPtr container = TRY(Get(disconnect.container));
   const std::lock_guard operation(container->operation);
+  TRY(CheckThere(container));
   {
     auto data = container->data.Lock();
     if (data->link || data->concluding) {

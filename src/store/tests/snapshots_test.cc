@@ -31,8 +31,11 @@ TEST(Snapshots, ALayerAppearsWhenCommitted) {
   EXPECT_EQ(os::ReadFile(path + "/file").value(), "12345");
   EXPECT_EQ(snapshots.LayerSize(kChain).value(), 5U);
   EXPECT_THAT(snapshots.ListLayers().value(), ::testing::ElementsAre(kChain));
-  ASSERT_OK(snapshots.DeleteLayer(kChain));
-  ASSERT_OK(snapshots.DeleteLayer(kChain));
+  for (int twice = 0; twice < 2; ++twice) {
+    ASSERT_OK_AND_ASSIGN(const std::string away, snapshots.TakeLayerAway(kChain));
+    EXPECT_FALSE(snapshots.HasLayer(kChain));
+    ASSERT_OK(snapshots.DeleteTakenAway(away));
+  }
   EXPECT_EQ(Files(dir, "layers"), 0U);
   EXPECT_EQ(Files(dir, "tmp"), 0U);
 }
@@ -91,7 +94,7 @@ TEST(Snapshots, TakeNoPathForAnId) {
     EXPECT_FALSE(snapshots.EnsureContainer(id, "").ok()) << id;
     EXPECT_FALSE(snapshots.DeleteContainer(id).ok()) << id;
   }
-  EXPECT_FALSE(snapshots.DeleteLayer("sha256:..").ok());
+  EXPECT_FALSE(snapshots.TakeLayerAway("sha256:..").ok());
 }
 
 }  // namespace

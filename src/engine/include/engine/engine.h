@@ -135,6 +135,7 @@ struct EngineOptions {
   http::Loop* loop = nullptr;     // outlives the engine; must run (or be about to)
   std::string version;            // of the release
   int log_fd = -1;                // where monitors send their complaints
+  std::function<void()> before_spawn;  // waits until children may be started; empty: at once
 };
 
 class Engine {

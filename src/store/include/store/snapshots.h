@@ -27,8 +27,10 @@ class Snapshots {
   Result<std::string> LayerPath(const std::string& chain_id) const;
   Result<os::UniqueFd> OpenLayer(const std::string& chain_id) const;
   Result<std::vector<std::string>> ListLayers() const;
-  // Renamed away first, so that a layer is whole or not there.
-  Status DeleteLayer(const std::string& chain_id) const;
+  // Deletes a layer in two steps, so that it is whole or not there: the first is quick and answers what to delete in
+  // the second. Succeeds if it is gone.
+  Result<std::string> TakeLayerAway(const std::string& chain_id) const;
+  Status DeleteTakenAway(const std::string& name) const;
 
   // A tree to unpack into. CommitLayer gives it its place; if another transfer was first, that one stays and this
   // tree is deleted.
@@ -64,7 +66,7 @@ class Snapshots {
  private:
   Snapshots(std::string path, os::UniqueFd layers, os::UniqueFd tmp, os::UniqueFd containers)
       : path_(std::move(path)), layers_(std::move(layers)), tmp_(std::move(tmp)), containers_(std::move(containers)) {}
-  Status MoveAwayAndDelete(os::DirFd parent, const std::string& name) const;
+  Result<std::string> MoveAway(os::DirFd parent, const std::string& name) const;
 
   std::string path_;  // with a final '/', or empty
   os::UniqueFd layers_;
