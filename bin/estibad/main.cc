@@ -34,11 +34,18 @@ Status Start(Arguments arguments) {
     arguments.config = path;
   }
   std::vector<os::UniqueFd> passed = TRY(TakePassedSockets());
-  if (arguments.spawned && passed.empty()) TRY(LeaveCaller(arguments.ready_fd));
+  Departure departure;
+  if (arguments.spawned && passed.empty()) {
+    CloseForeign(arguments.ready_fd);
+    departure.Begin();
+  }
   TRY(SettleIn());
   engine::Config config = TRY(engine::LoadConfig(arguments.config, rootless, arguments.uid));
-  if (rootless) TRY(engine::EnterRootless(config.run_root));
-  return Serve(arguments, std::move(config), std::move(passed));
+  if (rootless) {
+    departure.Wait();  // only a process with one thread may enter a user namespace
+    TRY(engine::EnterRootless(config.run_root));
+  }
+  return Serve(arguments, std::move(config), std::move(passed), [&departure] { departure.Wait(); });
 }
 
 int Main(const std::vector<std::string>& words) {

@@ -52,7 +52,7 @@ class Run {
   Run(const Arguments& arguments, engine::Config config)
       : arguments_(arguments), config_(std::move(config)) {}
 
-  Status Prepare(std::vector<os::UniqueFd> passed) {
+  Status Prepare(std::vector<os::UniqueFd> passed, std::function<void()> before_spawn) {
     TRY(OpenLog());
     // Before any thread is made, so that all have them blocked.
     signals_ = TRY(os::SignalFd::Create({SIGTERM, SIGINT, SIGHUP}));
@@ -62,6 +62,7 @@ class Run {
     options.program_directory = TRY(os::ProgramDirectory());
     options.loop = loop_.get();
     options.version = ESTIBA_VERSION;
+    options.before_spawn = std::move(before_spawn);
     options.log_fd = log_.has_value() ? log_->fd() : STDERR_FILENO;
     engine_ = TRY(engine::Engine::Start(std::move(options)));
     server_ = TRY(http::Server::Create(loop_.get(), api::docker::ServerOptions(ESTIBA_VERSION), Handler()));
@@ -170,9 +171,10 @@ class Run {
 
 }  // namespace
 
-Status Serve(const Arguments& arguments, engine::Config config, std::vector<os::UniqueFd> passed) {
+Status Serve(const Arguments& arguments, engine::Config config, std::vector<os::UniqueFd> passed,
+             std::function<void()> before_spawn) {
   Run run(arguments, std::move(config));
-  TRY(run.Prepare(std::move(passed)));
+  TRY(run.Prepare(std::move(passed), std::move(before_spawn)));
   return run.Loop();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,8 @@
 namespace estiba::estibad {
 
 // Runs until SIGTERM or SIGINT, or until nobody needs it (a spawned or socket-activated engine).
-Status Serve(const Arguments& arguments, engine::Config config, std::vector<os::UniqueFd> passed);
+// `before_spawn` waits until children may be started.
+Status Serve(const Arguments& arguments, engine::Config config, std::vector<os::UniqueFd> passed,
+             std::function<void()> before_spawn);
 
 }  // namespace estiba::estibad

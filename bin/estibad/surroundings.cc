@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +24,17 @@ constexpr int kFirstPassed = 3;  // SD_LISTEN_FDS_START
 void CloseRange(unsigned first, unsigned last) {
   // Before Linux 5.9 there is no such call; 5.10 is the oldest we run on.
   if (first <= last) (void)::syscall(SYS_close_range, first, last, 0U);
+}
+
+void LeaveControlGroups() {
+  const auto groups = cgroup::Probe();
+  if (!groups.ok()) return;  // the engine says so when it probes them itself
+  for (const cgroup::Hierarchy& hierarchy : groups.value().hierarchies) {
+    if (hierarchy.own_path == "/" || hierarchy.own_path.empty()) continue;
+    const Status moved = os::WriteExisting({AT_FDCWD}, hierarchy.mountpoint + "/cgroup.procs", "0");
+    // A user may not; then what the user's session allows is what there is.
+    if (!moved.ok()) log::Debug("leave the caller's control group", {{"error", moved.error().Message()}});
+  }
 }
 
 }  // namespace
@@ -48,21 +60,31 @@ Status SettleIn() {
   return Ok();
 }
 
-Status LeaveCaller(int keep) {
+void CloseForeign(int keep) {
   if (keep < kFirstPassed) {
     CloseRange(kFirstPassed, ~0U);
   } else {
     CloseRange(kFirstPassed, static_cast<unsigned>(keep) - 1);
     CloseRange(static_cast<unsigned>(keep) + 1, ~0U);
   }
-  const cgroup::Hierarchies groups = TRY(cgroup::Probe());
-  for (const cgroup::Hierarchy& hierarchy : groups.hierarchies) {
-    if (hierarchy.own_path == "/" || hierarchy.own_path.empty()) continue;
-    const Status moved = os::WriteExisting({AT_FDCWD}, hierarchy.mountpoint + "/cgroup.procs", "0");
-    // A user may not; then what the user's session allows is what there is.
-    if (!moved.ok()) log::Debug("leave the caller's control group", {{"error", moved.error().Message()}});
-  }
-  return Ok();
+}
+
+void Departure::Begin() {
+  // Signals are the main thread's.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([] {
+    ::pthread_setname_np(::pthread_self(), "departure");
+    LeaveControlGroups();
+  });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Departure::Wait() {
+  const std::lock_guard lock(mutex_);
+  if (thread_.joinable()) thread_.join();
 }
 
 Result<std::vector<os::UniqueFd>> TakePassedSockets() {

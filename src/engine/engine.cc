@@ -81,7 +81,7 @@ Status EngineImpl::OpenStores() {
   content_ = TRY(store::ContentStore::Open(root + "/content"));
   snapshots_ = TRY(store::Snapshots::Open(root + "/snapshots"));
   TRY(content_->DeleteLeftovers(""));
-  TRY(snapshots_->DeleteLeftovers(""));
+  leftovers_ = TRY(snapshots_->ListUnfinished());
   return Ok();
 }
 
@@ -90,6 +90,16 @@ Result<bool> EngineImpl::NoteBoot() {
   if (last.has_value() && *last == host_.boot_id) return false;
   TRY(database_->Put(kMeta, "boot", host_.boot_id));
   return last.has_value();
+}
+
+Result<const monitorapi::Program*> EngineImpl::Monitor() {
+  if (options_.before_spawn) options_.before_spawn();
+  const std::lock_guard lock(monitor_loading_);
+  if (!monitor_.has_value()) {
+    const std::string opened = "/proc/self/fd/" + std::to_string(monitor_file_.get());
+    monitor_ = TRY_CTX(monitorapi::Program::Load(opened), "read '" + monitor_path_ + "'");
+  }
+  return &*monitor_;
 }
 
 Status EngineImpl::OpenNouns() {
@@ -103,8 +113,8 @@ Status EngineImpl::OpenNouns() {
   images_ = TRY(Images::Open(&*database_, &*content_, &*snapshots_));
   volumes_ = TRY(Volumes::Open(&*database_, now->data_root + "/volumes"));
   networks_ = TRY(Networks::Open(&*database_, *now));
-  const std::string monitor = TRY(FindProgram(programs, "estiba-monitor"));
-  monitor_ = TRY(monitorapi::Program::Load(monitor));
+  monitor_path_ = TRY(FindProgram(programs, "estiba-monitor"));
+  monitor_file_ = TRY(os::OpenAt({AT_FDCWD}, monitor_path_, O_RDONLY));
   auto transfer = FindProgram(programs, "estiba-transfer");
   auto init = FindProgram(programs, "estiba-init");
   Transfers::Wiring transfers{options_.loop, workers_.get(), &tokens_, &*content_, &*snapshots_,
@@ -126,7 +136,7 @@ Status EngineImpl::OpenNouns() {
   wiring.volumes = volumes_.get();
   wiring.networks = networks_.get();
   wiring.host = &host_;
-  wiring.monitor = &*monitor_;
+  wiring.monitor = [this] { return Monitor(); };
   wiring.config = [this] { return config(); };
   wiring.image = [this](const std::string& name) { return FindImage(name); };
   wiring.init_program = !now->init_program.empty() ? now->init_program : init.ok() ? init.value() : "estiba-init";
@@ -149,7 +159,7 @@ Status EngineImpl::Open() {
   TRY(OpenNouns());
   const bool host_restarted = TRY(NoteBoot());
   TRY_CTX(containers_->Reconcile(host_restarted), "meet the containers again");
-  CollectLater();
+  ClearLater();
   return Ok();
 }
 
@@ -227,6 +237,15 @@ Result<ImagePtr> EngineImpl::FindImage(const std::string& name) {
   if (!archive.ok()) return found;
   TRY(LoadBuiltin(archive.value()));
   return images_->Get(name);
+}
+
+// What an earlier engine did not finish; whole trees, which may take long.
+void EngineImpl::ClearLater() {
+  workers_->Submit([this, names = std::exchange(leftovers_, {})] {
+    for (const std::string& name : names)
+      WarnIf(snapshots_->DeleteTakenAway(name), "clear what was not finished", name);
+  });
+  CollectLater();
 }
 
 // Layers and blobs that nothing needs. Later, and not beside a transfer.

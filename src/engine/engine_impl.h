@@ -100,6 +100,9 @@ class EngineImpl final : public Engine {
   Status LoadBuiltin(const std::string& archive);
   image::TransferJob LoadJob() const;
   void CollectLater();
+  void ClearLater();
+  // Read when first needed: most commands start no container. It is the file that was there at our start.
+  Result<const monitorapi::Program*> Monitor();
   apitypes::Network NetworkView(const NetworkRecord& record);
   Result<bool> NetworkPasses(const NetworkRecord& record, const apitypes::Filters& filters);
 
@@ -113,6 +116,10 @@ class EngineImpl final : public Engine {
   std::optional<store::Database> database_;
   std::optional<store::ContentStore> content_;
   std::optional<store::Snapshots> snapshots_;
+  std::vector<std::string> leftovers_;
+  std::string monitor_path_;
+  os::UniqueFd monitor_file_;
+  std::mutex monitor_loading_;
   std::optional<monitorapi::Program> monitor_;
   std::unique_ptr<Images> images_;
   std::unique_ptr<Volumes> volumes_;

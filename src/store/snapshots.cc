@@ -150,6 +150,8 @@ Status Snapshots::DeleteLeftovers(const std::string& lease) const {
   return TRY_CTX(DeleteByLease({tmp_.get()}, lease), "clear unfinished layers");
 }
 
+Result<std::vector<std::string>> Snapshots::ListUnfinished() const { return os::ListDirectory({tmp_.get()}, "."); }
+
 Snapshots::ContainerPaths Snapshots::PathsOf(const std::string& container_id) const {
   const std::string base = path_ + "containers/" + container_id;
   return {base + "/fs", base + "/work"};

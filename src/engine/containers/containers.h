@@ -86,7 +86,7 @@ class Containers {
     Volumes* volumes;
     Networks* networks;
     const Host* host;
-    const monitorapi::Program* monitor;
+    std::function<Result<const monitorapi::Program*>()> monitor;
     std::function<std::shared_ptr<const Config>()> config;
     std::function<Result<ImagePtr>(const std::string& name)> image;  // finds, or loads what comes with us
     std::string init_program;

@@ -127,7 +127,8 @@ Status Containers::Recover(const ContainerPtr& container) {
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(container->id), O_RDONLY | O_DIRECTORY));
   TRY(os::EnsureDirectory(RunFolder(container->id), 0700));
   const os::UniqueFd run_folder = TRY(os::OpenAt({AT_FDCWD}, RunFolder(container->id), O_RDONLY | O_DIRECTORY));
-  monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*w_.monitor, container->id, w_.log_fd));
+  const monitorapi::Program* monitor = TRY(w_.monitor());
+  monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*monitor, container->id, w_.log_fd));
   monitorapi::Recover recover;
   recover.id = container->id;
   {

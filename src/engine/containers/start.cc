@@ -196,7 +196,8 @@ Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std
   TRY(os::EnsureDirectory(RunFolder(container->id), 0700));
   const os::UniqueFd run_folder =
       TRY(os::OpenAt({AT_FDCWD}, RunFolder(container->id), O_RDONLY | O_DIRECTORY));
-  monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*w_.monitor, container->id, w_.log_fd));
+  const monitorapi::Program* monitor = TRY(w_.monitor());
+  monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*monitor, container->id, w_.log_fd));
   auto link = MonitorLink::Create(w_.loop, std::move(spawned.client), spawned.process.Detach(),
                                   HandlersFor(container));
   monitorapi::Launch launch;

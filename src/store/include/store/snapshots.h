@@ -44,8 +44,10 @@ class Snapshots {
   Status Sync() const;
   Status CommitLayer(const Unfinished& tree, const std::string& chain_id) const;
   Status DeleteUnfinished(const Unfinished& tree) const;
-  // Deletes what an owner left half-made; an empty lease means everybody's.
+  // Deletes what an owner left half-made.
   Status DeleteLeftovers(const std::string& lease) const;
+  // Everybody's, for DeleteTakenAway(): at start, before anything is unpacked or deleted.
+  Result<std::vector<std::string>> ListUnfinished() const;
 
   // Writable layers of containers.
   struct ContainerPaths {
