@@ -18,9 +18,12 @@ engine::TakeConnection Taker(const Call& call) {
     const bool upgrade = exchange->headers().Has("Upgrade") || exchange->method() == "GET";
     // docker-py reads the head through a buffer and then from the bare socket: what came with the head is
     // lost.
-    const bool buffered = exchange->headers().Get("User-Agent").starts_with("docker-sdk-python");
+    const std::string& agent = exchange->headers().Get("User-Agent");
+    const bool buffered =
+        agent.find("docker-sdk-python/") != std::string::npos || agent.find("docker-py/") != std::string::npos;
+    // It reads the head at once, unless it does not get to run.
     http::Detached detached = TRY(exchange->Detach(StreamType(tty, upgrade ? minor : 0),
-                                                   std::chrono::milliseconds(buffered ? 200 : 0)));
+                                                   std::chrono::milliseconds(buffered ? 5000 : 0)));
     return engine::Connection{std::move(detached.fd), std::move(detached.leftover)};
   };
 }

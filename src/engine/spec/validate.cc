@@ -94,7 +94,8 @@ Status ValidateConfig(const apitypes::ContainerConfig& config) {
   if (!config.stop_signal.empty()) TRY(ParseSignal(config.stop_signal));
   if (config.hostname.size() > 63) return Bad("invalid hostname '" + config.hostname + "': longer than 63 letters");
   if (config.healthcheck.has_value() && !config.healthcheck->test.empty() && config.healthcheck->test[0] != "NONE") {
-    TRY(Refuse(true, "Config.Healthcheck"));
+    return Error(Code::kNotImplemented, "health checks (Config.Healthcheck) are not carried out by this engine yet")
+        .Hint("run with --no-healthcheck");
   }
   return Ok();
 }
