@@ -9,6 +9,7 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/wait.h>
@@ -142,7 +143,6 @@ Connected TryConnect(int netns, const char* address, std::uint16_t port, std::ch
   Connected result;
   result.socket = SocketIn(netns, SOCK_STREAM);
   const sockaddr_in name = Name(address, port);
-  const auto start = std::chrono::steady_clock::now();
   const int rc = ::connect(result.socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name);
   result.errnum = rc == 0 ? 0 : errno;
   if (rc != 0 && result.errnum == EINPROGRESS) {
@@ -152,7 +152,10 @@ Connected TryConnect(int netns, const char* address, std::uint16_t port, std::ch
     if (::poll(&wait, 1, static_cast<int>(patience.count())) == 1)
       ::getsockopt(result.socket.get(), SOL_SOCKET, SO_ERROR, &result.errnum, &size);
   }
-  result.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(result.socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+    result.repeated = info.tcpi_total_retrans;
   result.ok = result.errnum == 0;
   return result;
 }

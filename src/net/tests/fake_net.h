@@ -31,7 +31,7 @@ os::UniqueFd Listen(int netns, std::uint16_t port);
 struct Connected {
   bool ok = false;
   int errnum = 0;  // ETIMEDOUT when nobody answered
-  std::chrono::milliseconds took{};
+  unsigned repeated = 0;  // packets that were lost and sent again
   os::UniqueFd socket;
 };
 Connected TryConnect(int netns, const char* address, std::uint16_t port,
