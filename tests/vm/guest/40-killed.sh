@@ -1,5 +1,5 @@
-# kill -9 of the engine and of a monitor, on cgroup v2.
-estiba run -d --name kk estiba/busybox sleep 1000
+# kill -9 of the engine and of a monitor whose container has another user, on cgroup v2.
+estiba run -d --name kk -u 1000:1000 estiba/busybox sleep 1000
 kill -9 $(pidof estibad)
 estiba ps --format '{{.Names}}' | grep -qx kk
 pid=$(estiba inspect -f '{{.State.Pid}}' kk)
