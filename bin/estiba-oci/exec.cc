@@ -86,10 +86,7 @@ Result<plan::Plan> PlanOf(const Flags& flags, const StateDir& dir, const Snapsho
   input.process = TRY(ProcessOf(flags, input.spec));
   input.cgroup_path = now.record.cgroup_path;
   input.isolate_from_parent = false;
-  if (input.process.args.empty())
-    return Error(Code::kInvalidArgument, "process.args: args must not be empty");
-  if (!input.process.cwd.starts_with('/'))
-    return Error(Code::kInvalidArgument, "process.cwd: must be an absolute path");
+  TRY(oci::ValidateProcess(input.process));
   TRY(CheckConsole(flags, input.process.terminal, flags.On("detach")));
   passed = TRY(PassedFds(flags, input.process.env));
   const plan::HostFacts facts = TRY(AskHost());

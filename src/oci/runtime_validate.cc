@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/parse.h"
 #include "base/text.h"
 #include "oci/runtime_json.h"
 
@@ -45,6 +46,12 @@ Status CheckScheduler(const Scheduler& scheduler) {
                                                    "SCHED_ISO",   "SCHED_IDLE",  "SCHED_DEADLINE"};
   if (std::ranges::find(kPolicies, scheduler.policy) == std::end(kPolicies))
     return Invalid("process.scheduler.policy", "unknown policy '" + scheduler.policy + "'");
+  static constexpr std::string_view kFlags[] = {
+      "SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_RECLAIM",     "SCHED_FLAG_DL_OVERRUN",    "SCHED_FLAG_KEEP_POLICY",
+      "SCHED_FLAG_KEEP_PARAMS",   "SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_UTIL_CLAMP_MAX"};
+  for (const std::string& flag : scheduler.flags)
+    if (std::ranges::find(kFlags, flag) == std::end(kFlags))
+      return Invalid("process.scheduler.flags", "unknown flag '" + flag + "'");
   if (scheduler.nice < -20 || scheduler.nice > 19)
     return Invalid("process.scheduler.nice", std::to_string(scheduler.nice) + " is not from -20 to 19");
   const bool realtime = scheduler.policy == "SCHED_FIFO" || scheduler.policy == "SCHED_RR";
@@ -65,20 +72,13 @@ Status CheckIoPriority(const IoPriority& priority) {
   return Ok();
 }
 
-bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
-
-Status CheckProcess(const Process& process) {
-  if (!process.cwd.starts_with('/')) return Invalid("process.cwd", "'" + process.cwd + "' is not an absolute path");
-  if (process.args.empty()) return Invalid("process.args", "args must not be empty");
-  for (const auto* list : {&process.args, &process.env})
-    if (std::ranges::any_of(*list, HasNul)) return Invalid("process", "an argument or variable holds a NUL");
-  if (process.oom_score_adj && (*process.oom_score_adj < -1000 || *process.oom_score_adj > 1000))
-    return Invalid("process.oomScoreAdj", std::to_string(*process.oom_score_adj) + " is not from -1000 to 1000");
-  TRY(CheckRlimits(process.rlimits));
-  if (process.scheduler) TRY(CheckScheduler(*process.scheduler));
-  if (process.io_priority) TRY(CheckIoPriority(*process.io_priority));
+Status CheckAffinity(const CpuAffinity& affinity) {
+  if (!affinity.initial.empty()) TRY_CTX(ParseNumberList(affinity.initial), "process.execCPUAffinity.initial");
+  if (!affinity.final_cpus.empty()) TRY_CTX(ParseNumberList(affinity.final_cpus), "process.execCPUAffinity.final");
   return Ok();
 }
+
+bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
 
 Status CheckHooks(const Hooks& hooks) {
   struct Kind {
@@ -155,10 +155,41 @@ Status CheckMemoryPolicy(const MemoryPolicy& policy) {
 
 }  // namespace
 
+Result<std::string> ParseNumberList(std::string_view text) {
+  constexpr std::uint64_t kLast = 8191;
+  std::string mask;
+  for (const std::string& part : Split(text, ',')) {
+    const std::vector<std::string> ends = Split(part, '-');
+    const auto first = ParseUint(ends.front(), kLast);
+    const auto last = ParseUint(ends.back(), kLast);
+    if (ends.size() > 2 || !first.ok() || !last.ok() || *first > *last)
+      return Error(Code::kInvalidArgument, "'" + std::string(text) + "' is no list of numbers up to 8191");
+    if (mask.size() <= *last / 8) mask.resize((*last / 64 + 1) * 8, '\0');
+    for (std::uint64_t n = *first; n <= *last; ++n)
+      mask[n / 8] = static_cast<char>(static_cast<unsigned char>(mask[n / 8]) | 1U << (n % 8));
+  }
+  return mask;
+}
+
+Status ValidateProcess(const Process& process) {
+  if (!process.cwd.starts_with('/')) return Invalid("process.cwd", "'" + process.cwd + "' is not an absolute path");
+  if (process.args.empty()) return Invalid("process.args", "args must not be empty");
+  for (const auto* list : {&process.args, &process.env})
+    if (std::ranges::any_of(*list, HasNul)) return Invalid("process", "an argument or variable holds a NUL");
+  if (process.oom_score_adj && (*process.oom_score_adj < -1000 || *process.oom_score_adj > 1000))
+    return Invalid("process.oomScoreAdj", std::to_string(*process.oom_score_adj) + " is not from -1000 to 1000");
+  TRY(CheckRlimits(process.rlimits));
+  if (process.scheduler) TRY(CheckScheduler(*process.scheduler));
+  if (process.io_priority) TRY(CheckIoPriority(*process.io_priority));
+  if (process.exec_cpu_affinity) TRY(CheckAffinity(*process.exec_cpu_affinity));
+  if (process.user.umask.value_or(0) > 0777) return Invalid("process.user.umask", "has bits above 0777");
+  return Ok();
+}
+
 Status ValidateRuntimeSpec(const RuntimeSpec& spec) {
   TRY(CheckVersion(spec.oci_version));
   if (spec.root.path.empty()) return Invalid("root.path", "missing");
-  if (spec.process) TRY(CheckProcess(*spec.process));
+  if (spec.process) TRY(ValidateProcess(*spec.process));
   for (std::size_t i = 0; i < spec.mounts.size(); ++i)
     if (spec.mounts[i].destination.empty()) return Invalid(At("mounts", i) + ".destination", "missing");
   TRY(CheckHooks(spec.hooks));

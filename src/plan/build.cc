@@ -184,6 +184,9 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   if (cgroup) plan.cgroup_path = input.cgroup_path;
   AddResolveUser(b, input.process);
   if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
+  const auto& affinity = input.process.exec_cpu_affinity;
+  if (affinity.has_value() && !affinity->initial.empty())
+    TRY(AddAffinity(b, affinity->initial, "process.execCPUAffinity.initial"));
   AddJoinCgroup(b);
   const int label = AddSecurityLabel(b, input.process);
   plan.clone_flags = NamespaceFlags(input.spec.linux_config, facts);

@@ -117,6 +117,7 @@ struct ProcessInput {
 };
 Status CheckProcess(const oci::Process& process);
 Status AddProcess(Builder& b, const ProcessInput& input);
+Status AddAffinity(Builder& b, const std::string& cpus, const char* why);
 void AddResolveUser(Builder& b, const oci::Process& process);
 // Opened while the host's /proc is in sight, written just before the program.
 int AddSecurityLabel(Builder& b, const oci::Process& process);

@@ -7,9 +7,8 @@
 #include <linux/mempolicy.h>
 #include <sys/resource.h>
 
-#include "base/parse.h"
-#include "base/text.h"
 #include "builder.h"
+#include "oci/runtime_json.h"
 #include "security/capability.h"
 #include "security/seccomp.h"
 
@@ -239,23 +238,6 @@ Status AddScheduler(Builder& b, const oci::Scheduler& scheduler) {
   return Ok();
 }
 
-// "0-3,7" as a bit mask of at most 8192 bits.
-Result<std::string> ParseList(const std::string& text, const std::string& field) {
-  constexpr std::size_t kMost = 8192;
-  std::string mask;
-  for (const std::string& part : Split(text, ',')) {
-    const std::vector<std::string> ends = Split(part, '-');
-    if (ends.size() > 2) return Error(Code::kInvalidArgument, field + ": '" + text + "' is no list of numbers");
-    const std::uint64_t first = TRY_CTX(ParseUint(ends[0], kMost - 1), field);
-    const std::uint64_t last = TRY_CTX(ParseUint(ends.back(), kMost - 1), field);
-    for (std::uint64_t n = first; n <= last; ++n) {
-      if (mask.size() <= n / 8) mask.resize((n / 64 + 1) * 8, '\0');
-      mask[n / 8] = static_cast<char>(static_cast<unsigned char>(mask[n / 8]) | 1U << (n % 8));
-    }
-  }
-  return mask;
-}
-
 Status AddMemoryPolicy(Builder& b, const oci::MemoryPolicy& policy) {
   constexpr struct {
     const char* name;
@@ -279,7 +261,7 @@ Status AddMemoryPolicy(Builder& b, const oci::MemoryPolicy& policy) {
     value |= *flag;
   }
   std::string mask;
-  if (!policy.nodes.empty()) mask = TRY(ParseList(policy.nodes, "linux.memoryPolicy.nodes"));
+  if (!policy.nodes.empty()) mask = TRY_CTX(oci::ParseNumberList(policy.nodes), "linux.memoryPolicy.nodes");
   Step& step = b.Child(child::Op::kMemoryPolicy, "linux.memoryPolicy", {policy.mode, policy.nodes}, {value});
   step.blob = std::move(mask);
   return Ok();
@@ -292,8 +274,7 @@ Status AddPlacement(Builder& b, const ProcessInput& input) {
   if (input.spec.linux_config.memory_policy.has_value())
     TRY(AddMemoryPolicy(b, *input.spec.linux_config.memory_policy));
   if (input.exec && process.exec_cpu_affinity.has_value() && !process.exec_cpu_affinity->final_cpus.empty()) {
-    std::string mask = TRY(ParseList(process.exec_cpu_affinity->final_cpus, "process.execCPUAffinity.final"));
-    b.Child(child::Op::kAffinity, "process.execCPUAffinity.final").blob = std::move(mask);
+    TRY(AddAffinity(b, process.exec_cpu_affinity->final_cpus, "process.execCPUAffinity.final"));
   }
   const std::string& personality = input.spec.linux_config.personality;
   if (!personality.empty()) {
@@ -315,6 +296,12 @@ bool HasEnv(const std::vector<std::string>& env, std::string_view key) {
 bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
 
 }  // namespace
+
+Status AddAffinity(Builder& b, const std::string& cpus, const char* why) {
+  std::string mask = TRY_CTX(oci::ParseNumberList(cpus), why);
+  b.Child(child::Op::kAffinity, why).blob = std::move(mask);
+  return Ok();
+}
 
 Status CheckProcess(const oci::Process& process) {
   if (process.args.empty()) return Error(Code::kInvalidArgument, "process.args: no command specified");

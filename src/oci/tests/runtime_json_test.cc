@@ -187,6 +187,18 @@ TEST(Validate, RefusesByField) {
               HasSubstr("maskedPaths[0]"));
 }
 
+TEST(NumberList, IsTheBitsOfWholeWords) {
+  ASSERT_OK_AND_ASSIGN(const std::string few, ParseNumberList("0-2,5"));
+  EXPECT_EQ(few, std::string("\x27\0\0\0\0\0\0\0", 8));
+  ASSERT_OK_AND_ASSIGN(const std::string far, ParseNumberList("64"));
+  EXPECT_EQ(far, std::string(8, '\0') + std::string("\1\0\0\0\0\0\0\0", 8));
+}
+
+TEST(NumberList, RefusesWhatIsNone) {
+  for (const char* text : {"", "x", "1-", "-1", "3-1", "1-2-3", "8192", "0,,1"})
+    EXPECT_FALSE(ParseNumberList(text).ok()) << text;
+}
+
 TEST(State, HasWhatTheSpecificationAsksFor) {
   State state{.id = "c", .status = "running", .pid = 7, .bundle = "/b", .annotations = {{"k", "v"}}};
   EXPECT_EQ(

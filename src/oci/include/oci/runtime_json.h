@@ -24,6 +24,11 @@ std::string WriteRuntimeSpec(const RuntimeSpec& spec, bool indent = false);
 // What the types cannot say: versions, absolute paths, duplicate namespaces and rlimits, hostname without a UTS
 // namespace, ranges. `bundle`-relative things are not looked at.
 Status ValidateRuntimeSpec(const RuntimeSpec& spec);
+// A process alone, as of `exec`.
+Status ValidateProcess(const Process& process);
+
+// "0-3,7", a list of CPUs or memory nodes, as the bits of whole 64-bit words, lowest first; at most 8192 of them.
+Result<std::string> ParseNumberList(std::string_view text);
 
 std::string_view SeccompActionName(SeccompAction action);  // "SCMP_ACT_ALLOW", …
 Result<SeccompAction> ParseSeccompAction(std::string_view name);
