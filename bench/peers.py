@@ -4,6 +4,7 @@ command line at their own defaults."""
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -58,6 +59,10 @@ class Peer:
         """{process name: (resident kB, private kB, proportional kB)} of what stays resident."""
         return {}
 
+    def without_engine(self, runs):
+        """{what: [milliseconds]} of commands that find no engine running and start one."""
+        return {}
+
     def stop(self):
         self.host.destroy()
 
@@ -71,7 +76,11 @@ class Estiba(Peer):
         config.write_text(f'data_root = "{self.folder}/data"\nrun_root = "{self.folder}/run"\n'
                           'cgroup_parent = "estiba-bench"\n')
         self.environment["ESTIBA_CONFIG"] = str(config)
-        self.process = subprocess.Popen([*self.prefix(), str(BIN / "estibad"), "--config", str(config)], **QUIET)
+        self.engine = [*self.prefix(), str(BIN / "estibad"), "--config", str(config)]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.engine, **QUIET)
         wait_until(lambda: self.run("version", check=False).returncode == 0, "estibad answers")
 
     def client(self):
@@ -90,9 +99,23 @@ class Estiba(Peer):
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
         return int(stat.rsplit(")", 1)[1].split()[1])
 
-    def stop(self):
+    def without_engine(self, runs):
+        self.end()
+        times = []
+        for _ in range(runs):
+            times.append(self.timed("ps"))
+            for pid in pids_named("estibad", self.host):
+                os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not pids_named("estibad", self.host), "the spawned engine ended")
+        self.start()
+        return {"ps that starts the engine, one container": times}
+
+    def end(self):
         self.process.terminate()
         self.process.wait(30)
+
+    def stop(self):
+        self.end()
         super().stop()
 
 

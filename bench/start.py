@@ -1,6 +1,6 @@
 """Times run, exec and ps of Estiba against docker and podman: bench/start.py [--runs N] [--only estiba,…].
 
-Interleaved: every round runs each peer once, so that a disturbance hits all alike. Prints medians and quartiles in
+Interleaved: the peers take turns at every command, so that a disturbance hits all alike. Prints medians and quartiles in
 milliseconds and what stays resident, as a Markdown table for BENCHMARKS.md.
 """
 
@@ -19,21 +19,23 @@ from peers import Docker, Estiba, Podman  # noqa: E402  (the path above comes fi
 PEERS = {"estiba": Estiba, "docker": Docker, "podman": Podman}
 
 
-def cases(peer):
-    yield "run --rm --network none", ["run", "--rm", *peer.extra, "--network", "none", peer.image, "true"]
-    yield "run --rm, bridged", ["run", "--rm", *peer.extra, peer.image, "true"]
-    yield "exec", ["exec", "sleeper", "true"]
-    yield "ps", ["ps"]
+CASES = {
+    "run --rm --network none": lambda peer: ["run", "--rm", *peer.extra, "--network", "none", peer.image, "true"],
+    "run --rm, bridged": lambda peer: ["run", "--rm", *peer.extra, peer.image, "true"],
+    "exec": lambda peer: ["exec", "sleeper", "true"],
+    "ps": lambda peer: ["ps"],
+}
 
 
 def measure(peers, runs):
-    times = {peer.name: {} for peer in peers}
-    for number in range(runs + 2):  # two rounds to warm caches, not counted
-        for peer in peers:
-            for name, command in cases(peer):
-                value = peer.timed(*command)
+    """Every figure is taken right after another peer's, so that all find caches as cold as the others'."""
+    times = {peer.name: {name: [] for name in CASES} for peer in peers}
+    for number in range(runs + 2):  # two rounds to warm up, not counted
+        for name, arguments in CASES.items():
+            for peer in peers:
+                value = peer.timed(*arguments(peer))
                 if number >= 2:
-                    times[peer.name].setdefault(name, []).append(value)
+                    times[peer.name][name].append(value)
     return times
 
 
@@ -62,6 +64,9 @@ def main():
             for peer in peers:
                 for name, (resident, private, proportional) in peer.memory().items():
                     print(f"| {name} | {resident} | {private} | {proportional} |")
+            for peer in peers:
+                for name, values in peer.without_engine(options.runs).items():
+                    print(f"\n{peer.name}: {name}: {row(values)} ms")
         finally:
             for peer in peers:
                 peer.run("rm", "-f", "sleeper", check=False)
