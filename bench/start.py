@@ -1,7 +1,7 @@
 """Times run, exec and ps of Estiba against docker and podman: bench/start.py [--runs N] [--only estiba,…].
 
-Interleaved: the peers take turns at every command, so that a disturbance hits all alike. Prints medians and quartiles in
-milliseconds and what stays resident, as a Markdown table for BENCHMARKS.md.
+Interleaved: the peers take turns at every command, so that a disturbance hits all alike. Prints medians and quartiles
+in milliseconds and what stays resident, as a Markdown table for BENCHMARKS.md.
 """
 
 import argparse

@@ -213,7 +213,8 @@ Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::st
       return Error(Code::kNotFound, "network " + network->name + " not found");  // removed meanwhile
     net::AddressAllocator& allocator = found->second;
     if (request.address.empty()) {
-      endpoint.address = TRY(allocator.Take());
+      const bool again = request.last.has_value() && allocator.Take(*request.last).ok();
+      endpoint.address = again ? *request.last : TRY(allocator.Take());
     } else {
       endpoint.address = TRY(net::ParseIpv4(request.address));
       TRY(allocator.Take(endpoint.address));

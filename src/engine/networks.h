@@ -67,6 +67,7 @@ struct PortSet {
 struct EndpointRequest {
   std::string network;  // name, id or a prefix of it
   std::string address;  // wanted, or empty
+  std::optional<net::Ipv4> last;  // taken again if it is free and none is wanted
   std::string mac;      // wanted, or empty
 };
 

@@ -61,20 +61,30 @@ bool AddressAllocator::Reserved(Ipv4 address) const {
   return address == subnet_.base || address == subnet_.Last() || address == gateway_;
 }
 
-Result<Ipv4> AddressAllocator::Take() {
+std::optional<Ipv4> AddressAllocator::FirstFree(std::uint64_t from, std::uint64_t to) const {
   // used_ is sorted: walk it along with the candidates, so a full network costs one pass.
-  auto next_used = used_.lower_bound(range_.First());
-  for (std::uint64_t value = range_.First().value; value <= range_.Last().value; ++value) {
+  auto next_used = used_.lower_bound(Ipv4{static_cast<std::uint32_t>(from)});
+  for (std::uint64_t value = from; value <= to; ++value) {
     const Ipv4 candidate{static_cast<std::uint32_t>(value)};
     if (next_used != used_.end() && *next_used == candidate) {
       ++next_used;
       continue;
     }
-    if (Reserved(candidate)) continue;
-    used_.insert(candidate);
-    return candidate;
+    if (!Reserved(candidate)) return candidate;
   }
-  return Error(Code::kResourceExhausted, "no available IPv4 addresses on this network's address pools");
+  return std::nullopt;
+}
+
+Result<Ipv4> AddressAllocator::Take() {
+  const std::uint64_t first = range_.First().value;
+  const std::uint64_t after_last = std::max<std::uint64_t>(first, std::uint64_t{last_given_.value} + 1);
+  auto free = FirstFree(after_last, range_.Last().value);
+  if (!free) free = FirstFree(first, after_last - 1);
+  if (!free)
+    return Error(Code::kResourceExhausted, "no available IPv4 addresses on this network's address pools");
+  used_.insert(*free);
+  last_given_ = *free;
+  return *free;
 }
 
 Status AddressAllocator::Take(Ipv4 wanted) {

@@ -193,3 +193,23 @@ def test_names_of_other_networks_and_of_the_default_bridge_are_not_known(members
     members.cli("run", "-d", "--name", "plain", "estiba/busybox", "sleep", "1000")
     assert resolved(members, "plain", "one") == ""
     assert resolved(members, "one", "plain") == ""
+
+
+def test_a_container_keeps_its_address_and_another_gets_the_next(engine):
+    """A released address rests; whoever had it has it again after a stop, also with another engine."""
+    engine.cli("run", "-d", "--name", "first", "estiba/busybox", "sleep", "1000")
+    had = address(engine, "first", "bridge")
+    engine.cli("stop", "-t", "0", "first")
+    engine.cli("run", "-d", "--name", "second", "estiba/busybox", "sleep", "1000")
+    assert address(engine, "second", "bridge") != had
+    engine.stop()
+    engine.start()
+    engine.cli("start", "first")
+    assert address(engine, "first", "bridge") == had
+
+
+def test_an_unknown_network_is_not_taken_for_a_missing_image(engine):
+    """404 would make docker's client pull the image and ask again."""
+    body = {"Image": "estiba/busybox", "HostConfig": {"NetworkMode": "nowhere"}}
+    status, answer = engine.api("POST", "/containers/create", body)
+    assert (status, answer["message"]) == (400, "network nowhere not found")

@@ -164,14 +164,14 @@ class Engine:
         return found
 
     def assert_no_leaks(self):
-        """Network namespaces and their links go away asynchronously in the kernel, hence the deadline."""
+        """The kernel takes network namespaces and their links away in its own time: seconds, where many go at once."""
         last = []
 
         def clean():
             last[:] = self.leaks()
             return not last
         try:
-            wait_until(clean, "nothing is left", 10)
+            wait_until(clean, "nothing is left", 60)
         except AssertionError:
             raise AssertionError("left on the host:\n  " + "\n  ".join(sorted(last))) from None
 

@@ -186,7 +186,6 @@ class Containers {
 
   // ---- start.cc
   struct Launch {
-    std::string plan;
     std::vector<Endpoint> endpoints;
     PortSet ports;
   };
@@ -197,7 +196,8 @@ class Containers {
   Result<plan::Network> PlanNetwork(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
                                     const std::vector<net::PublishedPort>& ports);
   Result<plan::Storage> PlanStorage(const ContainerRecord& record);
-  Status Allocate(const ContainerRecord& record, Launch& launch);
+  // `last`: the endpoints of the run before.
+  Status Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch);
   monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
   Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count);
   Result<int> JoinedPid(const std::string& mode);

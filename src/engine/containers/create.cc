@@ -43,6 +43,13 @@ Status NameVolumes(ContainerRecord& record) {
   return Ok();
 }
 
+// "Not found" (404) of a creation means the image: docker's client would pull it and ask again.
+Result<std::shared_ptr<const NetworkRecord>> NetworkOf(const Networks& networks, const std::string& name) {
+  auto found = networks.Get(name);
+  if (!found.ok()) return Error(Code::kInvalidArgument, found.error().Message());
+  return found;
+}
+
 }  // namespace
 
 Status Containers::CheckNamespaces(const HostConfig& host) {
@@ -79,9 +86,9 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
                  "network '" + host.network_mode +
                      "' needs root: a user's containers run with --network none or host");
   }
-  TRY(w_.networks->Get(host.network_mode));
+  TRY(NetworkOf(*w_.networks, host.network_mode));
   for (const auto& [name, settings] : endpoints) {
-    const auto network = TRY(w_.networks->Get(name));
+    const auto network = TRY(NetworkOf(*w_.networks, name));
     if (network->driver != "bridge") {
       return Error(Code::kInvalidArgument,
                    "container cannot be connected to network " + name + " and others");
@@ -280,7 +287,7 @@ Result<std::string> Containers::ExplainCreate(const std::string& name, apitypes:
   }
   // Addresses and ports are real ones, given back at once.
   Launch launch;
-  TRY(Allocate(draft.record, launch));
+  TRY(Allocate(draft.record, {}, launch));
   auto plan = MakePlan(draft.record, launch.endpoints, launch.ports.ports);
   Release(launch.endpoints);
   if (!plan.ok()) return std::move(plan).error();

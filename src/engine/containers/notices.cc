@@ -195,6 +195,7 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
     }
     data->state.pid = 0;
     endpoints.swap(data->state.endpoints);
+    data->state.last_endpoints = endpoints;
     data->state.ports.clear();
     data->link.reset();
     data->concluding = false;

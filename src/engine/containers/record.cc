@@ -69,6 +69,20 @@ net::PublishedPort PortFromJson(Reader& reader) {
   return port;
 }
 
+Json EndpointsToJson(const std::vector<Endpoint>& endpoints) {
+  Json list = Json::MakeArray();
+  for (const Endpoint& endpoint : endpoints) list.Append(endpoint.ToJson());
+  return list;
+}
+
+void ReadEndpoints(Reader& reader, const char* key, std::vector<Endpoint>& endpoints) {
+  reader.EachObject(key, [&](Reader& item) {
+    auto endpoint = Endpoint::FromJson(item.value());
+    if (!endpoint.ok()) return item.Fail(std::move(endpoint).error());
+    endpoints.push_back(std::move(endpoint).value());
+  });
+}
+
 }  // namespace
 
 const char* PhaseName(Phase phase) {
@@ -121,9 +135,8 @@ Json ContainerState::ToJson() const {
   json.Set("stopped_by_user", stopped_by_user);
   json.Set("journal_seq", journal_seq);
   json.Set("starts", starts);
-  Json list = Json::MakeArray();
-  for (const Endpoint& endpoint : endpoints) list.Append(endpoint.ToJson());
-  json.Set("endpoints", std::move(list));
+  json.Set("endpoints", EndpointsToJson(endpoints));
+  json.Set("last_endpoints", EndpointsToJson(last_endpoints));
   Json mappings = Json::MakeArray();
   for (const net::PublishedPort& port : ports) mappings.Append(PortToJson(port));
   json.Set("ports", std::move(mappings));
@@ -148,11 +161,8 @@ Result<ContainerState> ContainerState::FromJson(const Json& json) {
   reader.Read("stopped_by_user", &state.stopped_by_user);
   reader.Read("journal_seq", &state.journal_seq);
   reader.Read("starts", &state.starts);
-  reader.EachObject("endpoints", [&](Reader& item) {
-    auto endpoint = Endpoint::FromJson(item.value());
-    if (!endpoint.ok()) return item.Fail(std::move(endpoint).error());
-    state.endpoints.push_back(std::move(endpoint).value());
-  });
+  ReadEndpoints(reader, "endpoints", state.endpoints);
+  ReadEndpoints(reader, "last_endpoints", state.last_endpoints);
   reader.EachObject("ports", [&](Reader& item) { state.ports.push_back(PortFromJson(item)); });
   TRY(reader.Finish());
   return state;

@@ -52,6 +52,7 @@ struct ContainerState {
   // Held while a monitor may need them.
   std::vector<Endpoint> endpoints;
   std::vector<net::PublishedPort> ports;
+  std::vector<Endpoint> last_endpoints;  // of the run before: a start asks for the same addresses
 
   bool Running() const { return phase == Phase::kRunning || phase == Phase::kPaused || phase == Phase::kRestarting; }
   codec::Json ToJson() const;

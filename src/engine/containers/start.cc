@@ -1,5 +1,7 @@
 // POST /containers/{id}/start: allocate, build the plan, hand it to a monitor.
 
+#include <algorithm>
+
 #include <fcntl.h>
 
 #include "../config_reader.h"
@@ -122,7 +124,7 @@ Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const std
   return plan::BuildContainer(input, w_.host->facts);
 }
 
-Status Containers::Allocate(const ContainerRecord& record, Launch& launch) {
+Status Containers::Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch) {
   const HostConfig& host = record.create.host_config;
   if (!IsPrivateBridge(host.network_mode)) return Ok();
   Rollback rollback;
@@ -141,9 +143,12 @@ Status Containers::Allocate(const ContainerRecord& record, Launch& launch) {
     }
   }
   for (const auto& [network, settings] : wanted) {
-    EndpointRequest request{network,
-                            settings.ipam_config.has_value() ? settings.ipam_config->ipv4_address : "",
-                            settings.mac_address};
+    EndpointRequest request;
+    request.network = network;
+    request.mac = settings.mac_address;
+    if (settings.ipam_config.has_value()) request.address = settings.ipam_config->ipv4_address;
+    const auto before = std::ranges::find(last, network, &Endpoint::network_id);
+    if (before != last.end()) request.last = before->address;
     const auto index = static_cast<unsigned>(launch.endpoints.size());
     if (index == 0 && request.mac.empty()) request.mac = record.create.config.mac_address;
     launch.endpoints.push_back(TRY(w_.networks->Connect(request, record.id, index)));
@@ -231,8 +236,9 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     return Error(Code::kUnavailable,
                  "the last run of container '" + record.name + "' is still being cleared");
   }
+  const std::vector<Endpoint> last = container->data.Lock()->state.last_endpoints;
   Launch launch;
-  TRY(Allocate(record, launch));
+  TRY(Allocate(record, last, launch));
   Rollback rollback;
   rollback.Add([&] {
     Release(launch.endpoints);
@@ -328,7 +334,7 @@ Result<std::string> Containers::Explain(const std::string& id, ExplainFormat for
     plan = TRY(plan::Decode(bytes.value()));
   } else {
     Launch launch;
-    TRY(Allocate(record, launch));
+    TRY(Allocate(record, {}, launch));
     auto made = MakePlan(record, launch.endpoints, launch.ports.ports);
     Release(launch.endpoints);
     if (!made.ok()) return std::move(made).error();

@@ -49,7 +49,7 @@ TEST(ChooseSubnet, StepsOverAWholeEightAtOnce) {
   EXPECT_EQ(ToString(ChooseSubnet({{Net("10.0.0.0/7"), 30}}, {Net("10.0.0.0/8")}).value()), "11.0.0.0/30");
 }
 
-TEST(AddressAllocator, GivesTheLowestFreeAndNeverTheReserved) {
+TEST(AddressAllocator, GivesEachOnceAndNeverTheReserved) {
   ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/29")));
   EXPECT_EQ(ToString(a.gateway()), "10.0.0.1");
   for (const char* expected : {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"})
@@ -59,6 +59,15 @@ TEST(AddressAllocator, GivesTheLowestFreeAndNeverTheReserved) {
   EXPECT_EQ(full.error().code(), Code::kResourceExhausted);
   a.Release(Ip("10.0.0.4"));
   EXPECT_EQ(ToString(a.Take().value()), "10.0.0.4");
+}
+
+TEST(AddressAllocator, AReleasedAddressRestsUntilTheOthersHaveBeenGiven) {
+  ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/29")));
+  for (const char* expected : {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.2"}) {
+    const Ipv4 given = a.Take().value();
+    EXPECT_EQ(ToString(given), expected);
+    a.Release(given);
+  }
 }
 
 TEST(AddressAllocator, RefusesWhatIsTakenReservedOrElsewhere) {

@@ -33,7 +33,9 @@ class AddressAllocator {
   Ipv4 gateway() const { return gateway_; }
   const std::set<Ipv4>& used() const { return used_; }
 
-  // The lowest free one. kResourceExhausted: "no available IPv4 addresses on this network's address pools".
+  // The next free one after the last given, then from the start again: a released address rests, since the kernel takes
+  // down the namespace that answered for it in its own time and neighbours remember it.
+  // kResourceExhausted: "no available IPv4 addresses on this network's address pools".
   Result<Ipv4> Take();
   // That one: kInvalidArgument outside the subnet, kConflict "Address already in use".
   Status Take(Ipv4 wanted);
@@ -41,10 +43,12 @@ class AddressAllocator {
 
  private:
   bool Reserved(Ipv4 address) const;
+  std::optional<Ipv4> FirstFree(std::uint64_t from, std::uint64_t to) const;
   Subnet subnet_;
   Subnet range_;
   Ipv4 gateway_;
   std::set<Ipv4> used_;
+  Ipv4 last_given_;
 };
 
 }  // namespace estiba::net
