@@ -159,7 +159,7 @@ Result<std::unique_ptr<StreamImpl>> ReadHead(std::unique_ptr<Wire> wire, bool to
       if (!wire->buffer.empty()) continue;
     }
     const bool more = TRY(Fill(wire.get()));
-    if (!more) return Error(Code::kUnavailable, "the engine closed the connection without an answer");
+    if (!more) return Error::Errno(ECONNRESET, "wait for the engine's answer");
   }
 }
 

@@ -60,6 +60,18 @@ def test_the_next_command_starts_an_engine(engine):
     engine.start()
 
 
+def test_a_question_to_a_dying_engine_is_asked_of_the_next(engine, full):
+    for _ in range(100 if full else 10):
+        dying = engine.process
+        asking = engine.popen("ps", "-q")
+        dying.send_signal(signal.SIGKILL)
+        assert (engine.cli("ps", "-q").stdout, asking.wait(30)) == ("", 0), asking.stderr.read()
+        asking.communicate()
+        dying.wait()
+        engine.kill_all()
+        engine.start()
+
+
 def test_one_started_while_another_dies_takes_over(engine, full):
     """The dying one still has its socket and its lock for a moment; that is not "another engine"."""
     for _ in range(100 if full else 10):

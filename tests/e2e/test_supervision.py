@@ -43,3 +43,17 @@ def test_a_restart_on_request_forgets_the_kill(engine):
     engine.cli("restart", "-t", "0", "hog")
     state = engine.state("hog")
     assert state["Running"] and not state["OOMKilled"]
+
+
+def test_killing_with_the_stop_signal_ends_the_restart_policy_and_another_signal_does_not(engine):
+    script = "trap 'exit 3' HUP TERM; echo ready; while :; do sleep 0.05; done"
+    engine.cli("run", "-d", "--name", "stays", "--restart", "always", "estiba/busybox", "sh", "-c", script)
+
+    def starts(number):
+        wait_until(lambda: engine.out("logs", "stays").split().count("ready") == number, f"start {number}")
+    starts(1)
+    engine.cli("kill", "-s", "HUP", "stays")
+    starts(2)
+    engine.cli("kill", "-s", "TERM", "stays")
+    assert engine.out("wait", "stays") == "3"
+    assert engine.state("stays")["Status"] == "exited"

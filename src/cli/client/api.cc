@@ -60,6 +60,13 @@ http::Request MakeRequest(std::string method, const std::string& path, const htt
   return Signed(std::move(request));
 }
 
+// Times one that is being killed may drop a connection it still took.
+constexpr int kMaxDrops = 10;
+
+bool IsSafe(const http::Request& request) { return request.method == "GET" || request.method == "HEAD"; }
+
+bool Dropped(const Error& error) { return error.errnum() == ECONNRESET || error.errnum() == EPIPE; }
+
 bool NobodyListens(const Error& error) {
   return error.errnum() == ENOENT || error.errnum() == ECONNREFUSED || error.errnum() == ENOTDIR;
 }
@@ -78,10 +85,8 @@ Error Api::Explain(Error error) const {
   if (error.errnum() == EACCES)
     return Error(Code::kPermissionDenied,
                  "permission denied while trying to connect to the engine at " + endpoint_.Display())
-        .Hint(
-            "be root or in the group of the socket, or unset -H, ESTIBA_HOST and DOCKER_HOST for an engine "
-            "of "
-            "your own");
+        .Hint("be root or in the group of the socket, or unset -H, ESTIBA_HOST and DOCKER_HOST for an engine of your "
+              "own");
   if (NobodyListens(error))
     return Error(Code::kUnavailable,
                  "Cannot connect to the engine at " + endpoint_.Display() + ". Is it running?")
@@ -99,8 +104,11 @@ Status Api::EnsureEngine() {
 }
 
 template <typename Try>
-auto Api::WithEngine(Try attempt) -> decltype(attempt()) {
+auto Api::WithEngine(bool safe, Try attempt) -> decltype(attempt()) {
   auto sent = attempt();
+  for (int drops = 0; safe && endpoint_.ours && drops < kMaxDrops && !sent.ok() && Dropped(sent.error()); ++drops) {
+    sent = attempt();
+  }
   if (!sent.ok() && endpoint_.ours && NobodyListens(sent.error())) {
     TRY(StartEngine(endpoint_));
     sent = attempt();
@@ -110,7 +118,7 @@ auto Api::WithEngine(Try attempt) -> decltype(attempt()) {
 }
 
 Result<http::Response> Api::Send(const http::Request& request) {
-  return WithEngine([&] { return client_.Send(request); });
+  return WithEngine(IsSafe(request), [&] { return client_.Send(request); });
 }
 
 Result<Json> Api::Get(const std::string& path, const http::Query& query) {
@@ -149,7 +157,7 @@ Result<std::string> Api::PostText(const std::string& path, const http::Query& qu
 
 Result<std::unique_ptr<http::ResponseStream>> Api::Open(const http::Request& unsigned_request) {
   const http::Request request = Signed(unsigned_request);
-  auto stream = TRY(WithEngine([&] { return client_.Open(request); }));
+  auto stream = TRY(WithEngine(IsSafe(request), [&] { return client_.Open(request); }));
   if (Good(stream->status())) return stream;
   const auto body = TRY(stream->ReadAll());
   return Refusal(stream->status(), body);
@@ -157,7 +165,7 @@ Result<std::unique_ptr<http::ResponseStream>> Api::Open(const http::Request& uns
 
 Result<http::Upgraded> Api::Upgrade(http::Request unsigned_request) {
   const http::Request request = Signed(std::move(unsigned_request));
-  auto answer = TRY(WithEngine([&] { return client_.Upgrade(request); }));
+  auto answer = TRY(WithEngine(/*safe=*/false, [&] { return client_.Upgrade(request); }));
   if (answer.connection) return std::move(*answer.connection);
   if (answer.refused) return Refusal(answer.refused->status, answer.refused->body);
   return Error(Code::kInternal, "the engine answered neither with a connection nor with an error");

@@ -35,9 +35,10 @@ class Api {
   Status EnsureEngine();
 
  private:
-  // Runs `attempt`; when nobody listens and the engine is ours, starts it and runs it again.
+  // Runs `attempt`; when nobody listens and the engine is ours, starts it and runs it again. An attempt that changes
+  // nothing (`safe`) is run again too when an engine that ends drops it.
   template <typename Try>
-  auto WithEngine(Try attempt) -> decltype(attempt());
+  auto WithEngine(bool safe, Try attempt) -> decltype(attempt());
   Result<http::Response> Send(const http::Request& request);
   // The socket's silence explained, or the error as it is.
   Error Explain(Error error) const;

@@ -135,7 +135,9 @@ Status Containers::Kill(const std::string& id, const std::string& signal) {
   monitorapi::Signal request;
   request.signal = signal.empty() ? SIGKILL : TRY(ParseSignal(signal));
   const auto link = TRY(RunningLink(container, "cannot kill"));
-  if (request.signal == SIGKILL) {
+  const int stop_signal = TRY(StopSignal(container->data.Lock()->record, {}));
+  request.stops = request.signal == SIGKILL || request.signal == stop_signal;
+  if (request.stops) {
     container->data.Lock()->state.stopped_by_user = true;
     TRY(SaveState(container));
   }
