@@ -5,6 +5,7 @@ build/check/SUITE.log and is shown only when something in it failed.
 """
 
 import argparse
+import concurrent.futures
 import dataclasses
 import os
 import pathlib
@@ -155,23 +156,35 @@ def fuzz_names():
     return sorted(path.name.removesuffix("_fuzz.cc") for path in (ROOT / "fuzz").glob("*_fuzz.cc"))
 
 
+def run_fuzzer(options, preset, name):
+    """(exit code, what it printed last) of one target."""
+    corpus = ROOT / "fuzz" / "corpus" / name
+    command = [ROOT / "build" / preset / "bin" / f"{name}_fuzz", corpus]
+    if options.long:
+        scratch = LOGS / f"fuzz-{name}"
+        scratch.mkdir(parents=True, exist_ok=True)
+        command = [command[0], scratch, corpus, f"-max_total_time={FUZZ_MINUTES * 60}",
+                   f"-seed={options.seed % 2**31}", f"-artifact_prefix={scratch}-"]
+    own_log = LOGS / f"fuzz-{name}.log"
+    own_log.unlink(missing_ok=True)
+    code = run(own_log, command, FUZZ_MINUTES * 60 + 600)
+    return code, own_log.read_bytes()[-4000:]
+
+
 def suite_fuzz(options, log):
-    """Every corpus through its target under ASan and UBSan; --long fuzzes each for FUZZ_MINUTES."""
+    """Every corpus through its target under ASan and UBSan; --long fuzzes each for FUZZ_MINUTES, one a processor."""
     counts = Counts()
     preset = "fuzz" if options.long else "asan"
-    targets = [f"{name}_fuzz" for name in fuzz_names()]
-    if not build(options, preset, log, *targets):
+    names = fuzz_names()
+    if not build(options, preset, log, *[f"{name}_fuzz" for name in names]):
         return Counts(failed=1, problems=["fuzz: the build failed"])
-    for name in fuzz_names():
-        corpus = ROOT / "fuzz" / "corpus" / name
-        command = [ROOT / "build" / preset / "bin" / f"{name}_fuzz", corpus]
-        if options.long:
-            scratch = LOGS / f"fuzz-{name}"
-            scratch.mkdir(parents=True, exist_ok=True)
-            command = [command[0], scratch, corpus, f"-max_total_time={FUZZ_MINUTES * 60}",
-                       f"-seed={options.seed % 2**31}", f"-artifact_prefix={scratch}-"]
-        code = run(log, command, FUZZ_MINUTES * 60 + 600)
-        counts.add(Counts(passed=1) if code == 0 else Counts(failed=1, problems=[f"fuzz: {name} (exit {code})"]))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda name: run_fuzzer(options, preset, name), names))
+    with open(log, "ab") as out:
+        for name, (code, said) in zip(names, results):
+            counts.add(Counts(passed=1) if code == 0 else Counts(failed=1, problems=[f"fuzz: {name} (exit {code})"]))
+            if code != 0:
+                out.write(said)
     return counts
 
 
