@@ -140,6 +140,15 @@ const Hierarchy* Hierarchies::Find(std::string_view controller) const {
   return found == hierarchies.end() ? nullptr : &*found;
 }
 
+std::string Hierarchies::Resolve(const std::string& path) const {
+  if (path.starts_with('/')) return path;
+  const Hierarchy* first = Unified() != nullptr && Unified()->delegated ? Unified() : nullptr;
+  for (const Hierarchy& hierarchy : hierarchies)
+    if (first == nullptr && hierarchy.delegated) first = &hierarchy;
+  const std::string base = first == nullptr || first->base == "/" ? "" : first->base;
+  return base + "/" + path;
+}
+
 Hierarchies ProbeFrom(std::string_view mountinfo, std::string_view self_cgroup,
                       std::string_view unified_controllers) {
   Hierarchies probed;

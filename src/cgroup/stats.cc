@@ -27,50 +27,48 @@ std::optional<std::uint64_t> KeyedValue(std::string_view text, std::string_view 
   return std::nullopt;
 }
 
-namespace {
-
-// A file's content; empty when it is not there. Statistics are what the host has, never a reason to fail.
-std::string Text(int dir, const char* file) {
+std::string FileText(int dir, const std::string& file) {
   auto text = os::ReadFileAt({dir}, file);
   return text.ok() ? std::move(text).value() : std::string();
 }
 
-// The file's number; `none` when missing, and for "max" and v1's page-rounded infinity.
-std::uint64_t Number(int dir, const char* file, std::uint64_t none = 0) {
+std::uint64_t FileNumber(int dir, const std::string& file, std::uint64_t none) {
   constexpr std::uint64_t kLegacyInfinity = 0x7fff'ffff'ffff'0000;
-  auto number = ParseUint(Trim(Text(dir, file)));
+  auto number = ParseUint(Trim(FileText(dir, file)));
   if (!number.ok()) return none;
   return *number >= kLegacyInfinity ? none : *number;
 }
 
+namespace {
+
 void ReadMemory(int dir, bool unified, Stats& stats) {
-  stats.memory_usage = Number(dir, unified ? "memory.current" : "memory.usage_in_bytes");
-  stats.memory_limit = Number(dir, unified ? "memory.max" : "memory.limit_in_bytes", UINT64_MAX);
-  stats.memory_max_usage = Number(dir, unified ? "memory.peak" : "memory.max_usage_in_bytes");
-  stats.memory_failcnt = unified ? KeyedValue(Text(dir, "memory.events"), "max").value_or(0)
-                                 : Number(dir, "memory.failcnt");
-  stats.memory_stat = KeyedValues(Text(dir, "memory.stat"));
+  stats.memory_usage = FileNumber(dir, unified ? "memory.current" : "memory.usage_in_bytes");
+  stats.memory_limit = FileNumber(dir, unified ? "memory.max" : "memory.limit_in_bytes", UINT64_MAX);
+  stats.memory_max_usage = FileNumber(dir, unified ? "memory.peak" : "memory.max_usage_in_bytes");
+  stats.memory_failcnt = unified ? KeyedValue(FileText(dir, "memory.events"), "max").value_or(0)
+                                 : FileNumber(dir, "memory.failcnt");
+  stats.memory_stat = KeyedValues(FileText(dir, "memory.stat"));
 }
 
 void ReadLegacyCpu(int cpuacct, int cpu, Stats& stats) {
   if (cpuacct >= 0) {
-    stats.cpu_total_ns = Number(cpuacct, "cpuacct.usage");
-    stats.cpu_user_ns = Number(cpuacct, "cpuacct.usage_user");
-    stats.cpu_system_ns = Number(cpuacct, "cpuacct.usage_sys");
-    for (const std::string& part : Split(Trim(Text(cpuacct, "cpuacct.usage_percpu")), ' ')) {
+    stats.cpu_total_ns = FileNumber(cpuacct, "cpuacct.usage");
+    stats.cpu_user_ns = FileNumber(cpuacct, "cpuacct.usage_user");
+    stats.cpu_system_ns = FileNumber(cpuacct, "cpuacct.usage_sys");
+    for (const std::string& part : Split(Trim(FileText(cpuacct, "cpuacct.usage_percpu")), ' ')) {
       auto number = ParseUint(part);
       if (number.ok()) stats.cpu_per_cpu_ns.push_back(*number);
     }
   }
   if (cpu < 0) return;
-  const std::string stat = Text(cpu, "cpu.stat");
+  const std::string stat = FileText(cpu, "cpu.stat");
   stats.periods = KeyedValue(stat, "nr_periods").value_or(0);
   stats.throttled_periods = KeyedValue(stat, "nr_throttled").value_or(0);
   stats.throttled_ns = KeyedValue(stat, "throttled_time").value_or(0);
 }
 
 void ReadUnifiedCpu(int dir, Stats& stats) {
-  const std::string stat = Text(dir, "cpu.stat");  // there even without the controller
+  const std::string stat = FileText(dir, "cpu.stat");  // there even without the controller
   const auto nanoseconds = [&](const char* key) { return KeyedValue(stat, key).value_or(0) * 1000; };
   stats.cpu_total_ns = nanoseconds("usage_usec");
   stats.cpu_user_ns = nanoseconds("user_usec");
@@ -128,10 +126,10 @@ void ReadUnifiedIo(const std::string& text, Stats& stats) {
 
 void ReadIo(const Cgroup& cgroup, Stats& stats) {
   if (const int dir = cgroup.controller_fd("blkio"); dir >= 0) {
-    ReadLegacyIo(Text(dir, "blkio.throttle.io_service_bytes_recursive"), false, stats);
-    ReadLegacyIo(Text(dir, "blkio.throttle.io_serviced_recursive"), true, stats);
+    ReadLegacyIo(FileText(dir, "blkio.throttle.io_service_bytes_recursive"), false, stats);
+    ReadLegacyIo(FileText(dir, "blkio.throttle.io_serviced_recursive"), true, stats);
   } else if (const int unified = cgroup.controller_fd("io"); unified >= 0) {
-    ReadUnifiedIo(Text(unified, "io.stat"), stats);
+    ReadUnifiedIo(FileText(unified, "io.stat"), stats);
   }
 }
 
@@ -149,8 +147,8 @@ Result<Stats> ReadStats(const Cgroup& cgroup) {
     ReadUnifiedCpu(unified, stats);
   }
   if (const int pids = cgroup.controller_fd("pids"); pids >= 0) {
-    stats.pids_current = Number(pids, "pids.current");
-    stats.pids_limit = Number(pids, "pids.max");
+    stats.pids_current = FileNumber(pids, "pids.current");
+    stats.pids_limit = FileNumber(pids, "pids.max");
   } else {
     const auto processes = TRY(cgroup.Processes());
     stats.pids_current = processes.size();

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include "os/file.h"
 #include "plan/wire.h"
@@ -155,17 +154,8 @@ Status PlanRunner::Apply(const std::vector<monitorapi::CgroupWrite>& writes) {
 
 Result<Runner::OomEvents> PlanRunner::WatchOom() {
   cgroup::Cgroup* group = TRY(Group());
-  const int memory = group->controller_fd("memory");
-  if (memory < 0) return OomEvents{};
-  auto events = os::OpenAt({memory}, "memory.events", O_RDONLY);
-  if (events.ok()) return OomEvents{std::move(*events), EPOLLPRI, {}};
-  // v1: an eventfd registered in cgroup.event_control with the file it watches.
-  os::UniqueFd control = TRY(os::OpenAt({memory}, "memory.oom_control", O_RDONLY));
-  os::UniqueFd counter(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!counter.valid()) return Error::Errno(errno, "make an eventfd");
-  TRY(os::WriteExisting({memory}, "cgroup.event_control",
-                        std::to_string(counter.get()) + " " + std::to_string(control.get())));
-  return OomEvents{std::move(counter), EPOLLIN, std::move(control)};
+  cgroup::OomWatch watch = TRY(group->WatchOom());
+  return OomEvents{std::move(watch.fd), static_cast<std::uint32_t>(watch.events), std::move(watch.kept)};
 }
 
 }  // namespace estiba::monitor

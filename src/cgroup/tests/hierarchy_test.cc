@@ -59,6 +59,21 @@ TEST(Probe, RubbishIsNoHierarchy) {
   EXPECT_TRUE(probed.hierarchies.empty());
 }
 
+TEST(Resolve, ARelativePathStartsBelowTheUnifiedBase) {
+  Hierarchies probed = ProbeFrom(
+      "30 23 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+      "31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+      "2:memory:/a\n0::/user.slice/b\n", "");
+  EXPECT_EQ(probed.Resolve("/x/y"), "/x/y");
+  EXPECT_EQ(probed.Resolve("x/y"), "/x/y");  // bases are "/" until the mounts are asked
+  for (Hierarchy& hierarchy : probed.hierarchies) hierarchy.base = hierarchy.own_path;
+  EXPECT_EQ(probed.Resolve("x/y"), "/user.slice/b/x/y");
+  probed.hierarchies[0].delegated = false;
+  EXPECT_EQ(probed.Resolve("x"), "/a/x");
+  probed.hierarchies[1].delegated = false;
+  EXPECT_EQ(probed.Resolve("x"), "/x");
+}
+
 TEST(Probe, TheHostItselfCanBeRead) {
   ASSERT_OK_AND_ASSIGN(const Hierarchies probed, Probe());
   REQUIRE(probed.mode != Mode::kNone, "a host with cgroups");

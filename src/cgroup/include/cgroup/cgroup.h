@@ -19,6 +19,14 @@
 
 namespace estiba::cgroup {
 
+// Poll `fd` for `events`; then read it: an eventfd (v1, which tells before it kills, and once more when the cgroup
+// goes), or memory.events from its start (v2).
+struct OomWatch {
+  os::UniqueFd fd;
+  short events = 0;
+  os::UniqueFd kept;  // v1: the watch lasts as long as this
+};
+
 // The open directories of one container. A path "/estiba/ID" starts at each hierarchy's mount, a relative "estiba/ID"
 // at Hierarchy::base; "." and ".." are refused.
 class Cgroup {
@@ -61,6 +69,8 @@ class Cgroup {
   Result<bool> Populated() const;
   // cgroup.events, to poll for EPOLLPRI (read it again from the start after each); invalid on pure v1.
   Result<os::UniqueFd> OpenEvents() const;
+  // What tells of the OOM killer; an invalid descriptor without a memory controller.
+  Result<OomWatch> WatchOom() const;
   // How often the OOM killer struck in it.
   Result<std::uint64_t> OomKills() const;
 

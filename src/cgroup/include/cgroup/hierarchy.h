@@ -44,6 +44,9 @@ struct Hierarchies {
   // The hierarchy a controller's files are in ("memory", "cpu", …), or null.
   const Hierarchy* Find(std::string_view controller) const;
   bool Has(std::string_view controller) const { return Find(controller) != nullptr; }
+  // A relative cgroup path made absolute, the same from wherever it is looked at later: below the base of the unified
+  // hierarchy, or of the first that is delegated to us.
+  std::string Resolve(const std::string& path) const;
 };
 
 // Reads /proc/self/mountinfo and /proc/self/cgroup. The first mount of each hierarchy counts.
