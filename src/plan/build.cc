@@ -91,7 +91,7 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   // First: a real-time caller's child could not join a cpu cgroup without real-time budget.
   if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
   TRY(AddUserNamespace(b, input));
-  AddJoinCgroup(b);
+  TRY(AddJoinCgroup(b));
   TRY(AddNamespaces(b, input));
   TRY(AddSysctls(b, spec));
   if (!spec.hostname.empty()) b.Child(child::Op::kHostname, "hostname", {spec.hostname});
@@ -187,7 +187,7 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   const auto& affinity = input.process.exec_cpu_affinity;
   if (affinity.has_value() && !affinity->initial.empty())
     TRY(AddAffinity(b, affinity->initial, "process.execCPUAffinity.initial"));
-  AddJoinCgroup(b);
+  TRY(AddJoinCgroup(b, input.sub_cgroups));
   const int label = AddSecurityLabel(b, input.process);
   plan.clone_flags = NamespaceFlags(input.spec.linux_config, facts);
   // The pid namespace is entered by being born there.

@@ -3,6 +3,9 @@
 #include <linux/mount.h>
 #include <sched.h>
 
+#include <algorithm>
+
+#include "base/text.h"
 #include "builder.h"
 #include "cgroup/settings.h"
 
@@ -71,6 +74,36 @@ void AddLegacyMounts(Builder& b, const std::string& target, const MountOptions& 
   }
 }
 
+// What `below` says of a hierarchy, or null.
+const std::string* FindBelow(const oci::StringMap& below, const cgroup::Hierarchy& hierarchy) {
+  for (const auto& [controller, path] : below) {
+    const bool named = controller == "unified" ? hierarchy.unified
+                                               : std::ranges::find(hierarchy.controllers, controller) !=
+                                                     hierarchy.controllers.end();
+    if (controller.empty() || named || (!hierarchy.name.empty() && controller == "name=" + hierarchy.name))
+      return &path;
+  }
+  return nullptr;
+}
+
+Status CheckBelow(Builder& b, const oci::StringMap& below) {
+  const auto& hierarchies = b.facts().cgroups.hierarchies;
+  for (std::size_t i = 0; i < below.size(); ++i) {
+    const auto& [controller, path] = below[i];
+    const oci::StringMap alone = {below[i]};
+    if (std::ranges::none_of(hierarchies, [&](const auto& each) { return FindBelow(alone, each) != nullptr; }))
+      return Error(Code::kInvalidArgument, "sub-cgroup '" + path + "': there is no controller '" + controller + "'");
+    for (const std::string& part : Split(path, '/')) {
+      if (part == "." || part == "..")
+        return Error(Code::kInvalidArgument, "sub-cgroup '" + path + "': '" + part + "' is not allowed");
+    }
+  }
+  if (!below.empty() && b.plan().cgroup_path.empty())
+    return Error(Code::kFailedPrecondition,
+                 "sub-cgroup '" + below[0].second + "': the container has no cgroup of its own");
+  return Ok();
+}
+
 // The host's own tree, as the host mounts it.
 Status BindHostCgroups(Builder& b, const oci::Mount& mount, const MountOptions& options, const std::string& why) {
   constexpr std::uint64_t kMsSlave = 1U << 19;
@@ -119,19 +152,27 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
   return Ok();
 }
 
-void AddJoinCgroup(Builder& b) {
-  if (b.plan().cgroup_path.empty()) return;
+Status AddJoinCgroup(Builder& b, const oci::StringMap& below) {
   const cgroup::Hierarchies& cgroups = b.facts().cgroups;
-  if (cgroups.Unified() != nullptr) b.Host(Op::kOpenUnified, "linux.cgroupsPath").out = b.NewSlot();
+  TRY(CheckBelow(b, below));
+  if (b.plan().cgroup_path.empty()) return Ok();
+  if (cgroups.Unified() != nullptr) {
+    Step& open = b.Host(Op::kOpenUnified, "linux.cgroupsPath");
+    open.out = b.NewSlot();
+    if (const std::string* path = FindBelow(below, *cgroups.Unified())) open.text = {*path};
+  }
   // A lone thread that moves itself through "tasks" needs no RCU grace period; moving a process from outside, through
   // cgroup.procs, costs ~12 ms (kernel 6.18).
   for (const cgroup::Hierarchy& hierarchy : cgroups.hierarchies) {
     const std::string key = HierarchyKey(hierarchy);
     if (hierarchy.unified || key.empty()) continue;
     const int slot = b.NewSlot();
-    b.Host(Op::kOpenTasks, "linux.cgroupsPath", {key}).out = slot;
+    Step& open = b.Host(Op::kOpenTasks, "linux.cgroupsPath", {key});
+    open.out = slot;
+    if (const std::string* path = FindBelow(below, hierarchy)) open.text.push_back(*path);
     b.Child(child::Op::kJoinCgroup, "linux.cgroupsPath", {key}).in = {slot};
   }
+  return Ok();
 }
 
 Status AddCgroupMount(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount, const MountOptions& options,

@@ -1,5 +1,7 @@
 #include <linux/mount.h>
 
+#include <algorithm>
+
 #include "builder.h"
 
 namespace estiba::plan {
@@ -42,6 +44,8 @@ constexpr SuperOption kSuper[] = {
     // I_VERSION is the file system's own business since 5.11: accepted, nothing to set.
     {"iversion", 0, true}, {"noiversion", 0, false}, {"defaults", 0, false}, {"remount", 0, false},
 };
+
+constexpr const char* kPropagations[] = {"private", "shared", "slave", "unbindable"};
 
 const AttributeOption* FindAttribute(std::string_view name) {
   for (const AttributeOption& option : kAttributes) {
@@ -116,6 +120,21 @@ Result<std::uint64_t> ParsePropagation(const std::string& text, bool* recursive)
   if (name == "private") return kMsPrivate;
   if (name == "unbindable") return kMsUnbindable;
   return Error(Code::kInvalidArgument, "unknown mount propagation '" + text + "'");
+}
+
+std::vector<std::string> MountOptionNames() {
+  std::vector<std::string> names = {"bind", "rbind", "tmpcopyup"};
+  for (const AttributeOption& option : kAttributes) {
+    names.emplace_back(option.name);
+    names.push_back(std::string("r") + option.name);
+  }
+  for (const SuperOption& option : kSuper) names.emplace_back(option.name);
+  for (const char* propagation : kPropagations) {
+    names.emplace_back(propagation);
+    names.push_back(std::string("r") + propagation);
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 bool MountOptions::Has(std::string_view key) const {

@@ -72,10 +72,18 @@ Status Devices(Session& session, const Step& step) {
   return group->ApplyDevices(rules);
 }
 
+// A path below the container's cgroup as one relative to its directory; "." for the cgroup itself.
+std::string Below(const Step& step, std::size_t index) {
+  std::string path = ".";
+  if (step.text.size() <= index) return path;
+  for (const std::string& part : Split(step.text[index], '/')) path += part.empty() ? "" : "/" + part;
+  return path;
+}
+
 Status OpenDirectory(Session& session, const Step& step) {
   const cgroup::Cgroup* group = TRY(CgroupOf(session));
   if (group->unified_fd() < 0) return Ok();
-  session.Fill(step, TRY(os::OpenAt({group->unified_fd()}, ".", O_RDONLY | O_DIRECTORY)));
+  session.Fill(step, TRY(os::OpenAt({group->unified_fd()}, Below(step, 0), O_RDONLY | O_DIRECTORY)));
   return Ok();
 }
 
@@ -83,7 +91,7 @@ Status OpenTasks(Session& session, const Step& step) {
   const cgroup::Cgroup* group = TRY(CgroupOf(session));
   const int directory = group->controller_fd(step.text.at(0));
   if (directory < 0) return Ok();  // a hierarchy not used for containers
-  session.Fill(step, TRY(os::OpenAt({directory}, "tasks", O_WRONLY)));
+  session.Fill(step, TRY(os::OpenAt({directory}, Below(step, 1) + "/tasks", O_WRONLY)));
   return Ok();
 }
 

@@ -76,6 +76,8 @@ struct ExecInput {
   oci::RuntimeSpec spec;    // the container's, as it was started
   oci::Process process;     // what to run in it
   std::string cgroup_path;  // as of the container
+  // Existing cgroups below the container's to join instead, by controller; "" stands for all of them.
+  oci::StringMap sub_cgroups{};
   bool isolate_from_parent = true;
 };
 
@@ -85,6 +87,9 @@ struct HostFacts {
   bool rootless = false;         // we are in a user namespace of our own making (or any but the first)
   bool cgroups_writable = true;  // may make directories in every hierarchy that is used
 };
+
+// Every word of mounts[].options that is understood here rather than handed to the file system, sorted.
+std::vector<std::string> MountOptionNames();
 
 Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts);
 Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts);

@@ -30,8 +30,8 @@ enum class Op : std::uint16_t {
   kCreateCgroup = 5,     // text: path, controllers…
   kWriteCgroup = 6,      // text: controller, file, value[, or file, value] numbers: optional
   kCgroupDevices = 7,    // text: rules, "allow c 1:3 rwm"
-  kOpenUnified = 8,      // out: directory for CLONE_INTO_CGROUP
-  kOpenTasks = 9,        // text: hierarchy                              out: its v1 "tasks" file
+  kOpenUnified = 8,      // text: [path below the container's cgroup]    out: directory for CLONE_INTO_CGROUP
+  kOpenTasks = 9,        // text: hierarchy, [path below]                out: its v1 "tasks" file
   kResolveUser = 10,     // text: "user[:group]" or "", extra groups     numbers: uid
   kRunHook = 11,         // text: path, args…; blob: environment         numbers: timeout, has env
   kOpenCgroupMount = 12, // text: hierarchy                              out: mount of the container's own cgroup
