@@ -1,6 +1,7 @@
 #pragma once
 // The commands. Each answers the program's exit code.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace estiba::ocicli {
 // What stands before the command.
 struct Globals {
   std::string root;
+  std::optional<bool> rootless;  // unset: found out
   bool use_cgroup = true;  // false: --cgroup-manager=disabled
 };
 
@@ -43,6 +45,9 @@ Result<int> DeleteCommand(const Context& context);
 Result<int> PauseCommand(const Context& context);
 Result<int> ResumeCommand(const Context& context);
 Result<int> PsCommand(const Context& context);
+Result<int> EventsCommand(const Context& context);
+Result<int> CheckpointCommand(const Context& context);
+Result<int> RestoreCommand(const Context& context);
 Result<int> UpdateCommand(const Context& context);
 Result<int> SpecCommand(const Context& context);
 Result<int> FeaturesCommand(const Context& context);

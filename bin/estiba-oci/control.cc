@@ -1,17 +1,12 @@
-// state, list, kill, delete, pause, resume, ps.
+// state, list, kill, delete, pause, resume.
 
 #include <csignal>
-#include <cstring>
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "base/parse.h"
-#include "base/text.h"
-#include "cgroup/cgroup.h"
-#include "codec/json.h"
 #include "commands.h"
 #include "oci/state.h"
 #include "os/file.h"
@@ -43,13 +38,6 @@ oci::State StateOf(const Snapshot& now, const StateDir& dir) {
 
 Result<StateDir> OpenNamed(const Context& context) {
   return StateDir::Open(context.globals.root, context.flags.rest().front());
-}
-
-Result<cgroup::Cgroup> OpenCgroup(const Snapshot& now) {
-  if (now.record.cgroup_path.empty())
-    return Error(Code::kFailedPrecondition, "container '" + now.record.id + "' has no cgroup of its own");
-  const auto hierarchies = TRY(cgroup::Probe());
-  return cgroup::Cgroup::Open(hierarchies, now.record.cgroup_path);
 }
 
 std::string Padded(const std::string& text, std::size_t width) {
@@ -110,12 +98,27 @@ Result<int> ListCommand(const Context& context) {
   return 0;
 }
 
+namespace {
+
+// Whether the end of its first process is the end of all others.
+Result<bool> HasOwnPids(const StateDir& dir) {
+  const oci::RuntimeSpec config = TRY(dir.LoadConfig());
+  return oci::HasNewNamespace(config.linux_config, oci::NamespaceType::kPid);
+}
+
+}  // namespace
+
 Result<int> KillCommand(const Context& context) {
   const auto& words = context.flags.rest();
   const int signal = TRY(ParseSignal(words.size() > 1 ? words[1] : "SIGTERM"));
   const StateDir dir = TRY(OpenNamed(context));
   const Snapshot now = TRY(Look(dir));
-  if (context.flags.On("all") && !now.record.cgroup_path.empty()) {
+  bool all = context.flags.On("all");
+  if (!all && signal == SIGKILL && !now.record.cgroup_path.empty()) {
+    const bool together = TRY(HasOwnPids(dir));
+    all = !together;
+  }
+  if (all && !now.record.cgroup_path.empty()) {
     const auto group = OpenCgroup(now);
     if (group.ok()) {
       TRY(signal == SIGKILL ? group->Kill() : group->Signal(signal));
@@ -128,6 +131,11 @@ Result<int> KillCommand(const Context& context) {
   if (!sent.ok() && sent.error().code() == Code::kNotFound)
     return Error(Code::kFailedPrecondition, "container not running");
   TRY(std::move(sent));
+  // A process that v1's freezer holds gets no signal, not even this one.
+  if (signal == SIGKILL && now.status == "paused") {
+    const auto group = TRY(OpenCgroup(now));
+    TRY(group.Thaw());
+  }
   return 0;
 }
 
@@ -161,19 +169,6 @@ Result<int> ResumeCommand(const Context& context) {
   if (now.status != "paused") return Error(Code::kFailedPrecondition, "container not paused");
   const auto group = TRY(OpenCgroup(now));
   TRY(group.Thaw());
-  return 0;
-}
-
-Result<int> PsCommand(const Context& context) {
-  if (context.flags.Get("format") != "json")
-    return Error(Code::kNotImplemented, "ps: only --format json is supported");
-  const StateDir dir = TRY(OpenNamed(context));
-  const Snapshot now = TRY(Look(dir));
-  const auto group = TRY(OpenCgroup(now));
-  codec::Json list = codec::Json::MakeArray();
-  const auto pids = TRY(group.Processes());
-  for (const pid_t pid : pids) list.Append(pid);
-  TRY(Say(list.Dump() + "\n"));
   return 0;
 }
 

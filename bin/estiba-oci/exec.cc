@@ -51,7 +51,7 @@ Result<oci::Process> FromFlags(const Flags& flags, oci::Process process) {
   for (std::string& variable : flags.All("env")) process.env.push_back(std::move(variable));
   if (flags.Has("apparmor")) process.apparmor_profile = flags.Get("apparmor");
   if (flags.Has("process-label")) process.selinux_label = flags.Get("process-label");
-  if (flags.On("no-new-privs")) process.no_new_privileges = true;
+  if (flags.Has("no-new-privs")) process.no_new_privileges = flags.On("no-new-privs");
   TRY(ReadUser(flags.Get("user"), process.user));
   for (const std::string& group : flags.All("additional-gids")) {
     const auto gid = TRY_CTX(ParseUint(group, UINT32_MAX - 1), "--additional-gids");
@@ -63,10 +63,35 @@ Result<oci::Process> FromFlags(const Flags& flags, oci::Process process) {
 
 Result<oci::Process> ProcessOf(const Flags& flags, const oci::RuntimeSpec& spec) {
   if (!flags.Has("process")) return FromFlags(flags, spec.process.value_or(oci::Process{}));
+  for (const char* name : {"cwd", "env", "user", "additional-gids", "process-label", "apparmor", "no-new-privs", "cap"})
+    if (flags.Has(name))
+      return Error(Code::kInvalidArgument, std::string("--") + name + " cannot be used with --process");
+  if (flags.rest().size() > 1)
+    return Error(Code::kInvalidArgument, "a command cannot be used with --process: the file has process.args");
   const std::string text = TRY_CTX(os::ReadFile(flags.Get("process")), "--process");
   oci::Process process = TRY(oci::ParseProcess(text));
   if (flags.On("tty")) process.terminal = true;
   return process;
+}
+
+// "[controller[,controller…]:]path", each.
+Result<oci::StringMap> SubCgroups(const std::vector<std::string>& given) {
+  const auto bad = [](const std::string& text, const char* why) {
+    return Error(Code::kInvalidArgument, "invalid --cgroup argument: " + text + " (" + why + ")");
+  };
+  oci::StringMap below;
+  for (const std::string& text : given) {
+    const auto colon = text.find(':');
+    if (colon == std::string::npos && given.size() > 1) return bad(text, "missing <controller>: prefix");
+    const std::string path = colon == std::string::npos ? text : text.substr(colon + 1);
+    for (std::string& controller : Split(colon == std::string::npos ? "" : text.substr(0, colon), ',')) {
+      if (colon != std::string::npos && controller.empty()) return bad(text, "empty <controller> prefix");
+      const auto same = [&](const auto& entry) { return entry.first == controller; };
+      if (std::ranges::any_of(below, same)) return bad(text, "controller specified multiple times");
+      below.emplace_back(std::move(controller), path);
+    }
+  }
+  return below;
 }
 
 Status CheckStatus(const Snapshot& now, const Flags& flags) {
@@ -78,18 +103,20 @@ Status CheckStatus(const Snapshot& now, const Flags& flags) {
   return Ok();
 }
 
-Result<plan::Plan> PlanOf(const Flags& flags, const StateDir& dir, const Snapshot& now,
+Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Snapshot& now,
                           std::vector<int>& passed) {
+  const Flags& flags = context.flags;
   plan::ExecInput input;
   input.id = dir.id();
   input.spec = TRY(dir.LoadConfig());
   input.process = TRY(ProcessOf(flags, input.spec));
   input.cgroup_path = now.record.cgroup_path;
+  input.sub_cgroups = TRY(SubCgroups(flags.All("cgroup")));
   input.isolate_from_parent = false;
   TRY(oci::ValidateProcess(input.process));
   TRY(CheckConsole(flags, input.process.terminal, flags.On("detach")));
   passed = TRY(PassedFds(flags, input.process.env));
-  const plan::HostFacts facts = TRY(AskHost());
+  const plan::HostFacts facts = TRY(AskHost(context.globals));
   return plan::BuildExec(input, facts);
 }
 
@@ -101,8 +128,8 @@ Result<int> ExecCommand(const Context& context) {
   const Snapshot now = TRY(Look(dir));
   TRY(CheckStatus(now, flags));
   std::vector<int> passed;
-  const plan::Plan plan = TRY(PlanOf(flags, dir, now, passed));
-  for (const std::string& warning : plan.warnings) context.reporter.Warning(warning);
+  const plan::Plan plan = TRY(PlanOf(context, dir, now, passed));
+  Report(plan, context.reporter);
   const bool detached = flags.On("detach");
   std::optional<Foreground> foreground;
   if (!detached) foreground.emplace(TRY(Foreground::Begin()));

@@ -5,79 +5,18 @@
 #include "oci/runtime_json.h"
 #include "os/features.h"
 #include "os/file.h"
+#include "plan/build.h"
 #include "security/capability.h"
 #include "security/seccomp.h"
 
 namespace estiba::ocicli {
 namespace {
 
-std::vector<std::string> MountOptions() {
-  return {"async",
-          "atime",
-          "bind",
-          "defaults",
-          "dev",
-          "diratime",
-          "dirsync",
-          "exec",
-          "iversion",
-          "lazytime",
-          "loud",
-          "mand",
-          "noatime",
-          "nodev",
-          "nodiratime",
-          "noexec",
-          "noiversion",
-          "nolazytime",
-          "nomand",
-          "norelatime",
-          "nostrictatime",
-          "nosuid",
-          "nosymfollow",
-          "private",
-          "ratime",
-          "rbind",
-          "rdev",
-          "rdiratime",
-          "relatime",
-          "remount",
-          "rexec",
-          "rnoatime",
-          "rnodev",
-          "rnodiratime",
-          "rnoexec",
-          "rnorelatime",
-          "rnostrictatime",
-          "rnosuid",
-          "rnosymfollow",
-          "ro",
-          "rprivate",
-          "rrelatime",
-          "rro",
-          "rrw",
-          "rshared",
-          "rslave",
-          "rstrictatime",
-          "rsuid",
-          "rsymfollow",
-          "runbindable",
-          "rw",
-          "shared",
-          "silent",
-          "slave",
-          "strictatime",
-          "suid",
-          "symfollow",
-          "sync",
-          "unbindable"};
-}
-
 oci::Features Ours() {
   const os::KernelFeatures kernel = os::ProbeFeatures();
   oci::Features f;
   f.hooks = {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
-  f.mount_options = MountOptions();
+  f.mount_options = plan::MountOptionNames();
   for (const auto type : {oci::NamespaceType::kCgroup, oci::NamespaceType::kIpc, oci::NamespaceType::kMount,
                           oci::NamespaceType::kNetwork, oci::NamespaceType::kPid, oci::NamespaceType::kTime,
                           oci::NamespaceType::kUser, oci::NamespaceType::kUts})
@@ -100,6 +39,7 @@ oci::Features Ours() {
   f.seccomp_known_flags = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
                            "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
   f.seccomp_supported_flags = f.seccomp_known_flags;
+  f.apparmor = true;
   return f;
 }
 

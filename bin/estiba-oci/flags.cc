@@ -14,6 +14,15 @@ const FlagSpec* Find(const std::vector<FlagSpec>& specs, const std::string& name
   return found == specs.end() ? nullptr : &*found;
 }
 
+// "true", "T", "1"… as "true" or "false".
+Result<std::string> Switch(const std::string& name, const std::string& value) {
+  for (const char* yes : {"true", "True", "TRUE", "t", "T", "1"})
+    if (value == yes) return std::string("true");
+  for (const char* no : {"false", "False", "FALSE", "f", "F", "0"})
+    if (value == no) return std::string("false");
+  return Error(Code::kInvalidArgument, "invalid boolean value \"" + value + "\" for -" + name);
+}
+
 }  // namespace
 
 Result<Flags> Flags::Parse(const std::vector<std::string>& args, const std::vector<FlagSpec>& specs) {
@@ -32,19 +41,24 @@ Result<Flags> Flags::Parse(const std::vector<std::string>& args, const std::vect
       value = name.substr(equals + 1);
       name.resize(equals);
     }
+    if (name == "help" || name == "h") {
+      flags.values_["help"] = {"true"};
+      continue;
+    }
     const FlagSpec* spec = Find(specs, name);
     if (spec == nullptr) return Error(Code::kInvalidArgument, "flag provided but not defined: -" + name);
     if (spec->takes_value && !value) {
       if (++i == args.size()) return Error(Code::kInvalidArgument, "flag needs an argument: -" + name);
       value = args[i];
     }
-    flags.values_[spec->name].push_back(value.value_or("true"));
+    if (!spec->takes_value) value = TRY(Switch(name, value.value_or("true")));
+    flags.values_[spec->name].push_back(std::move(*value));
   }
   flags.rest_.assign(args.begin() + static_cast<std::ptrdiff_t>(i), args.end());
   return flags;
 }
 
-bool Flags::On(const std::string& name) const { return Has(name) && Get(name) != "false"; }
+bool Flags::On(const std::string& name) const { return Get(name) == "true"; }
 
 std::string Flags::Get(const std::string& name) const {
   const auto found = values_.find(name);

@@ -20,7 +20,8 @@ struct FlagSpec {
 
 class Flags {
  public:
-  // kInvalidArgument "flag provided but not defined: -x", "flag needs an argument: -x".
+  // kInvalidArgument "flag provided but not defined: -x", "flag needs an argument: -x". "--help" and "-h" are always
+  // understood.
   static Result<Flags> Parse(const std::vector<std::string>& args, const std::vector<FlagSpec>& specs);
 
   bool Has(const std::string& name) const { return values_.contains(name); }

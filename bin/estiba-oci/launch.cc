@@ -42,14 +42,21 @@ Status SendFd(const std::string& path, const char* payload, int fd) {
 
 }  // namespace
 
-Result<plan::HostFacts> AskHost() {
+Result<plan::HostFacts> AskHost(const Globals& globals) {
   plan::HostFacts facts;
   facts.cgroups = TRY(cgroup::Probe());
   facts.kernel = os::ProbeFeatures();
-  facts.rootless = !facts.kernel.first_user_namespace || ::geteuid() != 0;
+  facts.rootless = globals.rootless.value_or(!facts.kernel.first_user_namespace || ::geteuid() != 0);
   for (const cgroup::Hierarchy& hierarchy : facts.cgroups.hierarchies)
     facts.cgroups_writable = facts.cgroups_writable && hierarchy.delegated;
   return facts;
+}
+
+void Report(const plan::Plan& plan, const Reporter& reporter) {
+  for (const std::string& warning : plan.warnings) reporter.Warning(warning);
+  if (!reporter.debug()) return;
+  for (const plan::Step& step : plan.steps)
+    reporter.Debug(std::string(plan::WhereName(step.where)) + ": " + plan::Describe(step) + " (" + step.why + ")");
 }
 
 Result<Bundle> LoadBundle(const Flags& flags) {

@@ -12,7 +12,9 @@
 
 namespace estiba::ocicli {
 
-Result<plan::HostFacts> AskHost();
+Result<plan::HostFacts> AskHost(const Globals& globals);
+// Warnings of the plan, and with --debug its steps.
+void Report(const plan::Plan& plan, const Reporter& reporter);
 
 struct Bundle {
   std::string path;    // absolute

@@ -17,16 +17,19 @@
 namespace estiba::ocicli {
 namespace {
 
-std::string CgroupPathOf(const oci::RuntimeSpec& spec, const std::string& id) {
-  return spec.linux_config.cgroups_path.empty() ? "/estiba-oci/" + id : spec.linux_config.cgroups_path;
+// Absolute from here on: a relative one would be another from the cgroup that delete is called in.
+std::string CgroupPathOf(const oci::RuntimeSpec& spec, const std::string& id, const cgroup::Hierarchies& cgroups) {
+  const std::string& path = spec.linux_config.cgroups_path;
+  return cgroups.Resolve(path.empty() ? "estiba-oci/" + id : path);
 }
 
-plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id) {
+plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id,
+                             const plan::HostFacts& facts) {
   plan::ContainerInput input;
   input.id = id;
   input.spec = bundle.spec;
   input.storage.rootfs = bundle.rootfs;
-  input.cgroup_path = CgroupPathOf(bundle.spec, id);
+  input.cgroup_path = CgroupPathOf(bundle.spec, id, facts.cgroups);
   input.use_cgroup = context.globals.use_cgroup;
   input.isolate_from_parent = false;
   input.new_session_keyring = !context.flags.On("no-new-keyring");
@@ -83,9 +86,9 @@ Result<Created> Create(const Context& context, bool detached) {
   if (!bundle.spec.process) return Error(Code::kInvalidArgument, "process: missing");
   TRY(CheckConsole(context.flags, bundle.spec.process->terminal, detached));
   const std::vector<int> passed = TRY(PassedFds(context.flags, bundle.spec.process->env));
-  const plan::HostFacts facts = TRY(AskHost());
-  plan::Plan plan = TRY(plan::BuildContainer(InputOf(context, bundle, id), facts));
-  for (const std::string& warning : plan.warnings) context.reporter.Warning(warning);
+  const plan::HostFacts facts = TRY(AskHost(context.globals));
+  plan::Plan plan = TRY(plan::BuildContainer(InputOf(context, bundle, id, facts), facts));
+  Report(plan, context.reporter);
   StateDir dir = TRY(StateDir::Create(context.globals.root, id));
   Created created{.dir = std::move(dir), .plan = std::move(plan), .process = {}, .terminal = {}};
   Status done = created.dir.SaveConfig(bundle.spec);

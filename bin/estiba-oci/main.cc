@@ -14,6 +14,7 @@
 namespace estiba::ocicli {
 namespace {
 
+constexpr const char* kCommit = ESTIBA_COMMIT;  // empty: built outside of the repository
 constexpr int kFailed = 1;
 constexpr int kExecFailed = 255;  // exec's own failure, apart from its process's codes
 
@@ -24,8 +25,7 @@ std::vector<FlagSpec> GlobalFlags() {
           {"root", '\0', true, "directory for the state of containers (default: /run/estiba-oci)"},
           {"systemd-cgroup", '\0', false, "not available here: cgroups are made directly"},
           {"cgroup-manager", '\0', true, "'cgroupfs' (default), or 'disabled'"},
-          {"rootless", '\0', true, "accepted for callers that pass it; found out by itself"},
-          {"help", 'h', false, "show help"},
+          {"rootless", '\0', true, "'true', 'false' or 'auto': whether the host's cgroups, devices, … may be refused"},
           {"version", 'v', false, "print the version"}};
 }
 
@@ -72,6 +72,12 @@ Result<Globals> ReadGlobals(const Flags& flags) {
     return Error(Code::kNotImplemented,
                  "cgroup manager '" + manager + "' is not available: cgroupfs or disabled");
   globals.use_cgroup = manager != "disabled";
+  const std::string rootless = flags.Get("rootless");
+  if (rootless == "true" || rootless == "false") {
+    globals.rootless = rootless == "true";
+  } else if (!rootless.empty() && rootless != "auto") {
+    return Error(Code::kInvalidArgument, "--rootless: '" + rootless + "' is not true, false or auto");
+  }
   return globals;
 }
 
@@ -89,11 +95,11 @@ Result<int> Dispatch(const std::string& program, const Flags& global, const Repo
     return Error(Code::kInvalidArgument, "No help topic for '" + name + "'")
         .Hint("'" + program + " --help' lists the commands");
   const std::vector<std::string> args(global.rest().begin() + 1, global.rest().end());
-  if (!args.empty() && (args[0] == "--help" || args[0] == "-h")) {
+  const Flags flags = TRY_CTX(Flags::Parse(args, command->flags), "Incorrect Usage");
+  if (flags.On("help")) {
     Print(1, Help(program, *command));
     return 0;
   }
-  const Flags flags = TRY_CTX(Flags::Parse(args, command->flags), "Incorrect Usage");
   if (flags.rest().size() < command->least || flags.rest().size() > command->most)
     return Error(Code::kInvalidArgument, program + ": \"" + name + "\" requires " +
                                              (command->least == command->most ? "exactly " : "at least ") +
@@ -111,7 +117,9 @@ int Main(const std::vector<std::string>& argv) {
   }
   const Flags global = std::move(parsed).value();
   if (global.On("version")) {
-    Print(1, program + " version " ESTIBA_VERSION "\nspec: 1.3.0\n");
+    // Engines look for these words at the start of lines.
+    const std::string commit = *kCommit == '\0' ? "" : "commit: " + std::string(kCommit) + "\n";
+    Print(1, program + " version " ESTIBA_VERSION "\n" + commit + "spec: 1.3.0\n");
     return 0;
   }
   if (global.On("help") || global.rest().empty()) {

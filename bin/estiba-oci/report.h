@@ -18,6 +18,7 @@ class Reporter {
   void Failure(const Error& error) const;
   void Warning(std::string_view message) const;
   void Debug(std::string_view message) const;
+  bool debug() const { return debug_; }
 
  private:
   void Write(std::string_view level, std::string_view message) const;

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 
-#include "cgroup/cgroup.h"
 #include "codec/json.h"
 #include "codec/json_reader.h"
 #include "oci/runtime_json.h"
@@ -43,11 +42,8 @@ bool Ended(int pidfd) {
   return ::poll(&watched, 1, 0) == 1;  // readable from the moment it is a zombie
 }
 
-bool Paused(const std::string& cgroup_path) {
-  if (cgroup_path.empty()) return false;
-  const auto hierarchies = cgroup::Probe();
-  if (!hierarchies.ok()) return false;
-  const auto group = cgroup::Cgroup::Open(*hierarchies, cgroup_path);
+bool Paused(const Snapshot& now) {
+  const auto group = OpenCgroup(now);
   if (!group.ok()) return false;
   const auto frozen = group->Frozen();
   return frozen.ok() && *frozen;
@@ -168,6 +164,13 @@ Status StateDir::Remove() const {
   return os::DeleteTree({root.get()}, id_);
 }
 
+Result<cgroup::Cgroup> OpenCgroup(const Snapshot& now) {
+  if (now.record.cgroup_path.empty())
+    return Error(Code::kFailedPrecondition, "container '" + now.record.id + "' has no cgroup of its own");
+  const auto hierarchies = TRY(cgroup::Probe());
+  return cgroup::Cgroup::Open(hierarchies, now.record.cgroup_path);
+}
+
 Result<Snapshot> Look(const StateDir& dir) {
   Snapshot snapshot;
   auto record = TRY(dir.Load());
@@ -183,7 +186,7 @@ Result<Snapshot> Look(const StateDir& dir) {
   snapshot.pidfd = std::move(pidfd).value();
   const bool waits = ::faccessat(dir.dir().fd, "start", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   snapshot.status = waits ? "created" : "running";
-  if (Paused(snapshot.record.cgroup_path)) snapshot.status = "paused";
+  if (Paused(snapshot)) snapshot.status = "paused";
   return snapshot;
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cgroup/hierarchy.h"
+#include "cgroup/cgroup.h"
 #include "oci/runtime_spec.h"
 #include "oci/state.h"
 #include "os/fd.h"
@@ -66,6 +66,8 @@ struct Snapshot {
   bool Alive() const { return pidfd.valid(); }
 };
 Result<Snapshot> Look(const StateDir& dir);
+// Its cgroup; kFailedPrecondition when it has none of its own.
+Result<cgroup::Cgroup> OpenCgroup(const Snapshot& now);
 
 // [A-Za-z0-9_+.-]+, neither "." nor "..".
 Status CheckId(const std::string& id);

@@ -56,7 +56,8 @@ std::vector<FlagSpec> ExecFlags() {
           {"apparmor", '\0', true, "set the apparmor profile for the process"},
           {"no-new-privs", '\0', false, "set the no new privileges value for the process"},
           {"cap", 'c', true, "add a capability to the bounding set for the process"},
-          {"ignore-paused", '\0', false, "allow exec in a paused container"}};
+          {"ignore-paused", '\0', false, "allow exec in a paused container"},
+          {"cgroup", '\0', true, "run the process in an existing sub-cgroup, [<controller>:]<cgroup>"}};
 }
 
 std::vector<FlagSpec> UpdateFlags() {
@@ -74,13 +75,60 @@ std::vector<FlagSpec> UpdateFlags() {
           {"memory", '\0', true, "memory limit (in bytes)"},
           {"memory-reservation", '\0', true, "memory reservation (in bytes)"},
           {"memory-swap", '\0', true, "total memory usage (memory + swap); -1 for unlimited swap"},
-          {"pids-limit", '\0', true, "maximum number of pids allowed in the container"}};
+          {"kernel-memory", '\0', true, "kernel memory limit (in bytes), where the kernel still has one"},
+          {"kernel-memory-tcp", '\0', true, "kernel memory limit (in bytes) for TCP buffers"},
+          {"pids-limit", '\0', true, "maximum number of pids allowed in the container"},
+          {"l3-cache-schema", '\0', true, "L3 cache schema of Intel RDT/CAT"},
+          {"mem-bw-schema", '\0', true, "memory bandwidth schema of Intel RDT/MBA"}};
+}
+
+// What checkpoint and restore share.
+std::vector<FlagSpec> CriuFlags() {
+  return {{"image-path", '\0', true, "path for CRIU's image files"},
+          {"work-path", '\0', true, "path for CRIU's work files and logs"},
+          {"tcp-established", '\0', false, "allow open TCP connections"},
+          {"ext-unix-sk", '\0', false, "allow external unix sockets"},
+          {"shell-job", '\0', false, "allow shell jobs"},
+          {"lazy-pages", '\0', false, "restore memory pages lazily, by userfaultfd"},
+          {"file-locks", '\0', false, "handle file locks"},
+          {"manage-cgroups-mode", '\0', true, "cgroups mode: soft, full, strict or ignore"},
+          {"empty-ns", '\0', true, "create a namespace without restoring its properties"},
+          {"auto-dedup", '\0', false, "deduplicate memory images"}};
+}
+
+std::vector<FlagSpec> CheckpointFlags() {
+  std::vector<FlagSpec> flags = CriuFlags();
+  flags.insert(flags.end(),
+               {{"parent-path", '\0', true, "path of the images of an earlier pre-dump"},
+                {"leave-running", '\0', false, "leave the process running"},
+                {"tcp-skip-in-flight", '\0', false, "skip TCP connections that are being made"},
+                {"link-remap", '\0', false, "link unlinked files back where possible"},
+                {"status-fd", '\0', true, "descriptor CRIU writes to once lazy-pages is ready"},
+                {"page-server", '\0', true, "ADDRESS:PORT of the page server"},
+                {"pre-dump", '\0', false, "dump memory only and leave the container running"}});
+  return flags;
+}
+
+std::vector<FlagSpec> RestoreFlags() {
+  std::vector<FlagSpec> flags = CriuFlags();
+  flags.insert(flags.end(), {kBundle,
+                             kConsoleSocket,
+                             kPidFile,
+                             kDetach,
+                             {"no-subreaper", '\0', false, "do not become the reaper of the container's orphans"},
+                             {"no-pivot", '\0', false, "do not use pivot root to jail the process (INSECURE)"},
+                             {"tcp-close", '\0', false, "close TCP connections"},
+                             {"lsm-profile", '\0', true, "LSM profile to restore with, TYPE:NAME"},
+                             {"lsm-mount-context", '\0', true, "LSM mount context to restore with"}});
+  return flags;
 }
 
 }  // namespace
 
 std::vector<Command> Commands() {
   return {
+      {"checkpoint", "[command options] <container-id>", "checkpoint a container (needs CRIU: not supported yet)",
+       CheckpointFlags(), 1, 1, CheckpointCommand},
       {"create", "[command options] <container-id>", "create a container", CreateFlags(), 1, 1,
        CreateCommand},
       {"delete",
@@ -90,6 +138,14 @@ std::vector<Command> Commands() {
        1,
        1,
        DeleteCommand},
+      {"events",
+       "[command options] <container-id>",
+       "display statistics of the container, and when the OOM killer strikes",
+       {{"interval", '\0', true, "time between statistics (default: 5s)"},
+        {"stats", '\0', false, "display the container's statistics once, then exit"}},
+       1,
+       1,
+       EventsCommand},
       {"exec",
        "[command options] <container-id> <command> [command options]  || -p process.json <container-id>",
        "execute new process inside the container", ExecFlags(), 1, SIZE_MAX, ExecCommand},
@@ -110,12 +166,14 @@ std::vector<Command> Commands() {
        ListCommand},
       {"pause", "<container-id>", "suspend all processes of the container", {}, 1, 1, PauseCommand},
       {"ps",
-       "[command options] <container-id>",
+       "[command options] <container-id> [ps options]",
        "list the processes of a container",
-       {{"format", 'f', true, "json"}},
+       {{"format", 'f', true, "table (of ps(1), default: ps -ef) or json"}},
        1,
-       1,
+       SIZE_MAX,
        PsCommand},
+      {"restore", "[command options] <container-id>", "restore a container (needs CRIU: not supported yet)",
+       RestoreFlags(), 1, 1, RestoreCommand},
       {"resume", "<container-id>", "resume all processes that have been paused", {}, 1, 1, ResumeCommand},
       {"run", "[command options] <container-id>", "create and run a container", RunFlags(), 1, 1, RunCommand},
       {"spec",

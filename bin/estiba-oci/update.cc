@@ -1,10 +1,11 @@
 // update: other limits for a running container.
 
-#include <unistd.h>
+#include <algorithm>
 
 #include "base/parse.h"
 #include "cgroup/cgroup.h"
 #include "commands.h"
+#include "oci/resources.h"
 #include "oci/runtime_json.h"
 #include "os/file.h"
 #include "state_dir.h"
@@ -55,6 +56,8 @@ Result<oci::Resources> FromFlags(const Flags& flags) {
   TRY(ReadSize(flags, "memory", resources.memory.limit));
   TRY(ReadSize(flags, "memory-reservation", resources.memory.reservation));
   TRY(ReadSize(flags, "memory-swap", resources.memory.swap));
+  TRY(ReadSize(flags, "kernel-memory", resources.memory.kernel));
+  TRY(ReadSize(flags, "kernel-memory-tcp", resources.memory.kernel_tcp));
   TRY(ReadNumber(flags, "cpu-period", resources.cpu.period));
   TRY(ReadNumber(flags, "cpu-quota", resources.cpu.quota));
   TRY(ReadNumber(flags, "cpu-burst", resources.cpu.burst));
@@ -70,26 +73,50 @@ Result<oci::Resources> FromFlags(const Flags& flags) {
 }
 
 Result<oci::Resources> ResourcesOf(const Flags& flags) {
+  for (const char* name : {"l3-cache-schema", "mem-bw-schema"})
+    if (flags.Has(name))
+      return Error(Code::kNotImplemented,
+                   std::string("--") + name + ": updating a non-existent Intel RDT configuration is not supported");
   const std::string file = flags.Get("resources");
   if (file.empty()) return FromFlags(flags);
   const std::string text = TRY_CTX(file == "-" ? os::ReadAll(0) : os::ReadFile(file), "--resources");
   return oci::ParseResources(text);
 }
 
+bool SameRules(const std::vector<oci::DeviceRule>& a, const std::vector<oci::DeviceRule>& b) {
+  return std::ranges::equal(a, b, [](const oci::DeviceRule& x, const oci::DeviceRule& y) {
+    return x.allow == y.allow && x.type == y.type && x.major == y.major && x.minor == y.minor && x.access == y.access;
+  });
+}
+
+// Callers send the whole list with every update: it is only replaced when it is another.
+Status UpdateDevices(const cgroup::Cgroup& group, const oci::Resources& before, oci::Resources after) {
+  if (SameRules(before.devices, after.devices)) return Ok();
+  for (oci::DeviceRule& rule : cgroup::DefaultDeviceRules()) after.devices.push_back(std::move(rule));
+  return group.ApplyDevices(after.devices);
+}
+
 }  // namespace
 
 Result<int> UpdateCommand(const Context& context) {
-  const oci::Resources resources = TRY(ResourcesOf(context.flags));
+  const oci::Resources change = TRY(ResourcesOf(context.flags));
   const StateDir dir = TRY(StateDir::Open(context.globals.root, context.flags.rest().front()));
   TRY(dir.Lock());
   const Snapshot now = TRY(Look(dir));
   if (!now.Alive()) return Error(Code::kFailedPrecondition, "container not running");
+  const auto group = TRY(OpenCgroup(now));
+  // The kernel wants some settings together (memory and swap, quota and period): each update is on top of those before.
+  oci::RuntimeSpec config = TRY(dir.LoadConfig());
+  const oci::Resources before = config.linux_config.resources;
+  oci::Resources after = oci::MergeResources(before, change);
+  // Asked of this update, not of those before it.
+  after.memory.check_before_update = change.memory.check_before_update;
   const auto hierarchies = TRY(cgroup::Probe());
-  const auto writes = TRY(cgroup::Settings(resources, hierarchies));
-  if (now.record.cgroup_path.empty())
-    return Error(Code::kFailedPrecondition, "container '" + dir.id() + "' has no cgroup of its own");
-  const auto group = TRY(cgroup::Cgroup::Open(hierarchies, now.record.cgroup_path));
+  const auto writes = TRY(cgroup::Settings(after, hierarchies));
   TRY(group.Apply(writes));
+  TRY(UpdateDevices(group, before, after));
+  config.linux_config.resources = std::move(after);
+  TRY(dir.SaveConfig(config));
   return 0;
 }
 
