@@ -237,7 +237,8 @@ int Pivot(const Program& program, const Step& step) noexcept {
 
 int MoveRoot(const Program& program, const Step& step) noexcept {
   if (::fchdir(Slot(program, step)) != 0) return errno;
-  if (::mount(".", "/", nullptr, kMsMove, nullptr) != 0) return errno;
+  // ELOOP: it was attached over "/", where it is to be (AttachRoot).
+  if (::mount(".", "/", nullptr, kMsMove, nullptr) != 0 && errno != ELOOP) return errno;
   if (::chroot(".") != 0) return errno;
   return ErrnoOf(::chdir("/"));
 }
