@@ -24,6 +24,7 @@ oci::Features Ours() {
       f.namespaces.emplace_back(oci::NamespaceName(type));
   for (const std::string& name : security::CapabilityNames(security::AllCapabilities()))
     f.capabilities.push_back(name);
+  f.idmapped_mounts = kernel.mount_setattr;
   f.cgroup_v1 = f.cgroup_v2 = f.cgroup_rdma = true;
   using enum oci::SeccompAction;
   for (const auto action : {kAllow, kErrno, kKillThread, kKillProcess, kLog, kTrace, kTrap})

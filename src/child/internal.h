@@ -51,6 +51,11 @@ int EnsureTarget(int root, const char* path, Make make, unsigned mode) noexcept;
 // The parent directory of `path` (made if missing) and the last component.
 int EnsureParent(int root, const char* path, const char** name) noexcept;
 
+// ---- copy_up.cc ----
+int OpenCopyUp(const Program& program, const Step& step) noexcept;
+// Everything below the directory `from` into the empty directory `to`. An errno.
+int CopyTree(int from, int to) noexcept;
+
 // ---- mounts.cc ----
 int AttachRoot(const Program& program, const Step& step) noexcept;
 int Mount(const Program& program, const Step& step) noexcept;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -163,6 +164,11 @@ int Mount(const Program& program, const Step& step) noexcept {
   if (existed && (step.n[3] & kTargetKeepMode) != 0) {
     if (const int err = CopyOwner(mount_fd.fd, target.fd); err != 0) return err;
   }
+  if (const int content = Slot(program, step, 1); content >= 0) {
+    const ScopedFd top(::openat(mount_fd.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (top.fd < 0) return errno;
+    if (const int err = CopyTree(content, top.fd); err != 0) return err;
+  }
   if (const int err = MoveMount(mount_fd.fd, target.fd); err != 0) return err;
   if (step.n[2] != 0) {
     if (const int err = ChangeAttributes(mount_fd.fd, 0, 0, step.n[2], false); err != 0) return err;
@@ -174,6 +180,11 @@ int Mount(const Program& program, const Step& step) noexcept {
 int Attach(const Program& program, const Step& step) noexcept {
   const int mount_fd = Slot(program, step, 1);
   if (mount_fd < 0) return (step.n[3] & kTargetMayFail) != 0 ? 0 : EBADF;
+  struct statfs fs;
+  if ((step.n[3] & kTargetIsProc) != 0) {
+    if (::fstatfs(mount_fd, &fs) != 0) return errno;
+    if (fs.f_type != PROC_SUPER_MAGIC) return EPERM;
+  }
   struct stat st;
   if (::fstat(mount_fd, &st) != 0) return errno;
   const std::uint64_t kind = S_ISDIR(st.st_mode) ? 0 : std::uint64_t{kTargetFile};

@@ -69,9 +69,13 @@ int Stdio(const Program& program, const Step& step) noexcept {
 int CloseDescriptors(const State& state) noexcept {
   const Program& program = state.program;
   // In rising order; everything between them goes, whoever opened it (CVE-2024-21626).
-  int keep[3] = {program.sync_fd, program.gate_fd, program.gate_report_fd};
-  for (int i = 0; i < 2; ++i) {
-    for (int j = i + 1; j < 3; ++j) {
+  // The last slot is the state document of hooks, which write to null_fd; an execve closes all of these.
+  const int document = program.slot_count > 0 ? program.slots[program.slot_count - 1] : -1;
+  constexpr int kKept = 5;
+  int keep[kKept] = {program.sync_fd, program.gate_fd, program.gate_report_fd, document,
+                     document >= 0 ? program.null_fd : -1};
+  for (int i = 0; i < kKept - 1; ++i) {
+    for (int j = i + 1; j < kKept; ++j) {
       if (keep[j] >= keep[i]) continue;
       const int lower = keep[j];
       keep[j] = keep[i];

@@ -78,6 +78,7 @@ int MountStep(const Program& program, const Step& step) noexcept {
     case Op::kPivot:         return Pivot(program, step);
     case Op::kMoveRoot:      return MoveRoot(program, step);
     case Op::kSetAttributes: return SetAttributes(program, step);
+    case Op::kTmpCopyUp:     return OpenCopyUp(program, step);
     default:                 return ENOSYS;
   }
 }
@@ -133,6 +134,7 @@ int ExecuteStep(State& state, std::uint32_t index, const Step& step) noexcept {
     case Op::kWorkDirectory:    return WorkDirectory(step);
     case Op::kFindProgram:      return FindProgram(state);
     case Op::kWaitStart:        return WaitStart(state, index);
+    case Op::kReport:           Tell(program.sync_fd, {index, 0}); return 0;
     case Op::kCloseDescriptors: return CloseDescriptors(state);
     case Op::kExec:             return Execute(state);
     default: break;

@@ -85,6 +85,20 @@ void Arrange(Plan& plan) {
                    [&](const Step& a, const Step& b) { return rank(a) < rank(b); });
 }
 
+// When everything is mounted and nothing is hidden yet.
+void AddHooksBeforeThePivot(Builder& b, const oci::RuntimeSpec& spec) {
+  const oci::Hooks& hooks = spec.hooks;
+  if (!hooks.prestart.empty() || !hooks.create_runtime.empty()) {
+    b.Child(child::Op::kReport, "hooks.createRuntime");
+    AddHostHooks(b, hooks.prestart, "hooks.prestart", Where::kHostChild);
+    AddHostHooks(b, hooks.create_runtime, "hooks.createRuntime", Where::kHostChild);
+  }
+  if (hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty()) return;
+  // A hook in the container's namespaces also finds what the host does beside the child: its network.
+  b.Child(child::Op::kWaitHost, "hooks.createRuntime");
+  AddChildHooks(b, spec, hooks.create_container, "hooks.createContainer");
+}
+
 // In the child before the pivot: namespaces, their settings, the mounts.
 Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<int>& sources) {
   const oci::RuntimeSpec& spec = input.spec;
@@ -97,8 +111,6 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   if (!spec.hostname.empty()) b.Child(child::Op::kHostname, "hostname", {spec.hostname});
   if (!spec.domainname.empty()) b.Child(child::Op::kDomainname, "domainname", {spec.domainname});
   AddNetwork(b, input);
-  AddHostHooks(b, spec.hooks.prestart, "hooks.prestart", Where::kHostChild);
-  AddHostHooks(b, spec.hooks.create_runtime, "hooks.createRuntime", Where::kHostChild);
   b.null_device = b.NewSlot();
   b.Child(child::Op::kOpenNull, "linux.maskedPaths").out = b.null_device;
   TRY(AddMounts(b, input, sources));
@@ -107,10 +119,7 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   if (spec.process->cwd != "/") {
     b.Child(child::Op::kMakeDirectory, "process.cwd", {spec.process->cwd}, {0755}).in = {b.root};
   }
-  if (!spec.hooks.create_container.empty()) {
-    b.Child(child::Op::kWaitHost, "hooks.createRuntime");
-    AddChildHooks(b, spec, spec.hooks.create_container, "hooks.createContainer");
-  }
+  AddHooksBeforeThePivot(b, spec);
   AddPathRestrictions(b, spec);
   return Ok();
 }

@@ -75,6 +75,8 @@ struct MountOptions {
   std::uint64_t propagation = 0;      // MS_…
   bool propagation_recursive = false;
   bool copy_up = false;               // tmpcopyup
+  bool id_mapped = false;             // idmap, ridmap
+  bool id_mapped_recursive = false;
   std::vector<std::pair<std::string, std::string>> data;  // fs-specific; a value of "\0" (one byte) marks a flag
   bool Has(std::string_view key) const;
   std::string Blob() const;           // as child::Op::kMount reads it
@@ -82,6 +84,9 @@ struct MountOptions {
 Result<MountOptions> ParseMountOptions(const std::vector<std::string>& options, const std::string& field);
 // MS_… of "rslave" and so on; `recursive` says whether it began with r. kInvalidArgument when unknown.
 Result<std::uint64_t> ParsePropagation(const std::string& text, bool* recursive);
+
+// "0 100000 65536\n"…, as uid_map and gid_map take it.
+std::string MapText(const std::vector<oci::IdMapping>& maps);
 
 // One part of a container each.
 Status AddNamespaces(Builder& b, const ContainerInput& input);          // namespaces.cc

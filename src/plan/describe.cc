@@ -139,8 +139,11 @@ std::string HostText(const Step& step) {
     case Op::kMountOverlay:
       return "mount overlay of " + std::to_string(step.text.size() > 2 ? step.text.size() - 2 : 0) +
              (step.text.size() == 3 ? " layer, upper " : " layers, upper ") + Text(step, 0);
-    case Op::kOpenTree: return "open bind source " + Text(step, 0);
-    case Op::kOpenNamespace: return "open namespace " + Text(step, 0);
+    case Op::kOpenTree:
+      return "open bind source " + Text(step, 0) + (Number(step, 7) != 0 ? ", id-mapped" : "");
+    case Op::kOpenNamespace:
+      return (Number(step, 1) != 0 ? "open namespace to be born into " : "open namespace ") + Text(step, 0);
+    case Op::kMakeIdMapFd: return "make a user namespace with the maps of the mount";
     case Op::kCreateCgroup: return "create cgroup " + Text(step, 0);
     case Op::kWriteCgroup:
       return "set " + step.text.at(1) + " " + step.text.at(2) +
@@ -178,6 +181,7 @@ std::string HostText(const Step& step) {
 std::string MountOpText(C op, const Step& step) {
   switch (op) {
     case C::kPropagation: return "cut mount propagation to the host";
+    case C::kTmpCopyUp: return "open " + Text(step, 0) + ", to copy it into the tmpfs over it";
     case C::kAttachRoot: return "attach the root at " + Text(step, 0);
     case C::kMount: return MountText(step);
     case C::kAttach: return "bind on " + Text(step, 0);
@@ -227,6 +231,7 @@ std::string IdentityText(C op, const Step& step) {
 std::string ProcessText(C op, const Step& step) {
   switch (op) {
     case C::kWaitHost: return "wait for the host's steps";
+    case C::kReport: return "tell the host that everything is mounted";
     case C::kJoinCgroup: return "join the cgroup of " + Text(step, 0);
     case C::kUnshare: return "make namespaces: " + Namespaces(Number(step, 0));
     case C::kSetNamespace: return "enter namespaces: " + Namespaces(Number(step, 0));

@@ -47,12 +47,22 @@ Status CheckNamespaces(const oci::RuntimeSpec& spec) {
   return Ok();
 }
 
+// A pid namespace is entered by being born there. So are those that a container with a user namespace joins: some
+// belong to the host, which its root may not enter any more, some to the user namespace, which it may only then. A
+// mount or time namespace can only be entered by the process itself.
+bool IsBornInto(const Builder& b, NamespaceType type) {
+  if (type == NamespaceType::kPid || type == NamespaceType::kUser) return true;
+  return b.new_user && type != NamespaceType::kMount && type != NamespaceType::kTime;
+}
+
 void JoinNamespace(Builder& b, const oci::Namespace& ns) {
   const int slot = b.NewSlot();
   const std::string why = std::string("linux.namespaces: ") + oci::NamespaceName(ns.type);
-  b.Host(Op::kOpenNamespace, why, {ns.path}, {CloneFlag(ns.type)}).out = slot;
-  // A pid namespace is entered by the parent around the clone: setns(2) works for children only.
-  if (ns.type == NamespaceType::kPid) return;
+  const bool born = IsBornInto(b, ns.type);
+  Step& open = b.Host(Op::kOpenNamespace, why, {ns.path}, {CloneFlag(ns.type)});
+  open.out = slot;
+  if (born && ns.type != NamespaceType::kPid) open.numbers.push_back(1);
+  if (born) return;
   b.Child(child::Op::kSetNamespace, why, {ns.path}, {CloneFlag(ns.type)}).in = {slot};
 }
 
@@ -121,6 +131,8 @@ std::string SysctlPath(const std::string& key) {
   return path;
 }
 
+}  // namespace
+
 std::string MapText(const std::vector<oci::IdMapping>& maps) {
   std::string text;
   for (const oci::IdMapping& map : maps) {
@@ -129,8 +141,6 @@ std::string MapText(const std::vector<oci::IdMapping>& maps) {
   }
   return text;
 }
-
-}  // namespace
 
 std::uint64_t NamespaceFlags(const oci::Linux& config, const HostFacts& facts) {
   std::uint64_t flags = 0;
@@ -145,8 +155,9 @@ Status AddUserNamespace(Builder& b, const ContainerInput& input) {
   const oci::Namespace* user = oci::FindNamespace(config, NamespaceType::kUser);
   if (user == nullptr) return Ok();
   if (!user->path.empty()) {
-    return Error(Code::kNotImplemented, "linux.namespaces: joining user namespace '" + user->path +
-                                            "' is not supported");
+    JoinNamespace(b, *user);
+    AddBecomeRoot(b);
+    return Ok();
   }
   if (config.uid_mappings.empty() || config.gid_mappings.empty()) {
     return Error(Code::kInvalidArgument, "linux.uidMappings, linux.gidMappings: a user namespace needs both");

@@ -32,6 +32,7 @@ constexpr Least kLeast[] = {
     Child(C::kAttach, 1), Child(C::kDevice, 1), Child(C::kBindDevice, 2), Child(C::kSymlink, 2),
     Child(C::kMakeDirectory, 1), Child(C::kMask, 1), Child(C::kReadonlyPath, 1), Child(C::kWriteProc, 2),
     Child(C::kHostname, 1), Child(C::kDomainname, 1), Child(C::kHook, 1), Child(C::kSessionKeyring, 1),
+    Host(Op::kMakeIdMapFd, 2), Child(C::kTmpCopyUp, 1),
     Child(C::kOpenFile, 1), Child(C::kWriteSlot, 1), Child(C::kWorkDirectory, 1), Child(C::kMakeFile, 1),
 };
 
@@ -74,7 +75,8 @@ bool OperandsFit(const Step& step) {
     if (step.text.size() < least.text || step.numbers.size() < least.numbers) return false;
   }
   constexpr auto kMask = static_cast<Op>(static_cast<unsigned>(C::kMask) + static_cast<unsigned>(Op::kChildBase));
-  const bool fills = step.op == kMask || step.op == Op::kOpenNamespace || step.op == Op::kOpenUnified;
+  const bool fills = step.op == kMask || step.op == Op::kOpenNamespace || step.op == Op::kOpenUnified ||
+                     step.op == Op::kMakeIdMapFd;
   if (fills && step.out == kNoSlot) return false;
   return !HoldsNul(step) && BlobFits(step);
 }

@@ -133,6 +133,7 @@ std::vector<std::string> MountOptionNames() {
     names.emplace_back(propagation);
     names.push_back(std::string("r") + propagation);
   }
+  for (const char* more : {"idmap", "ridmap"}) names.emplace_back(more);
   std::ranges::sort(names);
   return names;
 }
@@ -169,7 +170,8 @@ Result<MountOptions> ParseMountOptions(const std::vector<std::string>& options, 
     } else if (option == "tmpcopyup") {
       out.copy_up = true;
     } else if (option == "idmap" || option == "ridmap") {
-      return Error(Code::kNotImplemented, field + ": option '" + option + "' is not supported");
+      out.id_mapped = true;
+      out.id_mapped_recursive = out.id_mapped_recursive || option == "ridmap";
     } else if (option.find('\0') != std::string::npos) {
       return Error(Code::kInvalidArgument, field + ": an option holds a NUL byte");
     } else if (const auto equals = option.find('='); equals != std::string::npos) {

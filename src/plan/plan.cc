@@ -63,6 +63,7 @@ std::string_view ChildOpName(C op) {
     case C::kMakeFile: return "make-file";
     case C::kSendSeccompListener: return "send-seccomp-listener";
     case C::kTmpCopyUp: return "tmp-copy-up";
+    case C::kReport: return "report";
   }
   return {};
 }

@@ -339,8 +339,8 @@ Status AddProcess(Builder& b, const ProcessInput& input) {
   if (input.new_session_keyring) b.Child(child::Op::kSessionKeyring, "default", {"_ses." + input.id});
   b.Child(child::Op::kNewSession, "process.terminal").in = {b.terminal};
   b.Child(child::Op::kStdio, "process.terminal").in = {b.terminal};
-  const bool hooks = !input.exec && !input.spec.hooks.start_container.empty();
-  if (!hooks) b.Child(child::Op::kCloseDescriptors, "default");
+  // Also where hooks are still to run: a lock of ours must not outlive us in a container that waits to be started.
+  b.Child(child::Op::kCloseDescriptors, "default");
   TRY(AddPlacement(b, input));
   TRY(AddRlimits(b, input));
   b.Child(child::Op::kChownStdio, "process.user", {}, {process.user.uid});
@@ -350,10 +350,7 @@ Status AddProcess(Builder& b, const ProcessInput& input) {
   b.Child(child::Op::kWaitHost, "network");
   b.Child(child::Op::kFindProgram, "process.args", {process.args[0]});
   b.Child(child::Op::kWaitStart, "start");
-  if (hooks) {
-    AddChildHooks(b, input.spec, input.spec.hooks.start_container, "hooks.startContainer");
-    b.Child(child::Op::kCloseDescriptors, "default");
-  }
+  if (!input.exec) AddChildHooks(b, input.spec, input.spec.hooks.start_container, "hooks.startContainer");
   b.Child(child::Op::kExec, "process.args", process.args);
   return Ok();
 }

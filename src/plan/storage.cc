@@ -5,6 +5,7 @@
 #include <linux/mount.h>
 #include <sched.h>
 
+#include "base/text.h"
 #include "builder.h"
 
 namespace estiba::plan {
@@ -31,12 +32,21 @@ bool Contains(const std::vector<std::string>& list, const std::string& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 
+// Whether a container in a user namespace may mount what shows its namespace of that type: one made with the user
+// namespace, or one joined together with it, by a container of the same pod.
+bool IsOwn(const oci::Linux& config, NamespaceType type) {
+  const oci::Namespace* found = oci::FindNamespace(config, type);
+  if (found == nullptr || found->path.empty()) return found != nullptr;
+  const oci::Namespace* user = oci::FindNamespace(config, NamespaceType::kUser);
+  return user != nullptr && !user->path.empty();
+}
+
 // File systems that a user namespace may only mount together with the namespace they show; else the host's, bound.
 const char* BindInstead(const Builder& b, const oci::RuntimeSpec& spec, const std::string& type) {
   if (!b.new_user && !b.facts().rootless) return nullptr;
-  if (type == "sysfs" && !oci::HasNewNamespace(spec.linux_config, NamespaceType::kNetwork)) return "/sys";
-  if (type == "proc" && !oci::HasNewNamespace(spec.linux_config, NamespaceType::kPid)) return "/proc";
-  if (type == "mqueue" && !oci::HasNewNamespace(spec.linux_config, NamespaceType::kIpc)) return "/dev/mqueue";
+  if (type == "sysfs" && !IsOwn(spec.linux_config, NamespaceType::kNetwork)) return "/sys";
+  if (type == "proc" && !IsOwn(spec.linux_config, NamespaceType::kPid)) return "/proc";
+  if (type == "mqueue" && !IsOwn(spec.linux_config, NamespaceType::kIpc)) return "/dev/mqueue";
   return nullptr;
 }
 
@@ -58,6 +68,36 @@ void DropUnmappedDevptsGroup(const oci::RuntimeSpec& spec, MountOptions& options
   }
 }
 
+// Absolute, without ".", ".." and doubled slashes, as if there were no symbolic links.
+std::string Cleaned(const std::string& path) {
+  std::vector<std::string> parts;
+  for (const std::string& part : Split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part != "..") {
+      parts.push_back(part);
+    } else if (!parts.empty()) {
+      parts.pop_back();
+    }
+  }
+  std::string cleaned;
+  for (const std::string& part : parts) cleaned += "/" + part;
+  return cleaned;
+}
+
+// What covers /proc or part of it takes away what the kernel, and we, look for there: only files that tell of the
+// machine may be others (lxcfs).
+Status CheckProc(const oci::Mount& mount, const MountOptions& options, const std::string& why) {
+  constexpr std::string_view kMay[] = {"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat",
+                                       "/proc/swaps", "/proc/uptime", "/proc/loadavg", "/proc/slabinfo",
+                                       "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled"};
+  const std::string path = Cleaned(mount.destination);
+  const bool whole = path == "/proc";
+  if (whole && (mount.type == "proc" || IsBind(mount, options))) return Ok();
+  if (!whole && (!path.starts_with("/proc/") || std::ranges::find(kMay, path) != std::end(kMay))) return Ok();
+  const char* reason = whole ? "' takes a proc file system only" : "' cannot be mounted because it is inside /proc";
+  return Error(Code::kInvalidArgument, why + ".destination: '" + mount.destination + reason);
+}
+
 Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount, MountOptions options,
                      const std::string& why) {
   std::uint64_t target = 0;
@@ -67,16 +107,30 @@ Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount&
   if (options.copy_up && mount.type != "tmpfs") {
     return Error(Code::kInvalidArgument, why + ": option 'tmpcopyup' is for tmpfs only");
   }
-  if (options.copy_up) return Error(Code::kNotImplemented, why + ": option 'tmpcopyup' is not supported");
+  int content = kNoSlot;
+  if (options.copy_up) {
+    content = b.NewSlot();
+    Step& open = b.Child(child::Op::kTmpCopyUp, why, {Destination(mount)});
+    open.in = {b.root};
+    open.out = content;
+  }
   if ((options.recursive_set | options.recursive_clear) != 0) {
     options.set = (options.set & ~options.recursive_clear) | options.recursive_set;
   }
+  // A tmpfs that is given content or an owner first becomes read-only afterwards.
+  const bool readonly = (options.set & MOUNT_ATTR_RDONLY) != 0;
+  const bool close_later = readonly && (options.copy_up || (target & child::kTargetKeepMode) != 0);
+  if (close_later) options.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
   // What the kernel shows is shared with others: read-only is this mount's property, not the file system's.
   if ((options.set & MOUNT_ATTR_RDONLY) != 0 && !IsKernelView(mount.type)) options.super |= child::kSuperReadOnly;
   Step& step = b.Child(child::Op::kMount, why, {mount.type, mount.source, Destination(mount)},
                        {options.set, options.super, options.propagation, target});
   step.in = {b.root};
+  if (content != kNoSlot) step.in.push_back(content);
   step.blob = options.Blob();
+  if (!close_later) return Ok();
+  const int slot = step.out = b.NewSlot();
+  b.Child(child::Op::kSetAttributes, why, {}, {MOUNT_ATTR_RDONLY, 0, 0, 0}).in = {slot};
   return Ok();
 }
 
@@ -87,6 +141,42 @@ std::vector<std::uint64_t> TreeNumbers(const MountOptions& options, bool recursi
   const bool everywhere = options.propagation == 0 || options.propagation_recursive;
   return {recursive ? 1ULL : 0ULL, options.set, options.clear, propagation, everywhere ? 1ULL : 0ULL,
           options.recursive_set, options.recursive_clear};
+}
+
+bool IsIdMapped(const oci::Mount& mount, const MountOptions& options) {
+  return options.id_mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
+}
+
+Status RefuseIdMap(const oci::Mount& mount, const MountOptions& options, const std::string& why) {
+  if (!IsIdMapped(mount, options)) return Ok();
+  return Error(Code::kNotImplemented, why + ": only bind mounts can be id-mapped, not '" + mount.type + "'");
+}
+
+// A user namespace with the maps of the mount, or the container's own when it has none; no slot for other mounts.
+Result<int> AddIdMap(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount, const MountOptions& options,
+                     const std::string& why) {
+  if (!IsIdMapped(mount, options)) return kNoSlot;
+  if (!b.facts().kernel.mount_setattr) {
+    return Error(Code::kFailedPrecondition, why + ": id-mapped mounts need kernel 5.12");
+  }
+  if (mount.uid_mappings.empty() != mount.gid_mappings.empty()) {
+    return Error(Code::kInvalidArgument, why + ": uidMappings and gidMappings are needed both, or neither");
+  }
+  const oci::Namespace* user = oci::FindNamespace(spec.linux_config, NamespaceType::kUser);
+  const bool own = !mount.uid_mappings.empty();
+  if (!own && user == nullptr) {
+    return Error(Code::kInvalidArgument, why + ": option 'idmap' needs uidMappings and gidMappings, or a container "
+                                               "with a user namespace");
+  }
+  const int slot = b.NewSlot();
+  if (!own && !user->path.empty()) {
+    b.Host(Op::kOpenFile, why, {user->path}, {0 /*O_RDONLY*/}).out = slot;
+    return slot;
+  }
+  const auto& uids = own ? mount.uid_mappings : spec.linux_config.uid_mappings;
+  const auto& gids = own ? mount.gid_mappings : spec.linux_config.gid_mappings;
+  b.Host(Op::kMakeIdMapFd, why, {MapText(uids), MapText(gids)}).out = slot;
+  return slot;
 }
 
 // Before 5.12 only an attached mount has attributes to set, by mount(2) and one mount at a time.
@@ -133,12 +223,11 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
     const std::string why = Indexed("mounts", i);
     if (mount.destination.empty()) return Error(Code::kInvalidArgument, why + ": has no destination");
     MountOptions options = TRY(ParseMountOptions(mount.options, why));
+    TRY(CheckProc(mount, options, why));
     const char* instead = BindInstead(b, input.spec, mount.type);
     const bool bind = IsBind(mount, options);
+    if (!bind) TRY(RefuseIdMap(mount, options, why));
     if (!bind && instead == nullptr) continue;
-    if (!mount.uid_mappings.empty() || !mount.gid_mappings.empty()) {
-      return Error(Code::kNotImplemented, why + ": id-mapped mounts are not supported");
-    }
     if (bind && options.copy_up) {
       return Error(Code::kInvalidArgument, why + ": option 'tmpcopyup' is for tmpfs only");
     }
@@ -157,7 +246,11 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
     sources[i] = b.NewSlot();
     std::vector<std::uint64_t> numbers = TreeNumbers(options, !bind || options.recursive_bind);
     if (!b.facts().kernel.mount_setattr) TRY(LeaveToTheChild(options, why, numbers));
-    b.Host(Op::kOpenTree, why, {source}, std::move(numbers)).out = sources[i];
+    const int maps = bind ? TRY(AddIdMap(b, input.spec, mount, options, why)) : kNoSlot;
+    if (maps != kNoSlot) numbers.push_back(options.id_mapped_recursive ? 2 : 1);
+    Step& open = b.Host(Op::kOpenTree, why, {source}, std::move(numbers));
+    open.out = sources[i];
+    if (maps != kNoSlot) open.in = {maps};
   }
   for (const CopyUp& copy : input.copy_up) {
     b.Host(Op::kCopyUp, "mounts", {copy.destination, copy.volume}).in = {b.root};
@@ -170,9 +263,11 @@ Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>
           {}, {kMsRecursive | (input.spec.linux_config.rootfs_propagation.find("private") != std::string::npos
                                    ? kMsPrivate
                                    : kMsSlave)});
-  // Hooks of kind createContainer expect the root at its path in the host's tree. Else any directory does that exists
+  // Hooks expect the root at its path in the child's view of the host's tree. Else any directory does that exists
   // everywhere and needs no permission: over "/", which the child, already inside, keeps seeing uncovered.
-  const bool by_path = input.storage.kind == Storage::Kind::kBundle && !input.spec.hooks.create_container.empty();
+  const oci::Hooks& hooks = input.spec.hooks;
+  const bool looked_at = !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
+  const bool by_path = input.storage.kind == Storage::Kind::kBundle && looked_at;
   b.Child(child::Op::kAttachRoot, "root.path", {by_path ? input.storage.rootfs : "/"}).in = {b.root};
   const std::vector<oci::Mount>& mounts = input.spec.mounts;
   for (std::size_t i = 0; i < mounts.size(); ++i) {
@@ -181,8 +276,11 @@ Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>
     if (sources[i] != kNoSlot) {
       Step& attach = b.Child(child::Op::kAttach, why, {Destination(mounts[i])});
       attach.in = {b.root, sources[i]};
+      if (Cleaned(mounts[i].destination) == "/proc") attach.numbers = {0, 0, 0, child::kTargetIsProc};
       if (!b.facts().kernel.mount_setattr) {
-        attach.numbers = {options.set, options.clear, options.propagation != 0 ? options.propagation : kMsSlave};
+        const std::uint64_t target = attach.numbers.empty() ? 0 : attach.numbers.back();
+        attach.numbers = {options.set, options.clear, options.propagation != 0 ? options.propagation : kMsSlave,
+                          target};
       }
     } else if (mounts[i].type == "cgroup" || mounts[i].type == "cgroup2") {
       TRY(AddCgroupMount(b, input.spec, mounts[i], options, why));

@@ -59,6 +59,7 @@ plan::Plan BegunPart(const Session& session) {
 }
 
 void RollBack(Session& session) {
+  const bool existed = session.child.valid();
   session.child = os::Process();  // killed and reaped
   const plan::Plan begun = BegunPart(session);  // asks session.cgroup
   session.slots.clear();
@@ -66,6 +67,10 @@ void RollBack(Session& session) {
   // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
   if (auto undone = Undo(begun, /*died_midway=*/true); !undone.ok()) {
     log::Warn("roll back", {{"container", session.plan.name}, {"error", undone.error().Message()}});
+  }
+  if (!existed) return;  // no hook has seen it
+  for (const Error& failed : RunPoststopHooks(session.plan)) {
+    log::Warn("roll back", {{"container", session.plan.name}, {"error", failed.Message()}});
   }
 }
 

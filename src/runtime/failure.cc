@@ -81,6 +81,7 @@ const char* HintFor(C op, int err) {
     case C::kAttach:
       if (err == ENOTDIR || err == EISDIR)
         return "a file can be mounted over a file only, a directory over a directory";
+      if (err == EPERM) return "only a proc file system can be bound over /proc";
       if (err == EROFS) return "the mount point does not exist and the root is read-only";
       break;
     case C::kRlimit:

@@ -1,6 +1,11 @@
+#include <csignal>
+
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/parse.h"
+#include "os/clone.h"
 #include "os/file.h"
 #include "session.h"
 
@@ -19,11 +24,33 @@ Status OomScore(Session& session, const Step& step) {
   return std::move(written).error().Context("set oom_score_adj to '" + step.text[0] + "'");
 }
 
+Status WriteMaps(int process, const std::string& uids, const std::string& gids) {
+  TRY_CTX(os::WriteExisting({process}, "uid_map", uids), "map user ids");
+  return TRY_CTX(os::WriteExisting({process}, "gid_map", gids), "map group ids");
+}
+
+// A process whose user namespace is all it is for, until it is dropped.
+Result<os::Process> HoldUserNamespace() {
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = CLONE_NEWUSER | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  const pid_t parent = ::getpid();
+  const long pid = os::Clone3(args);
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    while (::getppid() == parent) ::pause();
+    ::_exit(0);
+  }
+  if (const int err = errno; pid < 0) return Error::Errno(err, "make a user namespace");
+  return os::Process(static_cast<pid_t>(pid), os::UniqueFd(pidfd));
+}
+
 Status WriteIdMaps(Session& session, const Step& step) {
   const std::string proc = "/proc/" + std::to_string(session.child.pid());
   auto process = TRY(os::OpenAt({AT_FDCWD}, proc, O_PATH | O_DIRECTORY));
-  TRY_CTX(os::WriteExisting({process.get()}, "uid_map", step.text.at(0)), "map user ids");
-  return TRY_CTX(os::WriteExisting({process.get()}, "gid_map", step.text.at(1)), "map group ids");
+  return WriteMaps(process.get(), step.text.at(0), step.text.at(1));
 }
 
 Status OpenFile(Session& session, const Step& step) {
@@ -59,6 +86,15 @@ Result<const cgroup::Hierarchies*> HierarchiesOf(Session& session) {
   return &*session.hierarchies;
 }
 
+Status MakeIdMap(Session& session, const Step& step) {
+  const os::Process holder = TRY(HoldUserNamespace());
+  const std::string proc = "/proc/" + std::to_string(holder.pid());
+  const auto process = TRY(os::OpenAt({AT_FDCWD}, proc, O_PATH | O_DIRECTORY));
+  TRY(WriteMaps(process.get(), step.text.at(0), step.text.at(1)));
+  session.Fill(step, TRY(os::OpenAt({process.get()}, "ns/user", O_RDONLY)));
+  return Ok();
+}
+
 Status RunHostStep(Session& session, const Step& step) {
   if (IsCgroupStep(step.op)) return RunCgroupStep(session, step);
   if (IsNetworkStep(step.op)) return RunNetworkStep(session, step);
@@ -68,6 +104,7 @@ Status RunHostStep(Session& session, const Step& step) {
     case Op::kOpenTree: return OpenTree(session, step);
     case Op::kOpenNamespace: return OpenNamespace(session, step);
     case Op::kOpenFile: return OpenFile(session, step);
+    case Op::kMakeIdMapFd: return MakeIdMap(session, step);
     case Op::kMaybeDirectory: return os::EnsureDirectory(step.text.at(0), 0755);
     case Op::kResolveUser: return ResolveUser(session, step);
     case Op::kCopyUp: return CopyUp(session, step);

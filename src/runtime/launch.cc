@@ -50,18 +50,19 @@ class BlockedSignals {
   sigset_t saved_{};
 };
 
-// The pid namespace the child is to be born into, or -1 for ours or a new one.
-int PidNamespaceOf(const Session& session) {
+// The namespaces the child is to be born into.
+std::vector<JoinedNamespace> JoinedBy(const Session& session) {
+  std::vector<JoinedNamespace> joined;
   if (session.plan.kind == plan::Kind::kExec) {
-    const bool own = (session.plan.clone_flags & CLONE_NEWPID) != 0;
-    return own ? session.slots[0].get() : -1;
+    if ((session.plan.clone_flags & CLONE_NEWPID) != 0) joined.push_back({session.slots[0].get(), CLONE_NEWPID});
+    return joined;
   }
   for (const plan::Step& step : session.plan.steps) {
-    if (step.op == Op::kOpenNamespace && step.numbers.at(0) == CLONE_NEWPID) {
-      return session.slots[static_cast<std::size_t>(step.out)].get();
-    }
+    if (step.op != Op::kOpenNamespace) continue;
+    const bool born = step.numbers.at(0) == CLONE_NEWPID || (step.numbers.size() > 1 && step.numbers[1] != 0);
+    if (born) joined.push_back({session.slots[static_cast<std::size_t>(step.out)].get(), step.numbers[0]});
   }
-  return -1;
+  return joined;
 }
 
 int UnifiedOf(const Session& session) {
@@ -187,7 +188,7 @@ Status Clone(Session& session, Lowered& lowered, const LaunchOptions& options) {
     args.cgroup = static_cast<std::uint64_t>(unified);
   }
   const BlockedSignals blocked;
-  const pid_t pid = TRY_CTX(CloneInto(PidNamespaceOf(session), args, lowered.program), session.Subject());
+  const pid_t pid = TRY_CTX(CloneInto(JoinedBy(session), args, lowered.program), session.Subject());
   session.child = os::Process(pid, os::UniqueFd(pidfd));
   session.sync = std::move(pair.ours);
   session.Stepped();
@@ -244,6 +245,10 @@ Status RunBesideChild(Session& session, const Lowered& lowered) {
         const std::optional<child::Report> why = TRY(EarlyFailure(session));
         return why.has_value() ? Status(fail(*why)) : std::move(done);
       }
+    } else if (steps[i].op == ChildOp(child::Op::kReport)) {
+      const std::optional<child::Report> reached = TRY(NextReport(session));
+      if (!reached.has_value()) return Died(session);
+      if (reached->error != 0) return fail(*reached);
     } else if (steps[i].op == ChildOp(child::Op::kWaitHost)) {
       TRY(Go(session));
       session.Stepped();

@@ -67,6 +67,7 @@ Status MountOverlay(Session& session, const plan::Step& step);
 Status OpenRoot(Session& session, const plan::Step& step);
 Status OpenTree(Session& session, const plan::Step& step);
 Status OpenNamespace(Session& session, const plan::Step& step);
+Status MakeIdMap(Session& session, const plan::Step& step);
 Status RunCgroupStep(Session& session, const plan::Step& step);
 Status RunNetworkStep(Session& session, const plan::Step& step);
 Status ResolveUser(Session& session, const plan::Step& step);

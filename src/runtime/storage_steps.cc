@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "clone_into.h"
 #include "os/mount.h"
 #include "session.h"
 
@@ -90,6 +91,25 @@ Status BindReadOnly(Session& session, const Step& step, const std::string& layer
   return Ok();
 }
 
+// "/proc/PID/…" shows another process's mounts, which only a caller in its mount namespace may clone.
+Result<os::DetachedMount> CloneForeignTree(const std::string& path, bool recursive) {
+  const std::size_t end = path.starts_with("/proc/") ? path.find('/', 6) : std::string::npos;
+  if (end == std::string::npos) {
+    return Error::Errno(EINVAL, "open mount source '" + path + "'");
+  }
+  const auto source = TRY(os::OpenAt({AT_FDCWD}, path, O_PATH));
+  const auto space = TRY(os::OpenAt({AT_FDCWD}, path.substr(0, end) + "/ns/mnt", O_RDONLY));
+  return os::DetachedMount(TRY_CTX(CloneTreeOf(space.get(), source.get(), recursive), "mount source '" + path + "'"));
+}
+
+Error IdMapFailure(Error error, const std::string& source) {
+  const int err = error.errnum();
+  Error failure = std::move(error).Context("id-map mount source '" + source + "'");
+  if (err == EINVAL) return std::move(failure).Hint("its file system cannot be id-mapped, or already is");
+  if (err == EPERM) return std::move(failure).Hint("that needs CAP_SYS_ADMIN over the file system");
+  return failure;
+}
+
 }  // namespace
 
 Status OpenRoot(Session& session, const Step& step) {
@@ -130,6 +150,7 @@ Status MountOverlay(Session& session, const Step& step) {
 Status OpenTree(Session& session, const Step& step) {
   const bool recursive = step.numbers.at(0) != 0;
   auto tree = os::CloneTree({AT_FDCWD}, step.text.at(0), recursive);
+  if (!tree.ok() && tree.error().errnum() == EINVAL) tree = CloneForeignTree(step.text[0], recursive);
   if (!tree.ok() && tree.error().errnum() == ENOENT) {
     return Error(Code::kInvalidArgument, "bind source path does not exist: " + step.text[0]);
   }
@@ -151,6 +172,12 @@ Status OpenTree(Session& session, const Step& step) {
   }
   if ((here.set | here.clear | here.propagation) != 0) {
     TRY_CTX(os::SetMountAttributes(tree->fd(), here, /*recursive=*/false), "mount source '" + step.text[0] + "'");
+  }
+  if (const std::uint64_t mapped = step.numbers.size() > 7 ? step.numbers[7] : 0; mapped != 0) {
+    os::MountAttributes map;
+    map.user_namespace = session.In(step);
+    auto done = os::SetMountAttributes(tree->fd(), map, /*recursive=*/mapped == 2);
+    if (!done.ok()) return IdMapFailure(std::move(done).error(), step.text[0]);
   }
   session.Fill(step, tree->Release());
   return Ok();

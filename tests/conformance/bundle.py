@@ -137,7 +137,7 @@ class Bundle:
 
     # ---- the runtime ----
 
-    def command(self, *words, check=True, timeout=60, **options):
+    def command(self, *words, check=True, timeout=20, **options):
         """One call of the runtime's command line; output captured as text."""
         options.setdefault("capture_output", True)
         options.setdefault("stdin", subprocess.DEVNULL)
@@ -174,7 +174,7 @@ class Bundle:
         with open(log, "ab") as out:
             done = subprocess.run([*self.prefix, RUNTIME, "--root", str(self.state_root), "create", "--bundle",
                                    str(self.path), *map(str, flags), self.id], stdin=subprocess.DEVNULL, stdout=out,
-                                  stderr=out, timeout=60, check=False)
+                                  stderr=out, timeout=20, check=False)
         if done.returncode != 0:
             raise AssertionError(f"create: exit code {done.returncode}: {log.read_text()}")
 

@@ -21,7 +21,8 @@ enum class Op : std::uint16_t {
   kPropagation = 6,     // of the whole tree. n0: MS_…
   kAttachRoot = 7,      // in0: mount; s0: where, in the host's tree
   kMount = 8,           // in0: root; s0: type, s1: source, s2: target; blob: key\0value\0…; n0: MOUNT_ATTR_, n1:
-                        // SuperFlags, n2: propagation, n3: TargetFlags; out: the mount (may be none)
+                        // SuperFlags, n2: propagation, n3: TargetFlags; in1: kTmpCopyUp's (may be none); out: the
+                        // mount (may be none)
   kAttach = 9,          // in0: root, in1: mount; s0: target; n0: set, n1: clear, n2: propagation, n3: TargetFlags,
                         // n4: recursive attributes
   kDevice = 10,         // in0: root; s0: path; n0: S_IFCHR…, n1: major, n2: minor, n3: mode, n4: uid, n5: gid
@@ -69,7 +70,9 @@ enum class Op : std::uint16_t {
   kMemoryPolicy = 50,   // n0: mode and flags; blob: node mask
   kMakeFile = 51,       // in0: root; s0: path; n0: mode
   kSendSeccompListener = 52,
-  kTmpCopyUp = 53,      // in0: root; s0: path of a directory to copy into the tmpfs about to cover it
+  kTmpCopyUp = 53,      // in0: root; s0: path of a directory; out: that directory, with whose content the tmpfs about
+                        // to cover it is filled; nothing when there is none
+  kReport = 54,         // tells the parent that everything up to here is done
 };
 
 enum SuperFlag : std::uint64_t {  // kMount n1: flags of the superblock
@@ -80,6 +83,7 @@ enum TargetFlag : std::uint64_t {  // n3: how the mount point is found
   kTargetFile = 2,       // made as a file when missing (else as a directory; kAttach looks at its mount)
   kTargetKeepMode = 4,   // tmpfs: takes mode and owner of the directory it covers, when that existed
   kTargetMayFail = 8,    // kAttach: there may be nothing to attach (a hierarchy not used for containers)
+  kTargetIsProc = 16,    // kAttach: the mount must be a procfs
 };
 
 inline constexpr int kMaxIn = 4;

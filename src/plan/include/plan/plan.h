@@ -25,8 +25,10 @@ enum class Op : std::uint16_t {
   // ---- host, before the clone ----
   kOpenRoot = 1,         // text: path                                   out: mount tree
   kMountOverlay = 2,     // text: upper, work, lowers…                   numbers: OverlayFlags   out: mount
-  kOpenTree = 3,         // text: source                                 numbers: see storage.cc out: mount tree
-  kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…     out: namespace
+  kOpenTree = 3,         // text: source                                 numbers: see storage.cc in: kMakeIdMapFd's or a
+                         //                                              user namespace          out: mount tree
+  kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…, 1: the child is born into
+                         //                                              it                      out: namespace
   kCreateCgroup = 5,     // text: path, controllers…
   kWriteCgroup = 6,      // text: controller, file, value[, or file, value] numbers: optional
   kCgroupDevices = 7,    // text: rules, "allow c 1:3 rwm"
@@ -35,7 +37,7 @@ enum class Op : std::uint16_t {
   kResolveUser = 10,     // text: "user[:group]" or "", extra groups     numbers: uid
   kRunHook = 11,         // text: path, args…; blob: environment         numbers: timeout, has env
   kOpenCgroupMount = 12, // text: hierarchy                              out: mount of the container's own cgroup
-  kMakeIdMapFd = 13,     // blob: maps                                   out: user namespace with these maps
+  kMakeIdMapFd = 13,     // text: uid_map, gid_map                       out: user namespace with these maps
   kOpenFile = 14,        // text: path                                   numbers: open flags     out: descriptor
   kAttachCgroup = 15,    // joins hierarchies that cannot be joined by the child itself
   kMaybeDirectory = 16,  // text: path                                   makes a missing bind source
