@@ -4,6 +4,7 @@ parent and network namespace, and the leak check when the test ends."""
 import os
 import pathlib
 import random
+import signal
 import sys
 
 import pytest
@@ -13,6 +14,11 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from harness.engine import Engine  # noqa: E402  (the path above comes first)
 from harness.need import need  # noqa: E402
+
+
+# nohup and shells without job control start us with these ignored, and programs under test would inherit that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -241,6 +241,12 @@ void Networks::Release(const Endpoint& endpoint) {
   if (found != state->allocators.end()) found->second.Release(endpoint.address);
 }
 
+void Networks::TakeBack(const Endpoint& endpoint) {
+  auto state = state_.Lock();
+  const auto found = state->allocators.find(endpoint.network_id);
+  if (found != state->allocators.end()) found->second.TakeBack(endpoint.address);
+}
+
 Result<net::Reservation> Networks::ReserveOne(const net::PublishRequest& request,
                                               net::Ipv4 container_ip) const {
   net::PublishedPort wanted;

@@ -95,6 +95,8 @@ class Networks {
   // Claims an endpoint that a running container holds since before this engine.
   void Claim(const Endpoint& endpoint);
   void Release(const Endpoint& endpoint);
+  // As Release, of one that no container has used.
+  void TakeBack(const Endpoint& endpoint);
 
   // Reserves host ports by bound sockets, which the container's monitor then holds: they are the only truth about
   // who has a port.

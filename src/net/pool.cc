@@ -95,4 +95,9 @@ Status AddressAllocator::Take(Ipv4 wanted) {
   return Ok();
 }
 
+void AddressAllocator::TakeBack(Ipv4 address) {
+  Release(address);
+  if (address == last_given_) last_given_.value -= 1;
+}
+
 }  // namespace estiba::net

@@ -25,10 +25,10 @@ def gone(pid):
         return file.read().rsplit(")", 1)[1].split()[0] == "Z"
 
 
-def processes_of(container):
+def processes_of(engine, container):
     """Pids in the container's cgroups; none when those are gone."""
     found = set()
-    for procs in leaks.CGROUPS.glob(f"**/{container}/cgroup.procs"):
+    for procs in leaks.CGROUPS.glob(f"*/{engine.cgroup_parent}/{container}/cgroup.procs"):
         try:
             found |= {int(pid) for pid in procs.read_text().split()}
         except OSError:
@@ -38,7 +38,7 @@ def processes_of(container):
 
 def two_processes_of(engine, name):
     container = engine.inspect(name)["Id"]
-    return wait_until(lambda: len(found := processes_of(container)) == 2 and found, "it has two processes")
+    return wait_until(lambda: len(found := processes_of(engine, container)) == 2 and found, "it has two processes")
 
 
 def exited(engine, name):

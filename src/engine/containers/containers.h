@@ -202,6 +202,7 @@ class Containers {
   Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count);
   Result<int> JoinedPid(const std::string& mode);
   void Release(const std::vector<Endpoint>& endpoints);
+  void TakeBack(const std::vector<Endpoint>& endpoints);
 
   // ---- name_files.cc
   Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);

@@ -129,7 +129,7 @@ Status Containers::Allocate(const ContainerRecord& record, const std::vector<End
   if (!IsPrivateBridge(host.network_mode)) return Ok();
   Rollback rollback;
   rollback.Add([&] {
-    Release(launch.endpoints);
+    TakeBack(launch.endpoints);
     launch.endpoints.clear();
   });
   const auto main = TRY(w_.networks->Get(host.network_mode));
@@ -170,6 +170,10 @@ Status Containers::Allocate(const ContainerRecord& record, const std::vector<End
 
 void Containers::Release(const std::vector<Endpoint>& endpoints) {
   for (const Endpoint& endpoint : endpoints) w_.networks->Release(endpoint);
+}
+
+void Containers::TakeBack(const std::vector<Endpoint>& endpoints) {
+  for (const Endpoint& endpoint : endpoints) w_.networks->TakeBack(endpoint);
 }
 
 monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
@@ -336,7 +340,7 @@ Result<std::string> Containers::Explain(const std::string& id, ExplainFormat for
     Launch launch;
     TRY(Allocate(record, {}, launch));
     auto made = MakePlan(record, launch.endpoints, launch.ports.ports);
-    Release(launch.endpoints);
+    TakeBack(launch.endpoints);
     if (!made.ok()) return std::move(made).error();
     plan = std::move(made).value();
   }

@@ -70,6 +70,16 @@ TEST(AddressAllocator, AReleasedAddressRestsUntilTheOthersHaveBeenGiven) {
   }
 }
 
+TEST(AddressAllocator, AnAddressThatNobodyUsedIsTheNextAgain) {
+  ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/29")));
+  const Ipv4 first = a.Take().value();
+  const Ipv4 second = a.Take().value();
+  a.TakeBack(second);
+  EXPECT_EQ(a.Take().value(), second);
+  a.TakeBack(first);
+  EXPECT_EQ(ToString(a.Take().value()), "10.0.0.4");
+}
+
 TEST(AddressAllocator, RefusesWhatIsTakenReservedOrElsewhere) {
   ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/24"), Ip("10.0.0.254"), Net("10.0.0.128/25")));
   EXPECT_EQ(ToString(a.Take().value()), "10.0.0.128");

@@ -40,6 +40,8 @@ class AddressAllocator {
   // That one: kInvalidArgument outside the subnet, kConflict "Address already in use".
   Status Take(Ipv4 wanted);
   void Release(Ipv4 address) { used_.erase(address); }
+  // Nobody has used it: it need not rest.
+  void TakeBack(Ipv4 address);
 
  private:
   bool Reserved(Ipv4 address) const;
