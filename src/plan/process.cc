@@ -104,9 +104,12 @@ Result<Sets> ParseSets(Builder& b, const oci::Process& process) {
   if ((sets.effective & ~sets.permitted) != 0) {
     return Error(Code::kInvalidArgument, "process.capabilities: effective has what permitted has not");
   }
-  if ((sets.ambient & ~(sets.permitted & sets.inheritable)) != 0) {
-    return Error(Code::kInvalidArgument, "process.capabilities: ambient has what permitted or inheritable has not");
+  // Callers (buildah, Debian 12's) send ambient sets without inheritable ones, and live with what runc makes of them.
+  const security::CapabilitySet raisable = sets.permitted & sets.inheritable;
+  for (const std::string& name : security::CapabilityNames(sets.ambient & ~raisable)) {
+    Warn(b.plan(), "process.capabilities.ambient: '" + name + "' is not both permitted and inheritable, and is ignored");
   }
+  sets.ambient &= raisable;
   if ((sets.inheritable & ~sets.bounding) != 0) {
     return Error(Code::kInvalidArgument, "process.capabilities: inheritable has what bounding has not");
   }

@@ -118,6 +118,13 @@ def test_the_five_capability_sets(bundle):
     assert sets == [[bits(CHOWN, KILL, NET_RAW)], *[[bits(KILL)]] * 4]
 
 
+def test_what_cannot_be_ambient_is_ignored_with_a_warning(bundle):
+    bundle.process["capabilities"] |= {"inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL", "CAP_CHOWN"]}
+    done = bundle.run("grep", "CapAmb", "/proc/self/status")
+    assert done.stdout.split() == ["CapAmb:", bits(KILL)]
+    assert "CAP_CHOWN" in done.stderr and "process.capabilities.ambient" in done.stderr
+
+
 def test_root_keeps_the_bounding_set_and_inherits_nothing(bundle):
     bundle.process["capabilities"] = {key: ["CAP_CHOWN", "CAP_KILL"] for key in ("bounding", "effective", "permitted")}
     both = [bits(CHOWN, KILL)]
