@@ -35,7 +35,9 @@ Error LookupFailure(const plan::Plan& plan, const plan::Step& step, std::int32_t
   (void)step;
   if (error == ENOENT || error == ENOTDIR) what += "stat " + name + ": ";
   const Code code = error == EACCES || error == EISDIR ? Code::kPermissionDenied : Code::kNotFound;
-  return Error(code, what + Lower(error)).Context(Subject(plan));
+  what += Lower(error);
+  if (error == EISDIR) what += ": permission denied";  // what engines look for, to answer 126
+  return Error(code, std::move(what)).Context(Subject(plan));
 }
 
 Error ExecFailure(const plan::Plan& plan, std::int32_t error) {

@@ -184,7 +184,7 @@ def test_a_stopped_container_is_not_killed_started_paused_nor_entered(bundle):
 @pytest.mark.parametrize(["args", "texts"], {
     "a program that is not there": (["no-such-program"], ["no-such-program", "executable file not found in $PATH"]),
     "a path that is not there": (["/no/such"], ["/no/such", "no such file or directory"]),
-    "a folder": (["/tmp"], ["/tmp", "is a directory"]),
+    "a folder": (["/tmp"], ["/tmp", "is a directory", "permission denied"]),
     "a file that cannot be executed": (["/etc/passwd"], ["/etc/passwd", "permission denied"]),
 }.values())
 def test_a_program_that_cannot_run_is_told_as_engines_expect(bundle, args, texts):
