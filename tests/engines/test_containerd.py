@@ -1,0 +1,53 @@
+"""Debian's containerd: ctr with --runc-binary estiba-oci, through containerd-shim-runc-v2."""
+
+import pytest
+
+from harness.wait import wait_until
+
+
+@pytest.fixture
+def web(containerd):
+    containerd.run("-d", containerd.image, "web", "sleep", "1000")
+    yield containerd
+    containerd("task", "kill", "-s", "KILL", "web", code=None)
+    wait_until(lambda: containerd("task", "delete", "-f", "web", code=None).returncode == 0 or
+               "not found" in containerd("task", "delete", "web", code=None).stderr, "the task is gone")
+    containerd("container", "rm", "web", code=None)
+
+
+def status(containerd):
+    (line,) = [line for line in containerd("task", "ls").splitlines() if line.startswith("web ")]
+    return line.split()[2]
+
+
+def test_run(containerd):
+    assert containerd.run("--rm", containerd.image, "once", "cat", "/etc/debian_version").startswith("12")
+    containerd.run("--rm", containerd.image, "once", "sh", "-c", "exit 7", code=7)
+    done = containerd.run("--rm", containerd.image, "once", "no-such-program", code=None)
+    assert done.returncode != 0 and "executable file not found in $PATH" in done.stderr
+
+
+def test_exec(web):
+    assert web("task", "exec", "--exec-id", "a", "web", "cat", "/etc/debian_version").startswith("12")
+    web("task", "exec", "--exec-id", "b", "web", "sh", "-c", "exit 5", code=5)
+    done = web("task", "exec", "--exec-id", "c", "web", "no-such-program", code=None)
+    assert done.returncode != 0 and "executable file not found in $PATH" in done.stderr
+
+
+def test_pause_resume_and_processes(web):
+    web("task", "pause", "web")
+    assert status(web) == "PAUSED"
+    web("task", "resume", "web")
+    assert status(web) == "RUNNING"
+    assert web("task", "ps", "web").splitlines()[0].split()[0] == "PID"
+    assert "pids" in web("task", "metrics", "web")
+
+
+def test_kill_and_delete(web):
+    web("task", "kill", "-s", "TERM", "web")  # the first process of a pid namespace ignores it
+    assert status(web) == "RUNNING"
+    web("task", "kill", "-s", "KILL", "web")
+    wait_until(lambda: status(web) == "STOPPED", "it ends")
+    done = web("task", "delete", "web", code=None)
+    assert "137" in done.stderr or done.returncode == 137
+    web("container", "rm", "web")
