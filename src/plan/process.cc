@@ -107,7 +107,7 @@ Result<Sets> ParseSets(Builder& b, const oci::Process& process) {
   // Callers (buildah, Debian 12's) send ambient sets without inheritable ones, and live with what runc makes of them.
   const security::CapabilitySet raisable = sets.permitted & sets.inheritable;
   for (const std::string& name : security::CapabilityNames(sets.ambient & ~raisable)) {
-    Warn(b.plan(), "process.capabilities.ambient: '" + name + "' is not both permitted and inheritable, and is ignored");
+    Warn(b.plan(), "process.capabilities.ambient: '" + name + "' is not permitted and inheritable, and is ignored");
   }
   sets.ambient &= raisable;
   if ((sets.inheritable & ~sets.bounding) != 0) {

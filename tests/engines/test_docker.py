@@ -55,8 +55,8 @@ def test_read_only_tmpfs_and_volumes(docker, tmp_path):
 
 def test_capabilities(docker):
     def effective(*flags):
-        return int(docker("run", "--rm", *QUIET, *flags, docker.image, "grep", "CapEff", "/proc/self/status").split()[1],
-                   16)
+        line = docker("run", "--rm", *QUIET, *flags, docker.image, "grep", "CapEff", "/proc/self/status")
+        return int(line.split()[1], 16)
     assert effective("--cap-drop", "ALL") == 0
     assert effective("--cap-add", "SYS_ADMIN") == effective() | 1 << 21
 
