@@ -110,6 +110,7 @@ Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Sna
   input.id = dir.id();
   input.spec = TRY(dir.LoadConfig());
   input.process = TRY(ProcessOf(flags, input.spec));
+  input.bundle = now.record.bundle;
   input.cgroup_path = now.record.cgroup_path;
   input.sub_cgroups = TRY(SubCgroups(flags.All("cgroup")));
   input.isolate_from_parent = false;

@@ -27,7 +27,7 @@ oci::Features Ours() {
   f.idmapped_mounts = kernel.mount_setattr;
   f.cgroup_v1 = f.cgroup_v2 = f.cgroup_rdma = true;
   using enum oci::SeccompAction;
-  for (const auto action : {kAllow, kErrno, kKillThread, kKillProcess, kLog, kTrace, kTrap})
+  for (const auto action : {kAllow, kErrno, kKillThread, kKillProcess, kLog, kNotify, kTrace, kTrap})
     f.seccomp_actions.emplace_back(oci::SeccompActionName(action));
   f.seccomp_actions.emplace_back("SCMP_ACT_KILL_THREAD");
   for (unsigned op = 0; op < 7; ++op)
@@ -40,6 +40,7 @@ oci::Features Ours() {
   f.seccomp_known_flags = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
                            "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
   f.seccomp_supported_flags = f.seccomp_known_flags;
+  f.net_devices = true;
   f.apparmor = true;
   return f;
 }

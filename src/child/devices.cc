@@ -1,13 +1,10 @@
 #include "internal.h"
 
-#include <cstring>
-
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -30,23 +27,6 @@ int CheckPtmx(int fd) noexcept {
   if (::fstat(fd, &st) != 0) return errno;
   const bool real = fs.f_type == DEVPTS_SUPER_MAGIC && st.st_ino == 2 && IsDevice(st, S_IFCHR, 5, 2);
   return real ? 0 : ENODEV;
-}
-
-int SendMaster(const State& state, std::uint32_t index, int master) noexcept {
-  Report report{index, 0};
-  iovec payload{&report, sizeof report};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &payload;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &master, sizeof master);
-  return ErrnoOf(::sendmsg(state.program.sync_fd, &message, MSG_NOSIGNAL));
 }
 
 int BindConsole(int root, int terminal) noexcept {
@@ -141,7 +121,7 @@ int OpenTerminal(State& state, std::uint32_t index, const Step& step) noexcept {
   if (step.n[2] != 0) {
     if (const int err = BindConsole(root, terminal); err != 0) return err;
   }
-  return SendMaster(state, index, master.fd);
+  return SendFd(state, index, master.fd);
 }
 
 }  // namespace estiba::child

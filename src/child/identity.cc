@@ -110,12 +110,16 @@ int Capabilities(const Step& step) noexcept {
 
 int NoNewPrivileges() noexcept { return ErrnoOf(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
 
-int Seccomp(const Step& step) noexcept {
+int Seccomp(const Program& program, const Step& step) noexcept {
   sock_fprog filter{};
   filter.len = static_cast<unsigned short>(step.blob_size / sizeof(sock_filter));
   filter.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(step.blob));
-  // Above 0 it names a thread that would not take the filter (SECCOMP_FILTER_FLAG_TSYNC).
   const long rc = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, step.n[0], &filter);
+  if (rc >= 0 && (step.n[0] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0) {
+    Fill(program, step, static_cast<int>(rc));
+    return 0;
+  }
+  // Above 0 it names a thread that would not take the filter (SECCOMP_FILTER_FLAG_TSYNC).
   return rc > 0 ? EBUSY : ErrnoOf(rc);
 }
 

@@ -81,6 +81,10 @@ int MakeFile(const Program& program, const Step& step) noexcept;
 int OpenNull(const Program& program, const Step& step) noexcept;
 int OpenTerminal(State& state, std::uint32_t index, const Step& step) noexcept;
 
+// ---- run.cc ----
+// A report of step `index` with a descriptor for the parent.
+int SendFd(const State& state, std::uint32_t index, int fd) noexcept;
+
 // ---- settings.cc ----
 int SetNamespace(const Program& program, const Step& step) noexcept;
 int WriteProc(const Step& step) noexcept;
@@ -99,7 +103,7 @@ int Groups(const Step& step) noexcept;
 int Identity(const Step& step) noexcept;
 int Capabilities(const Step& step) noexcept;
 int NoNewPrivileges() noexcept;
-int Seccomp(const Step& step) noexcept;
+int Seccomp(const Program& program, const Step& step) noexcept;
 
 // ---- program.cc ----
 int Stdio(const Program& program, const Step& step) noexcept;

@@ -1,5 +1,7 @@
 #include "internal.h"
 
+#include <cstring>
+
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -61,6 +63,13 @@ int WriteSlot(const Program& program, const Step& step) noexcept {
   return static_cast<std::size_t>(written) == size ? 0 : EIO;
 }
 
+// The parent has it from here on: a copy in the container could answer for the agent.
+int SendListener(const State& state, std::uint32_t index, const Step& step) noexcept {
+  const int listener = Slot(state.program, step);
+  if (const int err = SendFd(state, index, listener); err != 0) return err;
+  return ErrnoOf(::close(listener));
+}
+
 int MountStep(const Program& program, const Step& step) noexcept {
   switch (step.op) {
     case Op::kPropagation:   return ErrnoOf(::mount(nullptr, "/", nullptr, step.n[0], nullptr));
@@ -83,7 +92,7 @@ int MountStep(const Program& program, const Step& step) noexcept {
   }
 }
 
-int IdentityStep(const Step& step) noexcept {
+int IdentityStep(const Program& program, const Step& step) noexcept {
   switch (step.op) {
     case Op::kBecomeRoot:      return BecomeRoot(step);
     case Op::kChownStdio:      return ChownStdio(step);
@@ -92,7 +101,7 @@ int IdentityStep(const Step& step) noexcept {
     case Op::kIdentity:        return Identity(step);
     case Op::kCapabilities:    return Capabilities(step);
     case Op::kNoNewPrivileges: return NoNewPrivileges();
-    case Op::kSeccomp:         return Seccomp(step);
+    case Op::kSeccomp:         return Seccomp(program, step);
     default:                   return ENOSYS;
   }
 }
@@ -134,17 +143,35 @@ int ExecuteStep(State& state, std::uint32_t index, const Step& step) noexcept {
     case Op::kWorkDirectory:    return WorkDirectory(step);
     case Op::kFindProgram:      return FindProgram(state);
     case Op::kWaitStart:        return WaitStart(state, index);
+    case Op::kSendSeccompListener: return SendListener(state, index, step);
     case Op::kReport:           Tell(program.sync_fd, {index, 0}); return 0;
     case Op::kCloseDescriptors: return CloseDescriptors(state);
     case Op::kExec:             return Execute(state);
     default: break;
   }
   int err = MountStep(program, step);
-  if (err == ENOSYS) err = IdentityStep(step);
+  if (err == ENOSYS) err = IdentityStep(program, step);
   return err == ENOSYS ? SettingStep(program, step) : err;
 }
 
 }  // namespace
+
+int SendFd(const State& state, std::uint32_t index, int fd) noexcept {
+  Report report{index, 0};
+  iovec payload{&report, sizeof report};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &payload;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  return ErrnoOf(::sendmsg(state.program.sync_fd, &message, MSG_NOSIGNAL));
+}
 
 void Run(const Program& program) noexcept {
   State state{program, program.sync_fd};

@@ -27,13 +27,20 @@ void ReadNamespace(codec::Reader& in, Linux* out) {
   in.Fail("type", "unknown namespace type '" + type + "'");
 }
 
+std::int64_t ReadDeviceNumber(codec::Reader& in, const char* key, bool required) {
+  std::optional<std::int64_t> number;
+  in.Read(key, &number);
+  if (required && in.ok() && !number) in.Fail(key, "missing");
+  return number.value_or(0);
+}
+
 void ReadDevice(codec::Reader& in, Linux* out) {
   std::string type;
   Device device;
   in.Read("path", &device.path);
   in.Read("type", &type);
-  in.Read("major", &device.major);
-  in.Read("minor", &device.minor);
+  device.major = ReadDeviceNumber(in, "major", type != "p");
+  device.minor = ReadDeviceNumber(in, "minor", type != "p");
   in.Read("fileMode", &device.file_mode);
   in.Read("uid", &device.uid);
   in.Read("gid", &device.gid);

@@ -100,6 +100,13 @@ Status CheckHooks(const Hooks& hooks) {
   return Ok();
 }
 
+// As the kernel has it (dev_valid_name()); a pattern may hold one "%d", for the first free number.
+bool IsLinkName(std::string name, bool pattern) {
+  if (const auto percent = name.find("%d"); pattern && percent != std::string::npos) name.replace(percent, 2, "0");
+  return !name.empty() && name.size() < 16 && name != "." && name != ".." &&
+         name.find_first_of("/: \t\n\r\v\f%") == std::string::npos;
+}
+
 Status CheckNamespaces(const Linux& config) {
   std::set<NamespaceType> seen;
   for (std::size_t i = 0; i < config.namespaces.size(); ++i) {
@@ -119,6 +126,12 @@ Status CheckNamespaces(const Linux& config) {
     return Invalid("linux.timeOffsets", "needs a new time namespace");
   if (!config.net_devices.empty() && FindNamespace(config, NamespaceType::kNetwork) == nullptr)
     return Invalid("linux.netDevices", "needs a network namespace");
+  for (const NetDevice& device : config.net_devices) {
+    const std::string where = "linux.netDevices." + device.host_name;
+    if (!IsLinkName(device.host_name, /*pattern=*/false)) return Invalid(where, "is no name of a network device");
+    if (!device.name.empty() && !IsLinkName(device.name, /*pattern=*/true))
+      return Invalid(where + ".name", "'" + device.name + "' is no name of a network device");
+  }
   return Ok();
 }
 

@@ -40,13 +40,14 @@ Status CheckAllHooks(const oci::Hooks& hooks) {
 }
 
 // The state document around status and pid, which only the runtime knows.
-void AddStateDocument(Plan& plan, const ContainerInput& input) {
-  if (!HasHooks(input.spec.hooks)) return;
-  plan.state_json_head = "{\"ociVersion\":" + JsonString(input.spec.oci_version) + ",\"id\":" + JsonString(input.id);
-  std::string tail = ",\"bundle\":" + JsonString(input.bundle);
+void AddStateDocument(Plan& plan, const oci::RuntimeSpec& spec, const std::string& bundle) {
+  const bool agent = spec.linux_config.seccomp.has_value() && !spec.linux_config.seccomp->listener_path.empty();
+  if (!HasHooks(spec.hooks) && !agent) return;
+  plan.state_json_head = "{\"ociVersion\":" + JsonString(spec.oci_version) + ",\"id\":" + JsonString(plan.id);
+  std::string tail = ",\"bundle\":" + JsonString(bundle);
   tail += ",\"annotations\":{";
-  for (std::size_t i = 0; i < input.spec.annotations.size(); ++i) {
-    const auto& [key, value] = input.spec.annotations[i];
+  for (std::size_t i = 0; i < spec.annotations.size(); ++i) {
+    const auto& [key, value] = spec.annotations[i];
     tail += (i == 0 ? "" : ",") + JsonString(key) + ":" + JsonString(value);
   }
   plan.state_json_tail = tail + "}}";
@@ -57,7 +58,6 @@ Status CheckUnsupported(const oci::RuntimeSpec& spec) {
     return Error(Code::kNotImplemented, std::string(field) + " is not supported");
   };
   if (spec.linux_config.intel_rdt.has_value()) return refuse("linux.intelRdt");
-  if (!spec.linux_config.net_devices.empty()) return refuse("linux.netDevices");
   if (!spec.linux_config.mount_label.empty()) return refuse("linux.mountLabel");
   return Ok();
 }
@@ -157,7 +157,7 @@ Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts)
   b.plan().name = input.name.empty() ? input.id : input.name;
   b.plan().args = spec.process->args;
   b.plan().env = spec.process->env;
-  AddStateDocument(b.plan(), input);
+  AddStateDocument(b.plan(), spec, input.bundle);
   b.new_user = oci::FindNamespace(spec.linux_config, NamespaceType::kUser) != nullptr;
 
   std::vector<int> sources;
@@ -188,6 +188,7 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   plan.name = input.name.empty() ? input.id : input.name;
   plan.args = input.process.args;
   plan.env = input.process.env;
+  AddStateDocument(plan, input.spec, input.bundle);
   const int target = b.NewSlot();  // slot 0: the pidfd of the container's PID 1, filled by the runtime
   const bool cgroup = facts.cgroups_writable && facts.cgroups.mode != cgroup::Mode::kNone;
   if (cgroup) plan.cgroup_path = input.cgroup_path;

@@ -50,6 +50,7 @@ class Builder {
   int root = kNoSlot;        // the container's root, as a mount
   int null_device = kNoSlot;  // the host's /dev/null
   int terminal = kNoSlot;
+  int network = kNoSlot;     // a joined network namespace
   bool new_user = false;     // the container gets, or joins, a user namespace
   bool has_cgroup = false;
 

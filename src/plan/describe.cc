@@ -166,6 +166,8 @@ std::string HostText(const Step& step) {
       return "add veth " + Text(step, 1) + " on bridge " + Text(step, 0) + ", " + Text(step, 2) + " inside";
     case Op::kConfigureInside:
       return "configure " + Text(step, 0) + " with " + Text(step, 1) + ", gateway " + Text(step, 2);
+    case Op::kMoveLink:
+      return "move link " + Text(step, 0) + " inside" + (step.text.at(1).empty() ? "" : " as " + Text(step, 1));
     case Op::kPublishPorts: return "publish ports " + Ports(step.text);
     case Op::kUnpublishPorts: return "unpublish ports " + Ports(step.text);
     case Op::kDeleteCgroup: return "delete cgroup " + Text(step, 0);
@@ -215,6 +217,7 @@ std::string IdentityText(C op, const Step& step) {
       return "become uid " + std::to_string(Number(step, 0)) + ", gid " + std::to_string(Number(step, 1));
     case C::kCapabilities: return "set capabilities to: " + CapabilityText(Number(step, 0));
     case C::kNoNewPrivileges: return "set no_new_privs";
+    case C::kSendSeccompListener: return "hand the seccomp listener to the agent at " + Text(step, 0);
     case C::kSeccomp: return "load a seccomp filter of " + std::to_string(step.blob.size() / 8) + " instructions";
     case C::kRlimit:
       return "set " + Text(step, 0) + " to " + LimitText(Number(step, 1)) + ":" + LimitText(Number(step, 2)) +

@@ -61,6 +61,7 @@ void JoinNamespace(Builder& b, const oci::Namespace& ns) {
   const bool born = IsBornInto(b, ns.type);
   Step& open = b.Host(Op::kOpenNamespace, why, {ns.path}, {CloneFlag(ns.type)});
   open.out = slot;
+  if (ns.type == NamespaceType::kNetwork) b.network = slot;
   if (born && ns.type != NamespaceType::kPid) open.numbers.push_back(1);
   if (born) return;
   b.Child(child::Op::kSetNamespace, why, {ns.path}, {CloneFlag(ns.type)}).in = {slot};

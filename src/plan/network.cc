@@ -58,6 +58,11 @@ std::uint64_t Milliseconds(const oci::Hook& hook) {
 }  // namespace
 
 void AddNetwork(Builder& b, const ContainerInput& input) {
+  for (const oci::NetDevice& device : input.spec.linux_config.net_devices) {
+    Step& move = b.Add(Op::kMoveLink, Where::kHostChild, "linux.netDevices." + device.host_name,
+                       {device.host_name, device.name});
+    move.in = {b.network};
+  }
   const bool own = oci::HasNewNamespace(input.spec.linux_config, oci::NamespaceType::kNetwork);
   if (!own) return;
   if (input.network.mode != Network::Mode::kBridge || input.network.endpoints.empty()) {

@@ -97,6 +97,7 @@ std::string_view OpName(Op op) {
     case Op::kAddVeth: return "add-veth";
     case Op::kConfigureInside: return "configure-inside";
     case Op::kPublishPorts: return "publish-ports";
+    case Op::kMoveLink: return "move-link";
     case Op::kDeleteCgroup: return "delete-cgroup";
     case Op::kDeleteVeth: return "delete-veth";
     case Op::kUnpublishPorts: return "unpublish-ports";

@@ -1,13 +1,16 @@
 // From the pivot to the program: terminal, limits, identity, privileges, in the one order that works.
 
+#include <algorithm>
 #include <cstring>
 
 #include <linux/filter.h>
 #include <linux/ioprio.h>
 #include <linux/mempolicy.h>
+#include <linux/seccomp.h>
 #include <sys/resource.h>
 
 #include "builder.h"
+#include "explain_json.h"
 #include "oci/runtime_json.h"
 #include "security/capability.h"
 #include "security/seccomp.h"
@@ -116,19 +119,48 @@ Result<Sets> ParseSets(Builder& b, const oci::Process& process) {
   return sets;
 }
 
-Status AddSeccomp(Builder& b, const oci::Seccomp& seccomp) {
+Status CheckNotify(const oci::Seccomp& seccomp) {
+  if (seccomp.listener_path.empty()) {
+    return Error(Code::kInvalidArgument, "linux.seccomp.listenerPath: is needed for SCMP_ACT_NOTIFY");
+  }
+  for (std::size_t i = 0; i < seccomp.syscalls.size(); ++i) {
+    const oci::SeccompRule& rule = seccomp.syscalls[i];
+    if (rule.action != oci::SeccompAction::kNotify || std::ranges::find(rule.names, "sendmsg") == rule.names.end())
+      continue;
+    return Error(Code::kInvalidArgument, Indexed("linux.seccomp.syscalls", i) +
+                                             ": SCMP_ACT_NOTIFY cannot be used for the sendmsg syscall, which "
+                                             "delivers the listener");
+  }
+  return Ok();
+}
+
+Status AddSeccomp(Builder& b, const oci::Seccomp& seccomp, const std::string& oci_version) {
   if (!b.facts().kernel.seccomp_filter) {
     return Error(Code::kFailedPrecondition, "linux.seccomp: this kernel has no seccomp filters");
   }
   const security::CompiledSeccomp compiled = TRY_CTX(security::CompileSeccomp(seccomp), "linux.seccomp");
-  if (compiled.has_notify) return Error(Code::kNotImplemented, "linux.seccomp: SCMP_ACT_NOTIFY is not supported");
+  if (compiled.has_notify) TRY(CheckNotify(seccomp));
   if (compiled.program.size() > BPF_MAXINSNS) {
     return Error(Code::kInvalidArgument, "linux.seccomp: the filter has " + std::to_string(compiled.program.size()) +
                                              " instructions, the kernel takes " + std::to_string(BPF_MAXINSNS));
   }
-  Step& step = b.Child(child::Op::kSeccomp, "linux.seccomp", {}, {compiled.flags});
+  std::uint64_t flags = compiled.flags;
+  if (!compiled.has_notify) flags &= ~std::uint64_t{SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};  // of listeners only
+  if (compiled.has_notify) flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  constexpr std::uint64_t kSynchronizedListener = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  if ((flags & kSynchronizedListener) == kSynchronizedListener) flags |= SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+  Step& step = b.Child(child::Op::kSeccomp, "linux.seccomp", {}, {flags});
   step.blob.assign(reinterpret_cast<const char*>(compiled.program.data()),
                    compiled.program.size() * sizeof(sock_filter));
+  if (!compiled.has_notify) return Ok();
+  const int listener = step.out = b.NewSlot();
+  std::string metadata;
+  if (!seccomp.listener_metadata.empty()) metadata = ",\"metadata\":" + JsonString(seccomp.listener_metadata);
+  // runtime-spec, "Container Process State", around the pid and the state, which only the runtime knows.
+  std::string head = "{\"ociVersion\":" + JsonString(oci_version) + ",\"fds\":[\"seccompFd\"]";
+  b.Child(child::Op::kSendSeccompListener, "linux.seccomp.listenerPath",
+          {seccomp.listener_path, std::move(head), std::move(metadata)})
+      .in = {listener};
   return Ok();
 }
 
@@ -157,7 +189,7 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   const Sets sets = TRY(ParseSets(b, process));
   const auto& seccomp = input.spec.linux_config.seccomp;
   const bool early = seccomp.has_value() && !process.no_new_privileges;
-  if (early) TRY(AddSeccomp(b, *seccomp));
+  if (early) TRY(AddSeccomp(b, *seccomp, input.spec.oci_version));
   b.Child(child::Op::kDropBounding, "process.capabilities.bounding", {}, {sets.bounding});
   TRY(AddGroups(b, process.user));
   const std::string& name = process.user.username;
@@ -166,7 +198,7 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   b.Child(child::Op::kCapabilities, "process.capabilities", {},
           {sets.effective, sets.permitted, sets.inheritable, sets.ambient});
   if (process.no_new_privileges) b.Child(child::Op::kNoNewPrivileges, "process.noNewPrivileges");
-  if (seccomp.has_value() && !early) TRY(AddSeccomp(b, *seccomp));
+  if (seccomp.has_value() && !early) TRY(AddSeccomp(b, *seccomp, input.spec.oci_version));
   return Ok();
 }
 

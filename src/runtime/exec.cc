@@ -20,6 +20,7 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
   Session session(plan);
   session.measure = options.measure;
   session.on_step = options.on_step;
+  session.init = init_pid;
   session.slots[0] = TRY(os::Duplicate(init_pidfd));
   const std::string root = "/proc/" + std::to_string(init_pid) + "/root";
   session.root_of_exec = TRY_CTX(os::OpenAt({AT_FDCWD}, root, O_PATH | O_DIRECTORY), session.Subject());
@@ -57,14 +58,9 @@ Status ReleaseAt(const plan::Plan& plan, os::DirFd gate) {
   const ssize_t size = ::read(report.get(), &failure, sizeof failure);
   TRY(os::DeleteFile(gate, "report"));
   if (size != static_cast<ssize_t>(sizeof failure)) return Ok();  // closed by the exec
-  std::vector<std::uint32_t> child_steps;
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    const plan::Where where = plan.steps[i].where;
-    if (where == plan::Where::kChild || where == plan::Where::kRoot)
-      child_steps.push_back(static_cast<std::uint32_t>(i));
-  }
-  if (failure.step >= child_steps.size()) return Error(Code::kDataLoss, "a report of an unknown step");
-  return ChildFailure(plan, child_steps[failure.step], failure.error);
+  const auto step = PlanIndexOf(plan, failure.step);
+  if (!step.has_value()) return Error(Code::kDataLoss, "a report of an unknown step");
+  return ChildFailure(plan, static_cast<std::uint32_t>(*step), failure.error);
 }
 
 }  // namespace estiba::runtime

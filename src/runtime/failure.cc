@@ -127,6 +127,16 @@ std::string Subject(const plan::Plan& plan) {
   return verb + plan.name + "'";
 }
 
+std::optional<std::size_t> PlanIndexOf(const plan::Plan& plan, std::uint32_t child_step) {
+  std::uint32_t seen = 0;
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const plan::Where where = plan.steps[i].where;
+    if (where != plan::Where::kChild && where != plan::Where::kRoot) continue;
+    if (seen++ == child_step) return i;
+  }
+  return std::nullopt;
+}
+
 Error HostFailure(const Session& session, const plan::Step& step, Error error) {
   const bool says_where = error.Message().starts_with(step.why + ":");
   if (step.why.empty() || says_where) return std::move(error).Context(session.Subject());

@@ -1,4 +1,5 @@
-// Hooks of the runtime's own namespaces: prestart, createRuntime, poststart, poststop.
+// Who else is told of a container's state: hooks in the runtime's own namespaces (prestart, createRuntime, poststart,
+// poststop) and the agent of a seccomp listener.
 
 #include <cerrno>
 #include <csignal>
@@ -6,8 +7,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "os/memfd.h"
+#include "os/socket.h"
 #include "session.h"
 
 namespace estiba::runtime {
@@ -38,6 +41,15 @@ std::string StateDocument(const plan::Plan& plan, const char* status, pid_t pid)
   std::string text = plan.state_json_head + ",\"status\":\"" + status + "\"";
   if (pid > 0) text += ",\"pid\":" + std::to_string(pid);
   return text + plan.state_json_tail;
+}
+
+Status SendListener(const Session& session, const plan::Step& step, int listener) {
+  const bool exec = session.plan.kind == plan::Kind::kExec;
+  const pid_t init = exec ? session.init : session.child.pid();
+  const std::string document = step.text.at(1) + ",\"pid\":" + std::to_string(session.child.pid()) + step.text.at(2) +
+                               ",\"state\":" + StateDocument(session.plan, exec ? "running" : "creating", init) + "}";
+  const os::UniqueFd agent = TRY(os::ConnectUnix(step.text.at(0), SOCK_STREAM));
+  return os::SendMessage(agent.get(), document, {listener});
 }
 
 Status RunHook(const plan::Plan& plan, const plan::Step& step, const char* status, pid_t pid) {

@@ -116,14 +116,31 @@ Result<os::UniqueFd> MakeFifo(os::DirFd folder, const char* name) {
   return os::OpenAt(folder, name, O_RDWR | O_NOFOLLOW);
 }
 
-void TakeFds(Session& session, const msghdr& message) {
+constexpr Op kListener = static_cast<Op>(static_cast<unsigned>(Op::kChildBase) +
+                                         static_cast<unsigned>(child::Op::kSendSeccompListener));
+
+// What came with a report of `step`: a seccomp listener, or the terminal's master.
+Status TakeFd(Session& session, std::uint32_t child_step, os::UniqueFd fd) {
+  const auto index = PlanIndexOf(session.plan, child_step);
+  if (!index.has_value()) return Error(Code::kDataLoss, "a descriptor of an unknown step");
+  const plan::Step& step = session.plan.steps[*index];
+  if (step.op != kListener) {
+    session.terminal = std::move(fd);
+    return Ok();
+  }
+  Status sent = SendListener(session, step, fd.get());
+  return sent.ok() ? Ok() : HostFailure(session, step, std::move(sent).error());
+}
+
+Status TakeFds(Session& session, std::uint32_t child_step, const msghdr& message) {
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(const_cast<msghdr*>(&message), header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
     int fd = -1;
     __builtin_memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    session.terminal.Reset(fd);
+    TRY(TakeFd(session, child_step, os::UniqueFd(fd)));
   }
+  return Ok();
 }
 
 // Waits until the socket has something, within kPatienceMs.
@@ -223,7 +240,7 @@ Result<std::optional<child::Report>> NextReport(Session& session) {
     if (size == 0) return std::optional<child::Report>();
     if (size != static_cast<ssize_t>(sizeof report)) return Error(Code::kDataLoss, "a cut report from the child");
     if (message.msg_controllen > 0) {
-      TakeFds(session, message);
+      TRY(TakeFds(session, report.step, message));
       continue;
     }
     return std::optional<child::Report>(report);

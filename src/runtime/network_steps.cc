@@ -48,6 +48,13 @@ Status Inside(const Session& session, const Step& step) {
   return net::ConfigureInside(netns.get(), inside);
 }
 
+Status Move(const Session& session, const Step& step) {
+  const int joined = session.In(step);
+  os::UniqueFd own;
+  if (joined < 0) own = TRY(OpenNetns(session));
+  return net::MoveLink(step.text.at(0), step.text.at(1), joined < 0 ? own.get() : joined);
+}
+
 struct Socket {
   net::Ipv4 ip;
   std::uint16_t port = 0;
@@ -87,6 +94,7 @@ Status RunNetworkStep(Session& session, const Step& step) {
     case Op::kEnsureTable: return net::EnsureTable();
     case Op::kEnsureBridge: return Bridge(step);
     case Op::kAddVeth: return Veth(session, step);
+    case Op::kMoveLink: return Move(session, step);
     case Op::kConfigureInside: return Inside(session, step);
     default: break;
   }

@@ -39,6 +39,7 @@ struct Session {
   std::optional<ResolvedUser> user;
   os::UniqueFd document;       // memfd: the state document of hooks inside
   os::UniqueFd root_of_exec;   // /proc/PID/root, for exec
+  pid_t init = -1;             // the container's PID 1, for exec
   os::Process child;
   os::UniqueFd sync;           // our end
   os::UniqueFd terminal;
@@ -75,9 +76,13 @@ Result<ResolvedUser> ResolveUserIn(const std::string& passwd, const std::string&
                                    std::uint32_t uid, std::uint32_t gid);
 Status CopyUp(Session& session, const plan::Step& step);
 std::string StateDocument(const plan::Plan& plan, const char* status, pid_t pid);
+// Hands the listener of the plan's step, a kSendSeccompListener, to the agent that it names.
+Status SendListener(const Session& session, const plan::Step& step, int listener);
 Status RunHook(const plan::Plan& plan, const plan::Step& step, const char* status, pid_t pid);
 
 // ---- failure.cc ----
+// The step of the plan that is the child's number `child_step`; nothing when it has no so many.
+std::optional<std::size_t> PlanIndexOf(const plan::Plan& plan, std::uint32_t child_step);
 Error HostFailure(const Session& session, const plan::Step& step, Error error);
 Error ChildFailure(const plan::Plan& plan, std::uint32_t step, std::int32_t error);
 std::string Subject(const plan::Plan& plan);

@@ -137,12 +137,15 @@ class Bundle:
 
     # ---- the runtime ----
 
+    def words(self, *words):
+        """The command line of one call of the runtime."""
+        return [*self.prefix, RUNTIME, "--root", str(self.state_root), *map(str, words)]
+
     def command(self, *words, check=True, timeout=20, **options):
         """One call of the runtime's command line; output captured as text."""
         options.setdefault("capture_output", True)
         options.setdefault("stdin", subprocess.DEVNULL)
-        done = subprocess.run([*self.prefix, RUNTIME, "--root", str(self.state_root), *map(str, words)], text=True,
-                              timeout=timeout, cwd=self.path, check=False, **options)
+        done = subprocess.run(self.words(*words), text=True, timeout=timeout, cwd=self.path, check=False, **options)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(map(str, words))}: exit code {done.returncode}: {done.stderr}")
         return done
@@ -172,9 +175,8 @@ class Bundle:
         self.save()
         log = self.folder / "output"
         with open(log, "ab") as out:
-            done = subprocess.run([*self.prefix, RUNTIME, "--root", str(self.state_root), "create", "--bundle",
-                                   str(self.path), *map(str, flags), self.id], stdin=subprocess.DEVNULL, stdout=out,
-                                  stderr=out, timeout=20, check=False)
+            done = subprocess.run(self.words("create", "--bundle", self.path, *flags, self.id), stderr=out, stdout=out,
+                                  stdin=subprocess.DEVNULL, timeout=20, check=False)
         if done.returncode != 0:
             raise AssertionError(f"create: exit code {done.returncode}: {log.read_text()}")
 

@@ -56,7 +56,7 @@ enum class Op : std::uint16_t {
   kIdentity = 36,       // n0: uid, n1: gid
   kCapabilities = 37,   // n0: effective, n1: permitted, n2: inheritable, n3: ambient
   kNoNewPrivileges = 38,
-  kSeccomp = 39,        // blob: sock_filter[]; n0: flags
+  kSeccomp = 39,        // blob: sock_filter[]; n0: flags; out: with SECCOMP_FILTER_FLAG_NEW_LISTENER, the listener
   kUmask = 40,          // n0
   kWorkDirectory = 41,  // s0; made when missing; verified to be inside the root
   kFindProgram = 42,    // argv[0] along PATH
@@ -69,7 +69,7 @@ enum class Op : std::uint16_t {
   kAffinity = 49,       // blob: CPU mask
   kMemoryPolicy = 50,   // n0: mode and flags; blob: node mask
   kMakeFile = 51,       // in0: root; s0: path; n0: mode
-  kSendSeccompListener = 52,
+  kSendSeccompListener = 52,  // in0: kSeccomp's listener, which goes to the parent
   kTmpCopyUp = 53,      // in0: root; s0: path of a directory; out: that directory, with whose content the tmpfs about
                         // to cover it is filled; nothing when there is none
   kReport = 54,         // tells the parent that everything up to here is done

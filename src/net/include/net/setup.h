@@ -55,6 +55,9 @@ struct InsideSpec {
 Status ConfigureInside(int netns, const InsideSpec& inside);
 // In `netns`: lo up and nothing else (--network none).
 Status BringLoopbackUp(int netns);
+// Moves a link of the current namespace there, under `new_name` ("" keeps its name; "eth%d": the first free number);
+// its permanent global addresses come along, and it is up.
+Status MoveLink(const std::string& name, const std::string& new_name, int netns);
 
 // Base chains of other tables that drop forwarded packets unless a rule of theirs lets them pass, as "ip filter
 // FORWARD": an accept in our table does not overrule them, so containers may not reach other networks. iptables' legacy

@@ -75,6 +75,7 @@ struct ExecInput {
   std::string name;
   oci::RuntimeSpec spec;    // the container's, as it was started
   oci::Process process;     // what to run in it
+  std::string bundle;       // for the state document of a seccomp agent
   std::string cgroup_path;  // as of the container
   // Existing cgroups below the container's to join instead, by controller; "" stands for all of them.
   oci::StringMap sub_cgroups{};

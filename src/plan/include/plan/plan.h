@@ -50,6 +50,7 @@ enum class Op : std::uint16_t {
   kAddVeth = 44,         // text: bridge, host name, container name, mac numbers: mtu
   kConfigureInside = 45, // text: name, address, gateway
   kPublishPorts = 46,    // text: "0.0.0.0:8080 172.17.0.2:80 tcp"…
+  kMoveLink = 47,        // text: name here, name there ("" the same)    in: the network namespace, or none: the child's
   // ---- host, afterwards ----
   kDeleteCgroup = 60,    // only in undo lists: text: path
   kDeleteVeth = 61,      // only in undo lists: text: host name
