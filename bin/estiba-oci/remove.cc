@@ -40,7 +40,7 @@ Status RemoveContainer(const StateDir& dir, const Reporter& reporter) {
   const auto record = TRY(dir.Load());
   auto plan = dir.LoadPlan();
   if (plan.ok()) {
-    TRY(runtime::Undo(*plan, /*died_midway=*/!record.has_value()));
+    TRY(runtime::Undo(*plan));
     for (const Error& failed : runtime::RunPoststopHooks(*plan)) reporter.Warning(failed.Message());
   } else if (plan.error().code() != Code::kNotFound) {
     return std::move(plan).error();

@@ -57,10 +57,10 @@ Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid
   return Running{std::move(result.process), std::move(result.terminal), {}};
 }
 
-Status PlanRunner::Undo(bool died_midway) {
+Status PlanRunner::Undo() {
   group_.reset();
   const plan::Plan decoded = TRY(Load());
-  return runtime::Undo(decoded, died_midway);
+  return runtime::Undo(decoded);
 }
 
 std::vector<Error> PlanRunner::RunPoststopHooks() {

@@ -19,7 +19,7 @@ class PlanRunner : public Runner {
   Result<Running> Run(const Stdio& stdio, const Created& created) override;
   Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                        const Stdio& stdio) override;
-  Status Undo(bool died_midway) override;
+  Status Undo() override;
   std::vector<Error> RunPoststopHooks() override;
   Status KillAll() override;
   Status Freeze() override;

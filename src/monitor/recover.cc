@@ -71,7 +71,7 @@ Status RecoverContainer(os::DirFd container_dir, os::DirFd run_dir, Runner& runn
   if (last.pid > 0) TRY(KillProcess(last.pid, last.start_time));
   failpoint.Hit("recover-killed");
   const auto kills = runner.OomKills();
-  TRY(runner.Undo(/*died_midway=*/true));
+  TRY(runner.Undo());
   failpoint.Hit("recover-undone");
   if (last.open) {
     Record exited;

@@ -34,7 +34,7 @@ class Runner {
   virtual Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                                const Stdio& stdio) = 0;
   // Takes back everything the plan names on the host. Idempotent.
-  virtual Status Undo(bool died_midway) = 0;
+  virtual Status Undo() = 0;
   // What hooks after the end had to say.
   virtual std::vector<Error> RunPoststopHooks() = 0;
 

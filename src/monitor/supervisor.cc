@@ -313,9 +313,9 @@ void Supervisor::StartFailed(const Error& error, bool first) {
 }
 
 void Supervisor::UndoNow() {
-  auto undone = runner_->Undo(/*died_midway=*/false);
+  auto undone = runner_->Undo();
   // Processes that were only just killed may hold something for an instant.
-  if (!undone.ok()) undone = runner_->Undo(/*died_midway=*/false);
+  if (!undone.ok()) undone = runner_->Undo();
   if (!undone.ok())
     log::Error("something of the container is left on the host",
                {{"container", launch_.id}, {"error", undone.error().Message()}});

@@ -16,7 +16,7 @@ Step Made(Op op, const Step& of, std::vector<std::string> text) {
 
 }  // namespace
 
-std::vector<Step> UndoOf(const Plan& plan, bool died_midway) {
+std::vector<Step> UndoOf(const Plan& plan) {
   std::vector<Step> undo;
   for (const Step& step : plan.steps) {
     switch (step.op) {
@@ -25,8 +25,9 @@ std::vector<Step> UndoOf(const Plan& plan, bool died_midway) {
         undo.push_back(Made(Op::kDeleteCgroup, step, {step.text[0]}));
         break;
       case Op::kAddVeth:
-        // A pair goes with the container's network namespace; deleting it by hand waits for RCU.
-        if (died_midway) undo.push_back(Made(Op::kDeleteVeth, step, {step.text[1]}));
+        // A pair goes with the container's network namespace, but not at once: connections that a killed process left
+        // half closed keep the namespace for minutes.
+        undo.push_back(Made(Op::kDeleteVeth, step, {step.text[1]}));
         break;
       case Op::kPublishPorts:
         undo.push_back(Made(Op::kUnpublishPorts, step, step.text));

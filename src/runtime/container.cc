@@ -65,7 +65,7 @@ void RollBack(Session& session) {
   session.slots.clear();
   session.cgroup.reset();
   // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
-  if (auto undone = Undo(begun, /*died_midway=*/true); !undone.ok()) {
+  if (auto undone = Undo(begun); !undone.ok()) {
     log::Warn("roll back", {{"container", session.plan.name}, {"error", undone.error().Message()}});
   }
   if (!existed) return;  // no hook has seen it

@@ -35,8 +35,8 @@ Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchie
   return Error(Code::kNotImplemented, "undo step '" + std::string(plan::OpName(step.op)) + "' is not known here");
 }
 
-Status Undo(const plan::Plan& plan, bool died_midway) {
-  const std::vector<plan::Step> steps = plan::UndoOf(plan, died_midway);
+Status Undo(const plan::Plan& plan) {
+  const std::vector<plan::Step> steps = plan::UndoOf(plan);
   if (steps.empty()) return Ok();
   cgroup::Hierarchies hierarchies;
   if (NeedsHierarchies(steps)) hierarchies = TRY(cgroup::Probe());

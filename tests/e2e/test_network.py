@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from harness import leaks
 from harness.wait import wait_until
 
 
@@ -213,3 +214,21 @@ def test_an_unknown_network_is_not_taken_for_a_missing_image(engine):
     body = {"Image": "estiba/busybox", "HostConfig": {"NetworkMode": "nowhere"}}
     status, answer = engine.api("POST", "/containers/create", body)
     assert (status, answer["message"]) == (400, "network nowhere not found")
+
+
+def sockets(engine, name):
+    """Lines of netstat that show connections: protocol, bytes to read, bytes to send, …"""
+    text = engine.out("exec", name, "netstat", "-tn")
+    return [line for line in text.splitlines() if "ESTABLISHED" in line]
+
+
+def test_a_link_goes_though_a_connection_keeps_its_namespace(engine):
+    """Data that the other end does not take keeps a dead process's socket, and with it the namespace, for minutes."""
+    engine.cli("run", "-d", "--name", "sink", "estiba/busybox", "nc", "-l", "-p", "7", "-e", "sleep", "1000")
+    sink = address(engine, "sink", "bridge")
+    engine.cli("run", "-d", "--name", "source", "estiba/busybox", "sh", "-c", f"yes | nc {sink} 7")
+    wait_until(lambda: any(int(line.split()[2]) > 0 for line in sockets(engine, "source")), "it has more to send")
+    before = leaks.links(engine.host)
+    engine.cli("rm", "-f", "source")
+    assert len(before) == 2 and len(leaks.links(engine.host)) == 1
+    engine.cli("rm", "-f", "sink")

@@ -23,7 +23,7 @@ def for_everybody(folder):
     atexit.register(shutil.rmtree, copy, ignore_errors=True)
     copy.chmod(0o755)
     (copy / "bin").mkdir()
-    for program in folder.glob("estiba*"):
+    for program in [*folder.glob("estiba*"), *folder.glob("make_image")]:
         if not program.name.endswith("_tests"):
             shutil.copy(program, copy / "bin")
     if (folder.parent / "share").is_dir():

@@ -50,7 +50,7 @@ class FakeRunner : public Runner {
     const bool tty = plan.starts_with("tty:");
     return Shell(tty ? plan.substr(4) : plan, stdio, tty);
   }
-  Status Undo(bool) override {
+  Status Undo() override {
     ++shared_->undos;
     return Ok();
   }

@@ -145,7 +145,7 @@ class NoRunner : public Runner {
   Result<Running> Exec(const std::string&, pid_t, int, const Stdio&) override {
     return Error(Code::kInternal, "unused");
   }
-  Status Undo(bool) override {
+  Status Undo() override {
     ++undos;
     return Ok();
   }

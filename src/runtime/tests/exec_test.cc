@@ -135,8 +135,8 @@ TEST_F(Running, ExecAfterTheEndOfPidOneIsRefused) {
 TEST_F(Running, UndoByAnotherProcessEndsEverything) {
   Start(DockerSpec({"sleep", "1000"}));
   ASSERT_OK_AND_ASSIGN(const plan::Plan plan, plan::BuildContainer(box_.Input(spec_), Facts()));
-  ASSERT_OK(Undo(plan, /*died_midway=*/true));
-  ASSERT_OK(Undo(plan, /*died_midway=*/true));
+  ASSERT_OK(Undo(plan));
+  ASSERT_OK(Undo(plan));
   ASSERT_OK_AND_ASSIGN(const os::ExitStatus status, process_.Wait());
   EXPECT_EQ(status.signal, SIGKILL);
   EXPECT_FALSE(cgroup::Cgroup::Open(Facts().cgroups, box_.CgroupPath()).ok());

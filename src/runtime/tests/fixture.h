@@ -99,7 +99,7 @@ class Box {
     id_ = std::string("estiba-test-") + (dir_.path() + 17);
   }
   ~Box() {
-    if (!last_.cgroup_path.empty()) (void)!Undo(last_, true).ok();
+    if (!last_.cgroup_path.empty()) (void)!Undo(last_).ok();
     // The parent of all tests' cgroups, by whoever is last.
     for (const cgroup::Hierarchy& hierarchy : Facts().cgroups.hierarchies) {
       ::rmdir((hierarchy.mountpoint + "/estiba-test").c_str());

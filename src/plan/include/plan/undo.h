@@ -8,8 +8,6 @@
 
 namespace estiba::plan {
 
-// `died_midway` adds what a killed creator may have left and a finished one cannot have (links in the host's network
-// namespace).
-std::vector<Step> UndoOf(const Plan& plan, bool died_midway = false);
+std::vector<Step> UndoOf(const Plan& plan);
 
 }  // namespace estiba::plan

@@ -78,9 +78,8 @@ struct ExecResult {
 Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, const LaunchOptions& options);
 
 // Kills what is left in the container's cgroup and takes back everything its plan names on the host. Idempotent; what
-// is gone already is fine; goes on after an error and returns the first. `died_midway`: the process that ran the plan
-// may have been killed at any instant.
-Status Undo(const plan::Plan& plan, bool died_midway = false);
+// is gone already is fine; goes on after an error and returns the first.
+Status Undo(const plan::Plan& plan);
 
 // Runs the poststart hooks of a container let go by ReleaseAt(); Container::Start() does so itself.
 Status RunPoststartHooks(const plan::Plan& plan, pid_t pid);
