@@ -101,7 +101,7 @@ TEST(Wire, APlanOfTheFirstReleaseIsRead) {
   ASSERT_OK_AND_ASSIGN(const std::string bytes, os::ReadFile(std::string(ESTIBA_TEST_DATA) + "/golden/plan_v1.bin"));
   ASSERT_OK_AND_ASSIGN(const Plan plan, Decode(bytes));
   EXPECT_EQ(plan.name, "web");
-  EXPECT_EQ(UndoOf(plan).size(), 3U);
+  EXPECT_EQ(UndoOf(plan).size(), 4U);
 }
 
 TEST(Undo, TakesBackLastFirstAndKillsBeforeAnything) {
