@@ -17,6 +17,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   estiba::plan::ExplainText(*plan);
   estiba::plan::ExplainJson(*plan);
   estiba::plan::ExplainShell(*plan);
-  estiba::plan::UndoOf(*plan, /*died_midway=*/true);
+  estiba::plan::UndoOf(*plan);
   return 0;
 }
