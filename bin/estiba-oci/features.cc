@@ -40,7 +40,7 @@ oci::Features Ours() {
   f.seccomp_known_flags = {"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
                            "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
   f.seccomp_supported_flags = f.seccomp_known_flags;
-  f.net_devices = true;
+  f.net_devices = f.intel_rdt = f.selinux = true;
   f.apparmor = true;
   return f;
 }

@@ -86,7 +86,8 @@ Result<Created> Create(const Context& context, bool detached) {
   if (!bundle.spec.process) return Error(Code::kInvalidArgument, "process: missing");
   TRY(CheckConsole(context.flags, bundle.spec.process->terminal, detached));
   const std::vector<int> passed = TRY(PassedFds(context.flags, bundle.spec.process->env));
-  const plan::HostFacts facts = TRY(AskHost(context.globals));
+  plan::HostFacts facts = TRY(AskHost(context.globals));
+  if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
   plan::Plan plan = TRY(plan::BuildContainer(InputOf(context, bundle, id, facts), facts));
   Report(plan, context.reporter);
   StateDir dir = TRY(StateDir::Create(context.globals.root, id));

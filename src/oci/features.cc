@@ -24,7 +24,9 @@ Json Linux(const Features& f) {
                                        {"supportedFlags", Json(f.seccomp_supported_flags)}}));
   out.Set("apparmor", Enabled(f.apparmor));
   out.Set("selinux", Enabled(f.selinux));
-  out.Set("intelRdt", Enabled(f.intel_rdt));
+  out.Set("intelRdt", Json::MakeObject({{"enabled", f.intel_rdt},
+                                        {"schemata", f.intel_rdt},
+                                        {"monitoring", f.intel_rdt}}));
   out.Set("memoryPolicy", Json::MakeObject({{"modes", Json(f.memory_policy_modes)},
                                             {"flags", Json(f.memory_policy_flags)}}));
   out.Set("mountExtensions", Json::MakeObject({{"idmap", Enabled(f.idmapped_mounts)}}));

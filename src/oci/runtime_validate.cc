@@ -152,6 +152,18 @@ Status CheckPaths(const Linux& config) {
   return Ok();
 }
 
+Status CheckIntelRdt(const IntelRdt& rdt) {
+  const bool root = rdt.clos_id == "/";
+  if (!root && (rdt.clos_id.find('/') != std::string::npos || rdt.clos_id == "." || rdt.clos_id == ".."))
+    return Invalid("linux.intelRdt.closID", "'" + rdt.clos_id + "' is no name of a class");
+  std::vector<std::string> lines = rdt.schemata;
+  lines.push_back(rdt.l3_cache_schema);
+  lines.push_back(rdt.mem_bw_schema);
+  for (const std::string& line : lines)
+    if (line.find('\0') != std::string::npos) return Invalid("linux.intelRdt", "a schema holds a NUL");
+  return Ok();
+}
+
 Status CheckMemoryPolicy(const MemoryPolicy& policy) {
   static constexpr std::string_view kModes[] = {"MPOL_DEFAULT",    "MPOL_BIND",           "MPOL_INTERLEAVE",
                                                 "MPOL_WEIGHTED_INTERLEAVE", "MPOL_PREFERRED", "MPOL_PREFERRED_MANY",
@@ -215,6 +227,7 @@ Status ValidateRuntimeSpec(const RuntimeSpec& spec) {
   TRY(CheckPaths(config));
   if (!config.personality.empty() && config.personality != "LINUX" && config.personality != "LINUX32")
     return Invalid("linux.personality.domain", "unknown domain '" + config.personality + "'");
+  if (config.intel_rdt) TRY(CheckIntelRdt(*config.intel_rdt));
   if (config.memory_policy) TRY(CheckMemoryPolicy(*config.memory_policy));
   return Ok();
 }

@@ -64,6 +64,7 @@ KernelFeatures ProbeFeatures() {
   features.cgroup_namespace = Exists("/proc/self/ns/cgroup");
   features.user_namespace = Exists("/proc/self/ns/user");
   features.seccomp_filter = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, nullptr) < 0 && errno == EFAULT;
+  features.selinux = Exists("/sys/fs/selinux/enforce");
   const auto first = InFirstUserNamespace();
   features.first_user_namespace = !first.ok() || *first;  // no map: no user namespaces in this kernel
   features.setgroups_denied = SetgroupsDenied();

@@ -53,13 +53,10 @@ void AddStateDocument(Plan& plan, const oci::RuntimeSpec& spec, const std::strin
   plan.state_json_tail = tail + "}}";
 }
 
-Status CheckUnsupported(const oci::RuntimeSpec& spec) {
-  const auto refuse = [](const char* field) {
-    return Error(Code::kNotImplemented, std::string(field) + " is not supported");
-  };
-  if (spec.linux_config.intel_rdt.has_value()) return refuse("linux.intelRdt");
-  if (!spec.linux_config.mount_label.empty()) return refuse("linux.mountLabel");
-  return Ok();
+Status CheckMountLabel(const oci::RuntimeSpec& spec, const HostFacts& facts) {
+  if (spec.linux_config.mount_label.empty() || facts.kernel.selinux) return Ok();
+  return Error(Code::kFailedPrecondition, "linux.mountLabel: '" + spec.linux_config.mount_label +
+                                              "' cannot be set: SELinux is not on here");
 }
 
 void AddTerminal(Builder& b, const oci::Process& process, bool console) {
@@ -151,7 +148,7 @@ Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts)
   if (!spec.process.has_value()) return Error(Code::kInvalidArgument, "process: is missing");
   TRY(CheckProcess(*spec.process));
   TRY(CheckAllHooks(spec.hooks));
-  TRY(CheckUnsupported(spec));
+  TRY(CheckMountLabel(spec, facts));
   Builder b(facts);
   b.plan().id = input.id;
   b.plan().name = input.name.empty() ? input.id : input.name;
@@ -164,6 +161,7 @@ Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts)
   TRY(AddStorage(b, input));
   TRY(AddMountSources(b, input, sources));
   TRY(AddCgroup(b, input));
+  TRY(AddIntelRdt(b, spec, input.id));
   AddResolveUser(b, *spec.process);
   if (spec.process->oom_score_adj.has_value()) {
     b.Add(Op::kOomScore, Where::kHostChild, "process.oomScoreAdj", {std::to_string(*spec.process->oom_score_adj)});

@@ -109,6 +109,7 @@ Status AddCgroup(Builder& b, const ContainerInput& input);              // cgrou
 Status AddJoinCgroup(Builder& b, const oci::StringMap& below = {});
 Status AddCgroupMount(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount,
                       const MountOptions& options, const std::string& why);
+Status AddIntelRdt(Builder& b, const oci::RuntimeSpec& spec, const std::string& id);  // resctrl.cc
 void AddNetwork(Builder& b, const ContainerInput& input);               // network.cc
 void AddHostHooks(Builder& b, const std::vector<oci::Hook>& hooks, const char* name, Where where);
 void AddChildHooks(Builder& b, const oci::RuntimeSpec& spec, const std::vector<oci::Hook>& hooks,

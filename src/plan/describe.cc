@@ -166,6 +166,8 @@ std::string HostText(const Step& step) {
       return "add veth " + Text(step, 1) + " on bridge " + Text(step, 0) + ", " + Text(step, 2) + " inside";
     case Op::kConfigureInside:
       return "configure " + Text(step, 0) + " with " + Text(step, 1) + ", gateway " + Text(step, 2);
+    case Op::kIntelRdt: return "join resctrl class " + Text(step, 0);
+    case Op::kDeleteResctrl: return "delete resctrl group " + Text(step, 0);
     case Op::kMoveLink:
       return "move link " + Text(step, 0) + " inside" + (step.text.at(1).empty() ? "" : " as " + Text(step, 1));
     case Op::kPublishPorts: return "publish ports " + Ports(step.text);

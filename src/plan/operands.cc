@@ -33,7 +33,8 @@ constexpr Least kLeast[] = {
     Child(C::kMakeDirectory, 1), Child(C::kMask, 1), Child(C::kReadonlyPath, 1), Child(C::kWriteProc, 2),
     Child(C::kHostname, 1), Child(C::kDomainname, 1), Child(C::kHook, 1), Child(C::kSessionKeyring, 1),
     Host(Op::kMakeIdMapFd, 2), Child(C::kTmpCopyUp, 1),
-    Child(C::kSendSeccompListener, 3), Host(Op::kMoveLink, 2), Child(C::kOpenFile, 1), Child(C::kWriteSlot, 1),
+    Child(C::kSendSeccompListener, 3), Host(Op::kMoveLink, 2), Host(Op::kIntelRdt, 2, 1),
+    Host(Op::kDeleteResctrl, 1), Child(C::kOpenFile, 1), Child(C::kWriteSlot, 1),
     Child(C::kWorkDirectory, 1), Child(C::kMakeFile, 1),
 };
 

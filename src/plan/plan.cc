@@ -98,6 +98,8 @@ std::string_view OpName(Op op) {
     case Op::kConfigureInside: return "configure-inside";
     case Op::kPublishPorts: return "publish-ports";
     case Op::kMoveLink: return "move-link";
+    case Op::kIntelRdt: return "intel-rdt";
+    case Op::kDeleteResctrl: return "delete-resctrl";
     case Op::kDeleteCgroup: return "delete-cgroup";
     case Op::kDeleteVeth: return "delete-veth";
     case Op::kUnpublishPorts: return "unpublish-ports";

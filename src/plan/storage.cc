@@ -107,6 +107,11 @@ Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount&
   if (options.copy_up && mount.type != "tmpfs") {
     return Error(Code::kInvalidArgument, why + ": option 'tmpcopyup' is for tmpfs only");
   }
+  // What the kernel shows has labels of its own.
+  const std::string& label = spec.linux_config.mount_label;
+  if (!label.empty() && !IsKernelView(mount.type) && !options.Has("context")) {
+    options.data.emplace_back("context", label);
+  }
   int content = kNoSlot;
   if (options.copy_up) {
     content = b.NewSlot();

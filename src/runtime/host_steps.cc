@@ -109,6 +109,7 @@ Status RunHostStep(Session& session, const Step& step) {
     case Op::kResolveUser: return ResolveUser(session, step);
     case Op::kCopyUp: return CopyUp(session, step);
     case Op::kWriteIdMaps: return WriteIdMaps(session, step);
+    case Op::kIntelRdt: return JoinResctrl(session, step);
     case Op::kOomScore: return OomScore(session, step);
     case Op::kRunHook: return RunHook(session.plan, step, "creating", session.child.pid());
     default: break;

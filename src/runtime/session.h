@@ -71,6 +71,7 @@ Status OpenNamespace(Session& session, const plan::Step& step);
 Status MakeIdMap(Session& session, const plan::Step& step);
 Status RunCgroupStep(Session& session, const plan::Step& step);
 Status RunNetworkStep(Session& session, const plan::Step& step);
+Status JoinResctrl(Session& session, const plan::Step& step);  // resctrl_steps.cc
 Status ResolveUser(Session& session, const plan::Step& step);
 Result<ResolvedUser> ResolveUserIn(const std::string& passwd, const std::string& group, const std::string& user,
                                    std::uint32_t uid, std::uint32_t gid);

@@ -25,6 +25,7 @@ Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchie
   switch (step.op) {
     case Op::kKillCgroup: return cgroup::KillAll(hierarchies, step.text.at(0));
     case Op::kDeleteCgroup: return cgroup::Delete(hierarchies, step.text.at(0));
+    case Op::kDeleteResctrl: return DeleteResctrl(step.text.at(0));
     case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
     case Op::kUnpublishPorts: {
       const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "base/result.h"
 #include "cgroup/hierarchy.h"
 #include "plan/plan.h"
@@ -8,5 +10,7 @@ namespace estiba::runtime {
 
 // One step of plan::UndoOf; succeeds when there is nothing left to take back.
 Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchies);
+
+Status DeleteResctrl(const std::string& group);
 
 }  // namespace estiba::runtime

@@ -154,6 +154,19 @@ def test_a_label_that_cannot_be_set_is_refused(bundle, where, field):
     assert f"{where}.{field}" in bundle.refused("true")
 
 
+def test_intel_rdt_without_resctrl_is_refused(bundle):
+    with open("/proc/self/mounts", encoding="ascii") as mounts:
+        need("resctrl" not in mounts.read(), "a host without resctrl")
+    bundle.linux["intelRdt"] = {"closID": "gold", "l3CacheSchema": "L3:0=f"}
+    assert "linux.intelRdt" in bundle.refused("true")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "."])
+def test_a_class_that_is_no_name_is_refused(bundle, name):
+    bundle.linux["intelRdt"] = {"closID": name}
+    assert "linux.intelRdt.closID" in bundle.refused("true")
+
+
 # ---- the document ----
 
 def test_unknown_fields_are_ignored(bundle):

@@ -109,7 +109,7 @@ TEST(BuildContainer, RefusesWhatItCannotDoByTheNameOfTheSetting) {
 
   input = DockerInput();
   input.spec.linux_config.intel_rdt.emplace();
-  EXPECT_THAT(Message(input), HasSubstr("linux.intelRdt is not supported"));
+  EXPECT_THAT(Message(input), HasSubstr("linux.intelRdt: resctrl is not mounted"));
 
   input = DockerInput();
   input.spec.mounts[5].options.push_back("tmpcopyup");
@@ -165,6 +165,21 @@ TEST(BuildContainer, OnlyBindsOfDashVMakeAMissingSource) {
   ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
   ASSERT_EQ(Count(plan, Op::kMaybeDirectory), 1U);
   EXPECT_THAT(plan.steps[IndexOf(plan, Op::kMaybeDirectory)].text, ::testing::ElementsAre("/srv/data"));
+}
+
+TEST(BuildContainer, AMountLabelIsTheContextOfFileSystemsThatAreMade) {
+  ContainerInput input = DockerInput();
+  input.spec.linux_config.mount_label = "system_u:object_r:container_file_t:s0:c1,c2";
+  EXPECT_THAT(Message(input, HybridHost()), HasSubstr("linux.mountLabel: "));
+  HostFacts facts = HybridHost();
+  facts.kernel.selinux = true;
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, facts));
+  for (const Step& step : plan.steps) {
+    const bool cgroups = step.text.size() > 2 && step.text[2] == "/sys/fs/cgroup";
+    if (step.op != ChildOp(child::Op::kMount) || cgroups) continue;
+    const bool labelled = step.blob.find("scontext") != std::string::npos;
+    EXPECT_EQ(labelled, step.text[0] == "tmpfs") << step.text[2];
+  }
 }
 
 TEST(BuildContainer, OffsetsWithoutTimeNamespacesAreRefused) {

@@ -85,6 +85,8 @@ struct ExecInput {
 struct HostFacts {
   cgroup::Hierarchies cgroups;
   os::KernelFeatures kernel;
+  std::string resctrl;                      // where resctrl is mounted; empty: nowhere
+  std::vector<std::string> resctrl_classes;  // those that exist there
   bool rootless = false;         // we are in a user namespace of our own making (or any but the first)
   bool cgroups_writable = true;  // may make directories in every hierarchy that is used
 };

@@ -51,11 +51,13 @@ enum class Op : std::uint16_t {
   kConfigureInside = 45, // text: name, address, gateway
   kPublishPorts = 46,    // text: "0.0.0.0:8080 172.17.0.2:80 tcp"…
   kMoveLink = 47,        // text: name here, name there ("" the same)    in: the network namespace, or none: the child's
+  kIntelRdt = 48,        // text: class, monitoring group or "", schemata… numbers: 1: makes the class
   // ---- host, afterwards ----
   kDeleteCgroup = 60,    // only in undo lists: text: path
   kDeleteVeth = 61,      // only in undo lists: text: host name
   kUnpublishPorts = 62,  // only in undo lists: text: as kPublishPorts
   kKillCgroup = 63,      // only in undo lists: text: path
+  kDeleteResctrl = 64,   // only in undo lists: text: path
   // ---- child: 1000 + child::Op ----
   kChildBase = 1000,
 };

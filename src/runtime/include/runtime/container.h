@@ -14,6 +14,7 @@
 #include "cgroup/hierarchy.h"
 #include "os/fd.h"
 #include "os/process.h"
+#include "plan/build.h"
 #include "plan/explain.h"
 #include "plan/plan.h"
 
@@ -80,6 +81,9 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
 // Kills what is left in the container's cgroup and takes back everything its plan names on the host. Idempotent; what
 // is gone already is fine; goes on after an error and returns the first.
 Status Undo(const plan::Plan& plan);
+
+// Where resctrl is mounted and which classes it has: for plans with linux.intelRdt, which are rare.
+Status FindResctrl(plan::HostFacts& facts);
 
 // Runs the poststart hooks of a container let go by ReleaseAt(); Container::Start() does so itself.
 Status RunPoststartHooks(const plan::Plan& plan, pid_t pid);
