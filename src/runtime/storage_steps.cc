@@ -91,15 +91,24 @@ Status BindReadOnly(Session& session, const Step& step, const std::string& layer
   return Ok();
 }
 
-// "/proc/PID/…" shows another process's mounts, which only a caller in its mount namespace may clone.
-Result<os::DetachedMount> CloneForeignTree(const std::string& path, bool recursive) {
-  const std::size_t end = path.starts_with("/proc/") ? path.find('/', 6) : std::string::npos;
-  if (end == std::string::npos) {
-    return Error::Errno(EINVAL, "open mount source '" + path + "'");
-  }
-  const auto source = TRY(os::OpenAt({AT_FDCWD}, path, O_PATH));
-  const auto space = TRY(os::OpenAt({AT_FDCWD}, path.substr(0, end) + "/ns/mnt", O_RDONLY));
-  return os::DetachedMount(TRY_CTX(CloneTreeOf(space.get(), source.get(), recursive), "mount source '" + path + "'"));
+// "/proc/PID/root/…": another container's file, by its own root, whatever links it has put there, and by its own mount
+// namespace, which only a caller inside may clone from.
+Result<os::DetachedMount> CloneForeignTree(const std::string& process, const std::string& path, bool recursive) {
+  const std::string what = "mount source '" + process + "/root" + path + "'";
+  const auto root = TRY_CTX(os::OpenAt({AT_FDCWD}, process + "/root", O_PATH | O_DIRECTORY), what);
+  const auto source = TRY_CTX(os::OpenInRoot({root.get()}, path, O_PATH), what);
+  auto tree = os::CloneTree({source.get()}, "", recursive);
+  if (tree.ok() || tree.error().errnum() != EINVAL) return tree;
+  const auto space = TRY_CTX(os::OpenAt({AT_FDCWD}, process + "/ns/mnt", O_RDONLY), what);
+  return os::DetachedMount(TRY_CTX(CloneTreeOf(space.get(), source.get(), recursive), what));
+}
+
+Result<os::DetachedMount> CloneSource(const std::string& path, bool recursive) {
+  const std::size_t end = path.find_first_not_of("0123456789", 6);
+  const bool foreign = path.starts_with("/proc/") && end != std::string::npos && end > 6 &&
+                       std::string_view(path).substr(end).starts_with("/root/");
+  if (foreign) return CloneForeignTree(path.substr(0, end), path.substr(end + 5), recursive);
+  return os::CloneTree({AT_FDCWD}, path, recursive);
 }
 
 Error IdMapFailure(Error error, const std::string& source) {
@@ -149,8 +158,7 @@ Status MountOverlay(Session& session, const Step& step) {
 
 Status OpenTree(Session& session, const Step& step) {
   const bool recursive = step.numbers.at(0) != 0;
-  auto tree = os::CloneTree({AT_FDCWD}, step.text.at(0), recursive);
-  if (!tree.ok() && tree.error().errnum() == EINVAL) tree = CloneForeignTree(step.text[0], recursive);
+  auto tree = CloneSource(step.text.at(0), recursive);
   if (!tree.ok() && tree.error().errnum() == ENOENT) {
     return Error(Code::kInvalidArgument, "bind source path does not exist: " + step.text[0]);
   }

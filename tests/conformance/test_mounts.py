@@ -223,6 +223,13 @@ def test_a_source_in_another_containers_mounts(bundle, another_bundle):
         assert bundle.sh("ls /dev/shm") == "theirs"
 
 
+def test_a_link_of_the_other_container_does_not_lead_to_the_host(bundle, another_bundle):
+    (another_bundle.rootfs / "link").symlink_to("/etc")
+    with another_bundle.running() as other:
+        bundle.bind(f"/proc/{other['pid']}/root/link", "/there", "bind")
+        assert bundle.sh("ls /there").split() == ["group", "passwd"]
+
+
 # ---- tmpcopyup ----
 
 def test_tmpcopyup_fills_the_tmpfs_with_what_it_covers(bundle):
