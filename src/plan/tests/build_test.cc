@@ -182,6 +182,64 @@ TEST(BuildContainer, AMountLabelIsTheContextOfFileSystemsThatAreMade) {
   }
 }
 
+TEST(BuildContainer, ATmpfsIsFilledBeforeItIsClosed) {
+  ContainerInput input = DockerInput();
+  input.spec.mounts.push_back(MakeMount("/run", "tmpfs", "tmpfs", {"ro", "tmpcopyup"}));
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  const std::size_t open = IndexOf(plan, ChildOp(child::Op::kTmpCopyUp));
+  const Step& mount = plan.steps.at(open + 1);
+  ASSERT_EQ(mount.op, ChildOp(child::Op::kMount));
+  EXPECT_EQ(mount.in.at(1), plan.steps[open].out);
+  EXPECT_EQ(mount.numbers.at(0) & 1, 0U);  // MOUNT_ATTR_RDONLY
+  EXPECT_EQ(mount.numbers.at(1) & child::kSuperReadOnly, 0U);
+  const Step& close = plan.steps.at(open + 2);
+  EXPECT_EQ(close.op, ChildOp(child::Op::kSetAttributes));
+  EXPECT_EQ(close.numbers.at(0), 1U);
+}
+
+TEST(BuildContainer, AnIdMappedMountUsesItsMapsOrTheContainers) {
+  ContainerInput input = DockerInput();
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kUser, ""});
+  input.spec.linux_config.uid_mappings = input.spec.linux_config.gid_mappings = {{0, 100000, 65536}};
+  input.spec.mounts.push_back(MakeMount("/a", "bind", "/srv/a", {"rbind", "ridmap"}));
+  oci::Mount own = MakeMount("/b", "bind", "/srv/b", {"bind"});
+  own.uid_mappings = own.gid_mappings = {{5, 6, 7}};
+  input.spec.mounts.push_back(own);
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  std::vector<std::vector<std::string>> maps;
+  std::vector<std::uint64_t> how;
+  for (const Step& step : plan.steps) {
+    if (step.op == Op::kMakeIdMapFd) maps.push_back(step.text);
+    if (step.op == Op::kOpenTree && step.numbers.size() > 7) how.push_back(step.numbers[7]);
+  }
+  const std::string containers = "0 100000 65536\n";
+  EXPECT_THAT(maps, ::testing::ElementsAre(std::vector<std::string>{containers, containers},
+                                           std::vector<std::string>{"5 6 7\n", "5 6 7\n"}));
+  EXPECT_THAT(how, ::testing::ElementsAre(2U, 1U));
+
+  HostFacts old = HybridHost();
+  old.kernel.mount_setattr = false;
+  EXPECT_THAT(Message(input, old), HasSubstr("id-mapped mounts need kernel 5.12"));
+}
+
+TEST(BuildContainer, NamespacesBesideAUserNamespaceAreEnteredByBirth) {
+  ContainerInput input = DockerInput();
+  input.network = Network();
+  for (oci::Namespace& ns : input.spec.linux_config.namespaces) {
+    if (ns.type == oci::NamespaceType::kNetwork) ns.path = "/run/netns/pod";
+  }
+  ASSERT_OK_AND_ASSIGN(const Plan plain, BuildContainer(input, HybridHost()));
+  EXPECT_EQ(Count(plain, ChildOp(child::Op::kSetNamespace)), 1U);
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kUser, "/proc/7/ns/user"});
+  ASSERT_OK_AND_ASSIGN(const Plan joined, BuildContainer(input, HybridHost()));
+  EXPECT_EQ(Count(joined, ChildOp(child::Op::kSetNamespace)), 0U);
+  EXPECT_EQ(joined.clone_flags & 0x10000000U, 0U);  // CLONE_NEWUSER
+  for (const Step& step : joined.steps) {
+    if (step.op != Op::kOpenNamespace) continue;
+    EXPECT_EQ(step.numbers.at(1), 1U) << step.why;
+  }
+}
+
 TEST(BuildContainer, OffsetsWithoutTimeNamespacesAreRefused) {
   ContainerInput input = DockerInput();
   input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kTime, ""});
