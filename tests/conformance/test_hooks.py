@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 
 import pytest
 
@@ -141,6 +142,18 @@ def test_a_failure_before_the_program_stops_the_container_and_runs_poststop(bund
     error = bundle.refused("sh", "-c", "echo process >> /log")
     assert f"hooks.{kind}[0]" in error and "exit code 5" in error
     assert log.lines() == ["poststop"]
+
+
+@pytest.mark.parametrize("hooks", [True, False])
+def test_a_container_that_waits_for_its_start_holds_no_directory_of_the_host(bundle, log, hooks):
+    """Programs that join it could reach the host by /proc/1/fd (CVE-2024-21626)."""
+    if hooks:
+        add(bundle, "startContainer", "true")
+    bundle.create("true")
+    descriptors = f"/proc/{bundle.state()['pid']}/fd"
+    kinds = {number: stat.S_IFMT(os.stat(f"{descriptors}/{number}").st_mode) for number in os.listdir(descriptors)}
+    assert stat.S_IFDIR not in kinds.values()
+    bundle.command("delete", "--force", bundle.id)
 
 
 def test_a_failing_start_container_hook_leaves_the_container_stopped(bundle, log):
