@@ -1,5 +1,7 @@
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 #include "codec/json.h"
 
@@ -76,6 +78,17 @@ void AppendNumber(T value, std::string* out) {
   out->append(buffer, result.ptr);
 }
 
+// The shortest that reads back as the same. Not std::to_chars: its tables would be a tenth of estiba-oci, which copies
+// itself at every start. printf is there anyway, and no program of ours leaves the "C" locale.
+void AppendDouble(double value, std::string* out) {
+  char buffer[40];
+  for (int digits = 15; digits <= 17; ++digits) {
+    std::snprintf(buffer, sizeof buffer, "%.*g", digits, value);
+    if (std::strtod(buffer, nullptr) == value) break;  // 17 always do
+  }
+  out->append(buffer);
+}
+
 class Dumper {
  public:
   explicit Dumper(int indent) : indent_(indent) {}
@@ -101,7 +114,7 @@ class Dumper {
     } else if (value == 0) {
       out_ += '0';  // "-0" would come back as the whole number 0
     } else {
-      AppendNumber(value, &out_);
+      AppendDouble(value, &out_);
     }
   }
 

@@ -1,7 +1,8 @@
 // Boost.JSON's event parser builds our own tree. Its sources are compiled here and nowhere else; the linker
 // drops what is not used.
 #include <algorithm>
-#include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <exception>
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -124,12 +125,12 @@ struct Builder {
     text.clear();
     return Put(Json(value));
   }
-  // Boost.JSON 1.81 rounds some doubles wrongly; from_chars is exact.
+  // Boost.JSON 1.81 rounds some doubles wrongly; strtod is exact (and small: see AppendDouble).
   bool on_double(double, bj::string_view part, Ec& ec) {
     text.append(part.data(), part.size());
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    if (end != text.c_str() + text.size() || !std::isfinite(value)) {
       ec = bj::error::not_number;
       return false;
     }

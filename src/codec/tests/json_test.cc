@@ -73,6 +73,14 @@ TEST(Json, AnEscapedStringLongerThanTheParsersBufferIsWhole) {
   EXPECT_EQ(json.IfString()->substr(0, 4), "AbAb");
 }
 
+TEST(Json, DoublesAreWrittenAsShortAsTheyReadBack) {
+  for (const char* text : {"0.1", "0.3", "2.5", "1e-07", "123456.789", "0.30000000000000004", "1.7976931348623157e+308",
+                           "12.34"}) {
+    ASSERT_OK_AND_ASSIGN(const Json json, ParseJson(text));
+    EXPECT_EQ(json.Dump(), text);
+  }
+}
+
 TEST(Json, DoublesAreRoundedExactly) {
   ASSERT_OK_AND_ASSIGN(const Json json, ParseJson("[184461847474191032304467,0.1,1e308,-2.5E-3]"));
   EXPECT_EQ(json.Dump(), "[1.8446184747419102e+23,0.1,1e+308,-0.0025]");
