@@ -213,6 +213,21 @@ int Cgroup::controller_fd(std::string_view controller) const {
   return found == nullptr ? -1 : found->fd.get();
 }
 
+Result<os::UniqueFd> Cgroup::OpenForExec(const Hierarchies& hierarchies, pid_t init) const {
+  const Directory* unified = Find("unified");
+  if (unified == nullptr) return os::UniqueFd();
+  const os::DirFd dir{unified->fd.get()};
+  const std::string handed_on = TRY(os::ReadFileAt(dir, "cgroup.subtree_control"));
+  if (Trim(handed_on).empty()) return os::OpenAt(dir, ".", O_RDONLY | O_DIRECTORY);
+  const std::string path = TRY(UnifiedPathOf(hierarchies, init));
+  const std::string mountpoint = hierarchies.Unified()->mountpoint;
+  const std::string shown = mountpoint + path;
+  if (!shown.starts_with(unified->shown + "/"))
+    return Error(Code::kFailedPrecondition, "cgroup '" + unified->shown + "' can hold no process, and the container's "
+                                            "first one is not below it but in '" + shown + "'");
+  return os::OpenAt(dir, shown.substr(unified->shown.size() + 1), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
 Status Cgroup::Attach(pid_t pid, bool skip_unified) const {
   const std::string text = std::to_string(pid);
   for (const Directory& directory : directories_) {

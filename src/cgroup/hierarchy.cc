@@ -149,6 +149,15 @@ std::string Hierarchies::Resolve(const std::string& path) const {
   return base + "/" + path;
 }
 
+Result<std::string> UnifiedPathOf(const Hierarchies& hierarchies, pid_t pid) {
+  if (hierarchies.Unified() == nullptr) return std::string();
+  std::vector<Hierarchy> unified = {*hierarchies.Unified()};
+  unified[0].own_path.clear();
+  const std::string text = TRY(os::ReadFile("/proc/" + std::to_string(pid) + "/cgroup"));
+  for (const std::string& line : Split(text, '\n')) ReadOwnPath(line, unified);
+  return std::move(unified[0].own_path);
+}
+
 Hierarchies ProbeFrom(std::string_view mountinfo, std::string_view self_cgroup,
                       std::string_view unified_controllers) {
   Hierarchies probed;

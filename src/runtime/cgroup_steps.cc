@@ -83,6 +83,11 @@ std::string Below(const Step& step, std::size_t index) {
 Status OpenDirectory(Session& session, const Step& step) {
   const cgroup::Cgroup* group = TRY(CgroupOf(session));
   if (group->unified_fd() < 0) return Ok();
+  if (session.plan.kind == plan::Kind::kExec && step.text.empty()) {
+    const cgroup::Hierarchies* hierarchies = TRY(HierarchiesOf(session));
+    session.Fill(step, TRY(group->OpenForExec(*hierarchies, session.init)));
+    return Ok();
+  }
   session.Fill(step, TRY(os::OpenAt({group->unified_fd()}, Below(step, 0), O_RDONLY | O_DIRECTORY)));
   return Ok();
 }

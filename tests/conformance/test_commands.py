@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from bundle import CGROUPS, RUNTIME
-from harness.need import need_program
+from harness.need import need, need_program
 from harness.wait import wait_until
 
 TRAPPED = ("sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done")
@@ -513,6 +513,23 @@ def test_exec_in_a_sub_cgroup(bundle):
         with contextlib.suppress(OSError):
             for sub in made:
                 sub.rmdir()
+
+
+def test_exec_where_the_containers_cgroup_may_hold_no_process(bundle):
+    """As systemd inside leaves it: the first process moved below, a controller handed on (cgroup v2)."""
+    bundle.linux["resources"]["hugepageLimits"] = [{"pageSize": "2MB", "limit": 2 << 20}]
+    bundle.without_namespace("cgroup")
+    with bundle.running() as state:
+        (top,) = [path.parent for path in groups(bundle, "cgroup.subtree_control")]
+        controllers = (top / "cgroup.controllers").read_text().split()
+        need(controllers, "a controller on the unified hierarchy")
+        below = top / "init.scope"
+        below.mkdir()
+        (below / "cgroup.procs").write_text(str(state["pid"]))
+        (top / "cgroup.subtree_control").write_text(f"+{controllers[0]}")
+        lines = bundle.exec("cat", "/proc/self/cgroup").stdout.splitlines()
+        (unified,) = [line for line in lines if line.startswith("0::")]
+        assert unified.endswith(f"/{bundle.id}/init.scope")
 
 
 # ---- descriptors ----

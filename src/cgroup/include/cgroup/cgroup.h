@@ -49,6 +49,10 @@ class Cgroup {
   // Directory that holds a controller's files ("memory", "unified", "name=systemd"); -1 when there is none.
   int controller_fd(std::string_view controller) const;
 
+  // The unified directory to put a further process of the container in: the container's own; where that hands
+  // controllers on to cgroups below, and so may hold no process (cgroups(7), "no internal processes"), the one below
+  // it that `init` is in. Invalid without a unified hierarchy.
+  Result<os::UniqueFd> OpenForExec(const Hierarchies& hierarchies, pid_t init) const;
   // Moves a process into every hierarchy, back to back (the first write costs an RCU grace period, the next ones
   // nothing); `skip_unified` when it was cloned there.
   Status Attach(pid_t pid, bool skip_unified = false) const;

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "base/result.h"
 #include "os/fd.h"
 
@@ -49,6 +51,8 @@ struct Hierarchies {
   std::string Resolve(const std::string& path) const;
 };
 
+// Where a process is on the unified hierarchy, relative to its mount; empty when there is none.
+Result<std::string> UnifiedPathOf(const Hierarchies& hierarchies, pid_t pid);
 // Reads /proc/self/mountinfo and /proc/self/cgroup. The first mount of each hierarchy counts.
 Result<Hierarchies> Probe();
 // The same from texts; `unified_controllers` is the content of the unified root's cgroup.controllers. Pure.
