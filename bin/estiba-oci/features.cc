@@ -42,6 +42,8 @@ oci::Features Ours() {
   f.seccomp_supported_flags = f.seccomp_known_flags;
   f.net_devices = f.intel_rdt = f.selinux = true;
   f.apparmor = true;
+  f.memory_policy_modes = oci::MemoryPolicyModes();
+  f.memory_policy_flags = oci::MemoryPolicyFlags();
   return f;
 }
 

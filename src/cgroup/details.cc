@@ -3,6 +3,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "keyed.h"
+#include "oci/runtime_json.h"
 #include "os/file.h"
 
 namespace estiba::cgroup {
@@ -92,15 +93,26 @@ void ReadHugetlb(int dir, bool unified, Details& details) {
   }
 }
 
+// "0-3,7"; none when it is no such list, as an empty one is not.
+std::vector<std::uint16_t> Numbers(const std::string& text) {
+  std::vector<std::uint16_t> numbers;
+  const auto mask = oci::ParseNumberList(Trim(text));
+  if (!mask.ok()) return numbers;
+  for (std::size_t n = 0; n < mask->size() * 8; ++n)
+    if ((static_cast<unsigned char>((*mask)[n / 8]) >> (n % 8) & 1U) != 0)
+      numbers.push_back(static_cast<std::uint16_t>(n));
+  return numbers;
+}
+
 CpusetState ReadCpuset(int dir, bool unified) {
   CpusetState state;
   if (unified) {
-    state.cpus = ParseNumberList(FileText(dir, "cpuset.cpus.effective"));
-    state.mems = ParseNumberList(FileText(dir, "cpuset.mems.effective"));
+    state.cpus = Numbers(FileText(dir, "cpuset.cpus.effective"));
+    state.mems = Numbers(FileText(dir, "cpuset.mems.effective"));
     return state;
   }
-  state.cpus = ParseNumberList(FileText(dir, "cpuset.cpus"));
-  state.mems = ParseNumberList(FileText(dir, "cpuset.mems"));
+  state.cpus = Numbers(FileText(dir, "cpuset.cpus"));
+  state.mems = Numbers(FileText(dir, "cpuset.mems"));
   state.cpu_exclusive = FileNumber(dir, "cpuset.cpu_exclusive");
   state.mem_hardwall = FileNumber(dir, "cpuset.mem_hardwall");
   state.mem_exclusive = FileNumber(dir, "cpuset.mem_exclusive");
@@ -139,18 +151,6 @@ std::optional<Pressure> ParsePressure(std::string_view text) {
     if (words.front() == "full" && pressure) pressure->full = *parsed;
   }
   return pressure;
-}
-
-std::vector<std::uint16_t> ParseNumberList(std::string_view text, std::uint16_t most) {
-  std::vector<std::uint16_t> numbers;
-  for (const std::string& part : Split(Trim(text), ',')) {
-    const auto ends = Split(part, '-');
-    const auto first = ParseUint(ends.front(), most);
-    const auto last = ParseUint(ends.back(), most);
-    if (ends.size() > 2 || !first.ok() || !last.ok()) return {};
-    for (std::uint64_t n = *first; n <= *last; ++n) numbers.push_back(static_cast<std::uint16_t>(n));
-  }
-  return numbers;
 }
 
 Details ReadDetails(const Cgroup& cgroup) {

@@ -164,21 +164,24 @@ Status CheckIntelRdt(const IntelRdt& rdt) {
   return Ok();
 }
 
+constexpr std::string_view kPolicyModes[] = {"MPOL_DEFAULT",  "MPOL_BIND",           "MPOL_INTERLEAVE",
+                                             "MPOL_WEIGHTED_INTERLEAVE", "MPOL_PREFERRED", "MPOL_PREFERRED_MANY",
+                                             "MPOL_LOCAL"};
+constexpr std::string_view kPolicyFlags[] = {"MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"};
+
 Status CheckMemoryPolicy(const MemoryPolicy& policy) {
-  static constexpr std::string_view kModes[] = {"MPOL_DEFAULT",    "MPOL_BIND",           "MPOL_INTERLEAVE",
-                                                "MPOL_WEIGHTED_INTERLEAVE", "MPOL_PREFERRED", "MPOL_PREFERRED_MANY",
-                                                "MPOL_LOCAL"};
-  if (std::ranges::find(kModes, policy.mode) == std::end(kModes))
+  if (std::ranges::find(kPolicyModes, policy.mode) == std::end(kPolicyModes))
     return Invalid("linux.memoryPolicy.mode", "unknown mode '" + policy.mode + "'");
-  static constexpr std::string_view kFlags[] = {"MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES",
-                                                "MPOL_F_STATIC_NODES"};
   for (const std::string& flag : policy.flags)
-    if (std::ranges::find(kFlags, flag) == std::end(kFlags))
+    if (std::ranges::find(kPolicyFlags, flag) == std::end(kPolicyFlags))
       return Invalid("linux.memoryPolicy.flags", "unknown flag '" + flag + "'");
   return Ok();
 }
 
 }  // namespace
+
+std::vector<std::string> MemoryPolicyModes() { return {std::begin(kPolicyModes), std::end(kPolicyModes)}; }
+std::vector<std::string> MemoryPolicyFlags() { return {std::begin(kPolicyFlags), std::end(kPolicyFlags)}; }
 
 Result<std::string> ParseNumberList(std::string_view text) {
   constexpr std::uint64_t kLast = 8191;

@@ -10,9 +10,6 @@
 namespace estiba::cgroup {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-
 TEST(ParsePressure, ReadsBothLines) {
   const auto pressure = ParsePressure("some avg10=12.34 avg60=0.05 avg300=0.00 total=17\n"
                                       "full avg10=100.00 avg60=0.00 avg300=1.00 total=18446744073709551615\n");
@@ -32,13 +29,6 @@ TEST(ParsePressure, WhatCannotBeReadIsNoPressure) {
   for (const char* text : {"", "\n", "full avg10=0.00 avg60=0.00 avg300=0.00 total=1\n", "some avg10=1\n",
                            "some avg10=0.00 total=x\n", "some avg10=0.123 total=1\n"})
     EXPECT_FALSE(ParsePressure(text).has_value()) << text;
-}
-
-TEST(ParseNumberList, RangesAndNumbers) {
-  EXPECT_THAT(ParseNumberList("0-2,7\n"), ElementsAre(0, 1, 2, 7));
-  EXPECT_THAT(ParseNumberList("5"), ElementsAre(5));
-  for (const char* text : {"", "\n", "x", "1-2-3", "0-99999", "1,"})
-    EXPECT_THAT(ParseNumberList(text), IsEmpty()) << text;
 }
 
 class DetailsTest : public ::testing::Test {
@@ -62,6 +52,9 @@ TEST_F(DetailsTest, ShowWhatTheHostAccounts) {
   const Details details = ReadDetails(cgroup);
   EXPECT_EQ(details.cpu_pressure.has_value(), cgroup.unified_fd() >= 0);
   EXPECT_EQ(details.cpuset.cpus.empty(), !hierarchies_.Has("cpuset"));
+  if (!details.cpuset.cpus.empty()) {
+    EXPECT_LT(details.cpuset.cpus.back(), ::sysconf(_SC_NPROCESSORS_CONF));
+  }
   EXPECT_EQ(details.hugetlb.empty(), cgroup.controller_fd("hugetlb") < 0);
   for (const HugetlbUsage& pages : details.hugetlb) EXPECT_THAT(pages.page_size, ::testing::EndsWith("B"));
   if (hierarchies_.Has("memory") && hierarchies_.swap_accounting) {

@@ -41,8 +41,6 @@ struct CpusetState {
                 memory_spread_slab = 0, memory_pressure = 0, sched_load_balance = 0;
   std::int64_t sched_relax_domain_level = 0;
 };
-// "0-3,7"; empty when it is no such list, or a number is above `most`. Pure.
-std::vector<std::uint16_t> ParseNumberList(std::string_view text, std::uint16_t most = 8191);
 
 struct Details {
   std::optional<Pressure> cpu_pressure, memory_pressure, io_pressure;  // none: the host does not account it

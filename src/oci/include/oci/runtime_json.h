@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "oci/runtime_spec.h"
@@ -29,6 +30,10 @@ Status ValidateProcess(const Process& process);
 
 // "0-3,7", a list of CPUs or memory nodes, as the bits of whole 64-bit words, lowest first; at most 8192 of them.
 Result<std::string> ParseNumberList(std::string_view text);
+
+// The words linux.memoryPolicy may use.
+std::vector<std::string> MemoryPolicyModes();
+std::vector<std::string> MemoryPolicyFlags();
 
 std::string_view SeccompActionName(SeccompAction action);  // "SCMP_ACT_ALLOW", …
 Result<SeccompAction> ParseSeccompAction(std::string_view name);
