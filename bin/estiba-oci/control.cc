@@ -98,26 +98,12 @@ Result<int> ListCommand(const Context& context) {
   return 0;
 }
 
-namespace {
-
-// Whether the end of its first process is the end of all others.
-Result<bool> HasOwnPids(const StateDir& dir) {
-  const oci::RuntimeSpec config = TRY(dir.LoadConfig());
-  return oci::HasNewNamespace(config.linux_config, oci::NamespaceType::kPid);
-}
-
-}  // namespace
-
 Result<int> KillCommand(const Context& context) {
   const auto& words = context.flags.rest();
   const int signal = TRY(ParseSignal(words.size() > 1 ? words[1] : "SIGTERM"));
   const StateDir dir = TRY(OpenNamed(context));
   const Snapshot now = TRY(Look(dir));
-  bool all = context.flags.On("all");
-  if (!all && signal == SIGKILL && !now.record.cgroup_path.empty()) {
-    const bool together = TRY(HasOwnPids(dir));
-    all = !together;
-  }
+  const bool all = context.flags.On("all") || (signal == SIGKILL && !now.record.own_pids);
   if (all && !now.record.cgroup_path.empty()) {
     const auto group = OpenCgroup(now);
     if (group.ok()) {

@@ -47,6 +47,7 @@ Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigne
   record.pid = pid;
   record.start_time = start_time;
   record.cgroup_path = plan.cgroup_path;
+  record.own_pids = oci::HasNewNamespace(bundle.spec.linux_config, oci::NamespaceType::kPid);
   record.oci_version = bundle.spec.oci_version;
   record.annotations = bundle.spec.annotations;
   return record;

@@ -118,7 +118,8 @@ Status StateDir::Save(const Record& record) const {
                                {"created", record.created},
                                {"pid", record.pid},
                                {"startTime", record.start_time},
-                               {"cgroupPath", record.cgroup_path}});
+                               {"cgroupPath", record.cgroup_path},
+                               {"ownPids", record.own_pids}});
   Json annotations = Json::MakeObject();
   for (const auto& [key, value] : record.annotations) annotations.Set(key, value);
   out.Set("annotations", std::move(annotations));
@@ -151,6 +152,7 @@ Result<std::optional<Record>> StateDir::Load() const {
   in.Read("pid", &record.pid);
   in.Read("startTime", &start_time);
   in.Read("cgroupPath", &record.cgroup_path);
+  in.Read("ownPids", &record.own_pids);
   if (const codec::Json* map = in.Take("annotations"); map != nullptr && map->IsObject())
     for (const auto& member : *map->IfObject())
       if (const std::string* value = member.value.IfString()) record.annotations.emplace_back(member.key, *value);

@@ -25,6 +25,7 @@ struct Record {
   int pid = 0;
   unsigned long long start_time = 0;
   std::string cgroup_path;  // empty: none
+  bool own_pids = true;     // the end of its first process is the end of all
   std::string oci_version;
   oci::StringMap annotations;
 };
