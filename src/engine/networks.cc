@@ -235,16 +235,10 @@ void Networks::Claim(const Endpoint& endpoint) {
   }
 }
 
-void Networks::Release(const Endpoint& endpoint) {
+void Networks::Release(const Endpoint& endpoint, bool used) {
   auto state = state_.Lock();
   const auto found = state->allocators.find(endpoint.network_id);
-  if (found != state->allocators.end()) found->second.Release(endpoint.address);
-}
-
-void Networks::TakeBack(const Endpoint& endpoint) {
-  auto state = state_.Lock();
-  const auto found = state->allocators.find(endpoint.network_id);
-  if (found != state->allocators.end()) found->second.TakeBack(endpoint.address);
+  if (found != state->allocators.end()) found->second.Release(endpoint.address, used);
 }
 
 Result<net::Reservation> Networks::ReserveOne(const net::PublishRequest& request,

@@ -94,9 +94,8 @@ class Networks {
   Result<Endpoint> Connect(const EndpointRequest& request, const std::string& container_id, unsigned index);
   // Claims an endpoint that a running container holds since before this engine.
   void Claim(const Endpoint& endpoint);
-  void Release(const Endpoint& endpoint);
-  // As Release, of one that no container has used.
-  void TakeBack(const Endpoint& endpoint);
+  // `used` false: no container has had it.
+  void Release(const Endpoint& endpoint, bool used);
 
   // Reserves host ports by bound sockets, which the container's monitor then holds: they are the only truth about
   // who has a port.

@@ -95,9 +95,9 @@ Status AddressAllocator::Take(Ipv4 wanted) {
   return Ok();
 }
 
-void AddressAllocator::TakeBack(Ipv4 address) {
-  Release(address);
-  if (address == last_given_) last_given_.value -= 1;
+void AddressAllocator::Release(Ipv4 address, bool used) {
+  used_.erase(address);
+  if (!used && address == last_given_) last_given_.value -= 1;
 }
 
 }  // namespace estiba::net

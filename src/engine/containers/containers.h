@@ -201,8 +201,8 @@ class Containers {
   monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
   Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count);
   Result<int> JoinedPid(const std::string& mode);
-  void Release(const std::vector<Endpoint>& endpoints);
-  void TakeBack(const std::vector<Endpoint>& endpoints);
+  // `used` false: no container has had them.
+  void Release(const std::vector<Endpoint>& endpoints, bool used = true);
 
   // ---- name_files.cc
   Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);

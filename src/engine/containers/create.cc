@@ -289,7 +289,7 @@ Result<std::string> Containers::ExplainCreate(const std::string& name, apitypes:
   Launch launch;
   TRY(Allocate(draft.record, {}, launch));
   auto plan = MakePlan(draft.record, launch.endpoints, launch.ports.ports);
-  TakeBack(launch.endpoints);
+  Release(launch.endpoints, /*used=*/false);
   if (!plan.ok()) return std::move(plan).error();
   if (format == ExplainFormat::kJson) return plan::ExplainJson(plan.value());
   if (format == ExplainFormat::kShell) return plan::ExplainShell(plan.value());

@@ -129,7 +129,7 @@ Status Containers::Allocate(const ContainerRecord& record, const std::vector<End
   if (!IsPrivateBridge(host.network_mode)) return Ok();
   Rollback rollback;
   rollback.Add([&] {
-    TakeBack(launch.endpoints);
+    Release(launch.endpoints, /*used=*/false);
     launch.endpoints.clear();
   });
   const auto main = TRY(w_.networks->Get(host.network_mode));
@@ -168,12 +168,8 @@ Status Containers::Allocate(const ContainerRecord& record, const std::vector<End
   return Ok();
 }
 
-void Containers::Release(const std::vector<Endpoint>& endpoints) {
-  for (const Endpoint& endpoint : endpoints) w_.networks->Release(endpoint);
-}
-
-void Containers::TakeBack(const std::vector<Endpoint>& endpoints) {
-  for (const Endpoint& endpoint : endpoints) w_.networks->TakeBack(endpoint);
+void Containers::Release(const std::vector<Endpoint>& endpoints, bool used) {
+  for (const Endpoint& endpoint : endpoints) w_.networks->Release(endpoint, used);
 }
 
 monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
@@ -340,7 +336,7 @@ Result<std::string> Containers::Explain(const std::string& id, ExplainFormat for
     Launch launch;
     TRY(Allocate(record, {}, launch));
     auto made = MakePlan(record, launch.endpoints, launch.ports.ports);
-    TakeBack(launch.endpoints);
+    Release(launch.endpoints, /*used=*/false);
     if (!made.ok()) return std::move(made).error();
     plan = std::move(made).value();
   }

@@ -74,9 +74,9 @@ TEST(AddressAllocator, AnAddressThatNobodyUsedIsTheNextAgain) {
   ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/29")));
   const Ipv4 first = a.Take().value();
   const Ipv4 second = a.Take().value();
-  a.TakeBack(second);
+  a.Release(second, /*used=*/false);
   EXPECT_EQ(a.Take().value(), second);
-  a.TakeBack(first);
+  a.Release(first, /*used=*/false);
   EXPECT_EQ(ToString(a.Take().value()), "10.0.0.4");
 }
 

@@ -39,9 +39,8 @@ class AddressAllocator {
   Result<Ipv4> Take();
   // That one: kInvalidArgument outside the subnet, kConflict "Address already in use".
   Status Take(Ipv4 wanted);
-  void Release(Ipv4 address) { used_.erase(address); }
-  // Nobody has used it: it need not rest.
-  void TakeBack(Ipv4 address);
+  // `used` false: nobody has had it, so it need not rest.
+  void Release(Ipv4 address, bool used = true);
 
  private:
   bool Reserved(Ipv4 address) const;
