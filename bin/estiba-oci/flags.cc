@@ -16,10 +16,7 @@ const FlagSpec* Find(const std::vector<FlagSpec>& specs, const std::string& name
 
 // "true", "T", "1"… as "true" or "false".
 Result<std::string> Switch(const std::string& name, const std::string& value) {
-  for (const char* yes : {"true", "True", "TRUE", "t", "T", "1"})
-    if (value == yes) return std::string("true");
-  for (const char* no : {"false", "False", "FALSE", "f", "F", "0"})
-    if (value == no) return std::string("false");
+  if (const auto on = FindBool(value)) return std::string(*on ? "true" : "false");
   return Error(Code::kInvalidArgument, "invalid boolean value \"" + value + "\" for -" + name);
 }
 

@@ -31,4 +31,12 @@ Result<std::int64_t> ParseInt(std::string_view text, std::int64_t min, std::int6
 
 Result<std::uint32_t> ParseMode(std::string_view text) { return ParseWhole<std::uint32_t>(text, 8, 0, 07777); }
 
+std::optional<bool> FindBool(std::string_view text) {
+  for (const std::string_view yes : {"1", "t", "T", "true", "TRUE", "True"})
+    if (text == yes) return true;
+  for (const std::string_view no : {"0", "f", "F", "false", "FALSE", "False"})
+    if (text == no) return false;
+  return std::nullopt;
+}
+
 }  // namespace estiba

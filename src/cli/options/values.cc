@@ -64,10 +64,7 @@ std::string SecondsText(WallTime time) {
 }  // namespace
 
 Result<bool> ParseBool(std::string_view text) {
-  for (const std::string_view yes : {"1", "t", "T", "true", "TRUE", "True"})
-    if (text == yes) return true;
-  for (const std::string_view no : {"0", "f", "F", "false", "FALSE", "False"})
-    if (text == no) return false;
+  if (const auto value = FindBool(text)) return *value;
   return BadSyntax("ParseBool", text);
 }
 
