@@ -34,8 +34,7 @@ Status ExitWaiter::AskAgain() {
   while (++attempts_ <= kMaxAttempts) {
     Status asked = Ask(removed_ ? "removed" : "not-running");
     // An engine that is being killed still takes connections, for a moment, and drops them.
-    const int why = asked.ok() ? 0 : asked.error().errnum();
-    if (why != ECONNRESET && why != EPIPE) return asked;
+    if (asked.ok() || asked.error().errnum() != ECONNRESET) return asked;
   }
   return Error(Code::kUnavailable, "wait for container '" + id_ + "': the engine ended " +
                                        std::to_string(kMaxAttempts) + " times");
