@@ -191,6 +191,15 @@ class SupervisorTest : public ::testing::Test {
     launch_.attaches.push_back(options);
     return std::move(connection.ours);
   }
+  // As docker run -i: the container's input is open, this client's is all of it, and `leftover` came with its request.
+  os::UniqueFd ParkInput(std::vector<os::UniqueFd>& attached, std::string leftover = {}) {
+    launch_.open_stdin = true;
+    launch_.stdin_once = true;
+    monitorapi::AttachOptions options;
+    options.in = true;
+    options.leftover = std::move(leftover);
+    return Park(attached, options);
+  }
   Result<monitorapi::Exited> AwaitExit() {
     const auto frame = TRY(client_->AwaitNotice(monitorapi::Type::kNoticeExited, kPatience));
     TRY(client_->Acknowledge(frame));

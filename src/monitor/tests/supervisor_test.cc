@@ -93,13 +93,8 @@ TEST_F(SupervisorTest, AClientSeesTheEndOnlyOnceTheExitIsAcknowledged) {
 }
 
 TEST_F(SupervisorTest, StandardInputEndsWithTheFirstClients) {
-  launch_.open_stdin = true;
-  launch_.stdin_once = true;
-  monitorapi::AttachOptions options;
-  options.in = true;
-  options.leftover = "early ";
   std::vector<os::UniqueFd> attached;
-  const os::UniqueFd client = Park(attached, options);
+  const os::UniqueFd client = ParkInput(attached, "early ");
   ASSERT_OK(Launch("cat; echo done", std::move(attached)));
   ASSERT_OK(os::WriteAll(client.get(), "bird\n"));
   ::shutdown(client.get(), SHUT_WR);
@@ -108,12 +103,8 @@ TEST_F(SupervisorTest, StandardInputEndsWithTheFirstClients) {
 }
 
 TEST_F(SupervisorTest, LargeInputArrivesWhole) {
-  launch_.open_stdin = true;
-  launch_.stdin_once = true;
-  monitorapi::AttachOptions options;
-  options.in = true;
   std::vector<os::UniqueFd> attached;
-  const os::UniqueFd client = Park(attached, options);
+  const os::UniqueFd client = ParkInput(attached);
   ASSERT_OK(Launch("wc -c", std::move(attached)));
   std::thread writer([&] {
     EXPECT_TRUE(os::WriteAll(client.get(), std::string(3'000'000, 'x')).ok());
@@ -125,12 +116,8 @@ TEST_F(SupervisorTest, LargeInputArrivesWhole) {
 }
 
 TEST_F(SupervisorTest, InputOfAClientThatHasGoneArrivesWhole) {
-  launch_.open_stdin = true;
-  launch_.stdin_once = true;
-  monitorapi::AttachOptions options;
-  options.in = true;
   std::vector<os::UniqueFd> attached;
-  os::UniqueFd client = Park(attached, options);
+  os::UniqueFd client = ParkInput(attached);
   constexpr int kRoom = 200'000;  // the kernel doubles it: everything can be written before anything is read
   ASSERT_EQ(::setsockopt(client.get(), SOL_SOCKET, SO_SNDBUF, &kRoom, sizeof kRoom), 0);
   const std::string go = dir_ / "go";
@@ -292,12 +279,8 @@ TEST_F(SupervisorTest, AnEngineThatConnectsLaterLearnsTheState) {
 }
 
 TEST_F(SupervisorTest, WithoutAnyEngineTheExitIsRecorded) {
-  launch_.open_stdin = true;
-  launch_.stdin_once = true;
-  monitorapi::AttachOptions options;
-  options.in = true;
   std::vector<os::UniqueFd> attached;
-  os::UniqueFd client = Park(attached, options);
+  os::UniqueFd client = ParkInput(attached);
   ASSERT_OK(Launch("cat; exit 5", std::move(attached)));
   client_.reset();
   client.Reset();
