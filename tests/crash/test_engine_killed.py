@@ -84,7 +84,7 @@ def test_one_started_while_another_dies_takes_over(engine, full):
 def test_an_attached_run_without_a_terminal_goes_on_and_returns_the_code(engine):
     client = engine.popen("run", "-i", "estiba/busybox", "sh", "-c", "echo up; read x; echo $x; exit 6",
                           stdin=subprocess.PIPE)
-    assert client.stdout.readline() == "up\n"
+    assert client.stdout.readline() == "up\n", client.stderr.read()
     engine.kill()
     out, _ = client.communicate("word\n", timeout=60)
     assert (out, client.returncode) == ("word\n", 6)
@@ -202,7 +202,7 @@ def test_a_removal_that_was_not_told_to_the_monitor_is_carried_out(engine):
 def test_a_waiting_client_gets_the_code_of_what_was_removed_before_it_could_ask_again(engine, tmp_path):
     client = engine.popen("run", "--rm", "-v", f"{tmp_path}:/in", "estiba/busybox", "sh", "-c",
                           "echo up; while [ ! -e /in/go ]; do sleep 0.02; done; exit 23")
-    assert client.stdout.readline() == "up\n"
+    assert client.stdout.readline() == "up\n", client.stderr.read()
     identity = engine.out("ps", "-q", "--no-trunc")
     pid = engine.state(identity)["Pid"]
     client.send_signal(signal.SIGSTOP)  # or it would start the next engine at once
@@ -261,7 +261,7 @@ def test_the_end_of_a_run_rm_is_told_and_finished_wherever_the_engine_is_killed(
         go.unlink(missing_ok=True)
         client = engine.popen("run", "--rm", "-v", "/data", "-v", f"{tmp_path}:/in", "estiba/busybox", "sh", "-c",
                               "echo up; while [ ! -e /in/go ]; do sleep 0.02; done; exit 23")
-        assert client.stdout.readline() == "up\n"
+        assert client.stdout.readline() == "up\n", client.stderr.read()
         return go, client
 
     def end(prepared):
