@@ -32,6 +32,7 @@ int CheckPtmx(int fd) noexcept {
 int BindConsole(int root, int terminal) noexcept {
   const ScopedFd target(EnsureTarget(root, "/dev/console", Make::kFile, 0600));
   if (target.fd < 0) return -target.fd;
+  if (const int err = RefuseProc(root, target.fd); err != 0) return err;
   const ScopedFd copy(CloneMount(terminal, false));
   if (copy.fd < 0) return -copy.fd;
   return MoveMount(copy.fd, target.fd);
@@ -67,6 +68,7 @@ int BindDevice(const Program& program, const Step& step) noexcept {
   if (copy.fd < 0) return -copy.fd;
   const ScopedFd target(EnsureTarget(Slot(program, step), step.s[1], Make::kFile, 0644));
   if (target.fd < 0) return -target.fd;
+  if (const int err = RefuseProc(Slot(program, step), target.fd); err != 0) return err;
   return MoveMount(copy.fd, target.fd);
 }
 

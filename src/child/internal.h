@@ -48,6 +48,9 @@ enum class Make : unsigned char { kDirectory, kFile };
 // O_PATH descriptor of `path`, made with missing parents if it is not there; symlinks, dangling ones too, lead no
 // further than the root. A descriptor or a negated errno.
 int EnsureTarget(int root, const char* path, Make make, unsigned mode) noexcept;
+// ELOOP if `target` is in the container's /proc: a symlink of the image leads a mount there, over what the kernel and
+// its callers look for. A procfs bound elsewhere is nobody's business.
+int RefuseProc(int root, int target) noexcept;
 // The parent directory of `path` (made if missing) and the last component.
 int EnsureParent(int root, const char* path, const char** name) noexcept;
 

@@ -86,17 +86,23 @@ int CopyOwner(int mount, int target) noexcept {
 }
 
 int OpenTarget(int root, const char* path, std::uint64_t flags, bool* existed) noexcept {
-  *existed = true;
-  if ((flags & kTargetOrdinary) != 0) {
-    // proc and sysfs over a symlink would land where later steps, and the container, do not look for them.
-    const int fd = OpenIn(root, path, O_PATH, RESOLVE_NO_SYMLINKS);
-    if (fd != -ENOENT) return fd;
-  } else {
-    const int fd = OpenIn(root, path, O_PATH);
-    if (fd != -ENOENT) return fd;
+  // proc and sysfs over a symlink would land where later steps, and the container, do not look for them.
+  const bool ordinary = (flags & (kTargetOrdinary | kTargetIsProc)) != 0;
+  const std::uint64_t resolve = ordinary ? std::uint64_t{RESOLVE_NO_SYMLINKS} : 0;
+  int fd = OpenIn(root, path, O_PATH, resolve);
+  *existed = fd != -ENOENT;
+  if (!*existed) {
+    fd = EnsureTarget(root, path, (flags & kTargetFile) != 0 ? Make::kFile : Make::kDirectory, 0755);
+    if (fd >= 0 && ordinary) {
+      ::close(fd);
+      fd = OpenIn(root, path, O_PATH, resolve);
+    }
   }
-  *existed = false;
-  return EnsureTarget(root, path, (flags & kTargetFile) != 0 ? Make::kFile : Make::kDirectory, 0755);
+  if (fd < 0 || ordinary || (flags & kTargetMayBeProc) != 0) return fd;
+  const int err = RefuseProc(root, fd);
+  if (err == 0) return fd;
+  ::close(fd);
+  return -err;
 }
 
 // Kernels before 5.12: the attributes of an attached mount by mount(2) and the magic link of its descriptor, one mount

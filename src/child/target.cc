@@ -3,8 +3,10 @@
 #include <cstring>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 namespace estiba::child {
 namespace {
@@ -49,6 +51,11 @@ std::size_t Next(Walk& walk, char (&name)[NAME_MAX + 1]) noexcept {
   return size;
 }
 
+bool IsOnProc(int fd) noexcept {
+  struct statfs fs;
+  return ::fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
 bool AtEnd(const Walk& walk) noexcept {
   const char* p = walk.rest;
   while (*p == '/') ++p;
@@ -86,6 +93,9 @@ int Create(int parent, const char* name, bool directory, unsigned mode) noexcept
 int StepInto(int root, Walk& walk, const char* name, std::size_t size, Make make, unsigned mode) noexcept {
   const ScopedFd parent(OpenIn(root, Done(walk), O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS));
   if (parent.fd < 0) return -parent.fd;
+  // Nothing can be made in a procfs, and its magic links are none to follow by their text: /proc/self/fd/N may name
+  // `parent` itself.
+  if (IsOnProc(parent.fd)) return ENOENT;
   char link[PATH_MAX];
   const ssize_t link_size = ::readlinkat(parent.fd, name, link, sizeof link - 1);
   if (link_size > 0) return Follow(walk, link, static_cast<std::size_t>(link_size));
@@ -139,6 +149,16 @@ int EnsureTarget(int root, const char* path, Make make, unsigned mode) noexcept 
   const int fd = OpenIn(root, path, O_PATH);
   if (fd != -ENOENT) return fd;
   return MakeTarget(root, path, make, mode);
+}
+
+int RefuseProc(int root, int target) noexcept {
+  if (!IsOnProc(target)) return 0;
+  const ScopedFd proc(OpenIn(root, "/proc", O_PATH | O_DIRECTORY));
+  if (proc.fd < 0) return 0;
+  struct stat there;
+  struct stat here;
+  if (::fstat(proc.fd, &there) != 0 || ::fstat(target, &here) != 0) return errno;
+  return there.st_dev == here.st_dev ? ELOOP : 0;
 }
 
 int EnsureParent(int root, const char* path, const char** name) noexcept {

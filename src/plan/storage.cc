@@ -84,23 +84,35 @@ std::string Cleaned(const std::string& path) {
   return cleaned;
 }
 
-// What covers /proc or part of it takes away what the kernel, and we, look for there: only files that tell of the
-// machine may be others (lxcfs).
-Status CheckProc(const oci::Mount& mount, const MountOptions& options, const std::string& why) {
+// Files in /proc that only tell of the machine, which a mount may replace (lxcfs).
+bool TellsOfMachine(const std::string& path) {
   constexpr std::string_view kMay[] = {"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat",
                                        "/proc/swaps", "/proc/uptime", "/proc/loadavg", "/proc/slabinfo",
                                        "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled"};
+  return std::ranges::find(kMay, path) != std::end(kMay);
+}
+
+// What covers /proc or part of it takes away what the kernel, and we, look for there. The child looks again where
+// symbolic links of the image lead.
+Status CheckProc(const oci::Mount& mount, const MountOptions& options, const std::string& why) {
   const std::string path = Cleaned(mount.destination);
   const bool whole = path == "/proc";
   if (whole && (mount.type == "proc" || IsBind(mount, options))) return Ok();
-  if (!whole && (!path.starts_with("/proc/") || std::ranges::find(kMay, path) != std::end(kMay))) return Ok();
+  if (!whole && (!path.starts_with("/proc/") || TellsOfMachine(path))) return Ok();
   const char* reason = whole ? "' takes a proc file system only" : "' cannot be mounted because it is inside /proc";
   return Error(Code::kInvalidArgument, why + ".destination: '" + mount.destination + reason);
 }
 
+// TargetFlags that the destination asks for.
+std::uint64_t TargetFlags(const oci::Mount& mount, bool attached) {
+  const std::string path = Cleaned(mount.destination);
+  if (attached && path == "/proc") return child::kTargetIsProc;
+  return TellsOfMachine(path) ? std::uint64_t{child::kTargetMayBeProc} : 0;
+}
+
 Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount, MountOptions options,
                      const std::string& why) {
-  std::uint64_t target = 0;
+  std::uint64_t target = TargetFlags(mount, /*attached=*/false);
   if (mount.type == "proc" || mount.type == "sysfs") target |= child::kTargetOrdinary;
   if (mount.type == "devpts") DropUnmappedDevptsGroup(spec, options);
   if (mount.type == "tmpfs" && !options.Has("mode")) target |= child::kTargetKeepMode;
@@ -281,9 +293,9 @@ Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>
     if (sources[i] != kNoSlot) {
       Step& attach = b.Child(child::Op::kAttach, why, {Destination(mounts[i])});
       attach.in = {b.root, sources[i]};
-      if (Cleaned(mounts[i].destination) == "/proc") attach.numbers = {0, 0, 0, child::kTargetIsProc};
+      const std::uint64_t target = TargetFlags(mounts[i], /*attached=*/true);
+      if (target != 0) attach.numbers = {0, 0, 0, target};
       if (!b.facts().kernel.mount_setattr) {
-        const std::uint64_t target = attach.numbers.empty() ? 0 : attach.numbers.back();
         attach.numbers = {options.set, options.clear, options.propagation != 0 ? options.propagation : kMsSlave,
                           target};
       }

@@ -72,15 +72,19 @@ Error HookFailure(const plan::Plan& plan, const plan::Step& step, std::int32_t e
       .Context(Subject(plan));
 }
 
+constexpr const char* kOverLink =
+    "the image has a symbolic link there: proc and sysfs must be mounted on ordinary directory, nothing inside /proc";
+
 const char* HintFor(C op, int err) {
   switch (op) {
     case C::kMount:
       if (err == EPERM) return "a user namespace may mount proc and sysfs only with its own pid and network namespace";
-      if (err == ELOOP) return "the image has a symbolic link where this must be an ordinary directory";
+      if (err == ELOOP) return kOverLink;
       if (err == ENODEV) return "this kernel does not have that file system";
       if (err == EINVAL) return "an option is not known to that file system";
       break;
     case C::kAttach:
+      if (err == ELOOP) return kOverLink;
       if (err == ENOTDIR || err == EISDIR)
         return "a file can be mounted over a file only, a directory over a directory";
       if (err == EPERM) return "only a proc file system can be bound over /proc";

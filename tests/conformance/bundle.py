@@ -19,6 +19,7 @@ import uuid
 
 from harness import leaks
 from harness.engine import BIN
+from harness.need import need, need_program
 from harness.wait import wait_until
 
 RUNTIME = os.environ.get("ESTIBA_RUNTIME", str(BIN.resolve() / "estiba-oci"))
@@ -115,6 +116,11 @@ class Bundle:
 
     def bind(self, source, destination, *options, **more):
         return self.mount(destination, "bind", source, *(options or ["rbind"]), **more)
+
+    def without_mount(self, destination):
+        """Nothing is mounted there and below: what the image has is the container's."""
+        self.config["mounts"] = [entry for entry in self.config["mounts"]
+                                 if not (entry["destination"] + "/").startswith(destination + "/")]
 
     def namespace(self, kind, path=None):
         """The container's namespace of that type: a new one, or the one at `path`."""
@@ -225,6 +231,18 @@ class Bundle:
         for parent in pathlib.Path("/sys/fs/cgroup").glob(f"*/{CGROUPS}"):
             with contextlib.suppress(OSError):  # another test's containers live there
                 parent.rmdir()
+
+
+def whole_life():
+    """The generator of a fixture: a fresh bundle, whose containers are gone and leak nothing when the test ends."""
+    need(os.geteuid() == 0, "root")
+    need_program("busybox")
+    one = Bundle()
+    try:
+        yield one
+        one.assert_no_leaks()
+    finally:
+        one.destroy()
 
 
 class Receiver:

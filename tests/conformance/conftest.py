@@ -1,22 +1,8 @@
 """`bundle`: a fresh bundle of busybox whose containers are gone, and leak nothing, when the test ends."""
 
-import os
-
 import pytest
 
-from bundle import Bundle, Receiver
-from harness.need import need, need_program
-
-
-def whole_life():
-    need(os.geteuid() == 0, "root")
-    need_program("busybox")
-    one = Bundle()
-    try:
-        yield one
-        one.assert_no_leaks()
-    finally:
-        one.destroy()
+from bundle import Receiver, whole_life
 
 
 @pytest.fixture

@@ -83,7 +83,8 @@ enum TargetFlag : std::uint64_t {  // n3: how the mount point is found
   kTargetFile = 2,       // made as a file when missing (else as a directory; kAttach looks at its mount)
   kTargetKeepMode = 4,   // tmpfs: takes mode and owner of the directory it covers, when that existed
   kTargetMayFail = 8,    // kAttach: there may be nothing to attach (a hierarchy not used for containers)
-  kTargetIsProc = 16,    // kAttach: the mount must be a procfs
+  kTargetIsProc = 16,    // kAttach: the mount must be a procfs, over a plain directory
+  kTargetMayBeProc = 32, // the mount point may be a file in /proc
 };
 
 inline constexpr int kMaxIn = 4;
