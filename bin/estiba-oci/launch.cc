@@ -40,6 +40,12 @@ Status SendFd(const std::string& path, const char* payload, int fd) {
   return os::SendMessage(socket.get(), payload, {fd});
 }
 
+// Absolute from here on: a relative one would be another from the cgroup that delete is called in.
+std::string CgroupPathOf(const oci::RuntimeSpec& spec, const std::string& id, const cgroup::Hierarchies& cgroups) {
+  const std::string& path = spec.linux_config.cgroups_path;
+  return cgroups.Resolve(path.empty() ? "estiba-oci/" + id : path);
+}
+
 }  // namespace
 
 Result<plan::HostFacts> AskHost(const Globals& globals) {
@@ -69,6 +75,21 @@ Result<Bundle> LoadBundle(const Flags& flags) {
   const std::string& root = bundle.spec.root.path;
   bundle.rootfs = TRY_CTX(Absolute(root.starts_with('/') ? root : bundle.path + "/" + root), "root.path");
   return bundle;
+}
+
+plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id,
+                             const plan::HostFacts& facts) {
+  plan::ContainerInput input;
+  input.id = id;
+  input.spec = bundle.spec;
+  input.storage.rootfs = bundle.rootfs;
+  input.cgroup_path = CgroupPathOf(bundle.spec, id, facts.cgroups);
+  input.use_cgroup = context.globals.use_cgroup;
+  input.isolate_from_parent = false;
+  input.new_session_keyring = !context.flags.On("no-new-keyring");
+  input.no_pivot = context.flags.On("no-pivot");
+  input.bundle = bundle.path;
+  return input;
 }
 
 Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>& env) {

@@ -24,6 +24,10 @@ struct Bundle {
 // config.json of --bundle (default: the working directory), validated.
 Result<Bundle> LoadBundle(const Flags& flags);
 
+// What the plan of container `id` is built from.
+plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id,
+                             const plan::HostFacts& facts);
+
 // Descriptors 3… that the container gets: those of LISTEN_FDS, then --preserve-fds. The former add LISTEN_FDS and
 // LISTEN_PID=1 to `env`.
 Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>& env);

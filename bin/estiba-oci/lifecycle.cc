@@ -17,27 +17,6 @@
 namespace estiba::ocicli {
 namespace {
 
-// Absolute from here on: a relative one would be another from the cgroup that delete is called in.
-std::string CgroupPathOf(const oci::RuntimeSpec& spec, const std::string& id, const cgroup::Hierarchies& cgroups) {
-  const std::string& path = spec.linux_config.cgroups_path;
-  return cgroups.Resolve(path.empty() ? "estiba-oci/" + id : path);
-}
-
-plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id,
-                             const plan::HostFacts& facts) {
-  plan::ContainerInput input;
-  input.id = id;
-  input.spec = bundle.spec;
-  input.storage.rootfs = bundle.rootfs;
-  input.cgroup_path = CgroupPathOf(bundle.spec, id, facts.cgroups);
-  input.use_cgroup = context.globals.use_cgroup;
-  input.isolate_from_parent = false;
-  input.new_session_keyring = !context.flags.On("no-new-keyring");
-  input.no_pivot = context.flags.On("no-pivot");
-  input.bundle = bundle.path;
-  return input;
-}
-
 Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigned long long start_time) {
   Record record;
   record.id = plan.id;

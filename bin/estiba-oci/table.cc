@@ -14,6 +14,8 @@ const FlagSpec kPidfdSocket{"pidfd-socket", '\0', true,
 const FlagSpec kPidFile{"pid-file", '\0', true, "file to write the process id to"};
 const FlagSpec kPreserveFds{"preserve-fds", '\0', true,
                             "pass N additional file descriptors to the container"};
+const FlagSpec kLang{"lang", '\0', true,
+                     "language of the output: en or es (default: that of LC_ALL, LC_MESSAGES, LANG)"};
 const FlagSpec kDetach{"detach", 'd', false, "detach from the process"};
 
 std::vector<FlagSpec> CreateFlags() {
@@ -149,6 +151,16 @@ std::vector<Command> Commands() {
       {"exec",
        "[command options] <container-id> <command> [command options]  || -p process.json <container-id>",
        "execute new process inside the container", ExecFlags(), 1, SIZE_MAX, ExecCommand},
+      {"explain",
+       "[command options] [container-id]",
+       "show what starting a bundle would do, step by step",
+       {kBundle,
+        {"json", '\0', false, "print the plan as JSON"},
+        {"script", '\0', false, "print a shell script that does it by hand, as far as a shell can"},
+        kLang},
+       0,
+       1,
+       ExplainCommand},
       {"features", "", "show the enabled features", {}, 0, 0, FeaturesCommand},
       {"kill",
        "[command options] <container-id> [signal]",

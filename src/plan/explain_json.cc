@@ -97,6 +97,11 @@ void JsonWriter::Member(std::string_view name, const std::vector<std::string>& v
   EndArray();
 }
 
+void JsonWriter::Member(std::string_view name, std::int64_t value) {
+  Key(name);
+  out_ += std::to_string(value);
+}
+
 void JsonWriter::StepObject(const Step& step, const std::string& description, std::int64_t nanoseconds) {
   Separate();
   BeginObject();
@@ -111,10 +116,7 @@ void JsonWriter::StepObject(const Step& step, const std::string& description, st
   }
   EndArray();
   Member("why", step.why);
-  if (nanoseconds >= 0) {
-    Key("nanoseconds");
-    out_ += std::to_string(nanoseconds);
-  }
+  if (nanoseconds >= 0) Member("nanoseconds", nanoseconds);
   EndObject();
 }
 

@@ -21,6 +21,7 @@ class JsonWriter {
   void EndArray();
   void Member(std::string_view name, std::string_view value);
   void Member(std::string_view name, const std::vector<std::string>& values);
+  void Member(std::string_view name, std::int64_t value);
   // `nanoseconds` below 0: not measured.
   void StepObject(const Step& step, const std::string& description, std::int64_t nanoseconds);
   std::string Take() { return std::move(out_); }

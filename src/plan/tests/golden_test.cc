@@ -64,6 +64,14 @@ TEST(Golden, ABundleInAUserNamespaceWithHooks) {
   ExpectGolden("bundle_userns_hooks.txt", ExplainText(plan));
 }
 
+TEST(Golden, TheSameInSpanish) {
+  ContainerInput input = DockerInput();
+  input.network.mode = Network::Mode::kBridge;
+  input.network.endpoints = {MakeEndpoint()};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  ExpectGolden("docker_bridge_es.txt", ExplainText(plan, {.language = Language::kSpanish}));
+}
+
 TEST(Golden, AnExecWithATerminal) {
   ExecInput input;
   const ContainerInput container = DockerInput();

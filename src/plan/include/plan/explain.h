@@ -1,10 +1,12 @@
 #pragma once
-// A plan for people and programs: a numbered list, JSON, or the shell script that does roughly the same by hand.
+// A plan for people and programs: a numbered list, JSON, or the shell script that makes the same container by hand, as
+// far as a shell can.
 
 #include <chrono>
 #include <string>
 #include <vector>
 
+#include "plan/language.h"
 #include "plan/plan.h"
 
 namespace estiba::plan {
@@ -14,9 +16,16 @@ struct Timing {
   std::size_t step = 0;
   std::chrono::nanoseconds duration{};
 };
+// The one clone, which is between steps.
+inline constexpr std::size_t kCloneStep = ~std::size_t{0};
 
-std::string ExplainText(const Plan& plan, const std::vector<Timing>& timings = {});
-std::string ExplainJson(const Plan& plan, const std::vector<Timing>& timings = {});
-std::string ExplainShell(const Plan& plan);
+struct ExplainOptions {
+  Language language = Language::kEnglish;
+  std::vector<Timing> timings{};
+};
+
+std::string ExplainText(const Plan& plan, const ExplainOptions& options = {});
+std::string ExplainJson(const Plan& plan, const ExplainOptions& options = {});
+std::string ExplainShell(const Plan& plan, Language language = Language::kEnglish);
 
 }  // namespace estiba::plan

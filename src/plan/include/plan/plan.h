@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "plan/language.h"
+
 namespace estiba::plan {
 
 // Where a step runs. Steps of one place run in the order of the list; kHostChild steps run while the child works and
@@ -100,7 +102,7 @@ struct Plan {
 std::string_view OpName(Op op);
 std::string_view WhereName(Where where);
 // "mount 'proc' on '/proc'": what the step does, operands quoted; the subject of error messages.
-std::string Describe(const Step& step);
+std::string Describe(const Step& step, Language language = Language::kEnglish);
 // "pid, mount, network" of CLONE_NEW… flags.
 std::string DescribeNamespaces(std::uint64_t flags);
 

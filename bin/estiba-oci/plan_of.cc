@@ -1,0 +1,24 @@
+#include "plan_of.h"
+
+#include "launch.h"
+#include "plan/build.h"
+#include "runtime/container.h"
+#include "state_dir.h"
+
+namespace estiba::ocicli {
+
+Result<plan::Plan> PlanOf(const Context& context) {
+  const Bundle bundle = TRY(LoadBundle(context.flags));
+  std::string id = bundle.path.substr(bundle.path.rfind('/') + 1);
+  if (!context.flags.rest().empty()) {
+    id = context.flags.rest().front();
+    TRY(CheckId(id));
+  } else if (!CheckId(id).ok()) {
+    id = "container";
+  }
+  plan::HostFacts facts = TRY(AskHost(context.globals));
+  if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
+  return plan::BuildContainer(InputOf(context, bundle, id, facts), facts);
+}
+
+}  // namespace estiba::ocicli
