@@ -49,6 +49,7 @@ def engine(tmp_path):
         one.remove_everything()
         one.assert_no_leaks()
     finally:
+        print(one.log_text()[-8000:])  # pytest shows it when the test has failed
         one.destroy()
 
 
@@ -69,4 +70,5 @@ def module_engine_factory(tmp_path_factory):
             one.assert_no_leaks()
     finally:
         for one in made:
+            print(one.log_text()[-8000:])
             one.destroy()

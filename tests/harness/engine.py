@@ -86,7 +86,9 @@ class Engine:
         self.process.wait(30)
 
     def log_text(self):
-        return (self.folder / "estibad.log").read_text(errors="replace")
+        """What the engine started here has logged, then those that commands have started."""
+        logs = [self.folder / "estibad.log", self.data_root / "estibad.log"]
+        return "".join(log.read_text(errors="replace") for log in logs if log.exists())
 
     # -- clients -----------------------------------------------------------------------------------------------
 
