@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "plan/audit.h"
 #include "plan/explain.h"
 #include "plan/undo.h"
 #include "plan/wire.h"
@@ -17,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   estiba::plan::ExplainText(*plan);
   estiba::plan::ExplainJson(*plan);
   estiba::plan::ExplainShell(*plan);
+  estiba::plan::AuditJson(*plan, estiba::plan::Audit(*plan));
   estiba::plan::UndoOf(*plan);
   return 0;
 }

@@ -22,7 +22,8 @@ Result<int> ExplainCommand(const Context& context) {
   if (context.flags.On("json") && context.flags.On("script"))
     return Error(Code::kInvalidArgument, "--json and --script exclude each other");
   const plan::Language language = TRY(LanguageOf(context.flags));
-  const plan::Plan plan = TRY(PlanOf(context));
+  plan::HostFacts facts = TRY(AskHost(context.globals));
+  const plan::Plan plan = TRY(PlanOf(context, std::move(facts)));
   TRY(os::WriteAll(1, Render(plan, context.flags, language)));
   return 0;
 }

@@ -1,13 +1,12 @@
 #include "plan_of.h"
 
 #include "launch.h"
-#include "plan/build.h"
 #include "runtime/container.h"
 #include "state_dir.h"
 
 namespace estiba::ocicli {
 
-Result<plan::Plan> PlanOf(const Context& context) {
+Result<plan::Plan> PlanOf(const Context& context, plan::HostFacts facts) {
   const Bundle bundle = TRY(LoadBundle(context.flags));
   std::string id = bundle.path.substr(bundle.path.rfind('/') + 1);
   if (!context.flags.rest().empty()) {
@@ -16,7 +15,6 @@ Result<plan::Plan> PlanOf(const Context& context) {
   } else if (!CheckId(id).ok()) {
     id = "container";
   }
-  plan::HostFacts facts = TRY(AskHost(context.globals));
   if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
   return plan::BuildContainer(InputOf(context, bundle, id, facts), facts);
 }

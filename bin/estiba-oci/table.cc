@@ -129,6 +129,16 @@ std::vector<FlagSpec> RestoreFlags() {
 
 std::vector<Command> Commands() {
   return {
+      {"audit",
+       "[command options] [container-id]",
+       "look for isolation that a bundle lacks or weakens (exit code 2: something was found)",
+       {kBundle,
+        {"json", '\0', false, "print the findings as JSON"},
+        {"fail-on", '\0', true, "the severity that is a failure: low, medium, high (default), critical or never"},
+        kLang},
+       0,
+       1,
+       AuditCommand},
       {"checkpoint", "[command options] <container-id>", "checkpoint a container (needs CRIU: not supported yet)",
        CheckpointFlags(), 1, 1, CheckpointCommand},
       {"create", "[command options] <container-id>", "create a container", CreateFlags(), 1, 1,

@@ -67,6 +67,16 @@ void JsonWriter::BeginObject() {
   first_ = true;
 }
 
+void JsonWriter::BeginObject(std::string_view name) {
+  Key(name);
+  BeginObject();
+}
+
+void JsonWriter::BeginItem() {
+  Separate();
+  BeginObject();
+}
+
 void JsonWriter::EndObject() {
   out_ += '}';
   first_ = false;
@@ -103,8 +113,7 @@ void JsonWriter::Member(std::string_view name, std::int64_t value) {
 }
 
 void JsonWriter::StepObject(const Step& step, const std::string& description, std::int64_t nanoseconds) {
-  Separate();
-  BeginObject();
+  BeginItem();
   Member("op", OpName(step.op));
   Member("where", WhereName(step.where));
   Member("does", description);

@@ -16,6 +16,8 @@ std::string JsonString(std::string_view text);
 class JsonWriter {
  public:
   void BeginObject();
+  void BeginObject(std::string_view name);
+  void BeginItem();  // an object in a list
   void EndObject();
   void BeginArray(std::string_view name);
   void EndArray();
