@@ -211,7 +211,7 @@ SUITES = {
     "unit": suite_unit,
     "asan": suite_asan,
     "fuzz": suite_fuzz,
-    **{name: pytest_suite(name) for name in ["harness", "conformance", "engines", "image", "e2e", "crash",
+    **{name: pytest_suite(name) for name in ["harness", "conformance", "attacks", "engines", "image", "e2e", "crash",
                                                "programs", "vm"]
        if list((ROOT / "tests" / name).glob("test_*.py"))},
 }

@@ -41,8 +41,10 @@ std::vector<oci::Mount> ExampleMounts(bool rootless) {
     mounts.push_back(mount("/sys", "none", "/sys", {"rbind", "nosuid", "noexec", "nodev", "ro"}));
   } else {
     mounts.push_back(mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
-    mounts.push_back(mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
   }
+  // Rootless too: "ro" is the top mount's alone, and below the bound /sys are cgroups that the user may write
+  // (CVE-2023-25809).
+  mounts.push_back(mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
   return mounts;
 }
 

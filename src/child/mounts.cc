@@ -105,6 +105,13 @@ int OpenTarget(int root, const char* path, std::uint64_t flags, bool* existed) n
   return -err;
 }
 
+// What kMask and kReadonlyPath name, from the mount that holds it.
+int OpenRestricted(const Program& program, const Step& step) noexcept {
+  const std::size_t skipped = step.n[0];
+  if (skipped > std::strlen(step.s[0])) return -EINVAL;
+  return OpenIn(Slot(program, step), step.s[0] + skipped, O_PATH);
+}
+
 // Kernels before 5.12: the attributes of an attached mount by mount(2) and the magic link of its descriptor, one mount
 // at a time. mount(2) replaces all flags, so those that stay are named again.
 int RemountByPath(int mount_fd, std::uint64_t set, std::uint64_t clear, std::uint64_t propagation,
@@ -207,7 +214,7 @@ int SetAttributes(const Program& program, const Step& step) noexcept {
 }
 
 int Mask(const Program& program, const Step& step) noexcept {
-  const ScopedFd target(OpenIn(Slot(program, step), step.s[0], O_PATH));
+  const ScopedFd target(OpenRestricted(program, step));
   if (target.fd == -ENOENT) return 0;  // nothing to hide; any other failure is one
   if (target.fd < 0) return -target.fd;
   struct stat st;
@@ -232,7 +239,7 @@ int Mask(const Program& program, const Step& step) noexcept {
 }
 
 int ReadonlyPath(const Program& program, const Step& step) noexcept {
-  const ScopedFd target(OpenIn(Slot(program, step), step.s[0], O_PATH));
+  const ScopedFd target(OpenRestricted(program, step));
   if (target.fd == -ENOENT) return 0;
   if (target.fd < 0) return -target.fd;
   const ScopedFd copy(CloneMount(target.fd, true));

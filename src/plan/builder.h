@@ -48,6 +48,8 @@ class Builder {
   void EnterRoot() { child_where_ = Where::kRoot; }
 
   int root = kNoSlot;        // the container's root, as a mount
+  int proc = kNoSlot;        // what is mounted at /proc and /sys, if anything is
+  int sys = kNoSlot;
   int null_device = kNoSlot;  // the host's /dev/null
   int terminal = kNoSlot;
   int network = kNoSlot;     // a joined network namespace

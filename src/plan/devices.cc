@@ -53,6 +53,20 @@ void AddLink(Builder& b, const char* content, const char* path) {
   b.Child(child::Op::kSymlink, "default /dev", {content, path}).in = {b.root};
 }
 
+struct Place {
+  int root;
+  std::vector<std::uint64_t> numbers;
+};
+
+// What /proc and /sys hold is looked up in the very file systems that were mounted there: names in the root can change
+// meanwhile where others may write to it (CVE-2019-19921), and then nothing would be found to restrict.
+Place FindPlace(const Builder& b, const std::string& path) {
+  const bool climbs = path.find("..") != std::string::npos;
+  if (b.proc != kNoSlot && !climbs && path.starts_with("/proc/")) return {b.proc, {5}};
+  if (b.sys != kNoSlot && !climbs && path.starts_with("/sys/")) return {b.sys, {4}};
+  return {b.root, {}};
+}
+
 }  // namespace
 
 bool IsDevMountedByUser(const oci::RuntimeSpec& spec) {
@@ -89,13 +103,16 @@ void AddDevices(Builder& b, const oci::RuntimeSpec& spec) {
 void AddPathRestrictions(Builder& b, const oci::RuntimeSpec& spec) {
   const std::vector<std::string>& readonly = spec.linux_config.readonly_paths;
   for (std::size_t i = 0; i < readonly.size(); ++i) {
-    b.Child(child::Op::kReadonlyPath, Indexed("linux.readonlyPaths", i), {readonly[i]}).in = {b.root};
+    Place place = FindPlace(b, readonly[i]);
+    b.Child(child::Op::kReadonlyPath, Indexed("linux.readonlyPaths", i), {readonly[i]}, std::move(place.numbers)).in = {
+        place.root};
   }
   const std::vector<std::string>& masked = spec.linux_config.masked_paths;
   const int empty = masked.empty() ? kNoSlot : b.NewSlot();
   for (std::size_t i = 0; i < masked.size(); ++i) {
-    Step& step = b.Child(child::Op::kMask, Indexed("linux.maskedPaths", i), {masked[i]});
-    step.in = {b.root, b.null_device};
+    Place place = FindPlace(b, masked[i]);
+    Step& step = b.Child(child::Op::kMask, Indexed("linux.maskedPaths", i), {masked[i]}, std::move(place.numbers));
+    step.in = {place.root, b.null_device};
     step.out = empty;
   }
   if (spec.root.readonly) {

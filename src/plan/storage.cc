@@ -110,6 +110,14 @@ std::uint64_t TargetFlags(const oci::Mount& mount, bool attached) {
   return TellsOfMachine(path) ? std::uint64_t{child::kTargetMayBeProc} : 0;
 }
 
+// For AddPathRestrictions.
+void NoteView(Builder& b, const oci::Mount& mount, int slot) {
+  const std::string path = Cleaned(mount.destination);
+  if (path.empty()) b.proc = b.sys = kNoSlot;  // over the root: what was mounted below is covered
+  if (path == "/proc") b.proc = slot;
+  if (path == "/sys") b.sys = slot;
+}
+
 Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount, MountOptions options,
                      const std::string& why) {
   std::uint64_t target = TargetFlags(mount, /*attached=*/false);
@@ -145,6 +153,7 @@ Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount&
   step.in = {b.root};
   if (content != kNoSlot) step.in.push_back(content);
   step.blob = options.Blob();
+  if ((target & child::kTargetOrdinary) != 0) NoteView(b, mount, step.out = b.NewSlot());
   if (!close_later) return Ok();
   const int slot = step.out = b.NewSlot();
   b.Child(child::Op::kSetAttributes, why, {}, {MOUNT_ATTR_RDONLY, 0, 0, 0}).in = {slot};
@@ -293,6 +302,7 @@ Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>
     if (sources[i] != kNoSlot) {
       Step& attach = b.Child(child::Op::kAttach, why, {Destination(mounts[i])});
       attach.in = {b.root, sources[i]};
+      NoteView(b, mounts[i], sources[i]);
       const std::uint64_t target = TargetFlags(mounts[i], /*attached=*/true);
       if (target != 0) attach.numbers = {0, 0, 0, target};
       if (!b.facts().kernel.mount_setattr) {

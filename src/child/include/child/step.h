@@ -30,8 +30,9 @@ enum class Op : std::uint16_t {
   kSymlink = 12,        // in0: root; s0: content, s1: path
   kMakeDirectory = 13,  // in0: root; s0: path; n0: mode
   kOpenNull = 14,       // out: the host's /dev/null, verified to be 1:3
-  kMask = 15,           // in0: root, in1: kOpenNull's; s0: path; out: one shared empty read-only tmpfs
-  kReadonlyPath = 16,   // in0: root; s0: path
+  kMask = 15,           // in0: root, in1: kOpenNull's; s0: path; out: one shared empty read-only tmpfs; n0: bytes of s0
+                        // that in0 stands for (0: in0 is the root itself)
+  kReadonlyPath = 16,   // in0: root; s0: path; n0: as kMask's
   kPivot = 17,          // in0: root
   kMoveRoot = 18,       // in0: root; as kPivot where the host's root cannot be pivoted away (ramfs): MS_MOVE, chroot
   kSetAttributes = 19,  // in0: mount; n0: set, n1: clear, n2: propagation, n3: recursive

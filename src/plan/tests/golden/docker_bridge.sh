@@ -100,23 +100,23 @@ inside_2() {
   mkdir -p "$root"'/sys/fs/cgroup'
   mount -t 'tmpfs' -o 'nosuid,nodev,noexec,mode=755' 'tmpfs' "$root"'/sys/fs/cgroup'
   # bind on '/sys/fs/cgroup/cpu' [mounts[4]]
-  if [ -d "$slot8" ]; then
-  bind "$slot8" "$root"'/sys/fs/cgroup/cpu'
+  if [ -d "$slot10" ]; then
+  bind "$slot10" "$root"'/sys/fs/cgroup/cpu'
   mount -o remount,bind,ro,nosuid,nodev,noexec "$root"'/sys/fs/cgroup/cpu'
   fi
   # bind on '/sys/fs/cgroup/memory' [mounts[4]]
-  if [ -d "$slot9" ]; then
-  bind "$slot9" "$root"'/sys/fs/cgroup/memory'
+  if [ -d "$slot11" ]; then
+  bind "$slot11" "$root"'/sys/fs/cgroup/memory'
   mount -o remount,bind,ro,nosuid,nodev,noexec "$root"'/sys/fs/cgroup/memory'
   fi
   # bind on '/sys/fs/cgroup/pids' [mounts[4]]
-  if [ -d "$slot10" ]; then
-  bind "$slot10" "$root"'/sys/fs/cgroup/pids'
+  if [ -d "$slot12" ]; then
+  bind "$slot12" "$root"'/sys/fs/cgroup/pids'
   mount -o remount,bind,ro,nosuid,nodev,noexec "$root"'/sys/fs/cgroup/pids'
   fi
   # bind on '/sys/fs/cgroup/unified' [mounts[4]]
-  if [ -d "$slot11" ]; then
-  bind "$slot11" "$root"'/sys/fs/cgroup/unified'
+  if [ -d "$slot13" ]; then
+  bind "$slot13" "$root"'/sys/fs/cgroup/unified'
   mount -o remount,bind,ro,nosuid,nodev,noexec "$root"'/sys/fs/cgroup/unified'
   fi
   # set mount attributes (ro) [mounts[4]]
@@ -236,13 +236,13 @@ echo '100' > "$(group 'pids')/"'pids.max'
 # open cgroup controller 'memory' [linux.cgroupsPath]
 # open cgroup controller 'pids' [linux.cgroupsPath]
 # open own cgroup of 'cpu' as mount source [mounts[4]]
-slot8=$(group 'cpu')
+slot10=$(group 'cpu')
 # open own cgroup of 'memory' as mount source [mounts[4]]
-slot9=$(group 'memory')
+slot11=$(group 'memory')
 # open own cgroup of 'pids' as mount source [mounts[4]]
-slot10=$(group 'pids')
+slot12=$(group 'pids')
 # open own cgroup of 'unified' as mount source [mounts[4]]
-slot11=$(group 'unified')
+slot13=$(group 'unified')
 
 # ---- on the host, to the process that now exists ----
 beside() {
