@@ -142,9 +142,11 @@ int Main(const std::vector<std::string>& argv) {
 
 int main(int argc, char** argv) {
   if (argc < 1) return 1;
-  if (const auto sealed = estiba::ocicli::RunSealed(argv); !sealed.ok()) {
-    estiba::ocicli::Print(2, sealed.error().ToString() + "\n");
-    return 1;
+  if (estiba::ocicli::EntersContainer(argv)) {
+    if (const auto sealed = estiba::ocicli::RunSealed(argv); !sealed.ok()) {
+      estiba::ocicli::Print(2, sealed.error().ToString() + "\n");
+      return 1;
+    }
   }
   return estiba::ocicli::Main({argv, argv + argc});
 }

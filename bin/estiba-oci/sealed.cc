@@ -12,9 +12,8 @@ namespace estiba::ocicli {
 
 Status RunSealed(char** argv) {
   const os::UniqueFd self = TRY_CTX(os::OpenAt({AT_FDCWD}, "/proc/self/exe", O_RDONLY), "copy this program");
-  constexpr int kWanted = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
   const int seals = ::fcntl(self.get(), F_GET_SEALS);  // fails on anything but a memfd
-  if (seals >= 0 && (seals & kWanted) == kWanted) return Ok();
+  if (seals >= 0 && (seals & kSeals) == kSeals) return Ok();
   const os::UniqueFd copy = TRY_CTX(os::CopyToSealedMemfd("estiba-oci", "/proc/self/exe"), "copy this program");
   ::fexecve(copy.get(), argv, environ);
   return Error::Errno(errno, "run the sealed copy of this program");
