@@ -69,8 +69,8 @@ Result<Bundle> LoadBundle(const Flags& flags) {
   Bundle bundle;
   const std::string given = flags.Get("bundle");
   bundle.path = TRY(Absolute(given.empty() ? "." : given));
-  const std::string text = TRY_CTX(os::ReadFile(bundle.path + "/config.json"), "load bundle");
-  bundle.spec = TRY(oci::ParseRuntimeSpec(text));
+  bundle.text = TRY_CTX(os::ReadFile(bundle.path + "/config.json"), "load bundle");
+  bundle.spec = TRY(oci::ParseRuntimeSpec(bundle.text));
   TRY(oci::ValidateRuntimeSpec(bundle.spec));
   const std::string& root = bundle.spec.root.path;
   bundle.rootfs = TRY_CTX(Absolute(root.starts_with('/') ? root : bundle.path + "/" + root), "root.path");

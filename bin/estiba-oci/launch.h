@@ -19,6 +19,7 @@ void Report(const plan::Plan& plan, const Reporter& reporter);
 struct Bundle {
   std::string path;    // absolute
   std::string rootfs;  // absolute
+  std::string text;    // config.json as it is
   oci::RuntimeSpec spec;
 };
 // config.json of --bundle (default: the working directory), validated.

@@ -35,16 +35,21 @@ Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigne
 struct Created {
   StateDir dir;
   plan::Plan plan;
-  os::Process process;
-  os::UniqueFd terminal;  // not handed to a console socket
+  cgroup::Hierarchies cgroups;
+  std::optional<runtime::Container> container;  // its process waits to be started
+  os::UniqueFd terminal;                        // not handed to a console socket
 };
 
-// The process waits at its gate when this is back.
-Status Launch(const Context& context, const Bundle& bundle, const std::vector<int>& passed, Created& created) {
+enum class StartedBy : unsigned char { kUs, kAnother };  // another call of this program, through the gate
+
+Status Launch(const Context& context, const Bundle& bundle, const std::vector<int>& passed, StartedBy starter,
+              Created& created) {
   runtime::LaunchOptions options;
   options.stdio = {.in = 0, .out = 1, .err = 2};
   options.extra_fds = passed;
-  options.gate = created.dir.dir();
+  options.hierarchies = created.cgroups;
+  options.meanwhile = [&] { return created.dir.SaveConfig(bundle.text); };
+  if (starter == StartedBy::kAnother) options.gate = created.dir.dir();
   runtime::Container container = TRY(runtime::Container::Create(created.plan, options));
   const auto start_time = TRY(os::StartTime(container.pid()));
   created.terminal = container.TakeTerminal();
@@ -55,11 +60,11 @@ Status Launch(const Context& context, const Bundle& bundle, const std::vector<in
   TRY(SendPidfd(context.flags, container.pidfd()));
   TRY(created.dir.Save(RecordOf(bundle, created.plan, container.pid(), start_time)));
   TRY(WritePidFile(context.flags, container.pid()));
-  created.process = container.Detach();
+  created.container = std::move(container);
   return Ok();
 }
 
-Result<Created> Create(const Context& context, bool detached) {
+Result<Created> Create(const Context& context, bool detached, StartedBy starter) {
   const std::string& id = context.flags.rest().front();
   TRY(CheckId(id));
   Bundle bundle = TRY(LoadBundle(context.flags));
@@ -71,10 +76,10 @@ Result<Created> Create(const Context& context, bool detached) {
   plan::Plan plan = TRY(plan::BuildContainer(InputOf(context, bundle, id, facts), facts));
   Report(plan, context.reporter);
   StateDir dir = TRY(StateDir::Create(context.globals.root, id));
-  Created created{.dir = std::move(dir), .plan = std::move(plan), .process = {}, .terminal = {}};
-  Status done = created.dir.SaveConfig(bundle.spec);
-  if (done.ok()) done = created.dir.SavePlan(created.plan);
-  if (done.ok()) done = Launch(context, bundle, passed, created);
+  Created created{.dir = std::move(dir), .plan = std::move(plan), .cgroups = std::move(facts.cgroups),
+                  .container = {}, .terminal = {}};
+  Status done = created.dir.SavePlan(created.plan);
+  if (done.ok()) done = Launch(context, bundle, passed, starter, created);
   if (done.ok()) return created;
   // What Launch made it has undone; a folder that stays is still removable by `delete --force`.
   if (const Status removed = created.dir.Remove(); !removed.ok())
@@ -91,11 +96,23 @@ Status Start(const Context& context, const StateDir& dir, const plan::Plan& plan
   return started;
 }
 
+// The same for who has created it: the process, or the reason why there is none.
+Result<os::Process> Start(const Context& context, Created& created) {
+  Status started = created.container->Start();
+  os::Process process = created.container->Detach();
+  if (started.ok()) return process;
+  process = {};  // killed, and waited for
+  if (const Status removed = RemoveContainer(created.dir, created.plan, created.cgroups, context.reporter);
+      !removed.ok())
+    context.reporter.Warning(removed.error().Message());
+  return std::move(started).error();
+}
+
 }  // namespace
 
 Result<int> CreateCommand(const Context& context) {
-  Created created = TRY(Create(context, /*detached=*/true));
-  created.process.Detach();  // the caller's, by its subreaper, from here on
+  Created created = TRY(Create(context, /*detached=*/true, StartedBy::kAnother));
+  created.container->Detach().Detach();  // the caller's, by its subreaper, from here on
   return 0;
 }
 
@@ -119,19 +136,16 @@ Result<int> RunCommand(const Context& context) {
       return Error::Errno(errno, "become a subreaper");
     foreground.emplace(TRY(Foreground::Begin()));
   }
-  Created created = TRY(Create(context, detached));
-  Status started = Start(context, created.dir, created.plan, created.process.pid());
-  if (!started.ok()) {
-    if (const Status removed = RemoveContainer(created.dir, context.reporter); !removed.ok())
-      context.reporter.Warning(removed.error().Message());
-    return std::move(started).error();
-  }
+  Created created = TRY(Create(context, detached, StartedBy::kUs));
+  os::Process process = TRY(Start(context, created));
   if (detached) {
-    created.process.Detach();
+    process.Detach();
     return 0;
   }
-  const int code = TRY(foreground->Stay(std::move(created.process), std::move(created.terminal)));
-  if (!context.flags.On("keep")) TRY(RemoveContainer(created.dir, context.reporter));
+  const int code = TRY(foreground->Stay(std::move(process), std::move(created.terminal)));
+  // Somebody else may have deleted it, when it had ended: then its hooks have been run.
+  if (context.flags.On("keep") || !created.dir.HasPlan()) return code;
+  TRY(RemoveContainer(created.dir, created.plan, created.cgroups, context.reporter));
   return code;
 }
 

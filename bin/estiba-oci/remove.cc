@@ -37,14 +37,19 @@ Status EndContainer(const StateDir& dir) {
 }
 
 Status RemoveContainer(const StateDir& dir, const Reporter& reporter) {
-  const auto record = TRY(dir.Load());
   auto plan = dir.LoadPlan();
   if (plan.ok()) {
-    TRY(runtime::Undo(*plan));
-    for (const Error& failed : runtime::RunPoststopHooks(*plan)) reporter.Warning(failed.Message());
-  } else if (plan.error().code() != Code::kNotFound) {
-    return std::move(plan).error();
+    const auto cgroups = TRY(cgroup::Probe());
+    return RemoveContainer(dir, *plan, cgroups, reporter);
   }
+  if (plan.error().code() != Code::kNotFound) return std::move(plan).error();
+  return dir.Remove();
+}
+
+Status RemoveContainer(const StateDir& dir, const plan::Plan& plan, const cgroup::Hierarchies& cgroups,
+                       const Reporter& reporter) {
+  TRY(runtime::Undo(plan, &cgroups));
+  for (const Error& failed : runtime::RunPoststopHooks(plan)) reporter.Warning(failed.Message());
   return dir.Remove();
 }
 

@@ -11,5 +11,8 @@ namespace estiba::ocicli {
 Status EndContainer(const StateDir& dir);
 // Undoes everything on the host, runs the poststop hooks (whose failures are warnings), removes the state.
 Status RemoveContainer(const StateDir& dir, const Reporter& reporter);
+// The same for who has the plan in hand, and has looked for the host's cgroups.
+Status RemoveContainer(const StateDir& dir, const plan::Plan& plan, const cgroup::Hierarchies& cgroups,
+                       const Reporter& reporter);
 
 }  // namespace estiba::ocicli

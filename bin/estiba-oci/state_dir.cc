@@ -101,8 +101,8 @@ Result<std::vector<std::string>> StateDir::List(const std::string& root) {
 
 Status StateDir::Lock() const { return LockFolder(fd_.get(), LOCK_EX); }
 
-Status StateDir::SaveConfig(const oci::RuntimeSpec& spec) const {
-  return os::ReplaceFile(dir(), "config.json", oci::WriteRuntimeSpec(spec), 0600);
+Status StateDir::SaveConfig(const std::string& config) const {
+  return os::ReplaceFile(dir(), "config.json", config, 0600);
 }
 
 Status StateDir::SavePlan(const plan::Plan& plan) const {
@@ -135,6 +135,8 @@ Result<plan::Plan> StateDir::LoadPlan() const {
   const std::string bytes = TRY(os::ReadFileAt(dir(), "plan", plan::kMaxEncodedPlan));
   return plan::Decode(bytes);
 }
+
+bool StateDir::HasPlan() const { return ::faccessat(fd_.get(), "plan", F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
 
 Result<std::optional<Record>> StateDir::Load() const {
   auto text = os::ReadFileAt(dir(), "state.json");

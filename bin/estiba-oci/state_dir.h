@@ -43,11 +43,13 @@ class StateDir {
   // Waits for the folder's lock; it is held until this object goes.
   Status Lock() const;
 
-  Status SaveConfig(const oci::RuntimeSpec& spec) const;
+  Status SaveConfig(const std::string& config) const;
   Status SavePlan(const plan::Plan& plan) const;
   Status Save(const Record& record) const;
   Result<oci::RuntimeSpec> LoadConfig() const;
   Result<plan::Plan> LoadPlan() const;
+  // False once somebody has deleted the container.
+  bool HasPlan() const;
   // Nothing while it is being created, or when its creation died.
   Result<std::optional<Record>> Load() const;
   // Removes the folder.

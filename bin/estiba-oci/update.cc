@@ -116,7 +116,7 @@ Result<int> UpdateCommand(const Context& context) {
   TRY(group.Apply(writes));
   TRY(UpdateDevices(group, before, after));
   config.linux_config.resources = std::move(after);
-  TRY(dir.SaveConfig(config));
+  TRY(dir.SaveConfig(oci::WriteRuntimeSpec(config)));
   return 0;
 }
 

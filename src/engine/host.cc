@@ -80,7 +80,7 @@ void ListDevices(const std::string& folder, int depth, std::vector<HostDevice>& 
 Result<Host> ProbeHost(bool rootless) {
   Host host;
   host.facts.cgroups = TRY_CTX(cgroup::Probe(), "find the control groups");
-  host.facts.kernel = os::ProbeFeatures();
+  host.facts.kernel = os::ProbeFeatures(/*overlays=*/true);
   host.facts.rootless = rootless;
   host.facts.cgroups_writable = !rootless;
   host.limits.cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));

@@ -47,9 +47,13 @@ bool SetgroupsDenied() {
   return text.ok() && Trim(*text) == "deny";
 }
 
+bool Known(unsigned capability) { return ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; }
+
+// Two calls where the kernel is as new as the headers.
 unsigned LastCapability() {
-  unsigned last = 0;
-  while (last < 63 && ::prctl(PR_CAPBSET_READ, last + 1, 0, 0, 0) >= 0) ++last;
+  unsigned last = CAP_LAST_CAP;
+  while (last > 0 && !Known(last)) --last;
+  while (last < 63 && Known(last + 1)) ++last;
   return last;
 }
 
@@ -57,7 +61,7 @@ bool Exists(const char* path) { return ::access(path, F_OK) == 0; }
 
 }  // namespace
 
-KernelFeatures ProbeFeatures() {
+KernelFeatures ProbeFeatures(bool overlays) {
   KernelFeatures features;
   features.mount_setattr = HasSyscall(SYS_mount_setattr);
   features.time_namespace = Exists("/proc/self/ns/time");
@@ -70,7 +74,7 @@ KernelFeatures ProbeFeatures() {
   features.setgroups_denied = SetgroupsDenied();
   features.can_mknod = features.first_user_namespace && Effective(CAP_MKNOD);
   features.last_capability = LastCapability();
-  if (Effective(CAP_SYS_ADMIN)) ProbeOverlay(features);
+  if (overlays && Effective(CAP_SYS_ADMIN)) ProbeOverlay(features);
   return features;
 }
 

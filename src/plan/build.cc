@@ -103,6 +103,7 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
   TRY(AddUserNamespace(b, input));
   TRY(AddJoinCgroup(b));
+  AddDeviceRules(b, spec.linux_config.resources);
   TRY(AddNamespaces(b, input));
   TRY(AddSysctls(b, spec));
   if (!spec.hostname.empty()) b.Child(child::Op::kHostname, "hostname", {spec.hostname});

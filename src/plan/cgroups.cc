@@ -143,13 +143,18 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
     step.text.push_back(write.alternative_file);
     step.text.push_back(write.alternative_value);
   }
-  if (b.facts().rootless) return Ok();  // device rules need CAP_SYS_ADMIN on the host; nodes cannot be made anyway
+  return Ok();
+}
+
+void AddDeviceRules(Builder& b, const oci::Resources& resources) {
+  // The rules need CAP_SYS_ADMIN on the host; without it nodes cannot be made anyway.
+  if (!b.has_cgroup || b.facts().rootless) return;
   std::vector<std::string> rules;
   // The defaults come last: specifications begin by denying everything.
   for (const oci::DeviceRule& rule : resources.devices) rules.push_back(RuleText(rule));
   for (const oci::DeviceRule& rule : cgroup::DefaultDeviceRules()) rules.push_back(RuleText(rule));
-  b.Host(Op::kCgroupDevices, "linux.resources.devices", std::move(rules));
-  return Ok();
+  // Beside the child, which mounts meanwhile: loading a program takes 0.3 ms.
+  b.Add(Op::kCgroupDevices, Where::kHostChild, "linux.resources.devices", std::move(rules));
 }
 
 Status AddJoinCgroup(Builder& b, const oci::StringMap& below) {

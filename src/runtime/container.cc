@@ -65,7 +65,7 @@ void RollBack(Session& session) {
   session.slots.clear();
   session.cgroup.reset();
   // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
-  if (auto undone = Undo(begun); !undone.ok()) {
+  if (auto undone = Undo(begun, session.hierarchies ? &*session.hierarchies : nullptr); !undone.ok()) {
     log::Warn("roll back", {{"container", session.plan.name}, {"error", undone.error().Message()}});
   }
   if (!existed) return;  // no hook has seen it
@@ -98,10 +98,12 @@ Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions&
   Session& session = rep->session;
   session.measure = options.measure;
   session.on_step = options.on_step;
+  session.hierarchies = options.hierarchies;
   if (HasHooksInside(plan)) session.document = TRY(os::MakeMemfd("state"));
   TRY(RunHostSteps(session, plan::Where::kHost, 0, plan.steps.size()));
   rep->lowered.emplace(Lower(session));
   TRY(Clone(session, *rep->lowered, options));
+  if (options.meanwhile) TRY(options.meanwhile());
   TRY(WriteDocument(session, "creating"));
   TRY(RunBesideChild(session, *rep->lowered));
   TRY(WriteDocument(session, "created"));

@@ -20,6 +20,7 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
   Session session(plan);
   session.measure = options.measure;
   session.on_step = options.on_step;
+  session.hierarchies = options.hierarchies;
   session.init = init_pid;
   session.slots[0] = TRY(os::Duplicate(init_pidfd));
   const std::string root = "/proc/" + std::to_string(init_pid) + "/root";

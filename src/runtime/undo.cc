@@ -36,14 +36,14 @@ Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchie
   return Error(Code::kNotImplemented, "undo step '" + std::string(plan::OpName(step.op)) + "' is not known here");
 }
 
-Status Undo(const plan::Plan& plan) {
+Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known) {
   const std::vector<plan::Step> steps = plan::UndoOf(plan);
   if (steps.empty()) return Ok();
   cgroup::Hierarchies hierarchies;
-  if (NeedsHierarchies(steps)) hierarchies = TRY(cgroup::Probe());
+  if (known == nullptr && NeedsHierarchies(steps)) hierarchies = TRY(cgroup::Probe());
   std::optional<Error> first;
   for (const plan::Step& step : steps) {
-    auto done = RunUndoStep(step, hierarchies);
+    auto done = RunUndoStep(step, known != nullptr ? *known : hierarchies);
     if (done.ok() || first.has_value()) continue;
     first = std::move(done).error().Context("clean up container '" + plan.name + "'");
   }

@@ -17,7 +17,8 @@ struct KernelFeatures {
   unsigned last_capability = 40;
 };
 
-// Asks the kernel; some twenty cheap calls, nothing mounted, nothing left behind.
-KernelFeatures ProbeFeatures();
+// Asks the kernel; some ten cheap calls, nothing mounted, nothing left behind. What takes longer (overlay_…) is told
+// for those who mount overlays.
+KernelFeatures ProbeFeatures(bool overlays = false);
 
 }  // namespace estiba::os

@@ -229,7 +229,6 @@ create_groups
 echo '67108864' > "$(group 'memory')/"'memory.limit_in_bytes'
 # set pids.max 100 [linux.resources.pids.limit]
 echo '100' > "$(group 'pids')/"'pids.max'
-# load 11 device rules [linux.resources.devices] (no command)
 # look up user 'ada' [process.user] (no command)
 # open the cgroup to clone into [linux.cgroupsPath]
 # open cgroup controller 'cpu' [linux.cgroupsPath]
@@ -249,6 +248,7 @@ beside() {
   read -r pid < "$work/pid"
   # set oom_score_adj to 0 [default]
   echo '0' > "/proc/$pid/oom_score_adj"
+  # load 11 device rules [linux.resources.devices] (no command)
   # ensure nft table 'inet estiba' [network] (no command)
   # ensure bridge 'estiba0' with address '172.17.0.1' [network]
   if ! ip link show 'estiba0' > /dev/null 2>&1; then

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,10 @@ struct LaunchOptions {
   // Two-stage start across processes (estiba-oci): a folder in which two FIFOs "start" and "report" are made; the child
   // waits there and ReleaseAt() lets it go. Invalid: Container::Start() lets it go.
   os::DirFd gate{-1};
+  // The host's, for callers that have looked already; else they are looked for where a step needs them.
+  std::optional<cgroup::Hierarchies> hierarchies;
+  // The caller's own work, done while the child does its steps. Its failure is the creation's.
+  std::function<Status()> meanwhile;
   // Trusted descriptor of what the child must not see is not needed: everything of ours is CLOEXEC and closed.
   bool measure = false;  // fill Container::timings()
   // Called after every step of the parent and every time the child is let go on. Tests kill the caller there.
@@ -79,8 +84,9 @@ struct ExecResult {
 Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, const LaunchOptions& options);
 
 // Kills what is left in the container's cgroup and takes back everything its plan names on the host. Idempotent; what
-// is gone already is fine; goes on after an error and returns the first.
-Status Undo(const plan::Plan& plan);
+// is gone already is fine; goes on after an error and returns the first. `known`: the host's cgroups, when the caller
+// has looked for them.
+Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known = nullptr);
 
 // Where resctrl is mounted and which classes it has: for plans with linux.intelRdt, which are rare.
 Status FindResctrl(plan::HostFacts& facts);
