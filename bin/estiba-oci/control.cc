@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "commands.h"
 #include "oci/state.h"
 #include "os/file.h"
@@ -20,6 +21,17 @@ namespace {
 
 Status Say(const std::string& text) { return TRY_CTX(os::WriteAll(1, text), "write the answer"); }
 
+// By the host's own list: other sources of names would need the dynamic loader, which a static program has not.
+std::string UserName(uid_t uid) {
+  const std::string id = std::to_string(uid);
+  const auto text = os::ReadFile("/etc/passwd");
+  for (const std::string& line : Split(text.ok() ? *text : std::string(), '\n')) {
+    const auto fields = Split(line, ':');
+    if (fields.size() > 2 && fields[2] == id) return fields[0];
+  }
+  return "#" + id;
+}
+
 oci::State StateOf(const Snapshot& now, const StateDir& dir) {
   oci::State state;
   state.oci_version = now.record.oci_version.empty() ? "1.3.0" : now.record.oci_version;
@@ -31,8 +43,7 @@ oci::State StateOf(const Snapshot& now, const StateDir& dir) {
   state.created = now.record.created;
   state.annotations = now.record.annotations;
   struct stat info {};
-  // Names of users other than root would need the host's user database, which a static program cannot ask.
-  if (::fstat(dir.dir().fd, &info) == 0) state.owner = info.st_uid == 0 ? "root" : "#" + std::to_string(info.st_uid);
+  if (::fstat(dir.dir().fd, &info) == 0) state.owner = info.st_uid == 0 ? "root" : UserName(info.st_uid);
   return state;
 }
 

@@ -53,6 +53,7 @@ Result<plan::HostFacts> AskHost(const Globals& globals) {
   facts.cgroups = TRY(cgroup::Probe());
   facts.kernel = os::ProbeFeatures();
   facts.rootless = globals.rootless.value_or(!facts.kernel.first_user_namespace || ::geteuid() != 0);
+  facts.plain_user = ::geteuid() != 0;
   for (const cgroup::Hierarchy& hierarchy : facts.cgroups.hierarchies)
     facts.cgroups_writable = facts.cgroups_writable && hierarchy.delegated;
   return facts;

@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "os/file.h"
+#include "os/userns.h"
 #include "sealed.h"
 
 namespace estiba::ocicli {
@@ -29,9 +30,17 @@ std::vector<FlagSpec> GlobalFlags() {
           {"version", 'v', false, "print the version"}};
 }
 
+// /run is not for plain users, nor for the root of their user namespaces (unless it says that it is root all the same).
+bool UsesRuntimeDir() {
+  if (::geteuid() != 0) return true;
+  const auto first = os::InFirstUserNamespace();
+  const char* user = std::getenv("USER");
+  return first.ok() && !*first && (user == nullptr || std::string_view(user) != "root");
+}
+
 std::string DefaultRoot() {
   const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
-  if (::geteuid() == 0 || runtime_dir == nullptr || *runtime_dir == '\0') return "/run/estiba-oci";
+  if (runtime_dir == nullptr || *runtime_dir == '\0' || !UsesRuntimeDir()) return "/run/estiba-oci";
   return std::string(runtime_dir) + "/estiba-oci";
 }
 

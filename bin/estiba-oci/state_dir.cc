@@ -64,7 +64,8 @@ Status CheckId(const std::string& id) {
 
 Result<StateDir> StateDir::Create(const std::string& root, const std::string& id) {
   TRY(CheckId(id));
-  TRY(os::EnsureDirectory(root, 0700));
+  // Sticky: what clears $XDG_RUNTIME_DIR of old files leaves such folders alone (XDG Base Directory Specification).
+  TRY(os::EnsureDirectory(root, S_ISVTX | 0700));
   StateDir dir;
   dir.root_ = root;
   dir.id_ = id;

@@ -30,12 +30,13 @@ struct Mapper {
   UniqueFd complaint;  // what it printed
 };
 
-std::vector<std::string> Arguments(const std::string& name, pid_t target, const std::vector<IdRange>& ranges) {
-  std::vector<std::string> arguments{name, std::to_string(target)};
-  for (const IdRange& range : ranges)
-    for (const std::uint32_t number : {range.inside, range.outside, range.count})
-      arguments.push_back(std::to_string(number));
-  return arguments;
+// The numbers of a map: three a line.
+std::vector<std::string> NumbersOf(std::string_view map) {
+  std::vector<std::string> numbers;
+  for (const std::string& line : Split(map, '\n'))
+    for (std::string& number : Split(line, ' '))
+      if (!number.empty()) numbers.push_back(std::move(number));
+  return numbers;
 }
 
 // In the child: one thread, so exec's search along PATH is safe.
@@ -53,10 +54,11 @@ std::vector<std::string> Arguments(const std::string& name, pid_t target, const 
   ::_exit(127);
 }
 
-Result<Mapper> StartMapper(const std::string& name, const std::vector<IdRange>& ranges) {
+Result<Mapper> StartMapper(const std::string& name, pid_t target, std::string_view map) {
   Pipe go = TRY(MakePipe());
   Pipe complaint = TRY(MakePipe());
-  const std::vector<std::string> arguments = Arguments(name, ::getpid(), ranges);
+  std::vector<std::string> arguments = {name, std::to_string(target)};
+  for (std::string& number : NumbersOf(map)) arguments.push_back(std::move(number));
   const pid_t pid = ::fork();
   if (const int err = errno; pid < 0) return Error::Errno(err, "start " + name);
   if (pid == 0) {
@@ -86,13 +88,41 @@ Status Finish(Mapper& mapper, bool go) {
   return Error(Code::kFailedPrecondition, "map ids: " + (said.empty() ? mapper.name + " refused" : said));
 }
 
-Error UnshareRefused(int err) {
+bool Refused(const Status& done) { return !done.ok() && done.error().errnum() == EPERM; }
+
+Status MapByProgram(const std::string& name, pid_t pid, const std::string& map) {
+  Mapper mapper = TRY(StartMapper(name, pid, map));
+  return Finish(mapper, /*go=*/true);
+}
+
+// Who has no power over ids may map only the own one; the rest is newuidmap's to decide, by /etc/subuid.
+Status MapUsers(DirFd process, pid_t pid, const std::string& map) {
+  Status done = WriteExisting(process, "uid_map", map);
+  if (Refused(done)) return MapByProgram("newuidmap", pid, map);
+  return done.ok() ? Ok() : std::move(done).error().Context("map user ids");
+}
+
+// The own group alone may be mapped once setgroups(2) is given up: it could else drop a group that is there to deny
+// something (user_namespaces(7)).
+Status MapGroups(DirFd process, pid_t pid, const std::string& map) {
+  Status done = WriteExisting(process, "gid_map", map);
+  if (Refused(done)) {
+    const std::vector<std::string> numbers = NumbersOf(map);
+    const bool own = numbers.size() == 3 && numbers[1] == std::to_string(::getegid()) && numbers[2] == "1";
+    if (!own) return MapByProgram("newgidmap", pid, map);
+    TRY_CTX(WriteExisting(process, "setgroups", "deny"), "map group ids");
+    done = WriteExisting(process, "gid_map", map);
+  }
+  return done.ok() ? Ok() : std::move(done).error().Context("map group ids");
+}
+
+}  // namespace
+
+Error UserNamespaceRefused(int err) {
   return Error::Errno(err, "make a user namespace")
       .Hint("the host may forbid it: sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone or "
             "kernel.apparmor_restrict_unprivileged_userns");
 }
-
-}  // namespace
 
 Result<std::vector<IdRange>> MapFromSubordinateIds(std::string_view text, const std::string& user, uid_t uid,
                                                    std::uint32_t own) {
@@ -114,11 +144,25 @@ Result<std::vector<IdRange>> MapFromSubordinateIds(std::string_view text, const 
   return map;
 }
 
+std::string MapText(const std::vector<IdRange>& ranges) {
+  std::string text;
+  for (const IdRange& range : ranges)
+    text += std::to_string(range.inside) + " " + std::to_string(range.outside) + " " + std::to_string(range.count) +
+            "\n";
+  return text;
+}
+
+Status MapIds(pid_t pid, const std::string& uids, const std::string& gids) {
+  const UniqueFd process = TRY(OpenAt({AT_FDCWD}, "/proc/" + std::to_string(pid), O_PATH | O_DIRECTORY));
+  TRY(MapUsers({process.get()}, pid, uids));
+  return MapGroups({process.get()}, pid, gids);
+}
+
 Status EnterNewUserNamespace(const std::vector<IdRange>& uids, const std::vector<IdRange>& gids) {
   if (!SingleThreaded()) return Error(Code::kInternal, "enter a user namespace: the process has several threads");
   std::array<Mapper, 2> mappers;
-  mappers[0] = TRY(StartMapper("newuidmap", uids));
-  auto second = StartMapper("newgidmap", gids);
+  mappers[0] = TRY(StartMapper("newuidmap", ::getpid(), MapText(uids)));
+  auto second = StartMapper("newgidmap", ::getpid(), MapText(gids));
   if (!second.ok()) {
     (void)Finish(mappers[0], /*go=*/false).ok();
     return std::move(second).error();
@@ -127,7 +171,7 @@ Status EnterNewUserNamespace(const std::vector<IdRange>& uids, const std::vector
   const int err = ::unshare(CLONE_NEWUSER) < 0 ? errno : 0;
   Status first = Finish(mappers[0], err == 0);
   Status last = Finish(mappers[1], err == 0);
-  if (err != 0) return UnshareRefused(err);
+  if (err != 0) return UserNamespaceRefused(err);
   if (!first.ok()) return first;
   return last;
 }

@@ -199,8 +199,11 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   TRY(AddJoinCgroup(b, input.sub_cgroups));
   const int label = AddSecurityLabel(b, input.process);
   plan.clone_flags = NamespaceFlags(input.spec.linux_config, facts);
-  // The pid namespace is entered by being born there.
-  b.Child(child::Op::kSetNamespace, "exec", {}, {plan.clone_flags & ~std::uint64_t{CLONE_NEWPID}}).in = {target};
+  // The pid namespace is entered by being born there; so is the user namespace by who may enter the others only from
+  // inside it.
+  std::uint64_t born = CLONE_NEWPID;
+  if (facts.plain_user) born |= CLONE_NEWUSER;
+  b.Child(child::Op::kSetNamespace, "exec", {}, {plan.clone_flags & ~born}).in = {target};
   if (oci::FindNamespace(input.spec.linux_config, NamespaceType::kUser) != nullptr) {
     b.new_user = true;
     AddBecomeRoot(b);

@@ -154,7 +154,11 @@ std::uint64_t NamespaceFlags(const oci::Linux& config, const HostFacts& facts) {
 Status AddUserNamespace(Builder& b, const ContainerInput& input) {
   const oci::Linux& config = input.spec.linux_config;
   const oci::Namespace* user = oci::FindNamespace(config, NamespaceType::kUser);
-  if (user == nullptr) return Ok();
+  if (user == nullptr) {
+    if (!b.facts().plain_user) return Ok();
+    return Error(Code::kInvalidArgument, "linux.namespaces: rootless container requires user namespaces")
+        .Hint("'spec --rootless' writes a configuration that has one");
+  }
   if (!user->path.empty()) {
     JoinNamespace(b, *user);
     AddBecomeRoot(b);
@@ -171,9 +175,10 @@ Status AddUserNamespace(Builder& b, const ContainerInput& input) {
   return Ok();
 }
 
-// A namespace whose parent denies setgroups(2) denies it too.
+// A namespace whose parent denies setgroups(2) denies it too, and so may one that a plain user made.
 std::vector<std::uint64_t> SetgroupsNumbers(const HostFacts& facts) {
-  return facts.kernel.setgroups_denied ? std::vector<std::uint64_t>{1} : std::vector<std::uint64_t>();
+  const bool denied = facts.kernel.setgroups_denied || facts.plain_user;
+  return denied ? std::vector<std::uint64_t>{1} : std::vector<std::uint64_t>();
 }
 
 void AddBecomeRoot(Builder& b) {

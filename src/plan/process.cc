@@ -170,8 +170,18 @@ std::string GroupsBlob(const std::vector<std::uint32_t>& groups) {
   return blob;
 }
 
-Status AddGroups(Builder& b, const oci::User& user) {
+// Whoever may map only the own group has to give up setgroups(2) for it.
+bool MapsOwnGroupOnly(const Builder& b, const oci::Linux& config) {
+  return b.facts().plain_user && config.gid_mappings.size() == 1 && config.gid_mappings[0].size == 1;
+}
+
+Status AddGroups(Builder& b, const oci::Linux& config, const oci::User& user) {
   const bool denied = b.facts().kernel.setgroups_denied;
+  if (MapsOwnGroupOnly(b, config) && !user.additional_gids.empty()) {
+    return Error(Code::kFailedPrecondition, "process.user.additionalGids: cannot set any additional groups in a "
+                                            "rootless container that maps one group only")
+        .Hint("map subordinate groups (/etc/subgid) in linux.gidMappings");
+  }
   if (denied && !user.additional_gids.empty()) {
     return Error(Code::kFailedPrecondition, "process.user.additionalGids: this user namespace denies setgroups(2)");
   }
@@ -191,7 +201,7 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   const bool early = seccomp.has_value() && !process.no_new_privileges;
   if (early) TRY(AddSeccomp(b, *seccomp, input.spec.oci_version));
   b.Child(child::Op::kDropBounding, "process.capabilities.bounding", {}, {sets.bounding});
-  TRY(AddGroups(b, process.user));
+  TRY(AddGroups(b, input.spec.linux_config, process.user));
   const std::string& name = process.user.username;
   b.Child(child::Op::kIdentity, "process.user", name.empty() ? std::vector<std::string>() : std::vector{name},
           {process.user.uid, process.user.gid});

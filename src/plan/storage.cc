@@ -5,6 +5,7 @@
 #include <linux/mount.h>
 #include <sched.h>
 
+#include "base/parse.h"
 #include "base/text.h"
 #include "builder.h"
 
@@ -54,18 +55,35 @@ bool IsKernelView(const std::string& type) {
   return type == "proc" || type == "sysfs" || type == "mqueue" || type == "devpts" || type == "cgroup2";
 }
 
+bool Mapped(const std::vector<oci::IdMapping>& maps, std::uint64_t id) {
+  return maps.empty() || std::ranges::any_of(maps, [&](const oci::IdMapping& map) {
+           return id >= map.container_id && id - map.container_id < map.size;
+         });
+}
+
 // Group 5 need not be mapped in a user namespace, and devpts refuses ids that are not.
 void DropUnmappedDevptsGroup(const oci::RuntimeSpec& spec, MountOptions& options) {
   if (spec.linux_config.gid_mappings.empty()) return;
   for (auto it = options.data.begin(); it != options.data.end(); ++it) {
     if (it->first != "gid") continue;
     const std::uint64_t gid = std::strtoull(it->second.c_str(), nullptr, 10);
-    for (const oci::IdMapping& map : spec.linux_config.gid_mappings) {
-      if (gid >= map.container_id && gid - map.container_id < map.size) return;
-    }
-    options.data.erase(it);
+    if (!Mapped(spec.linux_config.gid_mappings, gid)) options.data.erase(it);
     return;
   }
+}
+
+// An owner that is not mapped would be the kernel's EINVAL for the whole mount.
+Status CheckOwners(const oci::Linux& config, const MountOptions& options, const std::string& why) {
+  if (oci::FindNamespace(config, NamespaceType::kUser) == nullptr) return Ok();
+  for (const auto& [key, value] : options.data) {
+    if (key != "uid" && key != "gid") continue;
+    const auto id = ParseUint(value, UINT32_MAX);
+    if (!id.ok() || Mapped(key == "uid" ? config.uid_mappings : config.gid_mappings, *id)) continue;
+    return Error(Code::kInvalidArgument, why + ": cannot specify " + key + "= mount options for unmapped " + key +
+                                             " '" + value + "' in a user namespace")
+        .Hint("leave the option away, or map the id (linux." + key + "Mappings)");
+  }
+  return Ok();
 }
 
 // Absolute, without ".", ".." and doubled slashes, as if there were no symbolic links.
@@ -123,6 +141,7 @@ Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount&
   std::uint64_t target = TargetFlags(mount, /*attached=*/false);
   if (mount.type == "proc" || mount.type == "sysfs") target |= child::kTargetOrdinary;
   if (mount.type == "devpts") DropUnmappedDevptsGroup(spec, options);
+  TRY(CheckOwners(spec.linux_config, options, why));
   if (mount.type == "tmpfs" && !options.Has("mode")) target |= child::kTargetKeepMode;
   if (options.copy_up && mount.type != "tmpfs") {
     return Error(Code::kInvalidArgument, why + ": option 'tmpcopyup' is for tmpfs only");
@@ -182,6 +201,10 @@ Status RefuseIdMap(const oci::Mount& mount, const MountOptions& options, const s
 Result<int> AddIdMap(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount, const MountOptions& options,
                      const std::string& why) {
   if (!IsIdMapped(mount, options)) return kNoSlot;
+  if (b.facts().plain_user) {
+    return Error(Code::kFailedPrecondition, why + ": id-mapped mounts need CAP_SYS_ADMIN over the file system, which a "
+                                                  "rootless container's user has not");
+  }
   if (!b.facts().kernel.mount_setattr) {
     return Error(Code::kFailedPrecondition, why + ": id-mapped mounts need kernel 5.12");
   }

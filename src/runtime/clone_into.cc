@@ -9,8 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "os/clone.h"
 #include "os/mount.h"
+#include "os/userns.h"
 
 namespace estiba::runtime {
 namespace {
@@ -89,6 +92,23 @@ __attribute__((no_sanitize("address"))) int HelpWithTree(void* argument) {
   return 0;
 }
 
+struct Unshared {
+  const std::function<Status()>* work;
+  std::optional<Error> failed;
+};
+
+__attribute__((no_sanitize("address"))) int HelpUnshared(void* argument) {
+  Unshared* helper = static_cast<Unshared*>(argument);
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+    const int err = errno;
+    helper->failed = os::UserNamespaceRefused(err);
+    return 1;
+  }
+  Status done = (*helper->work)();
+  if (!done.ok()) helper->failed = std::move(done).error();
+  return 0;
+}
+
 // Runs `help` in a process that has our memory and our descriptors, and is over when this returns.
 Status RunHelper(int (*help)(void*), void* argument) {
   void* stack = ::mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
@@ -124,6 +144,13 @@ Result<pid_t> CloneInto(const std::vector<JoinedNamespace>& joined, clone_args a
   TRY(RunHelper(Help, &helper));
   if (helper.error != 0) return Error::Errno(helper.error, "clone into the namespaces of linux.namespaces");
   return static_cast<pid_t>(helper.pid);
+}
+
+Status RunUnshared(const std::function<Status()>& work) {
+  Unshared helper{&work, std::nullopt};
+  TRY(RunHelper(HelpUnshared, &helper));
+  if (helper.failed.has_value()) return std::move(*helper.failed);
+  return Ok();
 }
 
 Result<os::UniqueFd> CloneTreeOf(int mount_namespace, int fd, bool recursive) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include <linux/sched.h>
@@ -24,5 +25,10 @@ Result<pid_t> CloneInto(const std::vector<JoinedNamespace>& joined, clone_args a
 // A copy of the mount at `fd` (O_PATH), which is one of the mount namespace behind `mount_namespace`: open_tree(2)
 // clones only what its caller's own namespace has.
 Result<os::UniqueFd> CloneTreeOf(int mount_namespace, int fd, bool recursive);
+
+// Runs `work` in a process that shares our memory and our descriptors, and is root of a user namespace with a copy of
+// our mount namespace: a plain user's way to clone mounts, which stay when the process has ended. Ids are not mapped
+// there, files are reached as ourselves.
+Status RunUnshared(const std::function<Status()>& work);
 
 }  // namespace estiba::runtime

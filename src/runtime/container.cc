@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "clone_into.h"
 #include "launch.h"
 #include "lower.h"
 #include "os/file.h"
@@ -74,6 +75,24 @@ void RollBack(Session& session) {
   }
 }
 
+bool ClonesMount(const plan::Step& step) {
+  return step.op == Op::kOpenRoot || step.op == Op::kOpenTree || step.op == Op::kOpenCgroupMount;
+}
+
+// What the parent does before there is a child. A plain user may clone mounts only in a user namespace; everything else
+// he may do only outside: open what belongs to his other containers, make cgroups.
+Status Prepare(Session& session) {
+  const std::vector<plan::Step>& steps = session.plan.steps;
+  if (::geteuid() == 0) return RunHostSteps(session, plan::Where::kHost, 0, steps.size());
+  for (std::size_t first = 0, last = 0; first < steps.size(); first = last) {
+    const bool mounts = ClonesMount(steps[first]);
+    while (last < steps.size() && ClonesMount(steps[last]) == mounts) ++last;
+    const auto run = [&] { return RunHostSteps(session, plan::Where::kHost, first, last); };
+    TRY(mounts ? RunUnshared(run) : run());
+  }
+  return Ok();
+}
+
 }  // namespace
 
 struct Container::Rep {
@@ -100,7 +119,7 @@ Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions&
   session.on_step = options.on_step;
   session.hierarchies = options.hierarchies;
   if (HasHooksInside(plan)) session.document = TRY(os::MakeMemfd("state"));
-  TRY(RunHostSteps(session, plan::Where::kHost, 0, plan.steps.size()));
+  TRY(Prepare(session));
   rep->lowered.emplace(Lower(session));
   TRY(Clone(session, *rep->lowered, options));
   if (options.meanwhile) TRY(options.meanwhile());

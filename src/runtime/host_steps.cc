@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "os/clone.h"
 #include "os/file.h"
+#include "os/userns.h"
 #include "session.h"
 
 namespace estiba::runtime {
@@ -22,11 +23,6 @@ Status OomScore(Session& session, const Step& step) {
   const bool optional = !step.numbers.empty() && step.numbers[0] == 1;
   if (written.ok() || (optional && written.error().code() == Code::kPermissionDenied)) return Ok();
   return std::move(written).error().Context("set oom_score_adj to '" + step.text[0] + "'");
-}
-
-Status WriteMaps(int process, const std::string& uids, const std::string& gids) {
-  TRY_CTX(os::WriteExisting({process}, "uid_map", uids), "map user ids");
-  return TRY_CTX(os::WriteExisting({process}, "gid_map", gids), "map group ids");
 }
 
 // A process whose user namespace is all it is for, until it is dropped.
@@ -45,12 +41,6 @@ Result<os::Process> HoldUserNamespace() {
   }
   if (const int err = errno; pid < 0) return Error::Errno(err, "make a user namespace");
   return os::Process(static_cast<pid_t>(pid), os::UniqueFd(pidfd));
-}
-
-Status WriteIdMaps(Session& session, const Step& step) {
-  const std::string proc = "/proc/" + std::to_string(session.child.pid());
-  auto process = TRY(os::OpenAt({AT_FDCWD}, proc, O_PATH | O_DIRECTORY));
-  return WriteMaps(process.get(), step.text.at(0), step.text.at(1));
 }
 
 Status OpenFile(Session& session, const Step& step) {
@@ -88,10 +78,8 @@ Result<const cgroup::Hierarchies*> HierarchiesOf(Session& session) {
 
 Status MakeIdMap(Session& session, const Step& step) {
   const os::Process holder = TRY(HoldUserNamespace());
-  const std::string proc = "/proc/" + std::to_string(holder.pid());
-  const auto process = TRY(os::OpenAt({AT_FDCWD}, proc, O_PATH | O_DIRECTORY));
-  TRY(WriteMaps(process.get(), step.text.at(0), step.text.at(1)));
-  session.Fill(step, TRY(os::OpenAt({process.get()}, "ns/user", O_RDONLY)));
+  TRY(os::MapIds(holder.pid(), step.text.at(0), step.text.at(1)));
+  session.Fill(step, TRY(os::OpenAt({AT_FDCWD}, "/proc/" + std::to_string(holder.pid()) + "/ns/user", O_RDONLY)));
   return Ok();
 }
 
@@ -108,7 +96,7 @@ Status RunHostStep(Session& session, const Step& step) {
     case Op::kMaybeDirectory: return os::EnsureDirectory(step.text.at(0), 0755);
     case Op::kResolveUser: return ResolveUser(session, step);
     case Op::kCopyUp: return CopyUp(session, step);
-    case Op::kWriteIdMaps: return WriteIdMaps(session, step);
+    case Op::kWriteIdMaps: return os::MapIds(session.child.pid(), step.text.at(0), step.text.at(1));
     case Op::kIntelRdt: return JoinResctrl(session, step);
     case Op::kOomScore: return OomScore(session, step);
     case Op::kRunHook: return RunHook(session.plan, step, "creating", session.child.pid());

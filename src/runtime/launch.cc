@@ -54,7 +54,14 @@ class BlockedSignals {
 std::vector<JoinedNamespace> JoinedBy(const Session& session) {
   std::vector<JoinedNamespace> joined;
   if (session.plan.kind == plan::Kind::kExec) {
-    if ((session.plan.clone_flags & CLONE_NEWPID) != 0) joined.push_back({session.slots[0].get(), CLONE_NEWPID});
+    // What the child does not enter by itself.
+    std::uint64_t born = session.plan.clone_flags;
+    for (const plan::Step& step : session.plan.steps) {
+      if (step.op == ChildOp(child::Op::kSetNamespace)) born &= ~step.numbers.at(0);
+    }
+    for (const std::uint64_t flag : {std::uint64_t{CLONE_NEWUSER}, std::uint64_t{CLONE_NEWPID}}) {
+      if ((born & flag) != 0) joined.push_back({session.slots[0].get(), flag});
+    }
     return joined;
   }
   for (const plan::Step& step : session.plan.steps) {

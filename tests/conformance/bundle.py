@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import uuid
@@ -83,20 +84,35 @@ class Bundle:
     """`config` is the configuration as a dict; run(), sh(), create() write it and start it. Everything made through
     `command` is deleted at the end."""
 
-    def __init__(self, prefix=()):
+    def __init__(self, prefix=(), user=None):
+        """Of root, or of a plain `user` (harness.rootless.User), who has a user namespace with his subordinate ids."""
         # Not pytest's own folder, which is closed to other users: maps of ids need a way in.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="estiba-conformance-"))
         self.folder.chmod(0o755)
         self.path = self.folder / "bundle"
         self.rootfs = self.path / "rootfs"
         self.state_root = self.folder / "state"
+        self.user = user
         self.prefix = list(prefix)
         self.id = "c-" + uuid.uuid4().hex[:10]
         self.config = default_config()
         self.config["linux"]["cgroupsPath"] = f"/{CGROUPS}/{self.id}"
         self.path.mkdir()
         make_root(self.rootfs)
+        if user:
+            self.prefix += [*user.become(), "env", f"XDG_RUNTIME_DIR={self.folder}"]
+            del self.linux["cgroupsPath"]
+            self.namespace("user")
+            for key, own in (("uidMappings", user.uid), ("gidMappings", user.gid)):
+                self.linux[key] = [{"containerID": 0, "hostID": own, "size": 1},
+                                   {"containerID": 1, "hostID": user.subuid[0], "size": user.subuid[1]}]
+            self.hand_over()
         self.before = leaks.mounts()
+
+    @property
+    def owner(self):
+        """Whose containers they are, by name."""
+        return self.user.name if self.user else "root"
 
     # ---- the configuration ----
 
@@ -132,6 +148,8 @@ class Bundle:
 
     def map_ids(self, host=100000, size=65536):
         """A user namespace whose root is `host` outside; the root filesystem is given to it."""
+        if self.user:
+            host, size = self.user.subuid
         self.namespace("user")
         for key in ("uidMappings", "gidMappings"):
             self.linux[key] = [{"containerID": 0, "hostID": host, "size": size}]
@@ -140,6 +158,20 @@ class Bundle:
 
     def save(self):
         (self.path / "config.json").write_text(json.dumps(self.config))
+        if self.user:
+            self.hand_over()
+
+    def hand_over(self):
+        """What the test, as root, has put into the folder so far belongs to the user: id N to his Nth."""
+        first = self.user.subuid[0]
+        for path in [self.folder, *self.folder.rglob("*")]:
+            entry = path.lstat()
+            if entry.st_uid == self.user.uid or entry.st_uid >= first:
+                continue
+            os.lchown(path, *(own if now == 0 else first + now - 1 for own, now in
+                              ((self.user.uid, entry.st_uid), (self.user.gid, entry.st_gid))))
+            if not path.is_symlink():
+                path.chmod(stat.S_IMODE(entry.st_mode))  # chown(2) takes set-user-ID away
 
     # ---- the runtime ----
 
@@ -233,11 +265,11 @@ class Bundle:
                 parent.rmdir()
 
 
-def whole_life():
+def whole_life(user=None):
     """The generator of a fixture: a fresh bundle, whose containers are gone and leak nothing when the test ends."""
     need(os.geteuid() == 0, "root")
     need_program("busybox")
-    one = Bundle()
+    one = Bundle(user=user)
     try:
         yield one
         one.assert_no_leaks()

@@ -158,6 +158,66 @@ TEST(BuildContainer, OnlyAUserNamespaceThatDeniesSetgroupsExcusesIt) {
   EXPECT_THAT(Message(input, facts), HasSubstr("process.user.additionalGids: this user namespace denies"));
 }
 
+HostFacts PlainUsersHost() {
+  HostFacts facts = HybridHost();
+  facts.rootless = true;
+  facts.plain_user = true;
+  facts.cgroups_writable = false;
+  return facts;
+}
+
+ContainerInput PlainUsersInput() {
+  ContainerInput input = DockerInput();
+  input.spec.linux_config.resources = {};
+  input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kUser, ""});
+  input.spec.linux_config.uid_mappings = {{0, 1000, 1}};
+  input.spec.linux_config.gid_mappings = {{0, 1000, 1}};
+  return input;
+}
+
+TEST(BuildContainer, APlainUserNeedsAUserNamespace) {
+  ContainerInput input = PlainUsersInput();
+  EXPECT_EQ(Message(input, PlainUsersHost()), "");
+  std::erase_if(input.spec.linux_config.namespaces,
+                [](const oci::Namespace& ns) { return ns.type == oci::NamespaceType::kUser; });
+  EXPECT_THAT(Message(input, PlainUsersHost()), HasSubstr("rootless container requires user namespaces"));
+}
+
+TEST(BuildContainer, WhoMapsOneGroupOnlyCannotSetOthers) {
+  ContainerInput input = PlainUsersInput();
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, PlainUsersHost()));
+  EXPECT_THAT(NumbersOf(plan, child::Op::kBecomeRoot), ::testing::ElementsAre(1));
+  EXPECT_THAT(plan.warnings, ::testing::IsEmpty());
+  input.spec.process->user.additional_gids = {10};
+  EXPECT_THAT(Message(input, PlainUsersHost()), HasSubstr("cannot set any additional groups in a rootless container"));
+  input.spec.linux_config.gid_mappings.push_back({1, 100000, 65536});
+  EXPECT_EQ(Message(input, PlainUsersHost()), "");
+}
+
+TEST(BuildContainer, OwnersOfAMountMustBeMappedAndAPtysGroupIsDropped) {
+  ContainerInput input = PlainUsersInput();
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, PlainUsersHost()));
+  for (const Step& step : plan.steps) {
+    EXPECT_THAT(step.blob, ::testing::Not(HasSubstr("gid"))) << OpName(step.op);
+  }
+  input.spec.mounts.push_back(MakeMount("/there", "tmpfs", "tmpfs", {"gid=5"}));
+  EXPECT_THAT(Message(input, PlainUsersHost()), HasSubstr("cannot specify gid= mount options for unmapped gid '5'"));
+  input.spec.linux_config.gid_mappings[0].size = 6;
+  EXPECT_EQ(Message(input, PlainUsersHost()), "");
+}
+
+TEST(BuildExec, APlainUsersProcessIsBornIntoTheUserNamespace) {
+  ExecInput input;
+  input.id = "web";
+  input.spec = PlainUsersInput().spec;
+  input.process = *input.spec.process;
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildExec(input, PlainUsersHost()));
+  EXPECT_NE(plan.clone_flags & CLONE_NEWUSER, 0U);
+  EXPECT_EQ(NumbersOf(plan, child::Op::kSetNamespace).at(0) & CLONE_NEWUSER, 0U);
+  ASSERT_OK_AND_ASSIGN(const Plan roots, BuildExec(input, HybridHost()));
+  EXPECT_NE(NumbersOf(roots, child::Op::kSetNamespace).at(0) & CLONE_NEWUSER, 0U);
+}
+
 TEST(BuildContainer, OnlyBindsOfDashVMakeAMissingSource) {
   ContainerInput input = DockerInput();
   input.spec.mounts.push_back(MakeMount("/etc/resolv.conf", "bind", "/run/estiba/resolv.conf", {"bind"}));

@@ -26,9 +26,18 @@ struct IdRange {
 Result<std::vector<IdRange>> MapFromSubordinateIds(std::string_view text, const std::string& user, uid_t uid,
                                                    std::uint32_t own);
 
+// The ranges as uid_map and gid_map take them: "0 1000 1\n1 100000 65536\n".
+std::string MapText(const std::vector<IdRange>& ranges);
+
+// Writes the maps of a process that has a new user namespace and waits: directly where we may, else by newuidmap(1) and
+// newgidmap(1). Where only our own group can be mapped, and is, setgroups(2) is denied to the namespace first.
+Status MapIds(pid_t pid, const std::string& uids, const std::string& gids);
+
 // Moves this process, which must have one thread, into a new user namespace with these maps, written by newuidmap and
 // newgidmap; it is root there. On failure the process may be left in a namespace without maps and should end.
 Status EnterNewUserNamespace(const std::vector<IdRange>& uids, const std::vector<IdRange>& gids);
+// Why the kernel would not make one (an errno of clone3(2) or unshare(2)), and what to look at.
+Error UserNamespaceRefused(int err);
 // Moves this process, which must have one thread, into the user namespace of the process.
 Status JoinUserNamespace(int pidfd);
 // A mount namespace of our own: mounts made here stay here, mounts of the host still arrive.

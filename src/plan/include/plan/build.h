@@ -88,6 +88,7 @@ struct HostFacts {
   std::string resctrl;                      // where resctrl is mounted; empty: nowhere
   std::vector<std::string> resctrl_classes;  // those that exist there
   bool rootless = false;         // we are in a user namespace of our own making (or any but the first)
+  bool plain_user = false;       // we are not root, not even of such a namespace
   bool cgroups_writable = true;  // may make directories in every hierarchy that is used
 };
 
