@@ -30,6 +30,8 @@ NOT_ROOTLESS = {
     "test_events_tell_of_the_oom_killer": CGROUP,
     "test_a_relative_cgroup_path_is_found_again_from_another_cgroup": CGROUP,
     "test_spec_makes_a_configuration_that_runs[flags0]": "a plain user's container needs a user namespace",
+    "test_what_a_privileged_container_is_told": "in a user namespace findings weigh less",
+    "test_the_script_makes_the_same_container": CGROUP,
     "test_the_runtime_environment_is_there_before_the_pivot": "nsenter(1) must enter the user namespace first",
     "test_a_device": NODE,
     "test_a_block_device": NODE,
