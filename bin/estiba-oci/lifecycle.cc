@@ -8,8 +8,11 @@
 #include "base/clock.h"
 #include "commands.h"
 #include "foreground.h"
+#include "language.h"
 #include "launch.h"
+#include "os/file.h"
 #include "os/process.h"
+#include "plan/explain.h"
 #include "remove.h"
 #include "runtime/container.h"
 #include "state_dir.h"
@@ -38,6 +41,7 @@ struct Created {
   cgroup::Hierarchies cgroups;
   std::optional<runtime::Container> container;  // its process waits to be started
   os::UniqueFd terminal;                        // not handed to a console socket
+  std::shared_ptr<const runtime::Trace> trace;  // with --trace-plan
 };
 
 enum class StartedBy : unsigned char { kUs, kAnother };  // another call of this program, through the gate
@@ -48,9 +52,11 @@ Status Launch(const Context& context, const Bundle& bundle, const std::vector<in
   options.stdio = {.in = 0, .out = 1, .err = 2};
   options.extra_fds = passed;
   options.hierarchies = created.cgroups;
+  options.measure = context.flags.On("trace-plan");
   options.meanwhile = [&] { return created.dir.SaveConfig(bundle.text); };
   if (starter == StartedBy::kAnother) options.gate = created.dir.dir();
   runtime::Container container = TRY(runtime::Container::Create(created.plan, options));
+  created.trace = container.trace();
   const auto start_time = TRY(os::StartTime(container.pid()));
   created.terminal = container.TakeTerminal();
   if (created.terminal.valid() && context.flags.Has("console-socket")) {
@@ -77,7 +83,7 @@ Result<Created> Create(const Context& context, bool detached, StartedBy starter)
   Report(plan, context.reporter);
   StateDir dir = TRY(StateDir::Create(context.globals.root, id));
   Created created{.dir = std::move(dir), .plan = std::move(plan), .cgroups = std::move(facts.cgroups),
-                  .container = {}, .terminal = {}};
+                  .container = {}, .terminal = {}, .trace = {}};
   Status done = created.dir.SavePlan(created.plan);
   if (done.ok()) done = Launch(context, bundle, passed, starter, created);
   if (done.ok()) return created;
@@ -108,10 +114,18 @@ Result<os::Process> Start(const Context& context, Created& created) {
   return std::move(started).error();
 }
 
+// --trace-plan: the plan with what each step took, on stderr, apart from what the container prints.
+Status ShowTrace(const Context& context, const Created& created) {
+  if (created.trace == nullptr) return Ok();
+  const plan::Language language = TRY(LanguageOf(context.flags));
+  return os::WriteAll(2, plan::ExplainText(created.plan, {.language = language, .timings = created.trace->Timings()}));
+}
+
 }  // namespace
 
 Result<int> CreateCommand(const Context& context) {
   Created created = TRY(Create(context, /*detached=*/true, StartedBy::kAnother));
+  TRY(ShowTrace(context, created));
   created.container->Detach().Detach();  // the caller's, by its subreaper, from here on
   return 0;
 }
@@ -138,6 +152,7 @@ Result<int> RunCommand(const Context& context) {
   }
   Created created = TRY(Create(context, detached, StartedBy::kUs));
   os::Process process = TRY(Start(context, created));
+  TRY(ShowTrace(context, created));
   if (detached) {
     process.Detach();
     return 0;

@@ -16,6 +16,7 @@ const FlagSpec kPreserveFds{"preserve-fds", '\0', true,
                             "pass N additional file descriptors to the container"};
 const FlagSpec kLang{"lang", '\0', true,
                      "language of the output: en or es (default: that of LC_ALL, LC_MESSAGES, LANG)"};
+const FlagSpec kTracePlan{"trace-plan", '\0', false, "print the plan with the time each step took (on stderr)"};
 const FlagSpec kDetach{"detach", 'd', false, "detach from the process"};
 
 std::vector<FlagSpec> CreateFlags() {
@@ -26,6 +27,8 @@ std::vector<FlagSpec> CreateFlags() {
           {"no-pivot", '\0', false, "do not use pivot root to jail the process (INSECURE)"},
           {"no-new-keyring", '\0', false, "do not create a new session keyring for the container"},
           kPreserveFds,
+          kTracePlan,
+          kLang,
           {"detach", '\0', false, "accepted for callers that pass it; create always detaches"}};
 }
 
@@ -39,7 +42,9 @@ std::vector<FlagSpec> RunFlags() {
           {"no-subreaper", '\0', false, "do not become the reaper of the container's orphans"},
           {"no-pivot", '\0', false, "do not use pivot root to jail the process (INSECURE)"},
           {"no-new-keyring", '\0', false, "do not create a new session keyring for the container"},
-          kPreserveFds};
+          kPreserveFds,
+          kTracePlan,
+          kLang};
 }
 
 std::vector<FlagSpec> ExecFlags() {

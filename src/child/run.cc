@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 
 namespace estiba::child {
 namespace {
@@ -154,6 +155,15 @@ int ExecuteStep(State& state, std::uint32_t index, const Step& step) noexcept {
   return err == ENOSYS ? SettingStep(program, step) : err;
 }
 
+void Stamp(const Program& program, std::uint32_t index) noexcept {
+  if (program.times == nullptr) return;
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  constexpr std::uint64_t kNanoseconds = 1000000000;
+  const auto time = static_cast<std::uint64_t>(now.tv_sec) * kNanoseconds + static_cast<std::uint64_t>(now.tv_nsec);
+  __atomic_store_n(&program.times[index], time, __ATOMIC_RELEASE);
+}
+
 }  // namespace
 
 int SendFd(const State& state, std::uint32_t index, int fd) noexcept {
@@ -178,8 +188,10 @@ void Run(const Program& program) noexcept {
   ::close(program.parent_fd);
   ::umask(0);  // modes are exact until kUmask
   int err = ResetSignals();
+  Stamp(program, 0);
   for (std::uint32_t i = 0; i < program.count; ++i) {
     if (err == 0) err = ExecuteStep(state, i, program.steps[i]);
+    Stamp(program, i + 1);
     if (err == 0) continue;
     Tell(state.report_fd, {i, err});
     break;

@@ -12,10 +12,9 @@
 namespace estiba::monitor {
 namespace {
 
-Running Convert(os::Process process, os::UniqueFd terminal, const std::vector<plan::Timing>& timings) {
+Running Convert(os::Process process, os::UniqueFd terminal, const runtime::Trace& trace) {
   Running running{std::move(process), std::move(terminal), {}};
-  running.timings.reserve(timings.size());
-  for (const auto& timing : timings)
+  for (const plan::Timing& timing : trace.Timings())
     running.timings.push_back(
         {static_cast<std::uint32_t>(timing.step), static_cast<std::uint64_t>(timing.duration.count())});
   return running;
@@ -44,7 +43,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   TRY(container.Start());
   os::UniqueFd terminal = container.TakeTerminal();
   os::Process process = container.Detach();
-  return Convert(std::move(process), std::move(terminal), container.timings());
+  return Convert(std::move(process), std::move(terminal), *container.trace());
 }
 
 Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,

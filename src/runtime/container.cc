@@ -115,7 +115,7 @@ Container::~Container() = default;
 Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions& options) {
   auto rep = std::make_unique<Rep>(plan);
   Session& session = rep->session;
-  session.measure = options.measure;
+  if (options.measure) session.trace = TRY(Trace::Create(ChildStepsOf(plan)));
   session.on_step = options.on_step;
   session.hierarchies = options.hierarchies;
   if (HasHooksInside(plan)) session.document = TRY(os::MakeMemfd("state"));
@@ -133,7 +133,7 @@ Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions&
 pid_t Container::pid() const { return rep_->session.child.pid(); }
 int Container::pidfd() const { return rep_->session.child.pidfd(); }
 os::UniqueFd Container::TakeTerminal() { return std::move(rep_->session.terminal); }
-const std::vector<plan::Timing>& Container::timings() const { return rep_->session.timings; }
+std::shared_ptr<const Trace> Container::trace() const { return rep_->session.trace; }
 
 Status Container::Start() {
   Session& session = rep_->session;

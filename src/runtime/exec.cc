@@ -18,7 +18,7 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
     return Error(Code::kInvalidArgument, "the plan is not one of an exec");
   }
   Session session(plan);
-  session.measure = options.measure;
+  if (options.measure) session.trace = TRY(Trace::Create(ChildStepsOf(plan)));
   session.on_step = options.on_step;
   session.hierarchies = options.hierarchies;
   session.init = init_pid;

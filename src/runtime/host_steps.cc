@@ -112,7 +112,7 @@ Status RunHostSteps(Session& session, plan::Where where, std::size_t first, std:
     session.executed[i] = true;
     const auto start = std::chrono::steady_clock::now();
     auto done = RunHostStep(session, step);
-    if (session.measure) session.timings.push_back({i, std::chrono::steady_clock::now() - start});
+    session.Measured(i, std::chrono::steady_clock::now() - start);
     if (!done.ok()) return HostFailure(session, step, std::move(done).error());
     session.Stepped();
   }

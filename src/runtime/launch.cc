@@ -212,7 +212,9 @@ Status Clone(Session& session, Lowered& lowered, const LaunchOptions& options) {
     args.cgroup = static_cast<std::uint64_t>(unified);
   }
   const BlockedSignals blocked;
+  const auto start = std::chrono::steady_clock::now();
   const pid_t pid = TRY_CTX(CloneInto(JoinedBy(session), args, lowered.program), session.Subject());
+  session.Measured(plan::kCloneStep, std::chrono::steady_clock::now() - start);
   session.child = os::Process(pid, os::UniqueFd(pidfd));
   session.sync = std::move(pair.ours);
   session.Stepped();

@@ -101,15 +101,21 @@ void LowerEnvironment(Lowered& lowered, const Session& session) {
 
 }  // namespace
 
+std::vector<std::uint32_t> ChildStepsOf(const plan::Plan& plan) {
+  std::vector<std::uint32_t> steps;
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const plan::Where where = plan.steps[i].where;
+    if (where == plan::Where::kChild || where == plan::Where::kRoot) steps.push_back(static_cast<std::uint32_t>(i));
+  }
+  return steps;
+}
+
 Lowered Lower(const Session& session) {
   Lowered lowered;
   lowered.steps.reserve(session.plan.steps.size());
-  for (std::size_t i = 0; i < session.plan.steps.size(); ++i) {
-    const plan::Step& step = session.plan.steps[i];
-    if (step.where != plan::Where::kChild && step.where != plan::Where::kRoot) continue;
-    lowered.steps.push_back(LowerStep(lowered, session, step));
-    lowered.plan_index.push_back(static_cast<std::uint32_t>(i));
-  }
+  lowered.plan_index = ChildStepsOf(session.plan);
+  for (const std::uint32_t index : lowered.plan_index)
+    lowered.steps.push_back(LowerStep(lowered, session, session.plan.steps[index]));
   for (const os::UniqueFd& slot : session.slots) lowered.slots.push_back(slot.get());
   lowered.slots.push_back(session.document.get());
   for (const std::string& arg : session.plan.args) lowered.argv.push_back(Borrow(arg));
@@ -122,6 +128,7 @@ Lowered Lower(const Session& session) {
   program.slot_count = static_cast<std::uint32_t>(lowered.slots.size());
   program.argv = lowered.argv.data();
   program.envp = lowered.envp.data();
+  program.times = session.trace == nullptr ? nullptr : session.trace->times();
   program.gate_fd = -1;
   program.gate_report_fd = -1;
   return lowered;

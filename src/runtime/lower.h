@@ -23,6 +23,9 @@ struct Lowered {
   child::Program program{};
 };
 
+// The child's steps, by their index in the plan.
+std::vector<std::uint32_t> ChildStepsOf(const plan::Plan& plan);
+
 // Slots that host steps have filled are copied; call again after more have been.
 Lowered Lower(const Session& session);
 

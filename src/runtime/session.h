@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "os/process.h"
 #include "plan/explain.h"
 #include "plan/plan.h"
+#include "runtime/trace.h"
 
 namespace estiba::runtime {
 
@@ -43,13 +45,15 @@ struct Session {
   os::Process child;
   os::UniqueFd sync;           // our end
   os::UniqueFd terminal;
-  std::vector<plan::Timing> timings;
-  bool measure = false;
+  std::shared_ptr<Trace> trace;  // null: nothing is measured
   std::function<void()> on_step;
 
   // What `step.in[index]` holds; -1 when nothing does.
   int In(const plan::Step& step, std::size_t index = 0) const;
   void Fill(const plan::Step& step, os::UniqueFd fd);
+  void Measured(std::size_t step, std::chrono::nanoseconds duration) {
+    if (trace != nullptr) trace->Add(step, duration);
+  }
   void Stepped() const {
     if (on_step) on_step();
   }

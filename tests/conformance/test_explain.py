@@ -131,3 +131,22 @@ def test_hostile_operands_stay_words(bundle):
 def test_the_program_is_named_as_it_is_called():
     need_program(RUNTIME)
     assert "explain" in subprocess.run([RUNTIME, "--help"], capture_output=True, text=True, check=True).stdout
+
+
+def test_trace_plan_shows_what_each_step_took(bundle):
+    done = bundle.run("echo", "output", flags=["--trace-plan", "--lang", "en"])
+    assert done.stdout == "output\n"
+    lines = [line for line in done.stderr.splitlines() if re.match(r" *\d+  (host|host\+child|child|root) ", line)]
+    timed = [line for line in lines if re.search(r"\[\d+(\.\d+)? (µs|ms)\]", line)]
+    # Every step but the program's own execution, which does not come back.
+    assert [line.split()[2] for line in lines if line not in timed][:1] == ["execute"]
+    assert f"in {len(timed)} steps" in done.stderr
+
+
+def test_trace_plan_of_a_container_that_is_only_created(bundle):
+    bundle.save()
+    done = bundle.command("create", "--bundle", bundle.path, "--trace-plan", "--lang", "es", bundle.id,
+                          stdout=subprocess.DEVNULL, stderr=open(bundle.folder / "trace", "wb"), capture_output=False)
+    assert done.returncode == 0
+    assert "medido: " in (bundle.folder / "trace").read_text()
+    bundle.command("delete", "--force", bundle.id)

@@ -139,6 +139,28 @@ TEST_F(ContainerTest, WordsOfAProgramThatCannotBeExecutedAreThoseClientsMatch) {
   EXPECT_THAT(Run(DockerSpec({"garbage"})), HasSubstr("exec garbage: exec format error"));
 }
 
+TEST_F(ContainerTest, EveryStepUpToTheProgramIsMeasured) {
+  ASSERT_OK_AND_ASSIGN(const plan::Plan plan, plan::BuildContainer(box_.Input(DockerSpec({"true"})), Facts()));
+  LaunchOptions options;
+  options.measure = true;
+  ASSERT_OK_AND_ASSIGN(Container container, Container::Create(plan, options));
+  const auto trace = container.trace();
+  const std::size_t created = trace->Timings().size();
+  ASSERT_OK(container.Start());
+  const auto timings = trace->Timings();
+  EXPECT_GT(timings.size(), created);  // the wait for the start is over
+  // The clone and every step but the execve, which does not come back.
+  EXPECT_EQ(timings.size(), plan.steps.size());
+  EXPECT_EQ(timings.back().step, plan::kCloneStep);
+  for (const plan::Timing& timing : timings) EXPECT_GE(timing.duration.count(), 0);
+}
+
+TEST_F(ContainerTest, NothingIsMeasuredUnasked) {
+  ASSERT_OK_AND_ASSIGN(const plan::Plan plan, plan::BuildContainer(box_.Input(DockerSpec({"true"})), Facts()));
+  ASSERT_OK_AND_ASSIGN(const Container container, Container::Create(plan, {}));
+  EXPECT_EQ(container.trace(), nullptr);
+}
+
 TEST_F(ContainerTest, AFailureNamesTheStepItsOperandsAndTheSetting) {
   oci::RuntimeSpec spec = DockerSpec({"true"});
   spec.mounts.push_back(MakeMount("/x", "no-such-fs", "none", {}));

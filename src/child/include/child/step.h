@@ -122,6 +122,7 @@ struct Program {
   char* const* argv;
   char* const* envp;
   const char* path;       // PATH of envp
+  std::uint64_t* times;   // null, or shared with the parent: count + 1 times in ns, before and after each step
 };
 
 // The whole child-to-parent protocol. error 0: `step` (a kWaitStart) has been reached. > 0: an errno. < 0: the negated

@@ -17,7 +17,7 @@ struct Timing {
   std::chrono::nanoseconds duration{};
 };
 // The one clone, which is between steps.
-inline constexpr std::size_t kCloneStep = ~std::size_t{0};
+inline constexpr std::size_t kCloneStep = 0xffffffff;
 
 struct ExplainOptions {
   Language language = Language::kEnglish;

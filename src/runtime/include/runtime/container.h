@@ -18,6 +18,7 @@
 #include "plan/build.h"
 #include "plan/explain.h"
 #include "plan/plan.h"
+#include "runtime/trace.h"
 
 namespace estiba::runtime {
 
@@ -39,7 +40,7 @@ struct LaunchOptions {
   // The caller's own work, done while the child does its steps. Its failure is the creation's.
   std::function<Status()> meanwhile;
   // Trusted descriptor of what the child must not see is not needed: everything of ours is CLOEXEC and closed.
-  bool measure = false;  // fill Container::timings()
+  bool measure = false;  // there is a Container::trace()
   // Called after every step of the parent and every time the child is let go on. Tests kill the caller there.
   std::function<void()> on_step;
 };
@@ -62,7 +63,8 @@ class Container {
   // Lets the child execute its program; back when that has happened, or with the reason why not
   // (`exec: "foo": executable file not found in $PATH`), then everything is undone.
   Status Start();
-  const std::vector<plan::Timing>& timings() const;
+  // Null unless measured. It outlives this object, and tells of later steps when they are over.
+  std::shared_ptr<const Trace> trace() const;
   // The process, from here on the caller's; nothing is undone any more when this object goes.
   os::Process Detach();
 
