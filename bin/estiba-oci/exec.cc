@@ -33,11 +33,17 @@ Status ReadUser(const std::string& text, oci::User& user) {
 void AddCapabilities(const std::vector<std::string>& names, oci::Process& process) {
   if (names.empty()) return;
   if (!process.capabilities) process.capabilities.emplace();
-  // Never the inheritable set: a program with file capabilities would take them over (CVE-2022-29162).
-  for (auto* set : {&process.capabilities->bounding, &process.capabilities->effective,
-                    &process.capabilities->permitted}) {
-    for (const std::string& name : names)
-      if (std::ranges::find(*set, name) == set->end()) set->push_back(name);
+  const auto add = [](std::vector<std::string>& set, const std::string& name) {
+    if (std::ranges::find(set, name) == set.end()) set.push_back(name);
+  };
+  for (const std::string& name : names) {
+    add(process.capabilities->bounding, name);
+    add(process.capabilities->effective, name);
+    add(process.capabilities->permitted, name);
+    // Never into the inheritable set: a program with file capabilities would take it over (CVE-2022-29162). What the
+    // configuration has there is meant to reach a user other than root.
+    const auto& inheritable = process.capabilities->inheritable;
+    if (std::ranges::find(inheritable, name) != inheritable.end()) add(process.capabilities->ambient, name);
   }
 }
 
@@ -114,6 +120,7 @@ Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Sna
   input.cgroup_path = now.record.cgroup_path;
   input.sub_cgroups = TRY(SubCgroups(flags.All("cgroup")));
   input.isolate_from_parent = false;
+  input.relayed_terminal = !flags.Has("console-socket");
   TRY(oci::ValidateProcess(input.process));
   TRY(CheckConsole(flags, input.process.terminal, flags.On("detach")));
   passed = TRY(PassedFds(flags, input.process.env));

@@ -22,7 +22,7 @@ Result<std::string> Switch(const std::string& name, const std::string& value) {
 
 }  // namespace
 
-Result<Flags> Flags::Parse(const std::vector<std::string>& args, const std::vector<FlagSpec>& specs) {
+Result<Flags> Flags::Parse(const std::vector<std::string>& args, const std::vector<FlagSpec>& specs, bool anywhere) {
   Flags flags;
   std::size_t i = 0;
   for (; i < args.size(); ++i) {
@@ -31,7 +31,11 @@ Result<Flags> Flags::Parse(const std::vector<std::string>& args, const std::vect
       ++i;
       break;
     }
-    if (arg.size() < 2 || arg[0] != '-') break;
+    if (arg.size() < 2 || arg[0] != '-') {
+      if (!anywhere) break;
+      flags.rest_.push_back(arg);
+      continue;
+    }
     std::string name = arg.substr(arg[1] == '-' ? 2 : 1);
     std::optional<std::string> value;
     if (const auto equals = name.find('='); equals != std::string::npos) {
@@ -51,7 +55,7 @@ Result<Flags> Flags::Parse(const std::vector<std::string>& args, const std::vect
     if (!spec->takes_value) value = TRY(Switch(name, value.value_or("true")));
     flags.values_[spec->name].push_back(std::move(*value));
   }
-  flags.rest_.assign(args.begin() + static_cast<std::ptrdiff_t>(i), args.end());
+  flags.rest_.insert(flags.rest_.end(), args.begin() + static_cast<std::ptrdiff_t>(i), args.end());
   return flags;
 }
 

@@ -21,8 +21,8 @@ struct FlagSpec {
 class Flags {
  public:
   // kInvalidArgument "flag provided but not defined: -x", "flag needs an argument: -x". "--help" and "-h" are always
-  // understood.
-  static Result<Flags> Parse(const std::vector<std::string>& args, const std::vector<FlagSpec>& specs);
+  // understood. `anywhere`: options count behind other words too, until "--".
+  static Result<Flags> Parse(const std::vector<std::string>& args, const std::vector<FlagSpec>& specs, bool anywhere);
 
   bool Has(const std::string& name) const { return values_.contains(name); }
   // A switch: given, and not as "--name=false".

@@ -24,6 +24,7 @@ class RawTerminal {
     if (::tcgetattr(0, &saved_) != 0) return;
     termios raw = saved_;
     ::cfmakeraw(&raw);
+    raw.c_oflag |= OPOST;  // lines end here as ours do, whatever follows on it
     active_ = ::tcsetattr(0, TCSANOW, &raw) == 0;
   }
   RawTerminal(const RawTerminal&) = delete;

@@ -89,6 +89,7 @@ plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const
   input.isolate_from_parent = false;
   input.new_session_keyring = !context.flags.On("no-new-keyring");
   input.no_pivot = context.flags.On("no-pivot");
+  input.relayed_terminal = !context.flags.Has("console-socket");
   input.bundle = bundle.path;
   return input;
 }

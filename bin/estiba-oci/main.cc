@@ -50,7 +50,7 @@ void Print(int fd, const std::string& text) {
 }
 
 std::string Help(const std::string& program) {
-  std::string text = "NAME:\n   " + program + " - an OCI runtime\n\nUSAGE:\n   " + program +
+  std::string text = "NAME:\n   " + program + " - Open Container Initiative runtime\n\nUSAGE:\n   " + program +
                      " [global options] command [command options] [arguments...]\n\nCOMMANDS:\n";
   for (const Command& command : Commands()) {
     std::string name = command.name;
@@ -104,7 +104,9 @@ Result<int> Dispatch(const std::string& program, const Flags& global, const Repo
     return Error(Code::kInvalidArgument, "No help topic for '" + name + "'")
         .Hint("'" + program + " --help' lists the commands");
   const std::vector<std::string> args(global.rest().begin() + 1, global.rest().end());
-  const Flags flags = TRY_CTX(Flags::Parse(args, command->flags), "Incorrect Usage");
+  // Behind the id, too ("update ID --memory 1"), where no other program's options can follow.
+  const bool anywhere = command->most != SIZE_MAX;
+  const Flags flags = TRY_CTX(Flags::Parse(args, command->flags, anywhere), "Incorrect Usage");
   if (flags.On("help")) {
     Print(1, Help(program, *command));
     return 0;
@@ -119,7 +121,7 @@ Result<int> Dispatch(const std::string& program, const Flags& global, const Repo
 
 int Main(const std::vector<std::string>& argv) {
   const std::string program = argv[0].substr(argv[0].rfind('/') + 1);
-  auto parsed = Flags::Parse({argv.begin() + 1, argv.end()}, GlobalFlags());
+  auto parsed = Flags::Parse({argv.begin() + 1, argv.end()}, GlobalFlags(), /*anywhere=*/false);
   if (!parsed.ok()) {
     Print(2, "Incorrect Usage: " + parsed.error().Message() + "\n\n" + Help(program));
     return kFailed;

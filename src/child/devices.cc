@@ -1,5 +1,6 @@
 #include "internal.h"
 
+#include <asm/termbits.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
@@ -8,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
-#include <termios.h>
 
 namespace estiba::child {
 namespace {
@@ -119,6 +119,12 @@ int OpenTerminal(State& state, std::uint32_t index, const Step& step) noexcept {
     size.ws_row = static_cast<unsigned short>(step.n[0]);
     size.ws_col = static_cast<unsigned short>(step.n[1]);
     if (::ioctl(terminal, TIOCSWINSZ, &size) != 0) return errno;
+  }
+  if (step.n[3] != 0) {
+    termios settings{};
+    if (::ioctl(terminal, TCGETS, &settings) != 0) return errno;
+    settings.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
+    if (::ioctl(terminal, TCSETS, &settings) != 0) return errno;
   }
   if (step.n[2] != 0) {
     if (const int err = BindConsole(root, terminal); err != 0) return err;

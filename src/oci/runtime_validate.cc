@@ -171,10 +171,10 @@ constexpr std::string_view kPolicyFlags[] = {"MPOL_F_NUMA_BALANCING", "MPOL_F_RE
 
 Status CheckMemoryPolicy(const MemoryPolicy& policy) {
   if (std::ranges::find(kPolicyModes, policy.mode) == std::end(kPolicyModes))
-    return Invalid("linux.memoryPolicy.mode", "unknown mode '" + policy.mode + "'");
+    return Invalid("linux.memoryPolicy.mode", "invalid memory policy mode '" + policy.mode + "'");
   for (const std::string& flag : policy.flags)
     if (std::ranges::find(kPolicyFlags, flag) == std::end(kPolicyFlags))
-      return Invalid("linux.memoryPolicy.flags", "unknown flag '" + flag + "'");
+      return Invalid("linux.memoryPolicy.flags", "invalid memory policy flag '" + flag + "'");
   return Ok();
 }
 

@@ -59,7 +59,7 @@ Status CheckMountLabel(const oci::RuntimeSpec& spec, const HostFacts& facts) {
                                               "' cannot be set: SELinux is not on here");
 }
 
-void AddTerminal(Builder& b, const oci::Process& process, bool console) {
+void AddTerminal(Builder& b, const oci::Process& process, bool console, bool relayed) {
   if (!process.terminal) return;
   b.plan().terminal = true;
   if (process.console_size.has_value()) {
@@ -69,6 +69,7 @@ void AddTerminal(Builder& b, const oci::Process& process, bool console) {
   b.terminal = b.NewSlot();
   Step& step = b.Child(child::Op::kOpenTerminal, "process.terminal", {},
                        {b.plan().rows, b.plan().columns, console ? 1ULL : 0ULL});
+  if (relayed) step.numbers.push_back(1);
   step.in = {b.root};
   step.out = b.terminal;
 }
@@ -113,7 +114,7 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   b.Child(child::Op::kOpenNull, "linux.maskedPaths").out = b.null_device;
   TRY(AddMounts(b, input, sources));
   AddDevices(b, spec);
-  AddTerminal(b, *spec.process, !IsDevMountedByUser(spec));
+  AddTerminal(b, *spec.process, !IsDevMountedByUser(spec), input.relayed_terminal);
   if (spec.process->cwd != "/") {
     b.Child(child::Op::kMakeDirectory, "process.cwd", {spec.process->cwd}, {0755}).in = {b.root};
   }
@@ -211,7 +212,7 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   b.EnterRoot();
   b.root = b.NewSlot();
   b.Child(child::Op::kOpenFile, "exec", {"/"}, {O_PATH | O_DIRECTORY}).out = b.root;
-  AddTerminal(b, input.process, false);
+  AddTerminal(b, input.process, /*console=*/false, input.relayed_terminal);
   if (label != kNoSlot) {
     const bool apparmor = !input.process.apparmor_profile.empty();
     b.Child(child::Op::kWriteSlot, apparmor ? "process.apparmorProfile" : "process.selinuxLabel",

@@ -50,6 +50,8 @@ class Builder {
   int root = kNoSlot;        // the container's root, as a mount
   int proc = kNoSlot;        // what is mounted at /proc and /sys, if anything is
   int sys = kNoSlot;
+  int time_offsets = kNoSlot;  // the child's own timens_offsets, opened while it could be
+  int readonly_dev = kNoSlot;  // a tmpfs at /dev that is to be read-only once everything is in it
   int null_device = kNoSlot;  // the host's /dev/null
   int terminal = kNoSlot;
   int network = kNoSlot;     // a joined network namespace

@@ -95,7 +95,7 @@ Status CheckBelow(Builder& b, const oci::StringMap& below) {
       return Error(Code::kInvalidArgument, "sub-cgroup '" + path + "': there is no controller '" + controller + "'");
     for (const std::string& part : Split(path, '/')) {
       if (part == "." || part == "..")
-        return Error(Code::kInvalidArgument, "sub-cgroup '" + path + "': '" + part + "' is not allowed");
+        return Error(Code::kInvalidArgument, "bad sub cgroup path '" + path + "': '" + part + "' is not allowed");
     }
   }
   if (!below.empty() && b.plan().cgroup_path.empty())

@@ -1,5 +1,7 @@
 // Device nodes, the links in /dev, and the paths a container shall not see or not change.
 
+#include <algorithm>
+
 #include <linux/mount.h>
 #include <sys/stat.h>
 
@@ -110,10 +112,16 @@ void AddPathRestrictions(Builder& b, const oci::RuntimeSpec& spec) {
   const std::vector<std::string>& masked = spec.linux_config.masked_paths;
   const int empty = masked.empty() ? kNoSlot : b.NewSlot();
   for (std::size_t i = 0; i < masked.size(); ++i) {
+    if (std::find(masked.begin(), masked.begin() + static_cast<std::ptrdiff_t>(i), masked[i]) !=
+        masked.begin() + static_cast<std::ptrdiff_t>(i))
+      continue;  // one mask hides it
     Place place = FindPlace(b, masked[i]);
     Step& step = b.Child(child::Op::kMask, Indexed("linux.maskedPaths", i), {masked[i]}, std::move(place.numbers));
     step.in = {place.root, b.null_device};
     step.out = empty;
+  }
+  if (b.readonly_dev != kNoSlot) {
+    b.Child(child::Op::kSetAttributes, "mounts", {}, {MOUNT_ATTR_RDONLY, 0, 0, 0}).in = {b.readonly_dev};
   }
   if (spec.root.readonly) {
     b.Child(child::Op::kSetAttributes, "root.readonly", {}, {MOUNT_ATTR_RDONLY, 0, 0, 0}).in = {b.root};

@@ -85,9 +85,22 @@ Status AddTimeNamespace(Builder& b, const oci::Linux& config) {
   } else {
     // Offsets can be set only while nobody is inside: the child makes the namespace and enters it by exec.
     b.Child(child::Op::kUnshare, "linux.timeOffsets", {}, {kNewTime});
-    b.Child(child::Op::kWriteProc, "linux.timeOffsets", {"self/timens_offsets", offsets});
+    if (b.time_offsets == kNoSlot) {
+      b.Child(child::Op::kWriteProc, "linux.timeOffsets", {"self/timens_offsets", offsets});
+    } else {
+      b.Child(child::Op::kWriteSlot, "linux.timeOffsets", {offsets}).in = {b.time_offsets};
+    }
   }
   return Ok();
+}
+
+// Who has become another user has no longer a /proc/self of its own (proc(5), "dumpable").
+void OpenTimeOffsets(Builder& b, const oci::Linux& config) {
+  constexpr std::uint64_t kWriteOnly = 1;  // O_WRONLY
+  const bool offsets = config.monotonic_offset.has_value() || config.boottime_offset.has_value();
+  if (!offsets || !b.facts().kernel.time_namespace) return;
+  const int slot = b.time_offsets = b.NewSlot();
+  b.Child(child::Op::kOpenFile, "linux.timeOffsets", {"/proc/self/timens_offsets"}, {kWriteOnly}).out = slot;
 }
 
 // Its root is where its maker sits, so it is made after the v1 hierarchies have been joined.
@@ -161,6 +174,7 @@ Status AddUserNamespace(Builder& b, const ContainerInput& input) {
   }
   if (!user->path.empty()) {
     JoinNamespace(b, *user);
+    OpenTimeOffsets(b, config);
     AddBecomeRoot(b);
     return Ok();
   }
@@ -171,6 +185,7 @@ Status AddUserNamespace(Builder& b, const ContainerInput& input) {
   b.Add(Op::kWriteIdMaps, Where::kHostChild, "linux.uidMappings",
         {MapText(config.uid_mappings), MapText(config.gid_mappings)});
   b.Child(child::Op::kWaitHost, "linux.uidMappings");
+  OpenTimeOffsets(b, config);
   AddBecomeRoot(b);
   return Ok();
 }

@@ -306,7 +306,7 @@ Status AddMemoryPolicy(Builder& b, const oci::MemoryPolicy& policy) {
     value |= *flag;
   }
   std::string mask;
-  if (!policy.nodes.empty()) mask = TRY_CTX(oci::ParseNumberList(policy.nodes), "linux.memoryPolicy.nodes");
+  if (!policy.nodes.empty()) mask = TRY_CTX(oci::ParseNumberList(policy.nodes), "linux.memoryPolicy.nodes: invalid memory policy nodes");
   Step& step = b.Child(child::Op::kMemoryPolicy, "linux.memoryPolicy", {policy.mode, policy.nodes}, {value});
   step.blob = std::move(mask);
   return Ok();
@@ -331,11 +331,13 @@ Status AddPlacement(Builder& b, const ProcessInput& input) {
   return Ok();
 }
 
-bool HasEnv(const std::vector<std::string>& env, std::string_view key) {
+// Whether the last HOME, which counts, says where that is.
+bool HasHome(const std::vector<std::string>& env) {
+  bool has = false;
   for (const std::string& entry : env) {
-    if (entry.size() > key.size() && entry.starts_with(key) && entry[key.size()] == '=') return true;
+    if (entry.starts_with("HOME=")) has = entry.size() > 5;
   }
-  return false;
+  return has;
 }
 
 bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
@@ -364,7 +366,7 @@ Status CheckProcess(const oci::Process& process) {
 
 void AddResolveUser(Builder& b, const oci::Process& process) {
   const std::string& name = process.user.username;
-  if (name.empty() && HasEnv(process.env, "HOME")) return;
+  if (name.empty() && HasHome(process.env)) return;
   b.Host(Op::kResolveUser, "process.user", {name}, {process.user.uid, process.user.gid}).in = {b.root};
 }
 

@@ -163,7 +163,8 @@ Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount&
   }
   // A tmpfs that is given content or an owner first becomes read-only afterwards.
   const bool readonly = (options.set & MOUNT_ATTR_RDONLY) != 0;
-  const bool close_later = readonly && (options.copy_up || (target & child::kTargetKeepMode) != 0);
+  const bool dev = Cleaned(mount.destination) == "/dev";
+  const bool close_later = readonly && (dev || options.copy_up || (target & child::kTargetKeepMode) != 0);
   if (close_later) options.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
   // What the kernel shows is shared with others: read-only is this mount's property, not the file system's.
   if ((options.set & MOUNT_ATTR_RDONLY) != 0 && !IsKernelView(mount.type)) options.super |= child::kSuperReadOnly;
@@ -175,6 +176,10 @@ Status AddFilesystem(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount&
   if ((target & child::kTargetOrdinary) != 0) NoteView(b, mount, step.out = b.NewSlot());
   if (!close_later) return Ok();
   const int slot = step.out = b.NewSlot();
+  if (dev) {  // devices and other mounts go in first
+    b.readonly_dev = slot;
+    return Ok();
+  }
   b.Child(child::Op::kSetAttributes, why, {}, {MOUNT_ATTR_RDONLY, 0, 0, 0}).in = {slot};
   return Ok();
 }

@@ -63,13 +63,9 @@ Error DirectoryFailure(const plan::Plan& plan, const plan::Step& step, std::int3
 
 Error HookFailure(const plan::Plan& plan, const plan::Step& step, std::int32_t error) {
   const int status = -error;
-  const std::string hook = step.why + ": hook '" + (step.text.empty() ? std::string() : step.text[0]) + "'";
-  if (WIFSIGNALED(status)) {
-    return Error(Code::kInternal, hook + " was ended by signal " + std::to_string(WTERMSIG(status)))
-        .Context(Subject(plan));
-  }
-  return Error(Code::kInternal, hook + " ended with exit code " + std::to_string(WEXITSTATUS(status)))
-      .Context(Subject(plan));
+  const std::string end = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                                              : "exit status " + std::to_string(WEXITSTATUS(status));
+  return Error(Code::kInternal, HookText(step) + end).Context(Subject(plan));
 }
 
 constexpr const char* kOverLink =
@@ -129,6 +125,15 @@ const char* HintFor(C op, int err) {
 std::string Subject(const plan::Plan& plan) {
   const char* verb = plan.kind == plan::Kind::kExec ? "exec in container '" : "start container '";
   return verb + plan.name + "'";
+}
+
+std::string HookText(const plan::Step& step) {
+  const std::size_t open = step.why.find('[');
+  const std::size_t dot = step.why.find('.') + 1;
+  if (open == std::string::npos || open < dot) return step.why + ": ";
+  const std::string number = step.why.substr(open + 1, step.why.size() - open - 2);
+  const std::string kind = step.why.substr(dot, open - dot);
+  return step.why + ": error running " + kind + " hook #" + number + ": '" + step.text.at(0) + "': ";
 }
 
 std::optional<std::size_t> PlanIndexOf(const plan::Plan& plan, std::uint32_t child_step) {

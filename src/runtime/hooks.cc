@@ -60,13 +60,13 @@ Status RunHook(const plan::Plan& plan, const plan::Step& step, const char* statu
   options.argv.assign(step.text.begin() + 1, step.text.end());
   options.env = EnvironmentOf(step.blob);
   options.fds = {{stdin_file.get(), 0}};
-  const std::string what = step.why + ": hook '" + step.text[0] + "'";
-  auto process = TRY_CTX(os::Spawn(options), what);
-  if (!WaitForEnd(process, step.numbers.at(0))) return Error(Code::kDeadlineExceeded, what + " took too long");
-  const os::ExitStatus end = TRY_CTX(process.Wait(), what);
+  const std::string what = HookText(step);
+  auto process = TRY_CTX(os::Spawn(options), step.why);
+  if (!WaitForEnd(process, step.numbers.at(0))) return Error(Code::kDeadlineExceeded, what + "took too long");
+  const os::ExitStatus end = TRY_CTX(process.Wait(), step.why);
   if (end.ToShell() == 0) return Ok();
-  if (end.signal != 0) return Error(Code::kInternal, what + " was ended by signal " + std::to_string(end.signal));
-  return Error(Code::kInternal, what + " ended with exit code " + std::to_string(end.code));
+  if (end.signal != 0) return Error(Code::kInternal, what + "signal " + std::to_string(end.signal));
+  return Error(Code::kInternal, what + "exit status " + std::to_string(end.code));
 }
 
 }  // namespace estiba::runtime

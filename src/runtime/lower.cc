@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
+#include <string_view>
 
 namespace estiba::runtime {
 namespace {
@@ -85,14 +87,21 @@ child::Step LowerStep(Lowered& lowered, const Session& session, const plan::Step
   return out;
 }
 
+// Of several values of a variable the last is the program's, once: which of them a program would see is its library's
+// choice. An empty HOME is none.
 void LowerEnvironment(Lowered& lowered, const Session& session) {
+  std::set<std::string_view> seen;
   bool home = false;
   lowered.program.path = "";
-  for (const std::string& entry : session.plan.env) {
-    if (entry.starts_with("HOME=") && entry.size() > 5) home = true;
-    if (entry.starts_with("PATH=")) lowered.program.path = entry.c_str() + 5;
-    if (entry != "HOME=") lowered.envp.push_back(Borrow(entry));
+  const std::vector<std::string>& env = session.plan.env;
+  for (auto entry = env.rbegin(); entry != env.rend(); ++entry) {
+    const std::string_view name = std::string_view(*entry).substr(0, entry->find('='));
+    if (!seen.insert(name).second || *entry == "HOME=") continue;
+    if (name == "HOME") home = true;
+    if (entry->starts_with("PATH=")) lowered.program.path = entry->c_str() + 5;
+    lowered.envp.push_back(Borrow(*entry));
   }
+  std::ranges::reverse(lowered.envp);
   if (!home && session.user.has_value()) {
     lowered.envp.push_back(Borrow(lowered.texts.emplace_back("HOME=" + session.user->home)));
   }

@@ -91,5 +91,7 @@ std::optional<std::size_t> PlanIndexOf(const plan::Plan& plan, std::uint32_t chi
 Error HostFailure(const Session& session, const plan::Step& step, Error error);
 Error ChildFailure(const plan::Plan& plan, std::uint32_t step, std::int32_t error);
 std::string Subject(const plan::Plan& plan);
+// "hooks.prestart[1]: error running prestart hook #1: 'PROGRAM': ", in runc's words, which callers know.
+std::string HookText(const plan::Step& step);
 
 }  // namespace estiba::runtime

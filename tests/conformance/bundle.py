@@ -183,7 +183,8 @@ class Bundle:
         """One call of the runtime's command line; output captured as text."""
         options.setdefault("capture_output", True)
         options.setdefault("stdin", subprocess.DEVNULL)
-        done = subprocess.run(self.words(*words), text=True, timeout=timeout, cwd=self.path, check=False, **options)
+        options.setdefault("text", True)
+        done = subprocess.run(self.words(*words), timeout=timeout, cwd=self.path, check=False, **options)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(map(str, words))}: exit code {done.returncode}: {done.stderr}")
         return done

@@ -774,3 +774,30 @@ def test_a_relative_cgroup_path_is_found_again_from_another_cgroup(bundle):
     with bundle.running():
         record = json.loads((bundle.state_root / bundle.id / "state.json").read_text())
         assert record["cgroupPath"].startswith("/") and record["cgroupPath"].endswith(f"/{CGROUPS}/{bundle.id}")
+
+
+# ---- options behind other words, terminals passed on ----
+
+def test_options_behind_the_id(bundle):
+    with bundle.running():
+        bundle.command("update", bundle.id, "--pids-limit", "37")
+        assert read(bundle, "pids.max") == "37"
+        assert json.loads(bundle.command("ps", "--format", "json", bundle.id).stdout)
+        bundle.command("kill", bundle.id, "--all", "KILL")
+        bundle.wait_status("stopped")
+
+
+def test_options_behind_the_id_of_an_exec_are_the_programs(bundle):
+    with bundle.running():
+        assert bundle.exec("echo", "--user", "7", "-e").stdout == "--user 7 -e\n"
+
+
+@pytest.mark.parametrize("way", ["run", "exec"])
+def test_lines_of_a_terminal_that_is_passed_on_end_as_they_were_written(bundle, way):
+    if way == "run":
+        bundle.process["terminal"] = True
+        done = bundle.run("printf", "a\nb\n", text=False)
+    else:
+        with bundle.running():
+            done = bundle.exec("printf", "a\nb\n", flags=["--tty"], text=False)
+    assert done.stdout == b"a\nb\n"

@@ -140,7 +140,7 @@ def test_a_failure_before_the_program_stops_the_container_and_runs_poststop(bund
     add(bundle, kind, "echo next >> $LOG")
     add(bundle, "poststop", "echo poststop >> $LOG")
     error = bundle.refused("sh", "-c", "echo process >> /log")
-    assert f"hooks.{kind}[0]" in error and "exit code 5" in error
+    assert f"hooks.{kind}[0]" in error and "exit status 5" in error
     assert log.lines() == ["poststop"]
 
 
@@ -210,6 +210,14 @@ def test_refused_and_the_field_named(bundle, kind, row):
     hook, field = REFUSED[row]
     bundle.config["hooks"] = {kind: [{"path": "/bin/true"}, hook]}
     assert f"hooks.{kind}[1]{field}" in bundle.refused("true")
+
+
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "startContainer"])
+def test_a_failure_names_the_hook_in_runcs_words(bundle, kind):
+    inside = "/bin/true" if kind == "startContainer" else "/usr/bin/true"
+    bundle.config["hooks"] = {kind: [{"path": inside}, {"path": inside.replace("true", "false")}]}
+    error = bundle.refused("true")
+    assert f"error running {kind} hook #1: " in error and "exit status 1" in error
 
 
 def test_a_hook_that_is_not_there_is_an_error_by_its_field(bundle):

@@ -115,6 +115,13 @@ def test_flags_of_a_memory_policy(bundle, flag, shown):
     assert shown in bundle.sh("cut -d' ' -f2- /proc/self/numa_maps")
 
 
+def test_a_masked_path_that_is_there_twice_is_masked_once(bundle):
+    (bundle.rootfs / "secret").mkdir()
+    bundle.linux["maskedPaths"] = ["/secret", "/etc/passwd", "/secret", "/etc/passwd"]
+    seen = bundle.sh("cut -d' ' -f5 /proc/self/mountinfo").splitlines()
+    assert seen.count("/secret") == 1 and seen.count("/etc/passwd") == 1
+
+
 REFUSED = {
     "an unknown device type": ({"devices": [{"path": "/dev/x", "type": "z", "major": 1, "minor": 3}]},
                                "linux.devices[0].type"),
@@ -128,7 +135,7 @@ REFUSED = {
     "masked paths that are no list": ({"maskedPaths": "/proc"}, "linux.maskedPaths"),
     "an unknown personality": ({"personality": {"domain": "BSD"}}, "linux.personality.domain"),
     "flags of a personality": ({"personality": {"domain": "LINUX", "flags": ["X"]}}, "linux.personality.flags"),
-    "an unknown memory policy": ({"memoryPolicy": {"mode": "MPOL_FOO"}}, "linux.memoryPolicy.mode"),
+    "an unknown memory policy": ({"memoryPolicy": {"mode": "MPOL_FOO"}}, "invalid memory policy mode 'MPOL_FOO'"),
     "an unknown flag of a memory policy": ({"memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0", "flags": ["X"]}},
                                            "linux.memoryPolicy.flags"),
     "nodes that are no list": ({"memoryPolicy": {"mode": "MPOL_BIND", "nodes": "a"}}, "linux.memoryPolicy.nodes"),

@@ -390,3 +390,10 @@ def test_the_hosts_proc_may_be_bound(bundle):
     bundle.without_namespace("pid")
     bundle.config["mounts"][0] = {"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}
     assert bundle.sh("test -e /proc/1/stat && echo there") == "there"
+
+
+def test_a_read_only_dev_has_its_devices_first(bundle):
+    dev = next(entry for entry in bundle.config["mounts"] if entry["destination"] == "/dev")
+    dev["options"].append("ro")
+    script = "echo kept > /dev/null && [ -c /dev/zero ] && touch /dev/shm/x && echo there; touch /dev/x 2>&1"
+    assert bundle.sh(script, check=False) == "there\ntouch: /dev/x: Read-only file system"

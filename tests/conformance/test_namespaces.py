@@ -118,6 +118,13 @@ def test_several_ranges(bundle):
     assert bundle.sh("cat /proc/self/uid_map").split() == ["0", "100000", "1000", "5000", "200000", "10"]
 
 
+def test_time_offsets_with_a_user_namespace(bundle):
+    bundle.map_ids()
+    bundle.namespace("time")
+    bundle.linux["timeOffsets"] = {"monotonic": {"secs": 7881, "nanosecs": 2718281}}
+    assert bundle.sh("cat /proc/self/timens_offsets").splitlines()[0].split() == ["monotonic", "7881", "2718281"]
+
+
 def test_time_offsets(bundle):
     need(os.path.exists("/proc/self/ns/time"), "time namespaces")
     bundle.namespace("time")

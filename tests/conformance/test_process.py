@@ -186,3 +186,21 @@ def test_the_size_of_the_terminal(bundle, receiver, size):
 def test_console_size_without_a_terminal_is_ignored(bundle):
     bundle.process["consoleSize"] = {"height": 13, "width": 77}
     assert bundle.sh("tty || echo none") == "not a tty\nnone"
+
+
+@pytest.mark.parametrize("env,seen", [
+    (["A=1", "A=2", "A="], ["A=", "HOME=/root"]), (["HOME=/x", "HOME="], ["HOME=/root"]),
+    (["HOME=", "HOME=/x"], ["HOME=/x"]), (["HOME=/y", "B=1", "HOME=/x"], ["B=1", "HOME=/x"])])
+def test_the_last_value_of_a_variable_counts_and_is_there_once(bundle, env, seen):
+    bundle.process["env"] = ["PATH=/bin", *env]
+    assert bundle.run("env").stdout.splitlines() == ["PATH=/bin", *seen]
+
+
+def test_exec_with_a_capability_that_the_container_lets_others_inherit(bundle):
+    for name in ("bounding", "inheritable"):
+        bundle.process["capabilities"][name] = ["CAP_CHOWN", "CAP_SYSLOG"]
+    for name in ("effective", "permitted"):
+        bundle.process["capabilities"][name] = ["CAP_CHOWN"]
+    with bundle.running():
+        seen = bundle.exec("grep", "CapAmb", "/proc/self/status", flags=["--cap", "CAP_SYSLOG"]).stdout
+        assert int(seen.split()[1], 16) == 1 << 34

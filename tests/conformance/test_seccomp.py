@@ -36,6 +36,8 @@ ROWS = {
         {"index": index, "value": 0o755, "op": "SCMP_CMP_NE"}]) for name, index in (("chmod", 1), ("fchmodat", 2))]),
                                    "chmod 755 /tmp && echo changed; chmod 700 /tmp || echo not", "changed\nnot"),
     "names nobody knows are ignored": (profile(rule("SCMP_ACT_ERRNO", "no_such_call")), "echo ran", "ran"),
+    "an older profile, that does not know what we look for the program with": (
+        profile(rule("SCMP_ACT_ERRNO", "faccessat2")), "echo ran", "ran"),
     "every flag": (profile(rule("SCMP_ACT_ERRNO", "mkdir"), flags=[
         "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
         "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]), "grep -w Seccomp /proc/self/status", "Seccomp:\t2"),

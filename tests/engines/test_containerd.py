@@ -51,3 +51,20 @@ def test_kill_and_delete(web):
     done = web("task", "delete", "web", code=None)
     assert "137" in done.stderr or done.returncode == 137
     web("container", "rm", "web")
+
+
+def test_stop_by_a_signal_that_the_program_handles(containerd):
+    containerd.run("-d", containerd.image, "polite", "sh", "-c",
+                   "trap 'exit 3' TERM; touch /ready; while :; do sleep 0.05; done")
+    wait_until(lambda: containerd("task", "exec", "--exec-id", "r", "polite", "test", "-e", "/ready",
+                                  code=None).returncode == 0, "it waits for the signal")
+    containerd("task", "kill", "-s", "TERM", "polite")
+    wait_until(lambda: "STOPPED" in containerd("task", "ls"), "it ends")
+    assert containerd("task", "delete", "polite", code=None).returncode == 3
+    containerd("container", "rm", "polite")
+
+
+def test_options_of_the_host(containerd):
+    out = containerd.run("--rm", "--user", "12:34", "--cwd", "/var", "--env", "A=b", "--memory-limit", str(64 << 20),
+                         containerd.image, "once", "sh", "-c", "id -u; id -g; pwd; echo $A; hostname")
+    assert out.split("\n")[:4] == ["12", "34", "/var", "b"]

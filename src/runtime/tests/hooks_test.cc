@@ -73,13 +73,15 @@ TEST_F(Hooks, AFailingOneStopsTheStartAndIsNamed) {
   auto ran = box_.Run(box_.Input(spec));
   ASSERT_FALSE(ran.ok());
   EXPECT_THAT(ran.error().Message(),
-              HasSubstr("hooks.createRuntime[0]: hook '/usr/bin/busybox' ended with exit code 3"));
+              HasSubstr("hooks.createRuntime[0]: error running createRuntime hook #0: "
+                        "'/usr/bin/busybox': exit status 3"));
   spec.hooks.create_runtime.clear();
   spec.hooks.create_container = {MakeHook("exit 4")};
   ran = box_.Run(box_.Input(spec));
   ASSERT_FALSE(ran.ok());
   EXPECT_THAT(ran.error().Message(),
-              HasSubstr("hooks.createContainer[0]: hook '/usr/bin/busybox' ended with exit code 4"));
+              HasSubstr("hooks.createContainer[0]: error running createContainer hook #0: "
+                        "'/usr/bin/busybox': exit status 4"));
 }
 
 TEST_F(Hooks, OneThatTakesTooLongIsKilled) {

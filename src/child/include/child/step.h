@@ -43,7 +43,9 @@ enum class Op : std::uint16_t {
   kLoopbackUp = 23,
   // ---- the process ----
   kHook = 24,           // s0: path; list: arguments; env: environment; n0: timeout in ms, 0 none; in0: state document
-  kOpenTerminal = 25,   // in0: root; n0: rows, n1: columns; out: the container's side; the master goes to the parent
+  kOpenTerminal = 25,   // in0: root; n0: rows, n1: columns, n2: 1 with /dev/console, n3: 1 when lines leave as they were
+                        // written (the terminal they are passed on to adds carriage returns itself); out: the
+                        // container's side; the master goes to the parent
   kResetInherited = 26, // nice, I/O and scheduling class, affinity, timer slack, personality of who started us
   kRlimit = 27,         // n0: RLIMIT_, n1: soft, n2: hard, n3: 1 when as much as may be had will do
   kSessionKeyring = 28, // s0: name

@@ -66,6 +66,7 @@ struct ContainerInput {
   std::vector<std::string> made_when_missing;  // destinations of binds whose missing source becomes a directory: -v
   bool new_session_keyring = true;
   bool no_pivot = false;
+  bool relayed_terminal = false;  // what comes out of it goes on to another terminal, which ends lines its own way
   std::string bundle;       // for hooks' state document
   std::vector<CopyUp> copy_up;
 };
@@ -80,6 +81,7 @@ struct ExecInput {
   // Existing cgroups below the container's to join instead, by controller; "" stands for all of them.
   oci::StringMap sub_cgroups{};
   bool isolate_from_parent = true;
+  bool relayed_terminal = false;  // as of ContainerInput
 };
 
 struct HostFacts {
