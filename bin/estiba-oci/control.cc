@@ -141,7 +141,9 @@ Result<int> DeleteCommand(const Context& context) {
   auto opened = OpenNamed(context);
   if (!opened.ok() && opened.error().code() == Code::kNotFound && force) return 0;
   const StateDir dir = TRY(std::move(opened));
-  TRY(dir.Lock());
+  Status locked = dir.Lock();
+  if (!locked.ok() && locked.error().code() == Code::kNotFound && force) return 0;
+  TRY(std::move(locked));
   const std::string status = TRY(Look(dir)).status;
   if (status != "stopped" && status != "created" && !force)
     return Error(Code::kFailedPrecondition, "cannot delete container " + dir.id() + " that is not stopped: " + status);

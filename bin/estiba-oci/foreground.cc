@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
@@ -69,7 +70,8 @@ bool HandleSignals(int signals, const os::Process& process, int terminal) {
 
 }  // namespace
 
-Result<Foreground> Foreground::Begin() {
+Result<Foreground> Foreground::Begin(bool subreaper) {
+  if (subreaper && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return Error::Errno(errno, "become a subreaper");
   sigset_t all;
   ::sigfillset(&all);
   for (const int fault : {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS, SIGTTIN, SIGTTOU, SIGTSTP})

@@ -10,7 +10,8 @@ namespace estiba::ocicli {
 // Collects signals from here on, so that none is lost before there is a process to give them to.
 class Foreground {
  public:
-  static Result<Foreground> Begin();
+  // `subreaper`: orphans of the container, where it has no pid namespace of its own, come to us and not to init.
+  static Result<Foreground> Begin(bool subreaper = false);
   // The process's exit code as a shell has it. `terminal` is invalid when it has none.
   Result<int> Stay(os::Process process, os::UniqueFd terminal);
 

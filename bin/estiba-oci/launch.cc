@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "oci/runtime_json.h"
 #include "os/features.h"
@@ -18,13 +19,6 @@ namespace estiba::ocicli {
 namespace {
 
 constexpr std::uint64_t kMostPassedFds = 1024;
-
-Result<std::string> Absolute(const std::string& path) {
-  char resolved[PATH_MAX];
-  const char* found = ::realpath(path.c_str(), resolved);
-  if (const int err = errno; found == nullptr) return Error::Errno(err, "resolve '" + path + "'");
-  return std::string(resolved);
-}
 
 // How many sockets an activating caller left us (sd_listen_fds(3)).
 Result<std::uint64_t> ListenFds() {
@@ -47,6 +41,13 @@ std::string CgroupPathOf(const oci::RuntimeSpec& spec, const std::string& id, co
 }
 
 }  // namespace
+
+Result<std::string> Absolute(const std::string& path) {
+  char resolved[PATH_MAX];
+  const char* found = ::realpath(path.c_str(), resolved);
+  if (const int err = errno; found == nullptr) return Error::Errno(err, "resolve '" + path + "'");
+  return std::string(resolved);
+}
 
 Result<plan::HostFacts> AskHost(const Globals& globals) {
   plan::HostFacts facts;
@@ -92,6 +93,21 @@ plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const
   input.relayed_terminal = !context.flags.Has("console-socket");
   input.bundle = bundle.path;
   return input;
+}
+
+Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigned long long start_time) {
+  Record record;
+  record.id = plan.id;
+  record.bundle = bundle.path;
+  record.rootfs = bundle.rootfs;
+  record.created = FormatRfc3339(WallNow());
+  record.pid = pid;
+  record.start_time = start_time;
+  record.cgroup_path = plan.cgroup_path;
+  record.own_pids = oci::HasNewNamespace(bundle.spec.linux_config, oci::NamespaceType::kPid);
+  record.oci_version = bundle.spec.oci_version;
+  record.annotations = bundle.spec.annotations;
+  return record;
 }
 
 Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>& env) {

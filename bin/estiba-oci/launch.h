@@ -9,9 +9,12 @@
 #include "oci/runtime_spec.h"
 #include "os/fd.h"
 #include "plan/build.h"
+#include "state_dir.h"
 
 namespace estiba::ocicli {
 
+// As realpath(3).
+Result<std::string> Absolute(const std::string& path);
 Result<plan::HostFacts> AskHost(const Globals& globals);
 // Warnings of the plan, and with --debug its steps.
 void Report(const plan::Plan& plan, const Reporter& reporter);
@@ -28,6 +31,7 @@ Result<Bundle> LoadBundle(const Flags& flags);
 // What the plan of container `id` is built from.
 plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id,
                              const plan::HostFacts& facts);
+Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigned long long start_time);
 
 // Descriptors 3… that the container gets: those of LISTEN_FDS, then --preserve-fds. The former add LISTEN_FDS and
 // LISTEN_PID=1 to `env`.

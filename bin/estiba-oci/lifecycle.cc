@@ -1,11 +1,7 @@
 // create, start, run: a container's first half. What goes wrong on the way is taken back.
 
-#include <sys/prctl.h>
-#include <unistd.h>
-
 #include <optional>
 
-#include "base/clock.h"
 #include "commands.h"
 #include "foreground.h"
 #include "language.h"
@@ -19,21 +15,6 @@
 
 namespace estiba::ocicli {
 namespace {
-
-Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigned long long start_time) {
-  Record record;
-  record.id = plan.id;
-  record.bundle = bundle.path;
-  record.rootfs = bundle.rootfs;
-  record.created = FormatRfc3339(WallNow());
-  record.pid = pid;
-  record.start_time = start_time;
-  record.cgroup_path = plan.cgroup_path;
-  record.own_pids = oci::HasNewNamespace(bundle.spec.linux_config, oci::NamespaceType::kPid);
-  record.oci_version = bundle.spec.oci_version;
-  record.annotations = bundle.spec.annotations;
-  return record;
-}
 
 struct Created {
   StateDir dir;
@@ -144,12 +125,7 @@ Result<int> StartCommand(const Context& context) {
 Result<int> RunCommand(const Context& context) {
   const bool detached = context.flags.On("detach");
   std::optional<Foreground> foreground;
-  if (!detached) {
-    // Orphans of the container, where it has no pid namespace of its own, come to us and not to init.
-    if (!context.flags.On("no-subreaper") && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
-      return Error::Errno(errno, "become a subreaper");
-    foreground.emplace(TRY(Foreground::Begin()));
-  }
+  if (!detached) foreground.emplace(TRY(Foreground::Begin(!context.flags.On("no-subreaper"))));
   Created created = TRY(Create(context, detached, StartedBy::kUs));
   os::Process process = TRY(Start(context, created));
   TRY(ShowTrace(context, created));
@@ -157,10 +133,10 @@ Result<int> RunCommand(const Context& context) {
     process.Detach();
     return 0;
   }
+  created.dir.Unlock();
   const int code = TRY(foreground->Stay(std::move(process), std::move(created.terminal)));
-  // Somebody else may have deleted it, when it had ended: then its hooks have been run.
-  if (context.flags.On("keep") || !created.dir.HasPlan()) return code;
-  TRY(RemoveContainer(created.dir, created.plan, created.cgroups, context.reporter));
+  if (context.flags.On("keep")) return code;
+  TRY(RemoveEnded(created.dir, created.plan, created.cgroups, context.reporter));
   return code;
 }
 

@@ -1,7 +1,6 @@
 // ps: the container's processes, as numbers or as the host's ps(1) shows them.
 
 #include <cerrno>
-#include <cstdlib>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -22,13 +21,9 @@ namespace estiba::ocicli {
 namespace {
 
 Result<std::string> FindPs() {
-  const char* path = std::getenv("PATH");
-  for (const std::string& folder : Split(path == nullptr ? "/usr/bin:/bin" : path, ':')) {
-    std::string program = folder + "/ps";
-    if (folder.starts_with('/') && ::access(program.c_str(), X_OK) == 0) return program;
-  }
-  return Error(Code::kNotFound, "exec: \"ps\": executable file not found in $PATH")
-      .Hint("install procps, or use --format json");
+  auto found = os::FindProgram("ps");
+  if (!found.ok()) return std::move(found).error().Hint("install procps, or use --format json");
+  return found;
 }
 
 // What ps prints with these options, all processes of the host.

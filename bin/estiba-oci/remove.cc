@@ -53,4 +53,11 @@ Status RemoveContainer(const StateDir& dir, const plan::Plan& plan, const cgroup
   return dir.Remove();
 }
 
+Status RemoveEnded(const StateDir& dir, const plan::Plan& plan, const cgroup::Hierarchies& cgroups,
+                   const Reporter& reporter) {
+  Status locked = dir.Lock();
+  if (!locked.ok()) return locked.error().code() == Code::kNotFound ? Ok() : std::move(locked);
+  return RemoveContainer(dir, plan, cgroups, reporter);
+}
+
 }  // namespace estiba::ocicli

@@ -14,5 +14,8 @@ Status RemoveContainer(const StateDir& dir, const Reporter& reporter);
 // The same for who has the plan in hand, and has looked for the host's cgroups.
 Status RemoveContainer(const StateDir& dir, const plan::Plan& plan, const cgroup::Hierarchies& cgroups,
                        const Reporter& reporter);
+// The same once its process has ended, by who stayed with it; fine when somebody else was quicker.
+Status RemoveEnded(const StateDir& dir, const plan::Plan& plan, const cgroup::Hierarchies& cgroups,
+                   const Reporter& reporter);
 
 }  // namespace estiba::ocicli

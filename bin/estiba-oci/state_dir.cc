@@ -1,6 +1,7 @@
 #include "state_dir.h"
 
 #include <cerrno>
+#include <chrono>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,8 +11,6 @@
 
 #include <algorithm>
 
-#include "codec/json.h"
-#include "codec/json_reader.h"
 #include "oci/runtime_json.h"
 #include "os/file.h"
 #include "os/process.h"
@@ -21,14 +20,22 @@ namespace estiba::ocicli {
 namespace {
 
 constexpr std::size_t kLongestId = 1024;
+constexpr std::chrono::seconds kPatience(10);
+constexpr std::chrono::milliseconds kLongestPause(50);
 
-Status LockFolder(int fd, int operation) {
-  int rc = 0;
-  do {
-    rc = ::flock(fd, operation);
-  } while (rc < 0 && errno == EINTR);
-  if (const int err = errno; rc < 0) return Error::Errno(err, "lock the container's state");
-  return Ok();
+// flock(2) has no deadline of its own: asked again and again, at first at once.
+Status LockFolder(int fd) {
+  using std::chrono::steady_clock;
+  const auto deadline = steady_clock::now() + kPatience;
+  for (std::chrono::milliseconds pause(1);; pause = std::min(pause * 2, kLongestPause)) {
+    if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return Ok();
+    if (const int err = errno; err != EWOULDBLOCK && err != EINTR)
+      return Error::Errno(err, "lock the container's state");
+    if (steady_clock::now() >= deadline)
+      return Error(Code::kUnavailable, "lock the container's state: another command is at work on it")
+          .Hint("fuser -v on its folder below --root tells which");
+    ::poll(nullptr, 0, static_cast<int>(pause.count()));
+  }
 }
 
 // Somebody else is at work on it.
@@ -100,7 +107,14 @@ Result<std::vector<std::string>> StateDir::List(const std::string& root) {
   return ids;
 }
 
-Status StateDir::Lock() const { return LockFolder(fd_.get(), LOCK_EX); }
+Status StateDir::Lock() const {
+  TRY(LockFolder(fd_.get()));
+  struct stat info {};
+  if (::fstat(fd_.get(), &info) == 0 && info.st_nlink > 0) return Ok();
+  return Error(Code::kNotFound, "container does not exist");
+}
+
+void StateDir::Unlock() const { ::flock(fd_.get(), LOCK_UN); }
 
 Status StateDir::SaveConfig(const std::string& config) const {
   return os::ReplaceFile(dir(), "config.json", config, 0600);
@@ -111,20 +125,7 @@ Status StateDir::SavePlan(const plan::Plan& plan) const {
 }
 
 Status StateDir::Save(const Record& record) const {
-  using codec::Json;
-  Json out = Json::MakeObject({{"id", record.id},
-                               {"ociVersion", record.oci_version},
-                               {"bundle", record.bundle},
-                               {"rootfs", record.rootfs},
-                               {"created", record.created},
-                               {"pid", record.pid},
-                               {"startTime", record.start_time},
-                               {"cgroupPath", record.cgroup_path},
-                               {"ownPids", record.own_pids}});
-  Json annotations = Json::MakeObject();
-  for (const auto& [key, value] : record.annotations) annotations.Set(key, value);
-  out.Set("annotations", std::move(annotations));
-  return os::ReplaceFile(dir(), "state.json", out.Dump(), 0600);
+  return os::ReplaceFile(dir(), "state.json", WriteRecord(record), 0600);
 }
 
 Result<oci::RuntimeSpec> StateDir::LoadConfig() const {
@@ -137,30 +138,11 @@ Result<plan::Plan> StateDir::LoadPlan() const {
   return plan::Decode(bytes);
 }
 
-bool StateDir::HasPlan() const { return ::faccessat(fd_.get(), "plan", F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
-
 Result<std::optional<Record>> StateDir::Load() const {
   auto text = os::ReadFileAt(dir(), "state.json");
   if (!text.ok() && text.error().code() == Code::kNotFound) return std::optional<Record>();
   const std::string json = TRY(std::move(text));
-  const codec::Json document = TRY_CTX(codec::ParseJson(json), "read the container's state");
-  codec::Reader in(document);
-  Record record;
-  std::uint64_t start_time = 0;
-  in.Read("id", &record.id);
-  in.Read("ociVersion", &record.oci_version);
-  in.Read("bundle", &record.bundle);
-  in.Read("rootfs", &record.rootfs);
-  in.Read("created", &record.created);
-  in.Read("pid", &record.pid);
-  in.Read("startTime", &start_time);
-  in.Read("cgroupPath", &record.cgroup_path);
-  in.Read("ownPids", &record.own_pids);
-  if (const codec::Json* map = in.Take("annotations"); map != nullptr && map->IsObject())
-    for (const auto& member : *map->IfObject())
-      if (const std::string* value = member.value.IfString()) record.annotations.emplace_back(member.key, *value);
-  TRY_CTX(in.Finish(), "read the container's state");
-  record.start_time = start_time;
+  Record record = TRY_CTX(ParseRecord(json), "read the container's state");
   return std::optional<Record>(std::move(record));
 }
 

@@ -11,24 +11,11 @@
 #include "base/result.h"
 #include "cgroup/cgroup.h"
 #include "oci/runtime_spec.h"
-#include "oci/state.h"
 #include "os/fd.h"
 #include "plan/plan.h"
+#include "record.h"
 
 namespace estiba::ocicli {
-
-struct Record {
-  std::string id;
-  std::string bundle;
-  std::string rootfs;
-  std::string created;  // RFC 3339
-  int pid = 0;
-  unsigned long long start_time = 0;
-  std::string cgroup_path;  // empty: none
-  bool own_pids = true;     // the end of its first process is the end of all
-  std::string oci_version;
-  oci::StringMap annotations;
-};
 
 class StateDir {
  public:
@@ -40,16 +27,16 @@ class StateDir {
 
   os::DirFd dir() const { return {fd_.get()}; }
   const std::string& id() const { return id_; }
-  // Waits for the folder's lock; it is held until this object goes.
+  // Waits, bounded, for the folder's lock; it is held until this object goes or Unlock(). kNotFound when the container
+  // has been deleted meanwhile; kUnavailable when another command is at work on it for too long.
   Status Lock() const;
+  void Unlock() const;
 
   Status SaveConfig(const std::string& config) const;
   Status SavePlan(const plan::Plan& plan) const;
   Status Save(const Record& record) const;
   Result<oci::RuntimeSpec> LoadConfig() const;
   Result<plan::Plan> LoadPlan() const;
-  // False once somebody has deleted the container.
-  bool HasPlan() const;
   // Nothing while it is being created, or when its creation died.
   Result<std::optional<Record>> Load() const;
   // Removes the folder.

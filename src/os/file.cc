@@ -1,6 +1,7 @@
 #include "os/file.h"
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 
 #include <dirent.h>
@@ -197,12 +198,16 @@ Status DeleteFile(DirFd dir, const std::string& name) {
   return Ok();
 }
 
+Result<std::string> ReadLink(const std::string& path) {
+  std::array<char, PATH_MAX> target;
+  const ssize_t n = ::readlink(path.c_str(), target.data(), target.size());
+  if (const int err = errno; n < 0) return Error::Errno(err, "read link '" + path + "'");
+  return std::string(target.data(), static_cast<std::size_t>(n));
+}
+
 Result<std::string> ProgramDirectory() {
-  std::array<char, 4096> path;
-  const ssize_t n = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (const int err = errno; n < 0) return Error::Errno(err, "find this program's folder");
-  const std::string_view text(path.data(), static_cast<std::size_t>(n));
-  return std::string(text.substr(0, text.rfind('/')));
+  const std::string path = TRY_CTX(ReadLink("/proc/self/exe"), "find this program's folder");
+  return path.substr(0, path.rfind('/'));
 }
 
 }  // namespace estiba::os

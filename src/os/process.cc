@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -149,6 +150,15 @@ Result<ExitStatus> Process::Wait() {
 UniqueFd Process::Detach() {
   pid_ = -1;
   return std::move(pidfd_);
+}
+
+Result<std::string> FindProgram(const std::string& name) {
+  const char* path = std::getenv("PATH");
+  for (const std::string& folder : Split(path == nullptr ? "/usr/bin:/bin:/usr/sbin:/sbin" : path, ':')) {
+    std::string program = folder + "/" + name;
+    if (folder.starts_with('/') && ::access(program.c_str(), X_OK) == 0) return program;
+  }
+  return Error(Code::kNotFound, "exec: \"" + name + "\": executable file not found in $PATH");
 }
 
 Result<Process> Spawn(const SpawnOptions& options) {

@@ -59,22 +59,6 @@ plan::Plan BegunPart(const Session& session) {
   return begun;
 }
 
-void RollBack(Session& session) {
-  const bool existed = session.child.valid();
-  session.child = os::Process();  // killed and reaped
-  const plan::Plan begun = BegunPart(session);  // asks session.cgroup
-  session.slots.clear();
-  session.cgroup.reset();
-  // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
-  if (auto undone = Undo(begun, session.hierarchies ? &*session.hierarchies : nullptr); !undone.ok()) {
-    log::Warn("roll back", {{"container", session.plan.name}, {"error", undone.error().Message()}});
-  }
-  if (!existed) return;  // no hook has seen it
-  for (const Error& failed : RunPoststopHooks(session.plan)) {
-    log::Warn("roll back", {{"container", session.plan.name}, {"error", failed.Message()}});
-  }
-}
-
 bool ClonesMount(const plan::Step& step) {
   return step.op == Op::kOpenRoot || step.op == Op::kOpenTree || step.op == Op::kOpenCgroupMount;
 }
@@ -95,12 +79,27 @@ Status Prepare(Session& session) {
 
 }  // namespace
 
+void RollBack(Session& session, bool seen) {
+  session.child = os::Process();  // killed and reaped
+  const plan::Plan begun = BegunPart(session);  // asks session.cgroup
+  session.slots.clear();
+  session.cgroup.reset();
+  // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
+  if (auto undone = Undo(begun, session.hierarchies ? &*session.hierarchies : nullptr); !undone.ok()) {
+    log::Warn("roll back", {{"container", session.plan.name}, {"error", undone.error().Message()}});
+  }
+  if (!seen) return;
+  for (const Error& failed : RunPoststopHooks(session.plan)) {
+    log::Warn("roll back", {{"container", session.plan.name}, {"error", failed.Message()}});
+  }
+}
+
 struct Container::Rep {
   explicit Rep(plan::Plan plan) : session(std::move(plan)) {}
   Rep(const Rep&) = delete;
   Rep& operator=(const Rep&) = delete;
   ~Rep() {
-    if (armed) RollBack(session);
+    if (armed) RollBack(session, session.child.valid());
   }
   Session session;
   std::optional<Lowered> lowered;

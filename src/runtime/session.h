@@ -85,6 +85,10 @@ std::string StateDocument(const plan::Plan& plan, const char* status, pid_t pid)
 Status SendListener(const Session& session, const plan::Step& step, int listener);
 Status RunHook(const plan::Plan& plan, const plan::Step& step, const char* status, pid_t pid);
 
+// ---- container.cc ----
+// Ends session.child and takes back what was begun; runs the poststop hooks when others may have `seen` the container.
+void RollBack(Session& session, bool seen);
+
 // ---- failure.cc ----
 // The step of the plan that is the child's number `child_step`; nothing when it has no so many.
 std::optional<std::size_t> PlanIndexOf(const plan::Plan& plan, std::uint32_t child_step);

@@ -746,27 +746,6 @@ def test_events_tell_of_the_oom_killer(bundle):
     bundle.command("delete", "--force", bundle.id)
 
 
-# ---- checkpoint, restore: understood, not there yet ----
-
-def test_what_podman_asks_about_checkpoints(bundle):
-    assert bundle.command("checkpoint", "--help").returncode == 0
-    done = bundle.command("restore", "--lsm-mount-context", check=False)
-    assert "flag needs an argument" in done.stderr + done.stdout
-
-
-def test_checkpoint_and_restore_say_why_not(bundle):
-    with bundle.running():
-        done = bundle.command("checkpoint", "--image-path", "/x", "--work-path", "/x", "--tcp-established",
-                              "--file-locks", "--leave-running", "--manage-cgroups-mode", "soft", "--empty-ns",
-                              "network", bundle.id, check=False)
-        assert done.returncode == 1 and "CRIU" in done.stderr
-        assert bundle.state()["status"] == "running"
-    done = bundle.command("restore", "--image-path", "/x", "--detach", "--pid-file", bundle.folder / "pid",
-                          "-no-subreaper", "--bundle", bundle.path, bundle.id, check=False)
-    assert done.returncode == 1 and "CRIU" in done.stderr
-    assert bundle.containers() == []
-
-
 # ---- where cgroups are ----
 
 def test_a_relative_cgroup_path_is_found_again_from_another_cgroup(bundle):

@@ -15,6 +15,9 @@ Result<std::string> ReadAll(int fd, std::size_t limit = 64U << 20);
 Result<std::string> ReadFileAt(DirFd dir, const std::string& path, std::size_t limit = 64U << 20);
 Result<std::string> ReadFile(const std::string& path, std::size_t limit = 64U << 20);
 
+// readlink(2).
+Result<std::string> ReadLink(const std::string& path);
+
 // Writes all of `bytes`, resuming short writes and EINTR.
 Status WriteAll(int fd, std::string_view bytes);
 // One write(2) to an existing file (no O_CREAT, no O_TRUNC): what /proc, /sys and cgroup files want.

@@ -56,6 +56,10 @@ class Process {
   UniqueFd pidfd_;
 };
 
+// The first executable `name` in the absolute folders of $PATH; kNotFound `exec: "ps": executable file not found in
+// $PATH`.
+Result<std::string> FindProgram(const std::string& name);
+
 // What a spawned program starts with. Signals are reset to default and unblocked, everything but the descriptors
 // named here is closed.
 struct SpawnOptions {
