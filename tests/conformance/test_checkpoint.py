@@ -59,6 +59,11 @@ class Saved:
         self.bundle.command("delete", "--force", self.bundle.id)
 
 
+@pytest.fixture
+def user():
+    """CRIU is root's."""
+
+
 @pytest.fixture(scope="session")
 def path():
     return criu.program()
