@@ -306,7 +306,8 @@ Status AddMemoryPolicy(Builder& b, const oci::MemoryPolicy& policy) {
     value |= *flag;
   }
   std::string mask;
-  if (!policy.nodes.empty()) mask = TRY_CTX(oci::ParseNumberList(policy.nodes), "linux.memoryPolicy.nodes: invalid memory policy nodes");
+  if (!policy.nodes.empty())
+    mask = TRY_CTX(oci::ParseNumberList(policy.nodes), "linux.memoryPolicy.nodes: invalid memory policy nodes");
   Step& step = b.Child(child::Op::kMemoryPolicy, "linux.memoryPolicy", {policy.mode, policy.nodes}, {value});
   step.blob = std::move(mask);
   return Ok();

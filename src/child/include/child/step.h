@@ -30,8 +30,8 @@ enum class Op : std::uint16_t {
   kSymlink = 12,        // in0: root; s0: content, s1: path
   kMakeDirectory = 13,  // in0: root; s0: path; n0: mode
   kOpenNull = 14,       // out: the host's /dev/null, verified to be 1:3
-  kMask = 15,           // in0: root, in1: kOpenNull's; s0: path; out: one shared empty read-only tmpfs; n0: bytes of s0
-                        // that in0 stands for (0: in0 is the root itself)
+  kMask = 15,           // in0: root, in1: kOpenNull's; s0: path; out: one shared empty read-only tmpfs; n0: bytes of
+                        // s0 that in0 stands for (0: in0 is the root itself)
   kReadonlyPath = 16,   // in0: root; s0: path; n0: as kMask's
   kPivot = 17,          // in0: root
   kMoveRoot = 18,       // in0: root; as kPivot where the host's root cannot be pivoted away (ramfs): MS_MOVE, chroot
@@ -43,8 +43,8 @@ enum class Op : std::uint16_t {
   kLoopbackUp = 23,
   // ---- the process ----
   kHook = 24,           // s0: path; list: arguments; env: environment; n0: timeout in ms, 0 none; in0: state document
-  kOpenTerminal = 25,   // in0: root; n0: rows, n1: columns, n2: 1 with /dev/console, n3: 1 when lines leave as they were
-                        // written (the terminal they are passed on to adds carriage returns itself); out: the
+  kOpenTerminal = 25,   // in0: root; n0: rows, n1: columns, n2: 1 with /dev/console, n3: 1 when lines leave as they
+                        // were written (the terminal they are passed on to adds carriage returns itself); out: the
                         // container's side; the master goes to the parent
   kResetInherited = 26, // nice, I/O and scheduling class, affinity, timer slack, personality of who started us
   kRlimit = 27,         // n0: RLIMIT_, n1: soft, n2: hard, n3: 1 when as much as may be had will do
