@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "launch.h"
 #include "oci/runtime_json.h"
 #include "os/file.h"
 
@@ -48,7 +49,7 @@ std::vector<oci::Mount> ExampleMounts(bool rootless) {
   return mounts;
 }
 
-oci::RuntimeSpec Example(bool rootless) {
+oci::RuntimeSpec Example(bool rootless, bool unified) {
   using enum oci::NamespaceType;
   oci::RuntimeSpec spec;
   spec.process = ExampleProcess();
@@ -56,7 +57,9 @@ oci::RuntimeSpec Example(bool rootless) {
   spec.hostname = "estiba";
   spec.mounts = ExampleMounts(rootless);
   oci::Linux& config = spec.linux_config;
-  config.namespaces = {{.type = kPid}, {.type = kIpc}, {.type = kUts}, {.type = kMount}, {.type = kCgroup}};
+  config.namespaces = {{.type = kPid}, {.type = kIpc}, {.type = kUts}, {.type = kMount}};
+  // As runc's, where the hierarchy is one; elsewhere /proc/PID/cgroup is what tools know a container by.
+  if (unified) config.namespaces.push_back({.type = kCgroup});
   if (rootless) {
     config.namespaces.push_back({.type = kUser});
     config.uid_mappings = {{.container_id = 0, .host_id = ::geteuid(), .size = 1}};
@@ -81,7 +84,10 @@ Result<int> SpecCommand(const Context& context) {
   if (!file.ok() && file.error().errnum() == EEXIST)
     return Error(Code::kAlreadyExists, "File config.json exists. Remove it first");
   const os::UniqueFd out = TRY(std::move(file));
-  TRY(os::WriteAll(out.get(), oci::WriteRuntimeSpec(Example(context.flags.On("rootless")), /*indent=*/true) + "\n"));
+  const plan::HostFacts facts = TRY(AskHost(context.globals));
+  const bool unified = facts.cgroups.mode == cgroup::Mode::kUnified;
+  const oci::RuntimeSpec spec = Example(context.flags.On("rootless"), unified);
+  TRY(os::WriteAll(out.get(), oci::WriteRuntimeSpec(spec, /*indent=*/true) + "\n"));
   return 0;
 }
 

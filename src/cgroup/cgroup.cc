@@ -103,11 +103,17 @@ struct Made {
   std::string name;
 };
 
+struct Place {
+  os::UniqueFd fd;
+  bool fresh = false;  // it was not there before
+};
+
 // Walks down, making what is missing; `made` remembers what to take back, from the moment it is there.
-Result<os::UniqueFd> MakePath(const Hierarchy& hierarchy, const std::vector<std::string>& parts,
+Result<Place> MakePath(const Hierarchy& hierarchy, const std::vector<std::string>& parts,
                               const std::vector<std::string>& needed, std::vector<Made>& made) {
   const bool cpuset = !hierarchy.unified && Contains(hierarchy.controllers, "cpuset");
   os::UniqueFd dir = TRY(os::OpenAt({AT_FDCWD}, hierarchy.mountpoint, O_RDONLY | O_DIRECTORY));
+  bool fresh = false;
   for (const std::string& part : parts) {
     if (hierarchy.unified) TRY(EnableControllers({dir.get()}, needed));
     const int rc = ::mkdirat(dir.get(), part.c_str(), 0755);
@@ -118,8 +124,25 @@ Result<os::UniqueFd> MakePath(const Hierarchy& hierarchy, const std::vector<std:
     os::UniqueFd child = TRY(os::OpenAt(parent, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     if (cpuset) TRY(InheritCpuset(parent, {child.get()}));
     dir = std::move(child);
+    fresh = rc == 0;
   }
-  return dir;
+  return Place{.fd = std::move(dir), .fresh = fresh};
+}
+
+// A group that was there before: somebody else's processes would get our limits, and a frozen one never lets ours run.
+Status RefuseOccupied(const Hierarchy& hierarchy, os::DirFd dir, const std::string& shown) {
+  const bool busy = TRY(HoldsProcesses(dir));
+  if (busy) {
+    return Error(Code::kAlreadyExists,
+                 "container's cgroup is not empty: '" + shown + "' already holds processes");
+  }
+  const bool freezer = Contains(hierarchy.controllers, "freezer");
+  if (!hierarchy.unified && !freezer) return Ok();
+  auto state = os::ReadFileAt(dir, hierarchy.unified ? "cgroup.freeze" : "freezer.state");
+  if (!state.ok() && state.error().errnum() == ENOENT) return Ok();  // the root of the hierarchy has none
+  const std::string now(Trim(TRY(std::move(state))));
+  if (now == "0" || now == "THAWED") return Ok();
+  return Error(Code::kFailedPrecondition, "container's cgroup unexpectedly frozen: '" + shown + "'");
 }
 
 void TakeBack(std::vector<Made>& made) {
@@ -142,17 +165,15 @@ Result<Cgroup> Cgroup::Create(const Hierarchies& hierarchies, const std::string&
   std::vector<Made> made;
   const auto make = [&](const Hierarchy& hierarchy) -> Status {
     const auto parts = TRY(Parts(hierarchy, path));
-    auto fd = MakePath(hierarchy, parts, needed, made);
-    if (!fd.ok() && Refused(fd.error())) return Ok();  // not delegated
-    if (!fd.ok()) return std::move(fd).error().Context("make cgroup '" + Shown(hierarchy, parts) + "'");
-    const bool busy = exist_ok ? false : TRY(HoldsProcesses({fd->get()}));
-    if (busy)
-      return Error(Code::kAlreadyExists, "cgroup '" + Shown(hierarchy, parts) + "' already holds processes");
+    auto place = MakePath(hierarchy, parts, needed, made);
+    if (!place.ok() && Refused(place.error())) return Ok();  // not delegated
+    if (!place.ok()) return std::move(place).error().Context("make cgroup '" + Shown(hierarchy, parts) + "'");
+    if (!place->fresh && !exist_ok) TRY(RefuseOccupied(hierarchy, {place->fd.get()}, Shown(hierarchy, parts)));
     cgroup.directories_.push_back({.unified = hierarchy.unified,
                                    .controllers = hierarchy.controllers,
                                    .name = hierarchy.name,
                                    .shown = Shown(hierarchy, parts),
-                                   .fd = std::move(fd).value()});
+                                   .fd = std::move(place->fd)});
     return Ok();
   };
   for (const Hierarchy& hierarchy : hierarchies.hierarchies) {

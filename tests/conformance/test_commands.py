@@ -780,3 +780,25 @@ def test_lines_of_a_terminal_that_is_passed_on_end_as_they_were_written(bundle, 
         with bundle.running():
             done = bundle.exec("printf", "a\nb\n", flags=["--tty"], text=False)
     assert done.stdout == b"a\nb\n"
+
+
+# ---- cgroups that were there before ----
+
+def test_a_cgroup_that_holds_processes_is_refused(bundle, another_bundle):
+    another_bundle.linux["cgroupsPath"] = bundle.linux["cgroupsPath"]
+    with bundle.running():
+        assert "container's cgroup is not empty" in another_bundle.refused("true")
+
+
+def test_a_frozen_cgroup_is_refused(bundle):
+    """It would never let the container's processes run."""
+    unified = pathlib.Path("/sys/fs/cgroup/unified")
+    top = unified if unified.is_dir() else unified.parent
+    need((top / "cgroup.procs").exists(), "a unified hierarchy")
+    folder = top / bundle.linux["cgroupsPath"][1:]
+    folder.mkdir(parents=True)
+    try:
+        (folder / "cgroup.freeze").write_text("1")
+        assert "container's cgroup unexpectedly frozen" in bundle.refused("true")
+    finally:
+        folder.rmdir()
