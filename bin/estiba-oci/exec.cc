@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "commands.h"
+#include "filter_cache.h"
 #include "foreground.h"
 #include "launch.h"
 #include "oci/runtime_json.h"
@@ -124,6 +125,8 @@ Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Sna
   TRY(oci::ValidateProcess(input.process));
   TRY(CheckConsole(flags, input.process.terminal, flags.On("detach")));
   passed = TRY(PassedFds(flags, input.process.env));
+  if (const auto& seccomp = input.spec.linux_config.seccomp)
+    input.seccomp = TRY(CompiledFilter(*seccomp, context.reporter));
   const plan::HostFacts facts = TRY(AskHost(context.globals));
   return plan::BuildExec(input, facts);
 }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "commands.h"
+#include "filter_cache.h"
 #include "foreground.h"
 #include "language.h"
 #include "launch.h"
@@ -60,7 +61,10 @@ Result<Created> Create(const Context& context, bool detached, StartedBy starter)
   const std::vector<int> passed = TRY(PassedFds(context.flags, bundle.spec.process->env));
   plan::HostFacts facts = TRY(AskHost(context.globals));
   if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
-  plan::Plan plan = TRY(plan::BuildContainer(InputOf(context, bundle, id, facts), facts));
+  plan::ContainerInput input = InputOf(context, bundle, id, facts);
+  if (const auto& seccomp = bundle.spec.linux_config.seccomp)
+    input.seccomp = TRY(CompiledFilter(*seccomp, context.reporter));
+  plan::Plan plan = TRY(plan::BuildContainer(input, facts));
   Report(plan, context.reporter);
   StateDir dir = TRY(StateDir::Create(context.globals.root, id));
   Created created{.dir = std::move(dir), .plan = std::move(plan), .cgroups = std::move(facts.cgroups),

@@ -140,7 +140,8 @@ Status AddRoot(Builder& b, const ContainerInput& input, int label) {
             {apparmor ? "exec " + spec.process->apparmor_profile : spec.process->selinux_label})
         .in = {label};
   }
-  return AddProcess(b, {spec, *spec.process, input.isolate_from_parent, input.new_session_keyring, false, input.id});
+  return AddProcess(b, {spec, *spec.process, input.isolate_from_parent, input.new_session_keyring, false, input.id,
+                        input.seccomp});
 }
 
 }  // namespace
@@ -219,7 +220,7 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
             {apparmor ? "exec " + input.process.apparmor_profile : input.process.selinux_label})
         .in = {label};
   }
-  TRY(AddProcess(b, {input.spec, input.process, input.isolate_from_parent, true, true, input.id}));
+  TRY(AddProcess(b, {input.spec, input.process, input.isolate_from_parent, true, true, input.id, input.seccomp}));
   Arrange(plan);
   return std::move(plan);
 }

@@ -127,6 +127,7 @@ struct ProcessInput {
   bool new_session_keyring;
   bool exec;
   std::string id;
+  const std::optional<security::CompiledSeccomp>& seccomp;  // compiled before, or to be compiled here
 };
 Status CheckProcess(const oci::Process& process);
 Status AddProcess(Builder& b, const ProcessInput& input);

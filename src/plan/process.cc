@@ -134,11 +134,14 @@ Status CheckNotify(const oci::Seccomp& seccomp) {
   return Ok();
 }
 
-Status AddSeccomp(Builder& b, const oci::Seccomp& seccomp, const std::string& oci_version) {
+Status AddSeccomp(Builder& b, const ProcessInput& input) {
+  const oci::Seccomp& seccomp = *input.spec.linux_config.seccomp;
   if (!b.facts().kernel.seccomp_filter) {
     return Error(Code::kFailedPrecondition, "linux.seccomp: this kernel has no seccomp filters");
   }
-  const security::CompiledSeccomp compiled = TRY_CTX(security::CompileSeccomp(seccomp), "linux.seccomp");
+  security::CompiledSeccomp fresh;
+  if (!input.seccomp.has_value()) fresh = TRY_CTX(security::CompileSeccomp(seccomp), "linux.seccomp");
+  const security::CompiledSeccomp& compiled = input.seccomp.has_value() ? *input.seccomp : fresh;
   if (compiled.has_notify) TRY(CheckNotify(seccomp));
   if (compiled.program.size() > BPF_MAXINSNS) {
     return Error(Code::kInvalidArgument, "linux.seccomp: the filter has " + std::to_string(compiled.program.size()) +
@@ -157,7 +160,7 @@ Status AddSeccomp(Builder& b, const oci::Seccomp& seccomp, const std::string& oc
   std::string metadata;
   if (!seccomp.listener_metadata.empty()) metadata = ",\"metadata\":" + JsonString(seccomp.listener_metadata);
   // runtime-spec, "Container Process State", around the pid and the state, which only the runtime knows.
-  std::string head = "{\"ociVersion\":" + JsonString(oci_version) + ",\"fds\":[\"seccompFd\"]";
+  std::string head = "{\"ociVersion\":" + JsonString(input.spec.oci_version) + ",\"fds\":[\"seccompFd\"]";
   b.Child(child::Op::kSendSeccompListener, "linux.seccomp.listenerPath",
           {seccomp.listener_path, std::move(head), std::move(metadata)})
       .in = {listener};
@@ -199,7 +202,7 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   const Sets sets = TRY(ParseSets(b, process));
   const auto& seccomp = input.spec.linux_config.seccomp;
   const bool early = seccomp.has_value() && !process.no_new_privileges;
-  if (early) TRY(AddSeccomp(b, *seccomp, input.spec.oci_version));
+  if (early) TRY(AddSeccomp(b, input));
   b.Child(child::Op::kDropBounding, "process.capabilities.bounding", {}, {sets.bounding});
   TRY(AddGroups(b, input.spec.linux_config, process.user));
   const std::string& name = process.user.username;
@@ -208,7 +211,7 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   b.Child(child::Op::kCapabilities, "process.capabilities", {},
           {sets.effective, sets.permitted, sets.inheritable, sets.ambient});
   if (process.no_new_privileges) b.Child(child::Op::kNoNewPrivileges, "process.noNewPrivileges");
-  if (seccomp.has_value() && !early) TRY(AddSeccomp(b, *seccomp, input.spec.oci_version));
+  if (seccomp.has_value() && !early) TRY(AddSeccomp(b, input));
   return Ok();
 }
 

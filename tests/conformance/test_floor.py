@@ -8,6 +8,8 @@ import pathlib
 import re
 import subprocess
 
+import pytest
+
 from harness.need import need, need_program
 
 from bundle import BIN
@@ -78,6 +80,12 @@ def make_parents():
         parent.mkdir(exist_ok=True)
         for file in ("cpuset.cpus", "cpuset.mems") if name == "cpuset" else ():
             (parent / file).write_text((GROUPS / name / file).read_text())
+
+
+@pytest.fixture
+def user():
+    """A plain user's container is made of other operations."""
+    return None
 
 
 def test_the_floor_makes_the_same_operations(bundle):

@@ -13,6 +13,7 @@
 #include "oci/runtime_spec.h"
 #include "os/features.h"
 #include "plan/plan.h"
+#include "security/seccomp.h"
 
 namespace estiba::plan {
 
@@ -69,6 +70,7 @@ struct ContainerInput {
   bool relayed_terminal = false;  // what comes out of it goes on to another terminal, which ends lines its own way
   std::string bundle;       // for hooks' state document
   std::vector<CopyUp> copy_up;
+  std::optional<security::CompiledSeccomp> seccomp{};  // what linux.seccomp compiles to, where the caller knows
 };
 
 struct ExecInput {
@@ -82,6 +84,7 @@ struct ExecInput {
   oci::StringMap sub_cgroups{};
   bool isolate_from_parent = true;
   bool relayed_terminal = false;  // as of ContainerInput
+  std::optional<security::CompiledSeccomp> seccomp{};
 };
 
 struct HostFacts {
