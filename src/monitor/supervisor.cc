@@ -36,7 +36,10 @@ Supervisor::Supervisor(Loop& loop, std::unique_ptr<Runner> runner, Folders folde
       peers_(loop, [this](Peers::Request to, monitorapi::Frame frame) { OnRequest(to, std::move(frame)); }),
       execs_(loop, peers_, *runner_, journal_),
       restart_(launch_.restart, launch_.restart_count) {
-  execs_.OnChange([this] { CheckOver(); });
+  execs_.OnChange([this] {
+    if (execs_.empty()) TrimSoon();
+    CheckOver();
+  });
 }
 
 Supervisor::~Supervisor() {
@@ -45,6 +48,7 @@ Supervisor::~Supervisor() {
   loop_.Cancel(kill_timer_);
   loop_.Cancel(restart_timer_);
   loop_.Cancel(settle_timer_);
+  loop_.Cancel(trim_timer_);
   loop_.Cancel(oom_timer_);
   loop_.Cancel(linger_timer_);
 }
@@ -161,6 +165,15 @@ Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
     TrimMemory();
   });
   return Ok();
+}
+
+// Not at once: of execs that follow one another only the last pays for it.
+void Supervisor::TrimSoon() {
+  loop_.Cancel(trim_timer_);
+  trim_timer_ = loop_.After(std::chrono::milliseconds(100), [this] {
+    trim_timer_ = 0;
+    TrimMemory();
+  });
 }
 
 void Supervisor::WatchOom() {

@@ -61,6 +61,7 @@ class Supervisor {
   void Close();
   void UndoNow();
   void CheckOver();
+  void TrimSoon();
   void WatchOom();
   void OnOom();
   void TellOomKills(int tries);
@@ -110,6 +111,7 @@ class Supervisor {
   Loop::Token kill_timer_ = 0;
   Loop::Token restart_timer_ = 0;
   Loop::Token settle_timer_ = 0;
+  Loop::Token trim_timer_ = 0;
   Loop::Token oom_token_ = 0;
   Loop::Token oom_timer_ = 0;
   Runner::OomEvents oom_;

@@ -18,9 +18,9 @@ FLOOR = BIN.resolve().parent / "bench/floor"
 GROUPS = pathlib.Path("/sys/fs/cgroup")
 CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "blkio", "pids", "systemd", "unified"]
 # What changes something that outlives the call. Reading, opening, closing and waiting is each program's own affair.
-CALLS = ["clone3", "unshare", "mount", "umount2", "fsopen", "fsconfig", "fsmount", "move_mount", "open_tree", "mount_setattr",
-         "pivot_root", "mkdirat", "mknodat", "symlinkat", "unlinkat", "rmdir", "bpf", "sethostname", "ioctl", "keyctl",
-         "setsid", "setgroups", "setresuid", "setresgid", "capset", "prctl", "execve", "write"]
+CALLS = ["clone3", "unshare", "mount", "umount2", "fsopen", "fsconfig", "fsmount", "move_mount", "open_tree",
+         "mount_setattr", "pivot_root", "mkdirat", "mknodat", "symlinkat", "unlinkat", "rmdir", "bpf", "sethostname",
+         "ioctl", "keyctl", "setsid", "setgroups", "setresuid", "setresgid", "capset", "prctl", "execve", "write"]
 LINE = re.compile(r"(\w+)\((.*)\) += (\d+)$")
 PRCTL = re.compile(r"PR_CAPBSET_DROP|PR_SET_NO_NEW_PRIVS|PR_CAP_AMBIENT|PR_SET_KEEPCAPS")
 

@@ -110,10 +110,14 @@ class MonitorProcess : public ::testing::Test {
     return hierarchies.ok() && cgroup::Cgroup::Open(*hierarchies, box_.CgroupPath()).ok();
   }
 
+  void RunExec(std::vector<std::string> args, const std::string& says, int code);
+  void ExpectSmall();
+
   runtime::Box box_;
   monitorapi::Launch launch_;
   std::unique_ptr<monitorapi::Program> program_;
   std::optional<monitorapi::Spawned> spawned_;
+  int execs_ = 1;
 };
 
 struct Pair {
@@ -141,6 +145,38 @@ std::uint64_t SmapsKilobytes(pid_t pid, const std::string& what) {
   const auto text = os::ReadFile("/proc/" + std::to_string(pid) + "/smaps_rollup");
   const auto at = text.ok() ? text->find("\n" + what + ":") : std::string::npos;
   return at == std::string::npos ? 0 : std::stoull(text->substr(at + what.size() + 2));
+}
+
+// An exec from its start to its end, which says `says` and exits with `code`.
+void MonitorProcess::RunExec(std::vector<std::string> args, const std::string& says, int code) {
+  plan::ExecInput input;
+  input.id = box_.id();
+  input.name = "web";
+  input.spec = runtime::DockerSpec({"sh"});
+  input.process = *input.spec.process;
+  input.process.args = std::move(args);
+  input.cgroup_path = box_.CgroupPath();
+  ASSERT_OK_AND_ASSIGN(const plan::Plan plan, plan::BuildExec(input, runtime::Facts()));
+  monitorapi::Exec exec;
+  exec.exec_id = "e" + std::to_string(execs_++);
+  exec.plan = plan::Encode(plan);
+  auto connection = Connect();
+  ASSERT_OK(client().Call(exec, {connection.theirs.get()}, kPatience));
+  EXPECT_THAT(ReadUntilHas(connection.ours.get(), says), HasSubstr(says));
+  ASSERT_OK_AND_ASSIGN(const auto frame, client().AwaitNotice(Type::kNoticeExecExited, kPatience));
+  ASSERT_OK_AND_ASSIGN(const auto exited, frame.Decode<monitorapi::ExecExited>());
+  EXPECT_EQ(exited.code, code);
+  ASSERT_OK(client().Acknowledge(frame));
+}
+
+// Once it has settled, which it does shortly after what it did last. The program's own pages, in a memfd that all
+// monitors share, count as resident but not as its own.
+void MonitorProcess::ExpectSmall() {
+  const pid_t pid = spawned_->process.pid();
+  pollfd settled{spawned_->process.pidfd(), POLLIN, 0};
+  for (int i = 0; i < 50 && SmapsKilobytes(pid, "Rss") > 800; ++i) ASSERT_EQ(::poll(&settled, 1, 50), 0);
+  EXPECT_LE(SmapsKilobytes(pid, "Rss"), 800U);
+  EXPECT_LE(SmapsKilobytes(pid, "Anonymous"), 300U);
 }
 
 TEST_F(MonitorProcess, RunsAContainerAndLeavesNothing) {
@@ -191,36 +227,27 @@ TEST_F(MonitorProcess, IsSmall) {
   launch_.attaches.emplace_back();
   ASSERT_OK(Launch({attached.theirs.get()}));
   ReadUntilHas(attached.ours.get(), "up");
-  const pid_t pid = spawned_->process.pid();
-  // Once it has settled, which it does shortly after the start. The program's own pages, in a memfd that all
-  // monitors share, count as resident but not as its own.
-  pollfd settled{spawned_->process.pidfd(), POLLIN, 0};
-  for (int i = 0; i < 50 && SmapsKilobytes(pid, "Rss") > 800; ++i) ASSERT_EQ(::poll(&settled, 1, 50), 0);
-  EXPECT_LE(SmapsKilobytes(pid, "Rss"), 800U);
-  EXPECT_LE(SmapsKilobytes(pid, "Anonymous"), 300U);
+  ExpectSmall();
+}
+
+TEST_F(MonitorProcess, IsSmallAgainAfterExecs) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "sanitizers take more";
+#endif
+  MakeShellPlan("sleep 1000");
+  ASSERT_OK(Launch());
+  ExpectSmall();
+  for (int i = 0; i < 5; ++i) RunExec({"hostname"}, "box\n", 0);
+  ExpectSmall();
+  ASSERT_OK(client().Call(monitorapi::Signal{SIGKILL, false}, {}, kPatience));
+  ASSERT_OK(AwaitExit());
+  ASSERT_OK(MonitorEnds());
 }
 
 TEST_F(MonitorProcess, ExecJoinsTheContainer) {
   MakeShellPlan("sleep 1000");
   ASSERT_OK(Launch());
-  plan::ExecInput input;
-  input.id = box_.id();
-  input.name = "web";
-  input.spec = runtime::DockerSpec({"sh"});
-  input.process = *input.spec.process;
-  input.process.args = {"sh", "-c", "hostname; ps | grep -c sleep; exit 5"};
-  input.cgroup_path = box_.CgroupPath();
-  ASSERT_OK_AND_ASSIGN(const plan::Plan plan, plan::BuildExec(input, runtime::Facts()));
-  monitorapi::Exec exec;
-  exec.exec_id = "e1";
-  exec.plan = plan::Encode(plan);
-  auto connection = Connect();
-  ASSERT_OK(client().Call(exec, {connection.theirs.get()}, kPatience));
-  EXPECT_THAT(ReadUntilHas(connection.ours.get(), "box\n"), HasSubstr("box\n"));
-  ASSERT_OK_AND_ASSIGN(const auto frame, client().AwaitNotice(Type::kNoticeExecExited, kPatience));
-  ASSERT_OK_AND_ASSIGN(const auto exited, frame.Decode<monitorapi::ExecExited>());
-  EXPECT_EQ(exited.code, 5);
-  ASSERT_OK(client().Acknowledge(frame));
+  RunExec({"sh", "-c", "hostname; ps | grep -c sleep; exit 5"}, "box\n", 5);
   ASSERT_OK(client().Call(monitorapi::Signal{SIGKILL, false}, {}, kPatience));
   ASSERT_OK(AwaitExit());
   ASSERT_OK(MonitorEnds());
