@@ -19,7 +19,8 @@ namespace {
     ::dup3(program.null_fd, 1, 0);
     ::dup3(program.null_fd, 2, 0);
   }
-  ::execve(step.s[0], step.list, step.env);
+  if (const int directory = Slot(program, step, 1); directory >= 0 && ::fchdir(directory) != 0) ::_exit(126);
+  ::execve(step.s[0], step.list, step.n[1] != 0 ? program.envp : step.env);
   ::_exit(127);
 }
 

@@ -94,7 +94,7 @@ void AddHooksBeforeThePivot(Builder& b, const oci::RuntimeSpec& spec) {
   if (hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty()) return;
   // A hook in the container's namespaces also finds what the host does beside the child: its network.
   b.Child(child::Op::kWaitHost, "hooks.createRuntime");
-  AddChildHooks(b, spec, hooks.create_container, "hooks.createContainer");
+  AddChildHooks(b, hooks.create_container, "hooks.createContainer");
 }
 
 // In the child before the pivot: namespaces, their settings, the mounts.

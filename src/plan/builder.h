@@ -117,7 +117,7 @@ Status AddCgroupMount(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount
 Status AddIntelRdt(Builder& b, const oci::RuntimeSpec& spec, const std::string& id);  // resctrl.cc
 void AddNetwork(Builder& b, const ContainerInput& input);               // network.cc
 void AddHostHooks(Builder& b, const std::vector<oci::Hook>& hooks, const char* name, Where where);
-void AddChildHooks(Builder& b, const oci::RuntimeSpec& spec, const std::vector<oci::Hook>& hooks,
+void AddChildHooks(Builder& b, const std::vector<oci::Hook>& hooks,
                    const char* name);
 // process.cc: everything from the pivot to the program.
 struct ProcessInput {

@@ -82,15 +82,16 @@ void AddHostHooks(Builder& b, const std::vector<oci::Hook>& hooks, const char* n
   }
 }
 
-void AddChildHooks(Builder& b, const oci::RuntimeSpec& spec, const std::vector<oci::Hook>& hooks, const char* name) {
+void AddChildHooks(Builder& b, const std::vector<oci::Hook>& hooks, const char* name) {
   const bool inside = std::string_view(name).ends_with("startContainer");
   for (std::size_t i = 0; i < hooks.size(); ++i) {
     const oci::Hook& hook = hooks[i];
     Step& step = b.Child(child::Op::kHook, Indexed(name, i), HookText(hook), {Milliseconds(hook)});
-    // Inside the container a hook without an environment of its own has the process's, as runc does it.
-    const std::vector<std::string> inherited =
-        inside && spec.process.has_value() ? spec.process->env : std::vector<std::string>();
-    step.blob = EnvironmentBlob(hook.env.value_or(inherited));
+    // As runc does it: inside the container a hook without an environment of its own has the process's; before the
+    // pivot it begins in the root.
+    if (inside && !hook.env.has_value()) step.numbers.push_back(1);
+    if (!inside) step.in = {kNoSlot, b.root};
+    step.blob = EnvironmentBlob(hook.env.value_or(std::vector<std::string>()));
   }
 }
 

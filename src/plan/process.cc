@@ -401,7 +401,7 @@ Status AddProcess(Builder& b, const ProcessInput& input) {
   b.Child(child::Op::kWaitHost, "network");
   b.Child(child::Op::kFindProgram, "process.args", {process.args[0]});
   b.Child(child::Op::kWaitStart, "start");
-  if (!input.exec) AddChildHooks(b, input.spec, input.spec.hooks.start_container, "hooks.startContainer");
+  if (!input.exec) AddChildHooks(b, input.spec.hooks.start_container, "hooks.startContainer");
   b.Child(child::Op::kExec, "process.args", process.args);
   return Ok();
 }

@@ -220,6 +220,22 @@ def test_a_failure_names_the_hook_in_runcs_words(bundle, kind):
     assert f"error running {kind} hook #1: " in error and "exit status 1" in error
 
 
+def test_create_container_begins_in_the_root(bundle, log):
+    add(bundle, "createContainer", "pwd > $LOG; touch here")
+    bundle.run("test", "-e", "/here")
+    assert log.lines() == [str(bundle.rootfs)]
+
+
+def test_start_container_without_an_environment_has_the_programs(bundle, log):
+    bundle.process["env"] += ["ONE=two", "ONE=three"]
+    script = "#!/bin/sh\necho $ONE $HOME > /log\n"
+    (bundle.rootfs / "hook").write_text(script)
+    (bundle.rootfs / "hook").chmod(0o755)
+    bundle.config["hooks"] = {"startContainer": [{"path": "/hook"}]}
+    bundle.run("true")
+    assert log.lines() == ["three /root"]
+
+
 def test_a_hook_that_is_not_there_is_an_error_by_its_field(bundle):
     bundle.config["hooks"] = {"createRuntime": [{"path": "/does/not/exist"}]}
     error = bundle.refused("true")

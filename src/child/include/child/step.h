@@ -42,7 +42,8 @@ enum class Op : std::uint16_t {
   kDomainname = 22,     // s0
   kLoopbackUp = 23,
   // ---- the process ----
-  kHook = 24,           // s0: path; list: arguments; env: environment; n0: timeout in ms, 0 none; in0: state document
+  kHook = 24,           // s0: path; list: arguments; env: environment; n0: timeout in ms, 0 none; n1: 1 when it has the
+                        // program's environment; in0: state document; in1: directory it begins in (may be none)
   kOpenTerminal = 25,   // in0: root; n0: rows, n1: columns, n2: 1 with /dev/console, n3: 1 when lines leave as they
                         // were written (the terminal they are passed on to adds carriage returns itself); out: the
                         // container's side; the master goes to the parent
