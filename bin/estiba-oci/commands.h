@@ -50,6 +50,7 @@ Result<int> CheckpointCommand(const Context& context);
 Result<int> RestoreCommand(const Context& context);
 Result<int> UpdateCommand(const Context& context);
 Result<int> SpecCommand(const Context& context);
+Result<int> MountsCommand(const Context& context);
 Result<int> AuditCommand(const Context& context);
 Result<int> ExplainCommand(const Context& context);
 Result<int> FeaturesCommand(const Context& context);

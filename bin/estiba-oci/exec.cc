@@ -127,7 +127,8 @@ Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Sna
   passed = TRY(PassedFds(flags, input.process.env));
   if (const auto& seccomp = input.spec.linux_config.seccomp)
     input.seccomp = TRY(CompiledFilter(*seccomp, context.reporter));
-  const plan::HostFacts facts = TRY(AskHost(context.globals));
+  plan::HostFacts facts = TRY(AskHost(context.globals));
+  if (input.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
   return plan::BuildExec(input, facts);
 }
 

@@ -44,6 +44,8 @@ oci::Features Ours() {
   f.apparmor = true;
   f.memory_policy_modes = oci::MemoryPolicyModes();
   f.memory_policy_flags = oci::MemoryPolicyFlags();
+  if (const int abi = os::LandlockAbi(); abi > 0)
+    f.annotations = {{std::string(oci::kLandlockAnnotation) + ".abi", std::to_string(abi)}};
   return f;
 }
 

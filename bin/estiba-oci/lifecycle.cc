@@ -9,6 +9,7 @@
 #include "launch.h"
 #include "os/file.h"
 #include "os/process.h"
+#include "os/features.h"
 #include "plan/explain.h"
 #include "remove.h"
 #include "runtime/container.h"
@@ -61,6 +62,7 @@ Result<Created> Create(const Context& context, bool detached, StartedBy starter)
   const std::vector<int> passed = TRY(PassedFds(context.flags, bundle.spec.process->env));
   plan::HostFacts facts = TRY(AskHost(context.globals));
   if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
+  if (bundle.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
   plan::ContainerInput input = InputOf(context, bundle, id, facts);
   if (const auto& seccomp = bundle.spec.linux_config.seccomp)
     input.seccomp = TRY(CompiledFilter(*seccomp, context.reporter));

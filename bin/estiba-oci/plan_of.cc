@@ -1,6 +1,7 @@
 #include "plan_of.h"
 
 #include "launch.h"
+#include "os/features.h"
 #include "runtime/container.h"
 #include "state_dir.h"
 
@@ -16,6 +17,7 @@ Result<plan::Plan> PlanOf(const Context& context, plan::HostFacts facts) {
     id = "container";
   }
   if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
+  if (bundle.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
   return plan::BuildContainer(InputOf(context, bundle, id, facts), facts);
 }
 

@@ -16,7 +16,9 @@ inline bool EntersContainer(const char* const* argv) {
     return *a == *b;
   };
   for (; *argv != nullptr; ++argv) {
-    if (same(*argv, "run") || same(*argv, "create") || same(*argv, "exec") || same(*argv, "restore")) return true;
+    if (same(*argv, "run") || same(*argv, "create") || same(*argv, "exec") || same(*argv, "restore") ||
+        same(*argv, "mounts"))
+      return true;
   }
   return false;
 }

@@ -108,6 +108,14 @@ int Capabilities(const Step& step) noexcept;
 int NoNewPrivileges() noexcept;
 int Seccomp(const Program& program, const Step& step) noexcept;
 
+// ---- landlock.cc ----
+int LandlockRuleset(const Program& program, const Step& step) noexcept;
+int LandlockRule(const Program& program, const Step& step) noexcept;
+int LandlockRestrict(const Program& program, const Step& step) noexcept;
+
+// ---- unmount.cc ----
+int Unmount(const Program& program, const Step& step) noexcept;
+
 // ---- program.cc ----
 int Stdio(const Program& program, const Step& step) noexcept;
 int CloseDescriptors(const State& state) noexcept;

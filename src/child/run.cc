@@ -89,6 +89,7 @@ int MountStep(const Program& program, const Step& step) noexcept {
     case Op::kMoveRoot:      return MoveRoot(program, step);
     case Op::kSetAttributes: return SetAttributes(program, step);
     case Op::kTmpCopyUp:     return OpenCopyUp(program, step);
+    case Op::kUnmount:       return Unmount(program, step);
     default:                 return ENOSYS;
   }
 }
@@ -103,6 +104,9 @@ int IdentityStep(const Program& program, const Step& step) noexcept {
     case Op::kCapabilities:    return Capabilities(step);
     case Op::kNoNewPrivileges: return NoNewPrivileges();
     case Op::kSeccomp:         return Seccomp(program, step);
+    case Op::kLandlockRuleset: return LandlockRuleset(program, step);
+    case Op::kLandlockRule:    return LandlockRule(program, step);
+    case Op::kLandlockRestrict: return LandlockRestrict(program, step);
     default:                   return ENOSYS;
   }
 }
@@ -145,6 +149,7 @@ int ExecuteStep(State& state, std::uint32_t index, const Step& step) noexcept {
     case Op::kFindProgram:      return FindProgram(state);
     case Op::kWaitStart:        return WaitStart(state, index);
     case Op::kSendSeccompListener: return SendListener(state, index, step);
+    case Op::kSendMount:        return SendFd(state, index, Slot(program, step));
     case Op::kReport:           Tell(program.sync_fd, {index, 0}); return 0;
     case Op::kCloseDescriptors: return CloseDescriptors(state);
     case Op::kExec:             return Execute(state);

@@ -42,6 +42,9 @@ std::string WriteFeatures(const Features& features) {
                                {"hooks", Json(features.hooks)},
                                {"mountOptions", Json(features.mount_options)}});
   out.Set("linux", Linux(features));
+  Json annotations = Json::MakeObject();
+  for (const auto& [key, value] : features.annotations) annotations.Set(key, value);
+  if (!annotations.empty()) out.Set("annotations", std::move(annotations));
   return out.Dump(4);
 }
 

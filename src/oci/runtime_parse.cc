@@ -120,6 +120,29 @@ void ReadHooks(codec::Reader& in, Hooks* out) {
   ReadHookList(in, "poststop", &out->poststop);
 }
 
+// A word nobody knows would be a rule that nobody enforces.
+void RefuseUnread(codec::Reader& in) {
+  for (const std::string& key : in.Unread()) in.Fail(key, "is not known here");
+}
+
+void ReadLandlock(codec::Reader& in, Landlock* out) {
+  in.Object("ruleset", [&](codec::Reader& entry) {
+    entry.Read("handledAccessFS", &out->handled_access_fs);
+    RefuseUnread(entry);
+  });
+  in.Object("rules", [&](codec::Reader& entry) {
+    entry.EachObject("pathBeneath", [&](codec::Reader& rule) {
+      LandlockRule& added = out->path_beneath.emplace_back();
+      rule.Read("allowedAccess", &added.allowed_access);
+      rule.Read("paths", &added.paths);
+      RefuseUnread(rule);
+    });
+    RefuseUnread(entry);
+  });
+  in.Read("disableBestEffort", &out->disable_best_effort);
+  RefuseUnread(in);
+}
+
 void ReadSpec(codec::Reader& in, RuntimeSpec* out) {
   out->oci_version.clear();
   in.Read("ociVersion", &out->oci_version);
@@ -149,10 +172,33 @@ Result<T> Parse(std::string_view json, const char* what, const char* path, void 
   return value;
 }
 
+// Annotations that mean something to us.
+Status ReadExtensions(RuntimeSpec& spec) {
+  for (const auto& [key, value] : spec.annotations) {
+    if (key != kLandlockAnnotation) continue;
+    constexpr const char* kWhat = "read annotation 'dev.estiba.landlock'";
+    spec.landlock = TRY(Parse<Landlock>(value, kWhat, "landlock", ReadLandlock));
+  }
+  return Ok();
+}
+
 }  // namespace
 
 Result<RuntimeSpec> ParseRuntimeSpec(std::string_view json) {
-  return Parse<RuntimeSpec>(json, "read the container's configuration", "", ReadSpec);
+  RuntimeSpec spec = TRY(Parse<RuntimeSpec>(json, "read the container's configuration", "", ReadSpec));
+  TRY(ReadExtensions(spec));
+  return spec;
+}
+
+Result<std::vector<Mount>> ParseMounts(std::string_view json) {
+  constexpr const char* kWhat = "read the mounts";
+  codec::Json document = TRY_CTX(codec::ParseJson(json, kLimits), kWhat);
+  if (document.IsArray()) document = codec::Json::MakeObject({{"mounts", std::move(document)}});
+  std::vector<Mount> mounts;
+  codec::Reader in(document, "");
+  in.EachObject("mounts", [&](codec::Reader& entry) { ReadMount(entry, &mounts.emplace_back()); });
+  TRY_CTX(in.Finish(), kWhat);
+  return mounts;
 }
 
 Result<Process> ParseProcess(std::string_view json) {

@@ -61,6 +61,11 @@ bool Exists(const char* path) { return ::access(path, F_OK) == 0; }
 
 }  // namespace
 
+int LandlockAbi() {
+  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1 /*LANDLOCK_CREATE_RULESET_VERSION*/);
+  return abi < 0 ? 0 : static_cast<int>(abi);
+}
+
 KernelFeatures ProbeFeatures(bool overlays) {
   KernelFeatures features;
   features.mount_setattr = HasSyscall(SYS_mount_setattr);

@@ -105,6 +105,8 @@ Status AddSysctls(Builder& b, const oci::RuntimeSpec& spec);
 Status AddStorage(Builder& b, const ContainerInput& input);             // storage.cc
 Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>& sources);
 Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources);
+// The mounts alone, into a root that is mounted already.
+Status AttachMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources);
 void AddDevices(Builder& b, const oci::RuntimeSpec& spec);              // devices.cc
 void AddPathRestrictions(Builder& b, const oci::RuntimeSpec& spec);
 bool IsDevMountedByUser(const oci::RuntimeSpec& spec);
@@ -131,6 +133,8 @@ struct ProcessInput {
 };
 Status CheckProcess(const oci::Process& process);
 Status AddProcess(Builder& b, const ProcessInput& input);
+// landlock.cc
+Status AddLandlock(Builder& b, const oci::RuntimeSpec& spec);
 Status AddAffinity(Builder& b, const std::string& cpus, const char* why);
 void AddResolveUser(Builder& b, const oci::Process& process);
 // Opened while the host's /proc is in sight, written just before the program.

@@ -202,6 +202,8 @@ std::string ChildDetail(const Step& step, Language language) {
     case C::kIdentity: return "uid " + std::to_string(NumberAt(step, 0)) + ", gid " + std::to_string(NumberAt(step, 1));
     case C::kSeccomp: return std::to_string(step.blob.size() / 8);
     case C::kRlimit: return LimitText(NumberAt(step, 1), language) + ":" + LimitText(NumberAt(step, 2), language);
+    case C::kLandlockRuleset:
+    case C::kLandlockRule: return LandlockText(NumberAt(step, 0));
     case C::kUmask: return UmaskText(NumberAt(step, 0));
     case C::kExec: return CommandLine(step.text);
     default: return {};

@@ -64,6 +64,11 @@ std::string_view ChildOpName(C op) {
     case C::kSendSeccompListener: return "send-seccomp-listener";
     case C::kTmpCopyUp: return "tmp-copy-up";
     case C::kReport: return "report";
+    case C::kLandlockRuleset: return "landlock-ruleset";
+    case C::kLandlockRule: return "landlock-rule";
+    case C::kLandlockRestrict: return "landlock-restrict";
+    case C::kUnmount: return "unmount";
+    case C::kSendMount: return "send-mount";
   }
   return {};
 }

@@ -201,6 +201,8 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   const oci::Process& process = input.process;
   const Sets sets = TRY(ParseSets(b, process));
   const auto& seccomp = input.spec.linux_config.seccomp;
+  // While CAP_SYS_ADMIN is there, which it needs without no_new_privs; what is to come it does not govern.
+  TRY(AddLandlock(b, input.spec));
   const bool early = seccomp.has_value() && !process.no_new_privileges;
   if (early) TRY(AddSeccomp(b, input));
   b.Child(child::Op::kDropBounding, "process.capabilities.bounding", {}, {sets.bounding});

@@ -323,6 +323,10 @@ Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>
   const bool looked_at = !hooks.prestart.empty() || !hooks.create_runtime.empty() || !hooks.create_container.empty();
   const bool by_path = input.storage.kind == Storage::Kind::kBundle && looked_at;
   b.Child(child::Op::kAttachRoot, "root.path", {by_path ? input.storage.rootfs : "/"}).in = {b.root};
+  return AttachMounts(b, input, sources);
+}
+
+Status AttachMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources) {
   const std::vector<oci::Mount>& mounts = input.spec.mounts;
   for (std::size_t i = 0; i < mounts.size(); ++i) {
     const std::string why = Indexed("mounts", i);

@@ -13,12 +13,14 @@
 
 namespace estiba::runtime {
 
-Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, const LaunchOptions& options) {
-  if (plan.kind != plan::Kind::kExec || plan.slots == 0) {
+namespace {
+
+// Up to where the child waits to be started.
+Status Enter(Session& session, Lowered& lowered, pid_t init_pid, int init_pidfd, const LaunchOptions& options) {
+  if (session.plan.kind != plan::Kind::kExec || session.plan.slots == 0) {
     return Error(Code::kInvalidArgument, "the plan is not one of an exec");
   }
-  Session session(plan);
-  if (options.measure) session.trace = TRY(Trace::Create(ChildStepsOf(plan)));
+  if (options.measure) session.trace = TRY(Trace::Create(ChildStepsOf(session.plan)));
   session.on_step = options.on_step;
   session.hierarchies = options.hierarchies;
   session.init = init_pid;
@@ -27,14 +29,29 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
   session.root_of_exec = TRY_CTX(os::OpenAt({AT_FDCWD}, root, O_PATH | O_DIRECTORY), session.Subject());
   // The pid could have been given to another process between its pidfd's opening and now; then this is gone.
   TRY_CTX(os::SendSignal(init_pidfd, 0), session.Subject());
-  TRY(RunHostSteps(session, plan::Where::kHost, 0, plan.steps.size()));
-  Lowered lowered = Lower(session);
+  TRY(RunHostSteps(session, plan::Where::kHost, 0, session.plan.steps.size()));
+  lowered = Lower(session);
   TRY(Clone(session, lowered, options));
-  TRY(RunBesideChild(session, lowered));
+  return RunBesideChild(session, lowered);
+}
+
+}  // namespace
+
+Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, const LaunchOptions& options) {
+  Session session(plan);
+  Lowered lowered;
+  TRY(Enter(session, lowered, init_pid, init_pidfd, options));
   TRY(Go(session));
   const std::optional<child::Report> report = TRY(NextReport(session));
   if (report.has_value()) return ChildFailure(session.plan, lowered.plan_index.at(report->step), report->error);
   return ExecResult{std::move(session.child), std::move(session.terminal)};
+}
+
+Result<os::UniqueFd> CarryOutInside(const plan::Plan& plan, pid_t init_pid, int init_pidfd) {
+  Session session(plan);
+  Lowered lowered;
+  TRY(Enter(session, lowered, init_pid, init_pidfd, {}));
+  return std::move(session.terminal);  // the child, which waits for nothing any more, goes with the session
 }
 
 Status ReleaseAt(const plan::Plan& plan, os::DirFd gate) {

@@ -111,6 +111,12 @@ const char* HintFor(C op, int err) {
     case C::kOpenTerminal:
       if (err == ENOENT) return "a terminal needs devpts mounted on /dev/pts";
       break;
+    case C::kLandlockRule:
+      if (err == ENOENT) return "a rule speaks of paths that are there when the program starts";
+      break;
+    case C::kUnmount:
+      if (err == ESTALE || err == ENOENT) return "what was mounted there is gone, or something is mounted over it";
+      break;
     case C::kOpenFile:
       if (err == ENOENT) return "the kernel does not have that security module";
       break;

@@ -8,6 +8,7 @@ FOREIGN = "the namespace belongs to root"
 IDMAP = "an id-mapped mount takes CAP_SYS_ADMIN over its file system"
 OTHERS = "the other container has a user namespace of its own"
 MAPS = "the row is about other maps than a plain user may write"
+ADDED = "only root can bind what is outside of a running container into it"
 COUNTS = "the row counts the namespaces of the configuration"
 
 NOT_ROOTLESS = {
@@ -59,6 +60,14 @@ NOT_ROOTLESS = {
     "test_the_pid_namespace_at_a_path": FOREIGN,
     "test_the_user_namespace_at_a_path": FOREIGN,
     "test_a_new_user_namespace_beside_the_hosts_at_a_path": FOREIGN,
+    "test_a_folder_comes_and_goes": ADDED,
+    "test_a_file_comes_and_goes": ADDED,
+    "test_in_a_user_namespace_it_belongs_to_its_root": ADDED,
+    "test_nothing_of_it_is_on_the_host": ADDED,
+    "test_all_or_none": ADDED,
+    "test_the_last_of_two_at_one_place_goes_first": ADDED,
+    "test_a_link_inside_leads_no_further_than_the_root": ADDED,
+    "test_a_link_does_not_have_a_mask_removed": ADDED,
     "test_id_mappings": MAPS,
     "test_several_ranges": MAPS,
     "test_the_program_gets[user.additionalGids]": MAPS,

@@ -77,6 +77,11 @@ enum class Op : std::uint16_t {
   kTmpCopyUp = 53,      // in0: root; s0: path of a directory; out: that directory, with whose content the tmpfs about
                         // to cover it is filled; nothing when there is none
   kReport = 54,         // tells the parent that everything up to here is done
+  kLandlockRuleset = 55,   // n0: LANDLOCK_ACCESS_FS_… that are handled; out
+  kLandlockRule = 56,      // in0: ruleset; s0: path, in the container; n0: what is allowed beneath
+  kLandlockRestrict = 57,  // in0: ruleset
+  kUnmount = 58,        // in0: root; s0: path; n0: id of the mount that must be there, n1: 1 when it is the unique one
+  kSendMount = 59,      // in0: a mount, which goes to the parent
 };
 
 enum SuperFlag : std::uint64_t {  // kMount n1: flags of the superblock

@@ -2,6 +2,7 @@
 // The `features` document: what a runtime can do, for engines to read before they ask for it.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace estiba::oci {
@@ -29,6 +30,7 @@ struct Features {
   bool idmapped_mounts = false;
   std::vector<std::string> memory_policy_modes{};
   std::vector<std::string> memory_policy_flags{};
+  std::vector<std::pair<std::string, std::string>> annotations{};
 };
 
 std::string WriteFeatures(const Features& features);

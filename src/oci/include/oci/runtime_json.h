@@ -15,6 +15,8 @@ Result<RuntimeSpec> ParseRuntimeSpec(std::string_view json);
 // The `process` object alone, as `exec --process FILE` takes it.
 Result<Process> ParseProcess(std::string_view json);
 // The `linux.resources` object alone, as `update --resources FILE` takes it.
+// A list of mounts, or an object with one as "mounts".
+Result<std::vector<Mount>> ParseMounts(std::string_view json);
 Result<Resources> ParseResources(std::string_view json);
 // The `linux.seccomp` object alone.
 Result<Seccomp> ParseSeccomp(std::string_view json);

@@ -306,6 +306,19 @@ struct Linux {
   std::optional<MemoryPolicy> memory_policy{};
 };
 
+// Ours, an extension: the JSON of the annotation kLandlockAnnotation, with the words proposed for the specification
+// (opencontainers/runtime-spec#1241).
+inline constexpr const char* kLandlockAnnotation = "dev.estiba.landlock";
+struct LandlockRule {
+  std::vector<std::string> allowed_access{};  // "read_file", …
+  std::vector<std::string> paths{};           // in the container
+};
+struct Landlock {
+  std::vector<std::string> handled_access_fs{};  // what is forbidden where no rule allows it
+  std::vector<LandlockRule> path_beneath{};
+  bool disable_best_effort = false;  // refuse where the kernel knows fewer kinds of access than are handled
+};
+
 struct RuntimeSpec {
   std::string oci_version = "1.3.0";
   std::optional<Process> process{};
@@ -315,6 +328,7 @@ struct RuntimeSpec {
   std::vector<Mount> mounts{};
   Hooks hooks{};
   StringMap annotations{};
+  std::optional<Landlock> landlock{};
   Linux linux_config{};
 };
 

@@ -15,7 +15,11 @@ struct KernelFeatures {
   bool first_user_namespace = true;
   bool setgroups_denied = false;     // our user namespace lets nobody change supplementary groups
   unsigned last_capability = 40;
+  int landlock_abi = 0;              // by LandlockAbi(), which only those ask who need it; 0: there is none
 };
+
+// 1 and up; 0 where the kernel has no Landlock or it is not switched on.
+int LandlockAbi();
 
 // Asks the kernel; some ten cheap calls, nothing mounted, nothing left behind. What takes longer (overlay_…) is told
 // for those who mount overlays.

@@ -87,6 +87,22 @@ struct ExecInput {
   std::optional<security::CompiledSeccomp> seccomp{};
 };
 
+// One mount more for a container that runs.
+struct MountInput {
+  std::string id;           // the container's
+  std::string name;
+  oci::RuntimeSpec spec;    // the container's, as it was started
+  std::string bundle;       // what a relative source is relative to
+  oci::Mount mount;
+};
+
+// A mount that was added to a container, and which one it is: its path alone may lead to another by now.
+struct MountedAt {
+  std::string path;
+  std::uint64_t mount_id = 0;
+  bool unique = false;      // the id is one that the kernel never gives again (6.8)
+};
+
 struct HostFacts {
   cgroup::Hierarchies cgroups;
   os::KernelFeatures kernel;
@@ -101,6 +117,9 @@ struct HostFacts {
 std::vector<std::string> MountOptionNames();
 
 Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts);
+// Plans of kind kExec that end without a program: at kWaitStart everything is done.
+Result<Plan> BuildMount(const MountInput& input, const HostFacts& facts);
+Result<Plan> BuildUnmount(const MountInput& input, const MountedAt& at, const HostFacts& facts);
 Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts);
 
 }  // namespace estiba::plan

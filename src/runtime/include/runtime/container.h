@@ -85,6 +85,10 @@ struct ExecResult {
 // Runs the plan of BuildExec in the container whose PID 1 is `init_pidfd`/`init_pid`.
 Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, const LaunchOptions& options);
 
+// Carries a plan out in the container's namespaces that runs no program (BuildMount, BuildUnmount): back when it is
+// done, with the descriptor that a kSendMount sent.
+Result<os::UniqueFd> CarryOutInside(const plan::Plan& plan, pid_t init_pid, int init_pidfd);
+
 // Kills what is left in the container's cgroup and takes back everything its plan names on the host. Idempotent; what
 // is gone already is fine; goes on after an error and returns the first. `known`: the host's cgroups, when the caller
 // has looked for them.
