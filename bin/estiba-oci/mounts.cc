@@ -43,7 +43,8 @@ Result<Target> OpenTarget(const Context& context) {
   input.id = dir.id();
   input.spec = TRY(dir.LoadConfig());
   input.bundle = now.record.bundle;
-  return Target{.dir = std::move(dir), .now = std::move(now), .input = std::move(input), .facts = std::move(facts)};
+  return Target{
+      .dir = std::move(dir), .now = std::move(now), .input = std::move(input), .facts = std::move(facts)};
 }
 
 Result<std::vector<plan::MountedAt>> LoadRecords(const StateDir& dir) {
@@ -70,9 +71,10 @@ Status SaveRecords(const StateDir& dir, const std::vector<plan::MountedAt>& moun
 
 // Which mount `fd` is.
 Result<plan::MountedAt> Identify(int fd, const std::string& path) {
-  struct statx found {};
+  struct statx found{};
   for (const unsigned wanted : {kUniqueMountId, kMountId}) {
-    if (::syscall(SYS_statx, fd, "", AT_EMPTY_PATH, wanted, &found) != 0) return Error::Errno(errno, "identify a mount");
+    if (::syscall(SYS_statx, fd, "", AT_EMPTY_PATH, wanted, &found) != 0)
+      return Error::Errno(errno, "identify a mount");
     if ((found.stx_mask & wanted) == 0) continue;
     return plan::MountedAt{.path = path, .mount_id = found.stx_mnt_id, .unique = wanted == kUniqueMountId};
   }
@@ -106,7 +108,8 @@ Result<int> Add(const Context& context, const Target& target, const std::vector<
       records.push_back(std::move(made).value());
       failed = SaveRecords(target.dir, records);
     } else {
-      failed = std::move(made).error().Context("mount " + std::to_string(i + 1) + " of " + std::to_string(mounts.size()));
+      failed = std::move(made).error().Context("mount " + std::to_string(i + 1) + " of " +
+                                               std::to_string(mounts.size()));
     }
   }
   if (failed.ok()) return 0;
@@ -124,7 +127,8 @@ Result<int> Add(const Context& context, const Target& target, const std::vector<
 Result<int> Remove(const Target& target, const std::vector<oci::Mount>& mounts) {
   auto records = TRY(LoadRecords(target.dir));
   for (const oci::Mount& mount : mounts) {
-    const auto found = std::ranges::find(records.rbegin(), records.rend(), mount.destination, &plan::MountedAt::path);
+    const auto found =
+        std::ranges::find(records.rbegin(), records.rend(), mount.destination, &plan::MountedAt::path);
     if (found == records.rend())
       return Error(Code::kNotFound, "no mount was added to the container at '" + mount.destination + "'");
     TRY(Unmount(target, *found));
@@ -140,7 +144,8 @@ Result<int> MountsCommand(const Context& context) {
   const auto& words = context.flags.rest();
   if (words[0] != "add" && words[0] != "remove")
     return Error(Code::kInvalidArgument, "mounts: '" + words[0] + "' is neither add nor remove");
-  const std::string text = TRY_CTX(words[2] == "-" ? os::ReadAll(0) : os::ReadFile(words[2]), "read the mounts");
+  const std::string text =
+      TRY_CTX(words[2] == "-" ? os::ReadAll(0) : os::ReadFile(words[2]), "read the mounts");
   const std::vector<oci::Mount> mounts = TRY(oci::ParseMounts(text));
   if (mounts.empty()) return Error(Code::kInvalidArgument, "mounts: the list is empty");
   const Target target = TRY(OpenTarget(context));

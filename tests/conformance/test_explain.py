@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -46,10 +47,14 @@ def rich(bundle):
 
 
 def by_hand(bundle):
+    # Not below the folder of all tests' cgroups, which whoever is last removes: a script makes it but once.
+    bundle.linux["cgroupsPath"] = "/" + bundle.id
     script = bundle.folder / "by-hand.sh"
     script.write_text(explain(bundle, "--script").stdout)
-    return subprocess.run(["sh", script], capture_output=True, text=True, timeout=60, check=False,
+    done = subprocess.run(["sh", script], capture_output=True, text=True, timeout=60, check=False,
                           stdin=subprocess.DEVNULL)
+    assert not list(pathlib.Path("/sys/fs/cgroup").glob(f"*/{bundle.id}")), done.stderr
+    return done
 
 
 def test_every_step_has_its_setting(bundle):
