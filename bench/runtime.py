@@ -74,7 +74,7 @@ def make_bundle(folder, seccomp=False, **process):
     config["process"] |= {"terminal": False, "args": ["true"]} | process
     # As Debian 12's runc writes it for a host with v1 controllers.
     config["ociVersion"] = "1.0.2"
-    config["linux"]["namespaces"].remove({"type": "cgroup"})
+    config["linux"]["namespaces"] = [entry for entry in config["linux"]["namespaces"] if entry["type"] != "cgroup"]
     if seccomp:
         capabilities = set(config["process"]["capabilities"]["bounding"])
         config["linux"]["seccomp"] = resolve(json.loads(PROFILE.read_text()), capabilities)
