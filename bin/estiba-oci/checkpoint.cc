@@ -194,6 +194,8 @@ Result<int> CheckpointCommand(const Context& context) {
   if (now.status != "running" && now.status != "paused")
     return Error(Code::kFailedPrecondition, "container cannot be checkpointed in " + now.status + " state");
   const oci::RuntimeSpec spec = TRY(dir.LoadConfig());
+  if (spec.landlock)  // CRIU knows nothing of it: what is restored would be free of it
+    return Error(Code::kFailedPrecondition, "a container that Landlock restricts cannot be checkpointed");
   const plan::Plan plan = TRY(dir.LoadPlan());
   const bool pre_dump = flags.On("pre-dump");
   const int status_fd = TRY(StatusFd(flags));

@@ -266,10 +266,12 @@ std::string Script::Last() const {
 
 std::string Script::Run() const {
   std::string out = Title(kRun);
-  if (beside_needed_) out += "( trap '[ \"$?\" = 0 ] || kill -9 \"$pid\"' EXIT; beside ) &\n";
+  if (beside_needed_) out += "( trap '[ \"$?\" = 0 ] || kill -9 \"$pid\"' EXIT; beside ) &\nhelper=$!\n";
   out += "status=0\n(\n";
   if (joins_groups_) out += "  join_groups\n";
   out += "  exec unshare" + UnshareFlags(plan_.clone_flags) + " sh \"$self\" inside_1\n) || status=$?\n";
+  // It may still wait for a process that never came so far.
+  if (beside_needed_) out += "kill -9 \"$helper\" 2> /dev/null || :\n";
   ShellState none;
   for (const Step& step : UndoOf(plan_)) {
     if (step.op != Op::kKillCgroup) out += Lines(step, HostCommands(step, none));

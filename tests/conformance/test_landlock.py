@@ -101,6 +101,13 @@ def test_what_is_wrong_is_refused(bundle, annotation, reason):
     assert reason in bundle.refused("true")
 
 
+def test_a_checkpoint_would_lose_it(bundle):
+    restrict(bundle, (READ, ["/bin"]), handled=READ)
+    with bundle.running():
+        done = bundle.command("checkpoint", "--image-path", bundle.folder / "images", bundle.id, check=False)
+        assert done.returncode == 1 and "Landlock" in done.stderr
+
+
 def test_features_tell_of_it(bundle):
     features = json.loads(bundle.command("features").stdout)
     assert int(features["annotations"][ANNOTATION + ".abi"]) >= 1

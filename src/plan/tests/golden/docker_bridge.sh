@@ -269,11 +269,13 @@ beside() {
 
 # ---- the one clone, and what is left when it has ended ----
 ( trap '[ "$?" = 0 ] || kill -9 "$pid"' EXIT; beside ) &
+helper=$!
 status=0
 (
   join_groups
   exec unshare --pid --fork --mount --net --uts --ipc sh "$self" inside_1
 ) || status=$?
+kill -9 "$helper" 2> /dev/null || :
 # unpublish ports 0.0.0.0:8080 to 172.17.0.2:80 tcp [ports] (no command)
 # delete veth 've01234567' [network]
 ip link delete 've01234567' 2> /dev/null || :
