@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/parse.h"
+#include "base/duration.h"
 #include "cgroup/cgroup.h"
 #include "commands.h"
 #include "os/file.h"
@@ -21,30 +21,10 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-// "5s", "1m30s", "500ms", as Go writes durations; whole numbers only.
 Result<nanoseconds> ParseInterval(const std::string& text) {
-  struct Unit {
-    const char* name;
-    std::uint64_t nanoseconds;
-  };
-  constexpr Unit kUnits[] = {{"ns", 1},          {"us", 1'000},           {"µs", 1'000},           {"ms", 1'000'000},
-                             {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
-  const Error bad(Code::kInvalidArgument, "--interval: invalid duration \"" + text + "\"");
-  constexpr std::uint64_t kMost = INT64_MAX;
-  std::uint64_t total = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t unit_at = std::min(text.find_first_not_of("0123456789", at), text.size());
-    const std::size_t next = std::min(text.find_first_of("0123456789", unit_at), text.size());
-    const std::string name = text.substr(unit_at, next - unit_at);
-    const auto* unit = std::ranges::find_if(kUnits, [&](const Unit& known) { return name == known.name; });
-    if (unit == std::end(kUnits)) return bad.Clone();
-    const auto count = ParseUint(std::string_view(text).substr(at, unit_at - at), kMost / unit->nanoseconds);
-    if (!count.ok() || kMost - total < *count * unit->nanoseconds) return bad.Clone();
-    total += *count * unit->nanoseconds;
-    at = next;
-  }
-  if (total == 0) return Error(Code::kInvalidArgument, "duration interval must be greater than 0");
-  return nanoseconds(total);
+  const nanoseconds interval = TRY_CTX(ParseGoDuration(text), "--interval");
+  if (interval.count() > 0) return interval;
+  return Error(Code::kInvalidArgument, "duration interval must be greater than 0");
 }
 
 Status TellStats(const std::string& id, const cgroup::Cgroup& group) {

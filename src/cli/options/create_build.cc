@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/duration.h"
 #include "base/text.h"
 #include "options/create_flags.h"
 #include "options/limits.h"

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/duration.h"
 #include "base/parse.h"
 #include "base/text.h"
 
@@ -100,38 +101,6 @@ Result<std::int64_t> ParseNanoCpus(std::string_view text) {
   if (fraction != std::string_view::npos && text.size() - fraction - 1 > 9)
     return Bad("value is too precise");
   return rounded;
-}
-
-Result<std::chrono::nanoseconds> ParseGoDuration(std::string_view text) {
-  struct Unit {
-    std::string_view name;
-    double nanos;
-  };
-  constexpr std::array<Unit, 7> kUnits{
-      {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
-  const Error bad = Bad("time: invalid duration \"" + std::string(text) + "\"");
-  std::string_view rest = text;
-  const bool negative = !rest.empty() && rest[0] == '-';
-  if (negative) rest.remove_prefix(1);
-  if (rest == "0") return std::chrono::nanoseconds(0);
-  if (rest.empty()) return bad.Clone();
-  double total = 0;
-  while (!rest.empty()) {
-    const auto digits = std::min(rest.find_first_not_of("0123456789."), rest.size());
-    const auto value = ParseFloat(rest.substr(0, digits));
-    rest.remove_prefix(digits);
-    const auto letters = std::min(rest.find_first_of("0123456789."), rest.size());
-    const std::string_view name = rest.substr(0, letters);
-    rest.remove_prefix(letters);
-    const Unit* unit = nullptr;
-    for (const Unit& candidate : kUnits)
-      if (candidate.name == name) unit = &candidate;
-    if (!value.ok() || unit == nullptr) return bad.Clone();
-    total += *value * unit->nanos;
-  }
-  if (total > 9e18) return bad.Clone();
-  const auto nanos = static_cast<std::int64_t>(total + 0.5);
-  return std::chrono::nanoseconds(negative ? -nanos : nanos);
 }
 
 Result<std::string> ParseTimestamp(std::string_view text, WallTime now) {

@@ -38,13 +38,6 @@ TEST(NanoCpus, AreDecimals) {
   EXPECT_FALSE(ParseNanoCpus("one").ok());
 }
 
-TEST(GoDuration, AddsUpItsParts) {
-  EXPECT_EQ(ParseGoDuration("1h2m3.5s")->count(), 3'723'500'000'000);
-  EXPECT_EQ(ParseGoDuration("10ms")->count(), 10'000'000);
-  EXPECT_EQ(ParseGoDuration("-1s")->count(), -1'000'000'000);
-  for (const char* text : {"", "5", "1x", "s", "1h-"}) EXPECT_FALSE(ParseGoDuration(text).ok()) << text;
-}
-
 TEST(Timestamp, TakesDurationsUnixTimesAndRfc3339) {
   const WallTime now{std::chrono::seconds(1'000'000)};
   EXPECT_EQ(*ParseTimestamp("10s", now), "999990.000000000");
