@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "plan/audit.h"
+#include "plan/checkpoint.h"
 #include "plan/explain.h"
 #include "plan/undo.h"
 #include "plan/wire.h"
@@ -20,5 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   estiba::plan::ExplainShell(*plan);
   estiba::plan::AuditJson(*plan, estiba::plan::Audit(*plan));
   estiba::plan::UndoOf(*plan);
+  estiba::plan::MountPointsOf(*plan);
+  (void)estiba::plan::ExternalMounts(*plan).ok();
   return 0;
 }
