@@ -8,6 +8,7 @@
 #include "oci/resources.h"
 #include "oci/runtime_json.h"
 #include "os/file.h"
+#include "runtime/container.h"
 #include "state_dir.h"
 
 namespace estiba::ocicli {
@@ -73,10 +74,6 @@ Result<oci::Resources> FromFlags(const Flags& flags) {
 }
 
 Result<oci::Resources> ResourcesOf(const Flags& flags) {
-  for (const char* name : {"l3-cache-schema", "mem-bw-schema"})
-    if (flags.Has(name))
-      return Error(Code::kNotImplemented,
-                   std::string("--") + name + ": updating a non-existent Intel RDT configuration is not supported");
   const std::string file = flags.Get("resources");
   if (file.empty()) return FromFlags(flags);
   const std::string text = TRY_CTX(file == "-" ? os::ReadAll(0) : os::ReadFile(file), "--resources");
@@ -96,6 +93,21 @@ Status UpdateDevices(const cgroup::Cgroup& group, const oci::Resources& before, 
   return group.ApplyDevices(after.devices);
 }
 
+// linux.intelRdt's own limits, kept for the next update like the others.
+Status UpdateRdt(const Flags& flags, const StateDir& dir, std::optional<oci::IntelRdt>& rdt) {
+  if (!flags.Has("l3-cache-schema") && !flags.Has("mem-bw-schema")) return Ok();
+  const plan::Plan plan = TRY(dir.LoadPlan());
+  oci::IntelRdt after = rdt.value_or(oci::IntelRdt{});
+  if (flags.Has("l3-cache-schema")) after.l3_cache_schema = flags.Get("l3-cache-schema");
+  if (flags.Has("mem-bw-schema")) after.mem_bw_schema = flags.Get("mem-bw-schema");
+  std::vector<std::string> schemata;
+  for (const std::string& schema : {after.l3_cache_schema, after.mem_bw_schema})
+    if (!schema.empty()) schemata.push_back(schema);
+  TRY(runtime::UpdateResctrl(plan, schemata));
+  rdt = std::move(after);
+  return Ok();
+}
+
 }  // namespace
 
 Result<int> UpdateCommand(const Context& context) {
@@ -113,6 +125,7 @@ Result<int> UpdateCommand(const Context& context) {
   after.memory.check_before_update = change.memory.check_before_update;
   const auto hierarchies = TRY(cgroup::Probe());
   const auto writes = TRY(cgroup::Settings(after, hierarchies));
+  TRY(UpdateRdt(context.flags, dir, config.linux_config.intel_rdt));
   TRY(group.Apply(writes));
   TRY(UpdateDevices(group, before, after));
   config.linux_config.resources = std::move(after);

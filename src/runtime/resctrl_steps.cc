@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "os/file.h"
 #include "runtime/container.h"
@@ -56,6 +58,16 @@ Status JoinResctrl(Session& session, const plan::Step& step) {
   if (monitor.empty()) return Ok();
   TRY(MakeGroup(monitor));
   return WriteTo(monitor, "tasks", pid);
+}
+
+Status UpdateResctrl(const plan::Plan& plan, const std::vector<std::string>& schemata) {
+  const auto step = std::ranges::find(plan.steps, plan::Op::kIntelRdt, &plan::Step::op);
+  if (step == plan.steps.end())
+    return Error(Code::kFailedPrecondition, "updating a non-existent Intel RDT configuration is not supported")
+        .Hint("give the container linux.intelRdt when it is created");
+  std::string text;
+  for (const std::string& schema : schemata) text += schema + "\n";
+  return WriteSchemata(step->text.at(0), text);
 }
 
 Status DeleteResctrl(const std::string& group) {

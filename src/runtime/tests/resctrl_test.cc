@@ -52,6 +52,21 @@ TEST_F(Resctrl, AClassOfTheContainersOwnIsMadeAndDeleted) {
   EXPECT_NE(::access((tree_ / box_.id().c_str()).c_str(), F_OK), 0);
 }
 
+TEST_F(Resctrl, TheLimitsOfARunningContainerAreReplaced) {
+  oci::RuntimeSpec spec = DockerSpec({"true"});
+  spec.linux_config.intel_rdt.emplace().l3_cache_schema = "L3:0=f";
+  ASSERT_OK_AND_ASSIGN(const plan::Plan plan, plan::BuildContainer(box_.Input(spec), WithTree()));
+  const std::string group = tree_ / box_.id().c_str();
+  ASSERT_OK(os::EnsureDirectory(group, 0755));
+  ASSERT_OK(UpdateResctrl(plan, {"L3:0=3", "MB:0=50"}));
+  EXPECT_EQ(*os::ReadFile(group + "/schemata"), "L3:0=3\nMB:0=50\n");
+}
+
+TEST_F(Resctrl, AContainerWithoutAClassIsNotUpdated) {
+  ASSERT_OK_AND_ASSIGN(const plan::Plan plan, plan::BuildContainer(box_.Input(DockerSpec({"true"})), WithTree()));
+  EXPECT_THAT(UpdateResctrl(plan, {"L3:0=3"}).error().Message(), ::testing::HasSubstr("non-existent Intel RDT"));
+}
+
 TEST_F(Resctrl, AClassThatWasThereIsJoinedAndStays) {
   oci::IntelRdt rdt;
   rdt.clos_id = "gold";

@@ -97,6 +97,9 @@ Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known = nullptr);
 // Where resctrl is mounted and which classes it has: for plans with linux.intelRdt, which are rare.
 Status FindResctrl(plan::HostFacts& facts);
 
+// Other limits for a container whose plan has a class of resctrl; kFailedPrecondition when it has none.
+Status UpdateResctrl(const plan::Plan& plan, const std::vector<std::string>& schemata);
+
 // Runs the poststart hooks of a container let go by ReleaseAt(); Container::Start() does so itself.
 Status RunPoststartHooks(const plan::Plan& plan, pid_t pid);
 // Runs poststop hooks (warnings only: what they said is returned).
