@@ -168,7 +168,8 @@ Status ReadDumpOptions(const Context& context, const Snapshot& now, const plan::
 }
 
 Status Dump(const CriuJob& job, bool pre_dump, int status_fd) {
-  criu::Worker worker = TRY(criu::Worker::Start(job.program));
+  // What it says before it has opened its log goes to our own stderr.
+  criu::Worker worker = TRY(criu::Worker::Start(job.program, {{2, 2}}));
   criu::Request request;
   request.type = pre_dump ? criu::Type::kPreDump : criu::Type::kDump;
   request.options = job.options;

@@ -82,7 +82,7 @@ Result<Foreground> Foreground::Begin(bool subreaper) {
   return Foreground(os::UniqueFd(fd));
 }
 
-Result<int> Foreground::Stay(os::Process process, os::UniqueFd terminal) {
+Result<int> Foreground::Stay(os::Process process, os::UniqueFd terminal, std::optional<NotifyRelay> relay) {
   std::optional<RawTerminal> raw;
   if (terminal.valid()) {
     CopySize(terminal.get());
@@ -92,10 +92,11 @@ Result<int> Foreground::Stay(os::Process process, os::UniqueFd terminal) {
   bool output = terminal.valid();
   bool ended = false;
   while (!ended || output) {
-    std::array<pollfd, 4> watched{{{.fd = ended ? -1 : process.pidfd(), .events = POLLIN, .revents = 0},
+    std::array<pollfd, 5> watched{{{.fd = ended ? -1 : process.pidfd(), .events = POLLIN, .revents = 0},
                                    {.fd = signals_.get(), .events = POLLIN, .revents = 0},
                                    {.fd = output ? terminal.get() : -1, .events = POLLIN, .revents = 0},
-                                   {.fd = input && !ended ? 0 : -1, .events = POLLIN, .revents = 0}}};
+                                   {.fd = input && !ended ? 0 : -1, .events = POLLIN, .revents = 0},
+                                   {.fd = relay ? relay->fd() : -1, .events = POLLIN, .revents = 0}}};
     // Once it has ended, only what is already in the terminal still counts: others may hold it open.
     const int ready = ::poll(watched.data(), watched.size(), ended ? 0 : -1);
     if (ready < 0 && errno != EINTR) return Error::Errno(errno, "wait for the process");
@@ -104,6 +105,10 @@ Result<int> Foreground::Stay(os::Process process, os::UniqueFd terminal) {
     if (watched[0].revents != 0) ended = true;
     if (watched[2].revents != 0) output = Pump(terminal.get(), 1);
     if (watched[3].revents != 0) input = Pump(0, terminal.get());
+    if (watched[4].revents != 0) {
+      const bool passed = TRY(relay->Pass(::getpid()));
+      if (passed) relay.reset();
+    }
   }
   const os::ExitStatus status = TRY(process.Wait());
   return status.ToShell();

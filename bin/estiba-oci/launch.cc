@@ -110,6 +110,15 @@ Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigne
   return record;
 }
 
+Result<std::string> StateFolder(const Context& context) {
+  std::string root = context.globals.root;
+  if (!root.starts_with('/')) {
+    TRY(os::EnsureDirectory(root, 0700));
+    root = TRY(Absolute(root));
+  }
+  return root + "/" + context.flags.rest().front();
+}
+
 Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>& env) {
   const std::uint64_t listening = TRY(ListenFds());
   if (listening > 0) {

@@ -33,6 +33,9 @@ plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const
                              const plan::HostFacts& facts);
 Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigned long long start_time);
 
+// Where the state of this call's container is, absolute.
+Result<std::string> StateFolder(const Context& context);
+
 // Descriptors 3… that the container gets: those of LISTEN_FDS, then --preserve-fds. The former add LISTEN_FDS and
 // LISTEN_PID=1 to `env`.
 Result<std::vector<int>> PassedFds(const Flags& flags, std::vector<std::string>& env);

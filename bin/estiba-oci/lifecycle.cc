@@ -7,6 +7,7 @@
 #include "foreground.h"
 #include "language.h"
 #include "launch.h"
+#include "notify.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "os/features.h"
@@ -60,6 +61,11 @@ Result<Created> Create(const Context& context, bool detached, StartedBy starter)
   if (!bundle.spec.process) return Error(Code::kInvalidArgument, "process: missing");
   TRY(CheckConsole(context.flags, bundle.spec.process->terminal, detached));
   const std::vector<int> passed = TRY(PassedFds(context.flags, bundle.spec.process->env));
+  const bool manager = NotifySocket().has_value();
+  if (manager) {
+    const std::string folder = TRY(StateFolder(context));
+    AddNotifySocket(folder, bundle.spec);
+  }
   plan::HostFacts facts = TRY(AskHost(context.globals));
   if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
   if (bundle.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
@@ -71,7 +77,8 @@ Result<Created> Create(const Context& context, bool detached, StartedBy starter)
   StateDir dir = TRY(StateDir::Create(context.globals.root, id));
   Created created{.dir = std::move(dir), .plan = std::move(plan), .cgroups = std::move(facts.cgroups),
                   .container = {}, .terminal = {}, .trace = {}};
-  Status done = created.dir.SavePlan(created.plan);
+  Status done = manager ? MakeNotifyFolder(created.dir) : Ok();
+  if (done.ok()) done = created.dir.SavePlan(created.plan);
   if (done.ok()) done = Launch(context, bundle, passed, starter, created);
   if (done.ok()) return created;
   // What Launch made it has undone; a folder that stays is still removable by `delete --force`.
@@ -101,6 +108,15 @@ Result<os::Process> Start(const Context& context, Created& created) {
   return std::move(started).error();
 }
 
+// What passes on that the container is ready, where a service manager started us.
+Result<std::optional<NotifyRelay>> OpenRelay(const Context& context) {
+  const auto manager = NotifySocket();
+  if (!manager) return std::optional<NotifyRelay>();
+  const std::string folder = TRY(StateFolder(context));
+  NotifyRelay relay = TRY(NotifyRelay::Open(*manager, folder));
+  return std::optional<NotifyRelay>(std::move(relay));
+}
+
 // --trace-plan: the plan with what each step took, on stderr, apart from what the container prints.
 Status ShowTrace(const Context& context, const Created& created) {
   if (created.trace == nullptr) return Ok();
@@ -124,7 +140,10 @@ Result<int> StartCommand(const Context& context) {
   if (now.status == "stopped") return Error(Code::kFailedPrecondition, "cannot start a container that has stopped");
   if (now.status != "created") return Error(Code::kFailedPrecondition, "cannot start an already running container");
   const plan::Plan plan = TRY(dir.LoadPlan());
+  const auto relay = TRY(OpenRelay(context));
   TRY(Start(context, dir, plan, now.record.pid));
+  dir.Unlock();
+  if (relay) TRY(relay->WaitUntilReady(now.pidfd.get(), now.record.pid));
   return 0;
 }
 
@@ -133,14 +152,18 @@ Result<int> RunCommand(const Context& context) {
   std::optional<Foreground> foreground;
   if (!detached) foreground.emplace(TRY(Foreground::Begin(!context.flags.On("no-subreaper"))));
   Created created = TRY(Create(context, detached, StartedBy::kUs));
+  auto relay = TRY(OpenRelay(context));
   os::Process process = TRY(Start(context, created));
   TRY(ShowTrace(context, created));
   if (detached) {
-    process.Detach();
+    created.dir.Unlock();
+    const pid_t pid = process.pid();
+    const os::UniqueFd pidfd = process.Detach();
+    if (relay) TRY(relay->WaitUntilReady(pidfd.get(), pid));
     return 0;
   }
   created.dir.Unlock();
-  const int code = TRY(foreground->Stay(std::move(process), std::move(created.terminal)));
+  const int code = TRY(foreground->Stay(std::move(process), std::move(created.terminal), std::move(relay)));
   if (context.flags.On("keep")) return code;
   TRY(RemoveEnded(created.dir, created.plan, created.cgroups, context.reporter));
   return code;

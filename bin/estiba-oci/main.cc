@@ -12,16 +12,17 @@
 #include "os/userns.h"
 #include "sealed.h"
 
+extern const char kEstibaCommit[];  // commit.cc; empty: built outside of the repository
+
 namespace estiba::ocicli {
 namespace {
 
-constexpr const char* kCommit = ESTIBA_COMMIT;  // empty: built outside of the repository
 constexpr int kFailed = 1;
 constexpr int kExecFailed = 255;  // exec's own failure, apart from its process's codes
 
 std::vector<FlagSpec> GlobalFlags() {
   return {{"debug", '\0', false, "enable debug logging"},
-          {"log", '\0', true, "set the log file to write logs to (default is stderr)"},
+          {"log", '\0', true, "file for logs (default is stderr), journald:NAME or syslog:NAME"},
           {"log-format", '\0', true, "set the log format ('text' (default), or 'json')"},
           {"root", '\0', true, "directory for the state of containers (default: /run/estiba-oci)"},
           {"systemd-cgroup", '\0', false, "not available here: cgroups are made directly"},
@@ -129,7 +130,7 @@ int Main(const std::vector<std::string>& argv) {
   const Flags global = std::move(parsed).value();
   if (global.On("version")) {
     // Engines look for these words at the start of lines.
-    const std::string commit = *kCommit == '\0' ? "" : "commit: " + std::string(kCommit) + "\n";
+    const std::string commit = *kEstibaCommit == '\0' ? "" : "commit: " + std::string(kEstibaCommit) + "\n";
     Print(1, program + " version " ESTIBA_VERSION "\n" + commit + "spec: 1.3.0\n");
     return 0;
   }

@@ -12,7 +12,8 @@ namespace estiba::ocicli {
 
 class Reporter {
  public:
-  // `path` empty: stderr only. `format` is "text" or "json".
+  // `path` empty: stderr only; "journald:NAME" and "syslog:NAME" as crun has them: the system's log, under that name
+  // (empty: estiba-oci); "file:PATH" is PATH. `format` is "text" or "json".
   static Result<Reporter> Open(const std::string& path, const std::string& format, bool debug);
 
   void Failure(const Error& error) const;
@@ -22,7 +23,11 @@ class Reporter {
 
  private:
   void Write(std::string_view level, std::string_view message) const;
-  os::UniqueFd file_;  // invalid: stderr
+  void WriteToSystem(std::string_view level, std::string_view message) const;
+  enum class To : unsigned char { kFile, kJournal, kSyslog };
+  To to_ = To::kFile;
+  std::string name_;   // as which the system's log knows us
+  os::UniqueFd file_;  // or socket; invalid: stderr
   bool json_ = false;
   bool debug_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@ constexpr std::size_t kMaxDescriptors = 16;
 
 struct Address {
   sockaddr_un name{};
+  socklen_t size = sizeof name;
   UniqueFd parent;  // keeps "/proc/self/fd/N" alive while the address is used
 };
 
@@ -26,6 +28,11 @@ Result<Address> MakeAddress(const std::string& path) {
   Address address;
   address.name.sun_family = AF_UNIX;
   std::string text = path;
+  if (text.starts_with('@') && text.size() < sizeof address.name.sun_path) {
+    std::memcpy(address.name.sun_path + 1, text.data() + 1, text.size() - 1);
+    address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size());
+    return address;
+  }
   if (text.size() >= sizeof address.name.sun_path) {
     const auto slash = path.rfind('/');
     if (slash == std::string::npos) return Error(Code::kInvalidArgument, "socket path '" + path + "' is too long");
@@ -64,7 +71,7 @@ Result<UniqueFd> ListenUnix(const std::string& path, int type, unsigned mode, in
   const Address address = TRY(MakeAddress(path));
   UniqueFd socket = TRY(MakeSocket(type | SOCK_NONBLOCK));
   // The mode of the socket's file comes from the descriptor's mode at bind(2): no window with a wider one.
-  if (::fchmod(socket.get(), mode) < 0 || ::bind(socket.get(), Name(address), sizeof address.name) < 0)
+  if (::fchmod(socket.get(), mode) < 0 || ::bind(socket.get(), Name(address), address.size) < 0)
     return Error::Errno(errno, "bind '" + path + "'");
   if (::chmod(address.name.sun_path, mode) < 0) return Error::Errno(errno, "set the mode of '" + path + "'");
   if (::listen(socket.get(), backlog) < 0) return Error::Errno(errno, "listen on '" + path + "'");
@@ -74,8 +81,16 @@ Result<UniqueFd> ListenUnix(const std::string& path, int type, unsigned mode, in
 Result<UniqueFd> ConnectUnix(const std::string& path, int type) {
   const Address address = TRY(MakeAddress(path));
   UniqueFd socket = TRY(MakeSocket(type));
-  if (::connect(socket.get(), Name(address), sizeof address.name) < 0)
+  if (::connect(socket.get(), Name(address), address.size) < 0)
     return Error::Errno(errno, "connect to '" + path + "'");
+  return socket;
+}
+
+Result<UniqueFd> BindDatagram(const std::string& path, unsigned mode) {
+  const Address address = TRY(MakeAddress(path));
+  UniqueFd socket = TRY(MakeSocket(SOCK_DGRAM));
+  if (::bind(socket.get(), Name(address), address.size) < 0) return Error::Errno(errno, "bind '" + path + "'");
+  if (::chmod(address.name.sun_path, mode) < 0) return Error::Errno(errno, "set the mode of '" + path + "'");
   return socket;
 }
 

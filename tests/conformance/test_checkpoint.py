@@ -13,7 +13,7 @@ import pytest
 from harness import criu
 from harness.wait import wait_until
 
-COUNTER = "n=0; while :; do n=$((n + 1)); echo $n > /tmp/count; sleep 0.02; done"
+COUNTER = "n=0; while :; do n=$((n + 1)); echo $n >> /tmp/count; sleep 0.02; done"
 
 
 class Saved:
@@ -45,8 +45,8 @@ class Saved:
 
     def count(self):
         file = self.bundle.rootfs / "tmp/count"
-        text = file.read_text().strip() if file.exists() else ""
-        return int(text) if text else 0
+        whole = file.read_text().split("\n")[:-1] if file.exists() else []
+        return int(whole[-1]) if whole else 0
 
     def counts_on(self):
         now = wait_until(self.count, "it counts")

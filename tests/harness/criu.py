@@ -11,7 +11,8 @@ from harness.need import need, need_program
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "criu"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-LIBRARIES = "usr/lib/x86_64-linux-gnu"
+LOADER = "ld-linux-x86-64.so.2"
+FOLDERS = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"]
 
 
 def apt(folder, *words):
@@ -48,17 +49,30 @@ def root(suite):
     return folder / "root"
 
 
+def copy_to(suite, folder):
+    """criu and its libraries, side by side."""
+    where = root(suite)
+    folder.mkdir(parents=True)
+    shutil.copy(where / "usr/sbin/criu", folder)
+    for path in (path for name in FOLDERS for path in (where / name).glob("*.so*")):
+        shutil.copy(path, folder)
+
+
+def script(folder, where=None):
+    """What runs the criu of copy_to(), which is found in the folder `where`."""
+    where = where or folder
+    return f'#!/bin/sh\nexec {where}/{LOADER} --library-path {where} {where}/criu "$@"\n'
+
+
 def program(suite="trixie"):
     """A folder for $PATH with a `criu` that works on this kernel."""
-    where = root(suite)
-    folder = where / "run"
-    script = folder / "criu"
-    if not script.exists():
-        folder.mkdir(exist_ok=True)
-        libraries = where / LIBRARIES
-        loader = libraries / "ld-linux-x86-64.so.2"
-        script.write_text(f'#!/bin/sh\nexec {loader} --library-path {libraries} {where}/usr/sbin/criu "$@"\n')
-        script.chmod(0o755)
-    check = subprocess.run([script, "check"], capture_output=True, text=True, timeout=60, check=False)
+    folder = CACHE / suite / "bin"
+    start = folder / "criu"
+    if not start.exists():
+        copy_to(suite, CACHE / suite / "programs")
+        folder.mkdir()
+        start.write_text(script(CACHE / suite / "programs"))
+        start.chmod(0o755)
+    check = subprocess.run([start, "check"], capture_output=True, text=True, timeout=60, check=False)
     need(check.returncode == 0, f"a kernel that CRIU can work with: {check.stderr}")
     return folder

@@ -12,9 +12,10 @@
 namespace estiba::os {
 
 // SOCK_STREAM or SOCK_SEQPACKET in `type`; always CLOEXEC. Paths longer than sun_path go through the parent folder's
-// descriptor.
+// descriptor. "@name" is in the abstract namespace (unix(7)).
 Result<UniqueFd> ListenUnix(const std::string& path, int type, unsigned mode, int backlog = 512);
-Result<UniqueFd> ConnectUnix(const std::string& path, int type);
+Result<UniqueFd> ConnectUnix(const std::string& path, int type);  // SOCK_DGRAM too
+Result<UniqueFd> BindDatagram(const std::string& path, unsigned mode);
 struct SocketPair {
   UniqueFd ours;
   UniqueFd theirs;
