@@ -12,8 +12,9 @@
 using namespace estiba;  // NOLINT(google-build-using-namespace)
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto lines = Split({reinterpret_cast<const char*>(data), size}, '\n');
-  if (lines.size() < 3) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto lines = Split(text, '\n');
+  if (lines.size() < 3 || text.contains('\0')) return 0;  // no configuration has a NUL byte: it is refused when read
   plan::ContainerInput input;
   input.id = "fuzzed";
   input.storage.rootfs = "/rootfs";

@@ -161,9 +161,31 @@ void ReadSpec(codec::Reader& in, RuntimeSpec* out) {
 
 constexpr codec::JsonLimits kLimits{.depth = 32, .bytes = 16U << 20};
 
+// The path of the first string with a NUL byte, which the kernel would take for its end; nothing when there is none.
+std::optional<std::string> FindNul(const codec::Json& value, const std::string& path) {
+  if (const std::string* text = value.IfString()) {
+    if (text->find('\0') != std::string::npos) return path;
+  } else if (const auto* list = value.IfArray()) {
+    for (std::size_t i = 0; i < list->size(); ++i)
+      if (auto found = FindNul((*list)[i], path + "[" + std::to_string(i) + "]")) return found;
+  } else if (const auto* members = value.IfObject()) {
+    for (const auto& member : *members)
+      if (auto found = FindNul(member.value, path.empty() ? member.key : path + "." + member.key)) return found;
+  }
+  return std::nullopt;
+}
+
+Result<codec::Json> ParseDocument(std::string_view json) {
+  codec::Json document = TRY(codec::ParseJson(json, kLimits));
+  if (json.find("\\u0000") == std::string_view::npos) return document;  // as good as always: nothing to look through
+  if (const auto found = FindNul(document, ""))
+    return Error(Code::kInvalidArgument, *found + ": has a NUL byte");
+  return document;
+}
+
 template <typename T>
 Result<T> Parse(std::string_view json, const char* what, const char* path, void (*read)(codec::Reader&, T*)) {
-  const codec::Json document = TRY_CTX(codec::ParseJson(json, kLimits), what);
+  const codec::Json document = TRY_CTX(ParseDocument(json), what);
   if (!document.IsObject()) return Error(Code::kInvalidArgument, "expected an object").Context(what);
   codec::Reader in(document, path);
   T value;
@@ -192,7 +214,7 @@ Result<RuntimeSpec> ParseRuntimeSpec(std::string_view json) {
 
 Result<std::vector<Mount>> ParseMounts(std::string_view json) {
   constexpr const char* kWhat = "read the mounts";
-  codec::Json document = TRY_CTX(codec::ParseJson(json, kLimits), kWhat);
+  codec::Json document = TRY_CTX(ParseDocument(json), kWhat);
   if (document.IsArray()) document = codec::Json::MakeObject({{"mounts", std::move(document)}});
   std::vector<Mount> mounts;
   codec::Reader in(document, "");

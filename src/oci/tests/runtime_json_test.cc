@@ -213,5 +213,12 @@ TEST(Features, VersionsAreAlwaysThere) {
   EXPECT_EQ(document.Find("hooks")->size(), 1U);
 }
 
+TEST(ParseRuntimeSpec, ANulByteIsRefusedByName) {
+  const auto spec = ParseRuntimeSpec(R"({"mounts": [{"destination": "/a"}, {"destination": "/x\u0000y"}]})");
+  ASSERT_FALSE(spec.ok());
+  EXPECT_THAT(spec.error().Message(), ::testing::HasSubstr("mounts[1].destination: has a NUL byte"));
+  EXPECT_TRUE(ParseRuntimeSpec(R"({"hostname": "\\u0000"})").ok());  // a backslash and five letters
+}
+
 }  // namespace
 }  // namespace estiba::oci
