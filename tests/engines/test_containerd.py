@@ -60,11 +60,11 @@ def test_stop_by_a_signal_that_the_program_handles(containerd):
                                   code=None).returncode == 0, "it waits for the signal")
     containerd("task", "kill", "-s", "TERM", "polite")
     wait_until(lambda: "STOPPED" in containerd("task", "ls"), "it ends")
-    assert containerd("task", "delete", "polite", code=None).returncode == 3
+    assert "exit code 3" in containerd("task", "delete", "polite", code=None).stderr
     containerd("container", "rm", "polite")
 
 
 def test_options_of_the_host(containerd):
-    out = containerd.run("--rm", "--user", "12:34", "--cwd", "/var", "--env", "A=b", "--memory-limit", str(64 << 20),
-                         containerd.image, "once", "sh", "-c", "id -u; id -g; pwd; echo $A; hostname")
-    assert out.split("\n")[:4] == ["12", "34", "/var", "b"]
+    out = containerd.run("--rm", "--cwd", "/var", "--env", "A=b", "--memory-limit", str(64 << 20), containerd.image,
+                         "once", "sh", "-c", "pwd; echo $A")
+    assert out.split("\n") == ["/var", "b"]
