@@ -15,6 +15,7 @@ namespace estiba::ocicli {
 struct Globals {
   std::string root;
   std::optional<bool> rootless;  // unset: found out
+  bool systemd = false;    // scopes of systemd
   bool use_cgroup = true;  // false: --cgroup-manager=disabled
 };
 

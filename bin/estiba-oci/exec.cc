@@ -110,6 +110,13 @@ Status CheckStatus(const Snapshot& now, const Flags& flags) {
   return Ok();
 }
 
+// The scope that the user's own systemd keeps the container in; empty: none.
+Result<std::string> UserScopeOf(const StateDir& dir) {
+  const plan::Plan plan = TRY(dir.LoadPlan());
+  const auto start = std::ranges::find(plan.steps, plan::Op::kStartScope, &plan::Step::op);
+  return start == plan.steps.end() || start->numbers.at(0) == 0 ? std::string() : start->text.at(0);
+}
+
 Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Snapshot& now,
                           std::vector<int>& passed) {
   const Flags& flags = context.flags;
@@ -129,6 +136,7 @@ Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Sna
     input.seccomp = TRY(CompiledFilter(*seccomp, context.reporter));
   plan::HostFacts facts = TRY(AskHost(context.globals));
   if (input.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
+  if (facts.rootless) input.user_scope = TRY(UserScopeOf(dir));
   return plan::BuildExec(input, facts);
 }
 

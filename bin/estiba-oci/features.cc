@@ -15,6 +15,7 @@ namespace {
 oci::Features Ours() {
   const os::KernelFeatures kernel = os::ProbeFeatures();
   oci::Features f;
+  f.cgroup_systemd = true;
   f.hooks = {"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
   f.mount_options = plan::MountOptionNames();
   for (const auto type : {oci::NamespaceType::kCgroup, oci::NamespaceType::kIpc, oci::NamespaceType::kMount,

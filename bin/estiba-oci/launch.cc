@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "cgroup/systemd.h"
 #include "oci/runtime_json.h"
 #include "os/features.h"
 #include "os/file.h"
@@ -38,6 +39,12 @@ Status SendFd(const std::string& path, const char* payload, int fd) {
 std::string CgroupPathOf(const oci::RuntimeSpec& spec, const std::string& id, const cgroup::Hierarchies& cgroups) {
   const std::string& path = spec.linux_config.cgroups_path;
   return cgroups.Resolve(path.empty() ? "estiba-oci/" + id : path);
+}
+
+Result<cgroup::Scope> ScopeOf(const oci::RuntimeSpec& spec, const std::string& id, bool user) {
+  auto systemd = TRY(cgroup::Systemd::Connect(user));
+  const std::string manager = TRY(systemd.ControlGroup());
+  return cgroup::ParseScope(spec.linux_config.cgroups_path, id, user, manager);
 }
 
 }  // namespace
@@ -79,13 +86,18 @@ Result<Bundle> LoadBundle(const Flags& flags) {
   return bundle;
 }
 
-plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id,
-                             const plan::HostFacts& facts) {
+Result<plan::ContainerInput> InputOf(const Context& context, const Bundle& bundle, const std::string& id,
+                                     const plan::HostFacts& facts) {
   plan::ContainerInput input;
   input.id = id;
   input.spec = bundle.spec;
   input.storage.rootfs = bundle.rootfs;
-  input.cgroup_path = CgroupPathOf(bundle.spec, id, facts.cgroups);
+  if (context.globals.systemd) {
+    input.scope = TRY(ScopeOf(bundle.spec, id, facts.rootless));
+    input.cgroup_path = input.scope->path;
+  } else {
+    input.cgroup_path = CgroupPathOf(bundle.spec, id, facts.cgroups);
+  }
   input.use_cgroup = context.globals.use_cgroup;
   input.isolate_from_parent = false;
   input.new_session_keyring = !context.flags.On("no-new-keyring");

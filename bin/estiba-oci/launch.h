@@ -29,8 +29,8 @@ struct Bundle {
 Result<Bundle> LoadBundle(const Flags& flags);
 
 // What the plan of container `id` is built from.
-plan::ContainerInput InputOf(const Context& context, const Bundle& bundle, const std::string& id,
-                             const plan::HostFacts& facts);
+Result<plan::ContainerInput> InputOf(const Context& context, const Bundle& bundle, const std::string& id,
+                                     const plan::HostFacts& facts);
 Record RecordOf(const Bundle& bundle, const plan::Plan& plan, pid_t pid, unsigned long long start_time);
 
 // Where the state of this call's container is, absolute.

@@ -69,7 +69,7 @@ Result<Created> Create(const Context& context, bool detached, StartedBy starter)
   plan::HostFacts facts = TRY(AskHost(context.globals));
   if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
   if (bundle.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
-  plan::ContainerInput input = InputOf(context, bundle, id, facts);
+  plan::ContainerInput input = TRY(InputOf(context, bundle, id, facts));
   if (const auto& seccomp = bundle.spec.linux_config.seccomp)
     input.seccomp = TRY(CompiledFilter(*seccomp, context.reporter));
   plan::Plan plan = TRY(plan::BuildContainer(input, facts));

@@ -25,8 +25,8 @@ std::vector<FlagSpec> GlobalFlags() {
           {"log", '\0', true, "file for logs (default is stderr), journald:NAME or syslog:NAME"},
           {"log-format", '\0', true, "set the log format ('text' (default), or 'json')"},
           {"root", '\0', true, "directory for the state of containers (default: /run/estiba-oci)"},
-          {"systemd-cgroup", '\0', false, "not available here: cgroups are made directly"},
-          {"cgroup-manager", '\0', true, "'cgroupfs' (default), or 'disabled'"},
+          {"systemd-cgroup", '\0', false, "cgroups are scopes of systemd: linux.cgroupsPath is \"slice:prefix:name\""},
+          {"cgroup-manager", '\0', true, "'cgroupfs' (default), 'systemd', or 'disabled'"},
           {"rootless", '\0', true, "'true', 'false' or 'auto': whether the host's cgroups, devices, … may be refused"},
           {"version", 'v', false, "print the version"}};
 }
@@ -71,17 +71,12 @@ std::string Help(const std::string& program, const Command& command) {
 Result<Globals> ReadGlobals(const Flags& flags) {
   Globals globals;
   globals.root = flags.Has("root") ? flags.Get("root") : DefaultRoot();
-  if (flags.On("systemd-cgroup"))
-    return Error(Code::kNotImplemented,
-                 "systemd cgroup flag passed, but systemd support for managing cgroups is not available")
-        .Hint(
-            "use the cgroupfs driver: 'native.cgroupdriver=cgroupfs' in docker, "
-            "'cgroup_manager=\"cgroupfs\"' in podman");
   const std::string manager = flags.Get("cgroup-manager");
-  if (!manager.empty() && manager != "cgroupfs" && manager != "disabled")
+  if (!manager.empty() && manager != "cgroupfs" && manager != "systemd" && manager != "disabled")
     return Error(Code::kNotImplemented,
-                 "cgroup manager '" + manager + "' is not available: cgroupfs or disabled");
+                 "cgroup manager '" + manager + "' is not available: cgroupfs, systemd or disabled");
   globals.use_cgroup = manager != "disabled";
+  globals.systemd = globals.use_cgroup && (manager == "systemd" || flags.On("systemd-cgroup"));
   const std::string rootless = flags.Get("rootless");
   if (rootless == "true" || rootless == "false") {
     globals.rootless = rootless == "true";

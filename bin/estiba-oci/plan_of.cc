@@ -18,7 +18,8 @@ Result<plan::Plan> PlanOf(const Context& context, plan::HostFacts facts) {
   }
   if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
   if (bundle.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
-  return plan::BuildContainer(InputOf(context, bundle, id, facts), facts);
+  const plan::ContainerInput input = TRY(InputOf(context, bundle, id, facts));
+  return plan::BuildContainer(input, facts);
 }
 
 }  // namespace estiba::ocicli

@@ -4,6 +4,8 @@
 
 #include "base/parse.h"
 #include "cgroup/cgroup.h"
+#include "cgroup/scope.h"
+#include "cgroup/systemd.h"
 #include "commands.h"
 #include "oci/resources.h"
 #include "oci/runtime_json.h"
@@ -108,6 +110,16 @@ Status UpdateRdt(const Flags& flags, const StateDir& dir, std::optional<oci::Int
   return Ok();
 }
 
+// systemd writes what it knows of a unit again whenever it reloads.
+Status UpdateScope(const StateDir& dir, const oci::Resources& after) {
+  const plan::Plan plan = TRY(dir.LoadPlan());
+  const auto start = std::ranges::find(plan.steps, plan::Op::kStartScope, &plan::Step::op);
+  if (start == plan.steps.end()) return Ok();
+  const auto limits = TRY(cgroup::LimitProperties(after));
+  auto systemd = TRY(cgroup::Systemd::Connect(start->numbers.at(0) != 0));
+  return systemd.SetProperties(start->text.at(0), limits);
+}
+
 }  // namespace
 
 Result<int> UpdateCommand(const Context& context) {
@@ -126,6 +138,7 @@ Result<int> UpdateCommand(const Context& context) {
   const auto hierarchies = TRY(cgroup::Probe());
   const auto writes = TRY(cgroup::Settings(after, hierarchies));
   TRY(UpdateRdt(context.flags, dir, config.linux_config.intel_rdt));
+  TRY(UpdateScope(dir, after));
   TRY(group.Apply(writes));
   TRY(UpdateDevices(group, before, after));
   config.linux_config.resources = std::move(after);

@@ -297,7 +297,7 @@ void Auditor::Devices() {
   Each(C::kBindDevice, look);
   bool cgroup = false;
   for (const Step& step : plan_.steps) {
-    cgroup = cgroup || step.op == Op::kCreateCgroup;
+    cgroup = cgroup || step.op == Op::kCreateCgroup || step.op == Op::kStartScope;
     if (step.op == Op::kCgroupDevices) DeviceRules(step);
   }
   if (!cgroup) Find(RuleId::kNoCgroup, "linux.cgroupsPath");

@@ -198,6 +198,10 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   const auto& affinity = input.process.exec_cpu_affinity;
   if (affinity.has_value() && !affinity->initial.empty())
     TRY(AddAffinity(b, affinity->initial, "process.execCPUAffinity.initial"));
+  if (!input.user_scope.empty() && input.sub_cgroups.empty()) {
+    b.Add(Op::kJoinScope, Where::kHostChild, "linux.cgroupsPath", {input.user_scope}, {1});
+    b.in_scope = true;
+  }
   TRY(AddJoinCgroup(b, input.sub_cgroups));
   const int label = AddSecurityLabel(b, input.process);
   plan.clone_flags = NamespaceFlags(input.spec.linux_config, facts);

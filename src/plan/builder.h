@@ -57,6 +57,7 @@ class Builder {
   int network = kNoSlot;     // a joined network namespace
   bool new_user = false;     // the container gets, or joins, a user namespace
   bool has_cgroup = false;
+  bool in_scope = false;     // systemd makes its cgroup
 
  private:
   const HostFacts& facts_;

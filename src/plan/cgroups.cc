@@ -123,22 +123,45 @@ Status BindHostCgroups(Builder& b, const oci::Mount& mount, const MountOptions& 
   return Ok();
 }
 
+Status AddScope(Builder& b, const ContainerInput& input) {
+  const cgroup::Scope& scope = *input.scope;
+  if (b.facts().cgroups.mode != cgroup::Mode::kUnified) {
+    return Error(Code::kFailedPrecondition, "linux.cgroupsPath: scopes of systemd need a host with cgroup v2 alone")
+        .Hint("leave --systemd-cgroup away: cgroups are then made directly");
+  }
+  std::vector<std::string> text = {scope.unit, scope.path};
+  const auto limits = TRY(cgroup::LimitProperties(input.spec.linux_config.resources));
+  const auto annotated = TRY(cgroup::AnnotatedProperties(input.spec.annotations));
+  for (const auto& part : {cgroup::ScopeProperties(scope, input.id), limits, annotated})
+    text.insert(text.end(), part.begin(), part.end());
+  b.Add(Op::kStartScope, Where::kHostChild, "linux.cgroupsPath", std::move(text), {scope.user ? 1ULL : 0ULL});
+  b.in_scope = true;
+  return Ok();
+}
+
 }  // namespace
 
 Status AddCgroup(Builder& b, const ContainerInput& input) {
   std::string path = input.cgroup_path.empty() ? input.spec.linux_config.cgroups_path : input.cgroup_path;
   const oci::Resources& resources = input.spec.linux_config.resources;
-  const bool possible = b.facts().cgroups_writable && b.facts().cgroups.mode != cgroup::Mode::kNone;
+  const bool ours = b.facts().cgroups_writable || input.scope.has_value();
+  const bool possible = ours && b.facts().cgroups.mode != cgroup::Mode::kNone;
   if (!input.use_cgroup || path.empty() || !possible) return RefuseLimits(input, b.facts());
   b.plan().cgroup_path = path;
   b.has_cgroup = true;
-  std::vector<std::string> text = {path};
-  for (std::string& controller : cgroup::NeededControllers(resources)) text.push_back(std::move(controller));
-  b.Host(Op::kCreateCgroup, "linux.cgroupsPath", std::move(text));
+  // systemd makes a scope around a process: what is written into it waits for the child too.
+  const Where where = input.scope.has_value() ? Where::kHostChild : Where::kHost;
+  if (input.scope.has_value()) {
+    TRY(AddScope(b, input));
+  } else {
+    std::vector<std::string> text = {path};
+    for (std::string& controller : cgroup::NeededControllers(resources)) text.push_back(std::move(controller));
+    b.Host(Op::kCreateCgroup, "linux.cgroupsPath", std::move(text));
+  }
   const auto writes = TRY(cgroup::Settings(resources, b.facts().cgroups));
   for (const cgroup::Write& write : writes) {
-    Step& step = b.Host(Op::kWriteCgroup, write.field, {write.controller, write.file, write.value},
-                        {write.optional ? 1ULL : 0ULL});
+    Step& step = b.Add(Op::kWriteCgroup, where, write.field, {write.controller, write.file, write.value},
+                       {write.optional ? 1ULL : 0ULL});
     if (write.alternative_file.empty()) continue;
     step.text.push_back(write.alternative_file);
     step.text.push_back(write.alternative_value);
@@ -161,6 +184,10 @@ Status AddJoinCgroup(Builder& b, const oci::StringMap& below) {
   const cgroup::Hierarchies& cgroups = b.facts().cgroups;
   TRY(CheckBelow(b, below));
   if (b.plan().cgroup_path.empty()) return Ok();
+  if (b.in_scope) {  // the parent's step puts us there
+    b.Child(child::Op::kWaitHost, "linux.cgroupsPath");
+    return Ok();
+  }
   if (cgroups.Unified() != nullptr) {
     Step& open = b.Host(Op::kOpenUnified, "linux.cgroupsPath");
     open.out = b.NewSlot();

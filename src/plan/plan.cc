@@ -105,6 +105,9 @@ std::string_view OpName(Op op) {
     case Op::kMoveLink: return "move-link";
     case Op::kIntelRdt: return "intel-rdt";
     case Op::kDeleteResctrl: return "delete-resctrl";
+    case Op::kStartScope: return "start-scope";
+    case Op::kJoinScope: return "join-scope";
+    case Op::kStopScope: return "stop-scope";
     case Op::kDeleteCgroup: return "delete-cgroup";
     case Op::kDeleteVeth: return "delete-veth";
     case Op::kUnpublishPorts: return "unpublish-ports";

@@ -59,6 +59,10 @@ constexpr StepWords kWords[] = {
     H(Op::kDeleteVeth, {"delete veth {0}", "borrar veth {0}"}),
     H(Op::kUnpublishPorts, {"unpublish ports {4}", "dejar de publicar los puertos {4}"}),
     H(Op::kKillCgroup, {"kill everything in cgroup {0}", "matar todo lo que hay en el cgroup {0}"}),
+    H(Op::kStartScope, {"start systemd unit {0} around the container's process",
+                        "arrancar la unidad {0} de systemd en torno al proceso"}),
+    H(Op::kJoinScope, {"join systemd unit {0}", "entrar en la unidad {0} de systemd"}),
+    H(Op::kStopScope, {"stop systemd unit {0}", "parar la unidad {0} de systemd"}),
     H(Op::kDeleteResctrl, {"delete resctrl group {0}", "borrar el grupo {0} de resctrl"}),
     // ---- child: namespaces and mounts ----
     S(C::kWaitHost, {"wait for the host's steps", "esperar los pasos del anfitrión"}),

@@ -24,6 +24,12 @@ std::vector<Step> UndoOf(const Plan& plan) {
         // Last first: what runs inside is killed before anything else is taken from under it.
         undo.push_back(Made(Op::kDeleteCgroup, step, {step.text[0]}));
         break;
+      case Op::kStartScope: {
+        undo.push_back(Made(Op::kDeleteCgroup, step, {step.text[1]}));
+        undo.push_back(Made(Op::kStopScope, step, {step.text[0]}));
+        undo.back().numbers = step.numbers;
+        break;
+      }
       case Op::kAddVeth:
         // A pair goes with the container's network namespace, but not at once: connections that a killed process left
         // half closed keep the namespace for minutes.
@@ -43,6 +49,7 @@ std::vector<Step> UndoOf(const Plan& plan) {
   std::reverse(undo.begin(), undo.end());
   for (const Step& step : plan.steps) {
     if (step.op == Op::kCreateCgroup) undo.insert(undo.begin(), Made(Op::kKillCgroup, step, {step.text[0]}));
+    if (step.op == Op::kStartScope) undo.insert(undo.begin(), Made(Op::kKillCgroup, step, {step.text[1]}));
   }
   return undo;
 }

@@ -3,6 +3,7 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "cgroup/systemd.h"
 #include "os/mount.h"
 #include "session.h"
 
@@ -26,6 +27,17 @@ Status Create(Session& session, const Step& step) {
   const std::vector<std::string> needed(step.text.begin() + 1, step.text.end());
   session.cgroup = TRY(cgroup::Cgroup::Create(*hierarchies, step.text.at(0), needed));
   return Ok();
+}
+
+Status StartScope(Session& session, const Step& step) {
+  auto systemd = TRY(cgroup::Systemd::Connect(step.numbers.at(0) != 0));
+  const std::vector<std::string> properties(step.text.begin() + 2, step.text.end());
+  return systemd.StartScope(step.text.at(0), properties, session.child.pid());
+}
+
+Status JoinScope(Session& session, const Step& step) {
+  auto systemd = TRY(cgroup::Systemd::Connect(step.numbers.at(0) != 0));
+  return systemd.Attach(step.text.at(0), session.child.pid());
 }
 
 Status Write(Session& session, const Step& step) {
@@ -118,6 +130,8 @@ Status OpenMount(Session& session, const Step& step) {
 Status RunCgroupStep(Session& session, const Step& step) {
   switch (step.op) {
     case Op::kCreateCgroup: return Create(session, step);
+    case Op::kStartScope: return StartScope(session, step);
+    case Op::kJoinScope: return JoinScope(session, step);
     case Op::kWriteCgroup: return Write(session, step);
     case Op::kCgroupDevices: return Devices(session, step);
     case Op::kOpenUnified: return OpenDirectory(session, step);

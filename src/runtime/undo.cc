@@ -1,6 +1,7 @@
 #include "plan/undo.h"
 
 #include "cgroup/cgroup.h"
+#include "cgroup/systemd.h"
 #include "net/publish.h"
 #include "net/setup.h"
 #include "network_steps.h"
@@ -19,12 +20,18 @@ bool NeedsHierarchies(const std::vector<plan::Step>& steps) {
   return false;
 }
 
+Status StopScope(const plan::Step& step) {
+  auto systemd = TRY(cgroup::Systemd::Connect(step.numbers.at(0) != 0));
+  return systemd.StopUnit(step.text.at(0));
+}
+
 }  // namespace
 
 Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchies) {
   switch (step.op) {
     case Op::kKillCgroup: return cgroup::KillAll(hierarchies, step.text.at(0));
     case Op::kDeleteCgroup: return cgroup::Delete(hierarchies, step.text.at(0));
+    case Op::kStopScope: return StopScope(step);
     case Op::kDeleteResctrl: return DeleteResctrl(step.text.at(0));
     case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
     case Op::kUnpublishPorts: {

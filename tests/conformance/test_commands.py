@@ -281,9 +281,12 @@ def test_debug_tells_the_steps(bundle):
     assert len([line for line in log_lines(log) if line["level"] == "debug"]) == len(told)
 
 
-def test_the_systemd_driver_is_refused_and_the_way_out_named(bundle):
-    done = bundle.command("--systemd-cgroup", "list", check=False)
-    assert done.returncode == 1 and "systemd" in done.stderr and "cgroupfs" in done.stderr
+def test_without_systemd_its_driver_names_the_way_out(bundle):
+    """What it does where systemd is: tests/vm."""
+    bundle.linux["cgroupsPath"] = f"system.slice:estiba:{bundle.id}"
+    bundle.save()
+    done = bundle.command("--systemd-cgroup", "run", "--bundle", bundle.path, bundle.id, check=False)
+    assert done.returncode == 1 and "systemd" in done.stderr and "leave --systemd-cgroup away" in done.stderr
     bundle.command("--systemd-cgroup=false", "list")
 
 
@@ -322,7 +325,7 @@ def test_features(bundle):
     linux = features["linux"]
     assert {"cgroup", "ipc", "mount", "network", "pid", "user", "uts"} <= set(linux["namespaces"])
     assert "CAP_SYS_ADMIN" in linux["capabilities"]
-    assert linux["cgroup"]["v1"] and linux["cgroup"]["v2"] and not linux["cgroup"]["systemd"]
+    assert linux["cgroup"]["v1"] and linux["cgroup"]["v2"] and linux["cgroup"]["systemd"]
     assert linux["seccomp"]["enabled"] and "SCMP_ACT_ERRNO" in linux["seccomp"]["actions"]
     assert len(linux["seccomp"]["operators"]) == 7
     for name in ("apparmor", "selinux", "intelRdt", "netDevices"):

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import machine  # noqa: E402  (the path above comes first)
 from harness.need import need_program  # noqa: E402
 
-SCRIPTS = sorted((pathlib.Path(__file__).parent / "guest").glob("*.sh"))
+SCRIPTS = sorted((pathlib.Path(__file__).parent / "guest").glob("**/*.sh"))
 
 
 @pytest.fixture(scope="module")

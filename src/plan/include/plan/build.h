@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "cgroup/hierarchy.h"
+#include "cgroup/scope.h"
 #include "net/ports.h"
 #include "net/setup.h"
 #include "oci/runtime_spec.h"
@@ -61,6 +62,8 @@ struct ContainerInput {
   Network network;
   std::string cgroup_path;  // "/estiba/ID"; empty: spec.linux_config.cgroups_path, and if that is empty none
   bool use_cgroup = true;
+  // systemd makes the cgroup, as this scope; `cgroup_path` is then the scope's.
+  std::optional<cgroup::Scope> scope;
   // Engine: rlimits, nice, affinity, timer slack, … of whoever started us do not reach the container. An OCI runtime
   // passes on what its caller set, so estiba-oci leaves this false.
   bool isolate_from_parent = true;
@@ -85,6 +88,8 @@ struct ExecInput {
   bool isolate_from_parent = true;
   bool relayed_terminal = false;  // as of ContainerInput
   std::optional<security::CompiledSeccomp> seccomp{};
+  // A scope of the user's own manager, which moves the process there.
+  std::string user_scope{};
 };
 
 // One mount more for a container that runs.

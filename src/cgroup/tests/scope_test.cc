@@ -1,0 +1,82 @@
+#include "cgroup/scope.h"
+
+#include "tests/support.h"
+
+namespace estiba::cgroup {
+namespace {
+
+TEST(ParseScope, FindsTheScopesPlaceInTheTree) {
+  ASSERT_OK_AND_ASSIGN(const Scope named, ParseScope("a-b.slice:libpod:web", "x", false, ""));
+  EXPECT_EQ(named.unit, "libpod-web.scope");
+  EXPECT_EQ(named.path, "/a.slice/a-b.slice/libpod-web.scope");
+  ASSERT_OK_AND_ASSIGN(const Scope bare, ParseScope("", "web", false, ""));
+  EXPECT_EQ(bare.path, "/system.slice/estiba-web.scope");
+  ASSERT_OK_AND_ASSIGN(const Scope plain, ParseScope("::web", "x", false, ""));
+  EXPECT_EQ(plain.path, "/system.slice/web.scope");
+  const std::string manager = "/user.slice/user-1000.slice/user@1000.service";
+  ASSERT_OK_AND_ASSIGN(const Scope users, ParseScope("", "web", true, manager));
+  EXPECT_EQ(users.path, manager + "/user.slice/estiba-web.scope");
+  ASSERT_OK_AND_ASSIGN(const Scope top, ParseScope("-.slice:p:web", "x", false, ""));
+  EXPECT_EQ(top.path, "/p-web.scope");
+}
+
+TEST(ParseScope, RefusesWhatSystemdCouldNotName) {
+  for (const char* text : {"/a/b", "a:b", "a.slice:b:c:d", "a/b.slice:p:n", "noslice:p:n", ".slice:p:n",
+                           "a--b.slice:p:n", "-a.slice:p:n", "a.slice:p:", "a.slice:p:na me", "a.slice:p/q:n",
+                           "a.slice:p:n.slice"})
+    EXPECT_FALSE(ParseScope(text, "id", false, "").ok()) << text;
+}
+
+TEST(LimitProperties, AreInSystemdsUnits) {
+  oci::Resources resources;
+  resources.memory.limit = 64 << 20;
+  resources.memory.swap = 96 << 20;
+  resources.memory.reservation = 32 << 20;
+  resources.cpu.shares = 1024;
+  resources.cpu.quota = 15'001;
+  resources.cpu.period = 50'000;
+  resources.cpu.cpus = "0-2,9";
+  resources.pids_limit = 0;
+  ASSERT_OK_AND_ASSIGN(const auto properties, LimitProperties(resources));
+  EXPECT_EQ(properties, (std::vector<std::string>{
+                            "MemoryMax=uint64 67108864", "MemoryLow=uint64 33554432", "MemorySwapMax=uint64 33554432",
+                            "CPUWeight=uint64 100", "CPUQuotaPeriodUSec=uint64 50000",
+                            "CPUQuotaPerSecUSec=uint64 310000", "AllowedCPUs=@ay [7, 2]", "TasksMax=uint64 1"}));
+}
+
+TEST(LimitProperties, NoLimitIsInfinity) {
+  oci::Resources resources;
+  resources.memory.limit = -1;
+  resources.cpu.quota = -1;
+  resources.pids_limit = -1;
+  ASSERT_OK_AND_ASSIGN(const auto properties, LimitProperties(resources));
+  const std::string none = "=uint64 18446744073709551615";
+  EXPECT_EQ(properties, (std::vector<std::string>{"MemoryMax" + none, "MemorySwapMax" + none,
+                                                  "CPUQuotaPerSecUSec" + none, "TasksMax" + none}));
+}
+
+TEST(LimitProperties, NameABadList) {
+  for (const char* list : {"2-1", "x", "1-", "9000"}) {
+    oci::Resources resources;
+    resources.cpu.cpus = list;
+    const auto properties = LimitProperties(resources);
+    ASSERT_FALSE(properties.ok()) << list;
+    EXPECT_NE(properties.error().Message().find("linux.resources.cpu.cpus"), std::string::npos);
+  }
+}
+
+TEST(AnnotatedProperties, PassOnWhatIsAValue) {
+  ASSERT_OK_AND_ASSIGN(const auto properties,
+                       AnnotatedProperties({{"other", "x"},
+                                            {"org.systemd.property.CollectMode", "'inactive-or-failed'"},
+                                            {"org.systemd.property.TimeoutStopSec", "uint64 7"},
+                                            {"org.systemd.property.TimeoutStopUSec", "uint64 8"}}));
+  EXPECT_EQ(properties, (std::vector<std::string>{"CollectMode='inactive-or-failed'", "TimeoutStopUSec=uint64 7000000",
+                                                  "TimeoutStopUSec=uint64 8"}));
+  EXPECT_FALSE(AnnotatedProperties({{"org.systemd.property.CollectMode", "inactive"}}).ok());
+  EXPECT_FALSE(AnnotatedProperties({{"org.systemd.property.TimeoutStopSec", "'7'"}}).ok());
+  EXPECT_FALSE(AnnotatedProperties({{"org.systemd.property.A b", "1"}}).ok());
+}
+
+}  // namespace
+}  // namespace estiba::cgroup
