@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "vm"
 BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", ROOT / "build/release/bin"))
 PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-transfer", "estiba-init", "estiba-oci"]
-TOOLS = ["nft", "apparmor_parser"]
+TOOLS = ["nft", "apparmor_parser", "setpriv"]
 MODULES = ["overlay", "veth", "bridge", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet",
            "tun"]
 
