@@ -105,6 +105,14 @@ int OpenTarget(int root, const char* path, std::uint64_t flags, bool* existed) n
   return -err;
 }
 
+// The host's procfs and sysfs stay in our mount namespace when the root is only moved over them, and a user namespace
+// made inside may mount in full what is there in full: without masks.
+int TakeAway(const char* path) noexcept {
+  constexpr unsigned long kMsReadOnly = 1;
+  if (::umount2(path, kDetach) == 0 || errno == ENOENT) return 0;
+  return ErrnoOf(::mount("tmpfs", path, "tmpfs", kMsReadOnly, nullptr));  // locked: covered
+}
+
 // What kMask and kReadonlyPath name, from the mount that holds it.
 int OpenRestricted(const Program& program, const Step& step) noexcept {
   const std::size_t skipped = step.n[0];
@@ -260,6 +268,8 @@ int Pivot(const Program& program, const Step& step) noexcept {
 }
 
 int MoveRoot(const Program& program, const Step& step) noexcept {
+  if (const int err = TakeAway("/proc"); err != 0) return err;
+  if (const int err = TakeAway("/sys"); err != 0) return err;
   if (::fchdir(Slot(program, step)) != 0) return errno;
   // ELOOP: it was attached over "/", where it is to be (AttachRoot).
   if (::mount(".", "/", nullptr, kMsMove, nullptr) != 0 && errno != ELOOP) return errno;

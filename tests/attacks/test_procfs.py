@@ -94,3 +94,12 @@ def test_sysctls_are_the_kernels(bundle, volume):
     bundle.mount("/proc", "proc", "proc")
     (bundle.rootfs / "proc").mkdir()
     assert bundle.sh("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/domainname") == "1\nbox.test"
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-pivot"]])
+def test_a_procfs_without_masks_in_a_user_namespace_inside(bundle, flags):
+    """What masks hide stays hidden where the root was moved instead of pivoted: the host's procfs is not there."""
+    bundle.process["capabilities"] = {name: ["CAP_SETFCAP", "CAP_SETUID", "CAP_SETGID"]
+                                      for name in ("bounding", "permitted", "effective")}
+    done = bundle.run("unshare", "-mrpf", "mount", "-t", "proc", "none", "/proc", flags=flags, check=False)
+    assert done.returncode != 0 and "denied" in done.stderr + done.stdout or "not permitted" in done.stderr
