@@ -1,5 +1,5 @@
 # estiba-oci with systemd's cgroup driver: the scope, its limits, updates, exec, and nothing left when it is over.
-bundle=/tmp/bundle
+bundle=/tmp/scoped
 mkdir -p $bundle/rootfs/bin $bundle/rootfs/proc $bundle/rootfs/dev $bundle/rootfs/sys
 cp /bin/busybox $bundle/rootfs/bin/
 for name in sh sleep cat true; do ln -sf busybox $bundle/rootfs/bin/$name; done
