@@ -3,9 +3,11 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "clone_into.h"
@@ -81,6 +83,19 @@ Status AddLowers(os::FilesystemContext& overlay, const std::vector<std::string>&
   return overlay.SetString("lowerdir", joined);
 }
 
+// With `upper` and `work` a writable overlay.
+Status SetUpper(os::FilesystemContext& overlay, const std::string& upper, const std::string& work,
+                std::vector<LayerPath>& keep) {
+  keep.push_back(TRY(LayerPathOf(upper)));
+  Status set = overlay.SetString("upperdir", keep.back().text);
+  keep.push_back(TRY(LayerPathOf(work)));
+  if (set.ok()) set = overlay.SetString("workdir", keep.back().text);
+  struct statfs info{};
+  if (set.ok() || ::statfs(upper.c_str(), &info) != 0 || info.f_type != OVERLAYFS_SUPER_MAGIC) return set;
+  return std::move(set).error().Hint(
+      "containers' files would lie on another overlay, as inside a container: keep them on a volume or a tmpfs");
+}
+
 // A single layer without an upper one is no overlay: the layer itself, read-only.
 Status BindReadOnly(Session& session, const Step& step, const std::string& layer) {
   auto tree = TRY(os::CloneTree({AT_FDCWD}, layer, /*recursive=*/false));
@@ -144,12 +159,7 @@ Status MountOverlay(Session& session, const Step& step) {
   std::optional<InDescriptors> relative;
   if (step.numbers.at(1) == 0) relative.emplace(TRY(InDescriptors::Enter()));
   TRY(AddLowers(overlay, lowers, step.numbers.at(1) != 0, keep));
-  if (!upper.empty()) {
-    keep.push_back(TRY(LayerPathOf(upper)));
-    TRY(overlay.SetString("upperdir", keep.back().text));
-    keep.push_back(TRY(LayerPathOf(work)));
-    TRY(overlay.SetString("workdir", keep.back().text));
-  }
+  if (!upper.empty()) TRY(SetUpper(overlay, upper, work, keep));
   if (step.numbers.at(0) != 0) TRY(overlay.SetFlag("userxattr"));
   auto mount = TRY(overlay.Mount(0));
   session.Fill(step, mount.Release());

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/mount.h>
 
 #include "fixture.h"
 
@@ -273,6 +274,22 @@ TEST_F(ContainerTest, ManyLayersWorkOnKernelsThatWantThemInOneString) {
   plan::HostFacts old = Facts();
   old.kernel.overlay_lower_append = false;
   EXPECT_EQ(Output(box_.Run(input, old)), "40\n");
+}
+
+TEST_F(ContainerTest, AnOverlayOnAnOverlayIsRefusedWithTheWayOut) {
+  for (const char* name : {"below", "above", "between", "twice"}) ::mkdir((box_.dir() / name).c_str(), 0755);
+  const std::string twice = box_.dir() / "twice";
+  const std::string options = "lowerdir=" + (box_.dir() / "below") + ",upperdir=" + (box_.dir() / "above") +
+                              ",workdir=" + (box_.dir() / "between");
+  ASSERT_EQ(::mount("overlay", twice.c_str(), "overlay", 0, options.c_str()), 0);
+  for (const char* name : {"upper", "work"}) ::mkdir((twice + "/" + name).c_str(), 0755);
+  plan::ContainerInput input = box_.Input(DockerSpec({"true"}));
+  input.storage.upper = twice + "/upper";
+  input.storage.work = twice + "/work";
+  const std::string out = Output(box_.Run(input));
+  EXPECT_EQ(::umount2(twice.c_str(), MNT_DETACH), 0);
+  EXPECT_THAT(out, HasSubstr("upperdir"));
+  EXPECT_THAT(out, HasSubstr("keep them on a volume or a tmpfs"));
 }
 
 TEST_F(ContainerTest, NoNewPrivilegesIsSet) {
