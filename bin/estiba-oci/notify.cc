@@ -8,15 +8,17 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 
 #include "base/text.h"
+#include "os/event.h"
 #include "os/file.h"
 #include "os/socket.h"
 
 namespace estiba::ocicli {
 namespace {
 
-constexpr int kPatienceMs = 30'000;  // a manager that does not know barriers never answers
+constexpr std::chrono::seconds kPatience{30};  // a manager that does not know barriers never answers
 constexpr std::size_t kLongestMessage = 4096;
 constexpr const char* kFolder = "notify";
 constexpr const char* kName = "notify.sock";
@@ -27,11 +29,7 @@ Status WaitForBarrier(int manager) {
   os::Pipe pipe = TRY(os::MakePipe());
   TRY(os::SendMessage(manager, "BARRIER=1", {pipe.write.get()}));
   pipe.write.Reset();
-  pollfd watched{.fd = pipe.read.get(), .events = POLLIN, .revents = 0};
-  int rc = 0;
-  do {
-    rc = ::poll(&watched, 1, kPatienceMs);
-  } while (rc < 0 && errno == EINTR);
+  TRY(os::WaitReadable(pipe.read.get(), kPatience));
   return Ok();
 }
 

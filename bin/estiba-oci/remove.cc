@@ -1,18 +1,17 @@
 #include "remove.h"
 
-#include <cerrno>
+#include <chrono>
 #include <csignal>
 
-#include <poll.h>
-
 #include "cgroup/cgroup.h"
+#include "os/event.h"
 #include "os/process.h"
 #include "runtime/container.h"
 
 namespace estiba::ocicli {
 namespace {
 
-constexpr int kPatienceMs = 10'000;
+constexpr std::chrono::seconds kPatience{10};
 
 Status KillCgroup(const std::string& path) {
   const auto hierarchies = TRY(cgroup::Probe());
@@ -27,12 +26,8 @@ Status EndContainer(const StateDir& dir) {
   if (!now.Alive()) return Ok();
   const Status sent = os::SendSignal(now.pidfd.get(), SIGKILL);
   if (!sent.ok() && sent.error().code() != Code::kNotFound) return sent.error().Clone();
-  pollfd watched{.fd = now.pidfd.get(), .events = POLLIN, .revents = 0};
-  int rc = 0;
-  do {
-    rc = ::poll(&watched, 1, kPatienceMs);
-  } while (rc < 0 && errno == EINTR);
-  if (rc > 0) return Ok();
+  const bool ended = TRY(os::WaitReadable(now.pidfd.get(), kPatience));
+  if (ended) return Ok();
   return Error(Code::kDeadlineExceeded, "container '" + dir.id() + "' would not die");
 }
 

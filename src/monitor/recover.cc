@@ -1,10 +1,10 @@
 #include "recover.h"
 
+#include <chrono>
 #include <csignal>
 
-#include <poll.h>
-
 #include "journal_writer.h"
+#include "os/event.h"
 #include "os/file.h"
 #include "os/process.h"
 
@@ -54,11 +54,10 @@ Status KillProcess(pid_t pid, unsigned long long start_time) {
   const auto process = os::OpenProcess(pid, start_time);
   if (!process.ok()) return Ok();  // gone
   TRY(os::SendSignal(process->get(), SIGKILL));
-  constexpr int kPatience = 10'000;
-  pollfd gone{process->get(), POLLIN, 0};
-  if (::poll(&gone, 1, kPatience) == 0)
-    return Error(Code::kDeadlineExceeded, "wait for process " + std::to_string(pid) + " to end");
-  return Ok();
+  constexpr std::chrono::seconds kPatience{10};
+  const bool gone = TRY(os::WaitReadable(process->get(), kPatience));
+  if (gone) return Ok();
+  return Error(Code::kDeadlineExceeded, "wait for process " + std::to_string(pid) + " to end");
 }
 
 }  // namespace

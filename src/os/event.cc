@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -29,6 +30,16 @@ void Drain(int fd) {
 }
 
 }  // namespace
+
+Result<bool> WaitReadable(int fd, std::optional<std::chrono::milliseconds> patience) {
+  pollfd watched{.fd = fd, .events = POLLIN, .revents = 0};
+  int rc = 0;
+  do {
+    rc = ::poll(&watched, 1, patience ? static_cast<int>(patience->count()) : -1);
+  } while (rc < 0 && errno == EINTR);
+  if (rc < 0) return Error::Errno(errno, "poll");
+  return rc > 0;
+}
 
 Result<Epoll> Epoll::Create() {
   const int fd = ::epoll_create1(EPOLL_CLOEXEC);

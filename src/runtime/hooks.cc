@@ -1,14 +1,14 @@
 // Who else is told of a container's state: hooks in the runtime's own namespaces (prestart, createRuntime, poststart,
 // poststop) and the agent of a seccomp listener.
 
-#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 
+#include "os/event.h"
 #include "os/memfd.h"
 #include "os/socket.h"
 #include "session.h"
@@ -18,12 +18,10 @@ namespace {
 
 // False when it still runs.
 bool WaitForEnd(const os::Process& process, std::uint64_t timeout_ms) {
-  pollfd watched{process.pidfd(), POLLIN, 0};
-  int rc = 0;
-  do {
-    rc = ::poll(&watched, 1, timeout_ms == 0 ? -1 : static_cast<int>(timeout_ms));
-  } while (rc < 0 && errno == EINTR);
-  return rc > 0;
+  std::optional<std::chrono::milliseconds> patience;
+  if (timeout_ms != 0) patience.emplace(timeout_ms);
+  const auto ended = os::WaitReadable(process.pidfd(), patience);
+  return ended.ok() && *ended;
 }
 
 std::vector<std::string> EnvironmentOf(const std::string& blob) {

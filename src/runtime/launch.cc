@@ -1,11 +1,11 @@
 #include "launch.h"
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "clone_into.h"
+#include "os/event.h"
 #include "os/socket.h"
 
 namespace estiba::runtime {
@@ -21,7 +22,7 @@ namespace {
 using plan::Op;
 
 // A child that says nothing for so long is stuck in a mount or a hook without a timeout.
-constexpr int kPatienceMs = 300 * 1000;
+constexpr std::chrono::seconds kPatience{300};
 
 constexpr Op ChildOp(child::Op op) {
   return static_cast<Op>(static_cast<unsigned>(op) + static_cast<unsigned>(Op::kChildBase));
@@ -150,17 +151,6 @@ Status TakeFds(Session& session, std::uint32_t child_step, const msghdr& message
   return Ok();
 }
 
-// Waits until the socket has something, within kPatienceMs.
-Status WaitReadable(int socket) {
-  pollfd watched{socket, POLLIN, 0};
-  int rc = 0;
-  do {
-    rc = ::poll(&watched, 1, kPatienceMs);
-  } while (rc < 0 && errno == EINTR);
-  if (rc > 0) return Ok();
-  return Error(Code::kDeadlineExceeded, "wait for the container's process");
-}
-
 // The report of a child that has already given up; nothing while it works.
 Result<std::optional<child::Report>> EarlyFailure(Session& session) {
   child::Report report{};
@@ -231,7 +221,8 @@ Status Go(Session& session) {
 
 Result<std::optional<child::Report>> NextReport(Session& session) {
   for (;;) {
-    TRY(WaitReadable(session.sync.get()));
+    const bool readable = TRY(os::WaitReadable(session.sync.get(), kPatience));
+    if (!readable) return Error(Code::kDeadlineExceeded, "wait for the container's process");
     child::Report report{};
     iovec payload{&report, sizeof report};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];

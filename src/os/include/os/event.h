@@ -13,6 +13,9 @@
 
 namespace estiba::os {
 
+// poll(2), through signals, until `fd` is readable or hung up; false when `patience` is over first (none: for ever).
+Result<bool> WaitReadable(int fd, std::optional<std::chrono::milliseconds> patience);
+
 class Epoll {
  public:
   static Result<Epoll> Create();
