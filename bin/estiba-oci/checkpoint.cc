@@ -78,13 +78,13 @@ Status AddExternalNamespaces(const oci::RuntimeSpec& spec, criu::Options& option
 }
 
 // CRIU goes by mount points as the kernel shows them, without symbolic links on the way. Nothing when there is no such
-// mount, or, `only_file`, when it is a directory.
+// place; nothing for the mask of a directory, which is a file system of the container's own.
 std::string MountPoint(int root, const plan::ExternalMount& mount) {
   const auto place = os::OpenInRoot({root}, mount.destination, O_PATH);
   if (!place.ok()) return "";
   struct stat info {};
   if (mount.is_mask && (::fstat(place->get(), &info) != 0 || S_ISDIR(info.st_mode))) return "";
-  const auto path = os::ReadLink("/proc/self/fd/" + std::to_string(place->get()));
+  const auto path = os::PathOf(place->get());
   return path.ok() ? *path : "";
 }
 
@@ -132,7 +132,7 @@ Result<std::string> FreezerPath(const Snapshot& now) {
   const auto group = TRY(OpenCgroup(now));
   const int freezer = group.controller_fd("freezer") >= 0 ? group.controller_fd("freezer") : group.unified_fd();
   if (freezer < 0) return std::string();
-  return os::ReadLink("/proc/self/fd/" + std::to_string(freezer));
+  return os::PathOf(freezer);
 }
 
 Status CheckFeatures(const CriuJob& job, bool pre_dump) {

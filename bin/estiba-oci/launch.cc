@@ -15,6 +15,7 @@
 #include "os/features.h"
 #include "os/file.h"
 #include "os/socket.h"
+#include "runtime/container.h"
 
 namespace estiba::ocicli {
 namespace {
@@ -65,6 +66,12 @@ Result<plan::HostFacts> AskHost(const Globals& globals) {
   for (const cgroup::Hierarchy& hierarchy : facts.cgroups.hierarchies)
     facts.cgroups_writable = facts.cgroups_writable && hierarchy.delegated;
   return facts;
+}
+
+Status AskHostFor(const oci::RuntimeSpec& spec, plan::HostFacts& facts) {
+  if (spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
+  if (spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
+  return Ok();
 }
 
 void Report(const plan::Plan& plan, const Reporter& reporter) {

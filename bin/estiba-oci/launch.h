@@ -16,6 +16,8 @@ namespace estiba::ocicli {
 // As realpath(3).
 Result<std::string> Absolute(const std::string& path);
 Result<plan::HostFacts> AskHost(const Globals& globals);
+// What only this configuration needs to be known of the host: classes of resctrl, Landlock.
+Status AskHostFor(const oci::RuntimeSpec& spec, plan::HostFacts& facts);
 // Warnings of the plan, and with --debug its steps.
 void Report(const plan::Plan& plan, const Reporter& reporter);
 

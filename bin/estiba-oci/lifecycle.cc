@@ -10,7 +10,6 @@
 #include "notify.h"
 #include "os/file.h"
 #include "os/process.h"
-#include "os/features.h"
 #include "plan/explain.h"
 #include "remove.h"
 #include "runtime/container.h"
@@ -67,8 +66,7 @@ Result<Created> Create(const Context& context, bool detached, StartedBy starter)
     AddNotifySocket(folder, bundle.spec);
   }
   plan::HostFacts facts = TRY(AskHost(context.globals));
-  if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
-  if (bundle.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
+  TRY(AskHostFor(bundle.spec, facts));
   plan::ContainerInput input = TRY(InputOf(context, bundle, id, facts));
   if (const auto& seccomp = bundle.spec.linux_config.seccomp)
     input.seccomp = TRY(CompiledFilter(*seccomp, context.reporter));

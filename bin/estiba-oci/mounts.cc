@@ -2,11 +2,6 @@
 
 #include <cerrno>
 
-#include <fcntl.h>
-#include <linux/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "codec/json.h"
@@ -14,6 +9,7 @@
 #include "launch.h"
 #include "oci/runtime_json.h"
 #include "os/file.h"
+#include "os/mount.h"
 #include "runtime/container.h"
 #include "state_dir.h"
 
@@ -23,8 +19,6 @@ namespace {
 using codec::Json;
 
 constexpr const char* kRecords = "mounts.json";  // in the container's folder: what was added, in that order
-constexpr unsigned kMountId = 0x1000;            // STATX_MNT_ID, 5.8
-constexpr unsigned kUniqueMountId = 0x4000;      // STATX_MNT_ID_UNIQUE, 6.8
 
 struct Target {
   StateDir dir;
@@ -69,18 +63,6 @@ Status SaveRecords(const StateDir& dir, const std::vector<plan::MountedAt>& moun
   return os::ReplaceFile(dir.dir(), kRecords, list.Dump(), 0600);
 }
 
-// Which mount `fd` is.
-Result<plan::MountedAt> Identify(int fd, const std::string& path) {
-  struct statx found{};
-  for (const unsigned wanted : {kUniqueMountId, kMountId}) {
-    if (::syscall(SYS_statx, fd, "", AT_EMPTY_PATH, wanted, &found) != 0)
-      return Error::Errno(errno, "identify a mount");
-    if ((found.stx_mask & wanted) == 0) continue;
-    return plan::MountedAt{.path = path, .mount_id = found.stx_mnt_id, .unique = wanted == kUniqueMountId};
-  }
-  return Error(Code::kFailedPrecondition, "mounts of running containers need kernel 5.8");
-}
-
 Status Unmount(const Target& target, const plan::MountedAt& at) {
   const plan::Plan plan = TRY(plan::BuildUnmount(target.input, at, target.facts));
   TRY(runtime::CarryOutInside(plan, target.now.record.pid, target.now.pidfd.get()));
@@ -95,7 +77,8 @@ Result<plan::MountedAt> Mount(const Target& target, const oci::Mount& mount) {
   if (!made.ok() && made.error().errnum() == EPERM && target.facts.rootless)
     return std::move(made).error().Hint("only root can bind what is outside of a running container into it");
   const os::UniqueFd fd = TRY(std::move(made));
-  return Identify(fd.get(), mount.destination);
+  const os::MountId id = TRY_CTX(os::MountIdOf(fd.get()), "mounts of running containers");
+  return plan::MountedAt{.path = mount.destination, .mount_id = id.number, .unique = id.unique};
 }
 
 Result<int> Add(const Context& context, const Target& target, const std::vector<oci::Mount>& mounts) {

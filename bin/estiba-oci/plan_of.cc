@@ -1,8 +1,6 @@
 #include "plan_of.h"
 
 #include "launch.h"
-#include "os/features.h"
-#include "runtime/container.h"
 #include "state_dir.h"
 
 namespace estiba::ocicli {
@@ -16,8 +14,7 @@ Result<plan::Plan> PlanOf(const Context& context, plan::HostFacts facts) {
   } else if (!CheckId(id).ok()) {
     id = "container";
   }
-  if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
-  if (bundle.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
+  TRY(AskHostFor(bundle.spec, facts));
   const plan::ContainerInput input = TRY(InputOf(context, bundle, id, facts));
   return plan::BuildContainer(input, facts);
 }

@@ -121,7 +121,7 @@ Status NameExternalMounts(Restore& restore) {
       if (!group) group = TRY(cgroup::Cgroup::Open(restore.cgroups, restore.plan.cgroup_path));
       const int directory = group->controller_fd(mount.source);
       if (directory < 0) continue;
-      source = TRY(os::ReadLink("/proc/self/fd/" + std::to_string(directory)));
+      source = TRY(os::PathOf(directory));
     }
     restore.job.options.external_mounts.push_back({.key = mount.name, .value = source});
   }

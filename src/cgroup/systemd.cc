@@ -74,6 +74,15 @@ DbusMessage ManagerCall(const char* member, const char* signature, std::string b
   return call;
 }
 
+// To the message bus itself.
+DbusMessage BusCall(const char* member) {
+  DbusMessage call;
+  call.destination = call.interface = "org.freedesktop.DBus";
+  call.path = "/org/freedesktop/DBus";
+  call.member = member;
+  return call;
+}
+
 Error Refusal(const DbusMessage& message) {
   const auto values = DbusValues(message);
   const std::string why = values.ok() && !values->empty() ? values->front() : "no reason given";
@@ -135,11 +144,7 @@ Status Systemd::Greet() {
   if (line.starts_with("DATA")) line = TRY(ReadLine());
   if (!line.starts_with("OK")) return Error(Code::kUnauthenticated, "it answered '" + line + "'");
   if (!broker_) return Ok();
-  DbusMessage hello;
-  hello.destination = hello.interface = "org.freedesktop.DBus";
-  hello.path = "/org/freedesktop/DBus";
-  hello.member = "Hello";
-  TRY(Call(std::move(hello)));
+  TRY(Call(BusCall("Hello")));
   return Ok();
 }
 
@@ -227,10 +232,7 @@ Result<std::string> Systemd::ControlGroup() {
 // A message bus passes on only what was asked for; the manager sends signals only to who has subscribed.
 Status Systemd::Subscribe() {
   if (broker_) {
-    DbusMessage match;
-    match.destination = match.interface = "org.freedesktop.DBus";
-    match.path = "/org/freedesktop/DBus";
-    match.member = "AddMatch";
+    DbusMessage match = BusCall("AddMatch");
     match.signature = "s";
     DbusWriter body;
     body.String("type='signal',sender='org.freedesktop.systemd1',interface='org.freedesktop.systemd1.Manager',"
@@ -238,18 +240,22 @@ Status Systemd::Subscribe() {
     match.body = std::move(body).Take();
     TRY(Call(std::move(match)));
   }
-  const auto done = CallManager("Subscribe", "", "");
-  return done.ok() ? Ok() : Status(done.error().Clone());
+  TRY(CallManager("Subscribe", "", ""));
+  return Ok();
+}
+
+Status Systemd::ResetFailed(const std::string& unit) {
+  DbusWriter name;
+  name.String(unit);
+  TRY(CallManager("ResetFailedUnit", "s", std::move(name).Take()));
+  return Ok();
 }
 
 // The job's path.
 Result<std::string> Systemd::TryStart(const std::string& unit, const std::string& body) {
   auto answer = CallManager("StartTransientUnit", "ssa(sv)a(sa(sv))", body);
   if (!answer.ok() && answer.error().code() == Code::kAlreadyExists) {
-    // One that failed earlier keeps its name until somebody says that it was seen.
-    DbusWriter name;
-    name.String(unit);
-    TRY(CallManager("ResetFailedUnit", "s", std::move(name).Take()));
+    TRY(ResetFailed(unit));
     answer = CallManager("StartTransientUnit", "ssa(sv)a(sa(sv))", body);
   }
   const DbusMessage started = TRY(std::move(answer));
@@ -312,11 +318,9 @@ Status Systemd::StopUnit(const std::string& unit) {
   const auto stopped = CallManager("StopUnit", "ss", std::move(body).Take());
   if (!stopped.ok() && stopped.error().code() != Code::kNotFound)
     return stopped.error().Clone().Context("stop unit '" + unit + "'");
-  DbusWriter name;
-  name.String(unit);
-  const auto reset = CallManager("ResetFailedUnit", "s", std::move(name).Take());
+  Status reset = ResetFailed(unit);
   if (reset.ok() || reset.error().code() == Code::kNotFound) return Ok();
-  return reset.error().Clone().Context("forget unit '" + unit + "'");
+  return std::move(reset).error().Context("forget unit '" + unit + "'");
 }
 
 }  // namespace estiba::cgroup

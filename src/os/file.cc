@@ -205,6 +205,8 @@ Result<std::string> ReadLink(const std::string& path) {
   return std::string(target.data(), static_cast<std::size_t>(n));
 }
 
+Result<std::string> PathOf(int fd) { return ReadLink("/proc/self/fd/" + std::to_string(fd)); }
+
 Result<std::string> ProgramDirectory() {
   const std::string path = TRY_CTX(ReadLink("/proc/self/exe"), "find this program's folder");
   return path.substr(0, path.rfind('/'));

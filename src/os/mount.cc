@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -79,6 +80,17 @@ Status SetMountAttributes(int mount, const MountAttributes& attributes, bool rec
   if (::syscall(SYS_mount_setattr, mount, "", flags, &request, sizeof request) == 0) return Ok();
   const int err = errno;
   return Error::Errno(err, "set attributes of a mount");
+}
+
+Result<MountId> MountIdOf(int fd) {
+  constexpr unsigned kUnique = 0x4000;  // STATX_MNT_ID_UNIQUE
+  struct statx found{};
+  for (const unsigned wanted : {kUnique, unsigned{STATX_MNT_ID}}) {
+    if (::syscall(SYS_statx, fd, "", AT_EMPTY_PATH, wanted, &found) != 0)
+      return Error::Errno(errno, "identify a mount");
+    if ((found.stx_mask & wanted) != 0) return MountId{.number = found.stx_mnt_id, .unique = wanted == kUnique};
+  }
+  return Error(Code::kFailedPrecondition, "identify a mount: that takes kernel 5.8");
 }
 
 }  // namespace estiba::os

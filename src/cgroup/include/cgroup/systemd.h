@@ -46,6 +46,8 @@ class Systemd {
   Result<DbusMessage> Call(DbusMessage message);
   Result<DbusMessage> CallManager(const char* member, const char* signature, std::string body);
   Status Subscribe();
+  // Forgets that the unit failed: it keeps its name until somebody says that it was seen.
+  Status ResetFailed(const std::string& unit);
   Result<std::string> TryStart(const std::string& unit, const std::string& body);
   Status WaitForJob(const std::string& job, const std::string& unit);
 

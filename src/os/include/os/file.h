@@ -17,6 +17,8 @@ Result<std::string> ReadFile(const std::string& path, std::size_t limit = 64U <<
 
 // readlink(2).
 Result<std::string> ReadLink(const std::string& path);
+// Where the kernel shows an open file to be, as we see it (/proc/self/fd).
+Result<std::string> PathOf(int fd);
 
 // Writes all of `bytes`, resuming short writes and EINTR.
 Status WriteAll(int fd, std::string_view bytes);

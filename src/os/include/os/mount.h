@@ -42,6 +42,13 @@ class FilesystemContext {
 // A copy of what is mounted at `path` (OPEN_TREE_CLONE); with everything below it when `recursive`.
 Result<DetachedMount> CloneTree(DirFd dir, const std::string& path, bool recursive, bool follow = true);
 
+// Which mount an open file is on (statx(2), kernel ≥ 5.8).
+struct MountId {
+  std::uint64_t number = 0;
+  bool unique = false;  // never given again (6.8)
+};
+Result<MountId> MountIdOf(int fd);
+
 struct MountAttributes {
   std::uint64_t set = 0;          // MOUNT_ATTR_…
   std::uint64_t clear = 0;
