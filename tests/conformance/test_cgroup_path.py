@@ -1,0 +1,38 @@
+"""Where a container's cgroups are, and those that were there before."""
+
+import json
+import pathlib
+
+from bundle import CGROUPS
+from harness.need import need
+
+
+# ---- where cgroups are ----
+
+def test_a_relative_cgroup_path_is_found_again_from_another_cgroup(bundle):
+    bundle.linux["cgroupsPath"] = f"{CGROUPS}/{bundle.id}"
+    with bundle.running():
+        record = json.loads((bundle.state_root / bundle.id / "state.json").read_text())
+        assert record["cgroupPath"].startswith("/") and record["cgroupPath"].endswith(f"/{CGROUPS}/{bundle.id}")
+
+
+# ---- cgroups that were there before ----
+
+def test_a_cgroup_that_holds_processes_is_refused(bundle, another_bundle):
+    another_bundle.linux["cgroupsPath"] = bundle.linux["cgroupsPath"]
+    with bundle.running():
+        assert "container's cgroup is not empty" in another_bundle.refused("true")
+
+
+def test_a_frozen_cgroup_is_refused(bundle):
+    """It would never let the container's processes run."""
+    unified = pathlib.Path("/sys/fs/cgroup/unified")
+    top = unified if unified.is_dir() else unified.parent
+    need((top / "cgroup.procs").exists(), "a unified hierarchy")
+    folder = top / bundle.linux["cgroupsPath"][1:]
+    folder.mkdir(parents=True)
+    try:
+        (folder / "cgroup.freeze").write_text("1")
+        assert "container's cgroup unexpectedly frozen" in bundle.refused("true")
+    finally:
+        folder.rmdir()
