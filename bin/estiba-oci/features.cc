@@ -43,6 +43,7 @@ oci::Features Ours() {
   f.seccomp_supported_flags = f.seccomp_known_flags;
   f.net_devices = f.intel_rdt = f.selinux = true;
   f.apparmor = true;
+  f.unsafe_annotations = {"org.systemd.property.", "org.criu.config"};
   f.memory_policy_modes = oci::MemoryPolicyModes();
   f.memory_policy_flags = oci::MemoryPolicyFlags();
   if (const int abi = os::LandlockAbi(); abi > 0)

@@ -77,6 +77,13 @@ bool IsName(std::string_view name) {
   return name.size() > 3 && std::ranges::all_of(name, letter);
 }
 
+// Which processes the scope holds and where it is: another's process would end with the container.
+bool IsOurs(std::string_view name) {
+  constexpr std::string_view kOurs[] = {"PIDs", "PIDFDs", "Slice", "Delegate", "DelegateControllers",
+                                        "DelegateSubgroup", "ControlGroup"};
+  return std::ranges::find(kOurs, name) != std::end(kOurs);
+}
+
 // systemd knows durations in microseconds over D-Bus: "TimeoutStopSec" is "TimeoutStopUSec" there.
 Result<std::string> Microseconds(const std::string& name, const Variant& value) {
   const bool number = value.type == "i" || value.type == "u" || value.type == "x" || value.type == "t" ||
@@ -158,6 +165,7 @@ Result<std::vector<std::string>> AnnotatedProperties(const oci::StringMap& annot
     const std::string name = key.substr(kAnnotation.size());
     const std::string field = "annotations: '" + key + "'";
     if (!IsName(name)) return Error(Code::kInvalidArgument, field + ": '" + name + "' is no property's name");
+    if (IsOurs(name)) return Error(Code::kInvalidArgument, field + ": is the runtime's to set");
     const Variant value = TRY_CTX(ParseVariant(text), field);
     if (name.ends_with("Sec") && !name.ends_with("USec")) {
       out.push_back(TRY_CTX(Microseconds(name, value), field));

@@ -45,6 +45,8 @@ std::string WriteFeatures(const Features& features) {
   Json annotations = Json::MakeObject();
   for (const auto& [key, value] : features.annotations) annotations.Set(key, value);
   if (!annotations.empty()) out.Set("annotations", std::move(annotations));
+  if (!features.unsafe_annotations.empty())
+    out.Set("potentiallyUnsafeConfigAnnotations", Json(features.unsafe_annotations));
   return out.Dump(4);
 }
 

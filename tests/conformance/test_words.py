@@ -227,6 +227,8 @@ def test_features(bundle):
     for name in ("apparmor", "selinux", "intelRdt", "netDevices"):
         assert isinstance(linux[name]["enabled"], bool)
     assert isinstance(linux["mountExtensions"]["idmap"]["enabled"], bool)
+    # Who passes a stranger's annotations on takes these out (CVE-2024-3154).
+    assert {"org.systemd.property.", "org.criu.config"} <= set(features["potentiallyUnsafeConfigAnnotations"])
     assert "MPOL_BIND" in linux["memoryPolicy"]["modes"] and "MPOL_F_STATIC_NODES" in linux["memoryPolicy"]["flags"]
 
 

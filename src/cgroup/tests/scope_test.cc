@@ -78,5 +78,17 @@ TEST(AnnotatedProperties, PassOnWhatIsAValue) {
   EXPECT_FALSE(AnnotatedProperties({{"org.systemd.property.A b", "1"}}).ok());
 }
 
+// CVE-2024-3154: a name or a value with a second property in it.
+TEST(AnnotatedProperties, AreOneEach) {
+  for (const char* name : {"", "A", "Wants=b", "Wants\nPIDs", "Wants ", "Wants.b", "Wänts", "PIDs", "PIDFDs", "Slice",
+                           "Delegate", "DelegateControllers", "DelegateSubgroup", "ControlGroup"}) {
+    EXPECT_FALSE(AnnotatedProperties({{std::string("org.systemd.property.") + name, "true"}}).ok()) << name;
+  }
+  for (const char* value : {"", "true, 'ExecStopPost'", "true\nPIDs=[uint32 1]", "'a' 'b'", "['a'", "('a', true",
+                            "uint32 1 uint32 2", "true;", "@a(sv) [('PIDs', <1>)]"}) {
+    EXPECT_FALSE(AnnotatedProperties({{"org.systemd.property.Wants", value}}).ok()) << value;
+  }
+}
+
 }  // namespace
 }  // namespace estiba::cgroup

@@ -30,6 +30,8 @@ struct Features {
   bool idmapped_mounts = false;
   std::vector<std::string> memory_policy_modes{};
   std::vector<std::string> memory_policy_flags{};
+  // Names of annotations of a container, or beginnings of such (with a dot at the end), that reach out of it.
+  std::vector<std::string> unsafe_annotations{};
   std::vector<std::pair<std::string, std::string>> annotations{};
 };
 

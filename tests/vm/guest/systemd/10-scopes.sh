@@ -45,9 +45,15 @@ grep -qx 50331648 $group/memory.max
 $oci delete --force one
 [ ! -e $group ]
 
-# What systemd refuses is told, and leaves nothing.
-sed -i -e 's|TimeoutStopSec": "uint64 7"|NoSuchProperty": "true"|' config.json
-if $oci run one >/tmp/out 2>&1 </dev/null; then exit 1; fi
-grep -q "NoSuchProperty" /tmp/out
-[ ! -e $group ]
-if estiba-oci state one >/dev/null 2>&1; then exit 1; fi
+# What systemd refuses is told, and leaves nothing; nor are there programs of the host, or its processes, to be had by a
+# property (CVE-2024-3154).
+cp config.json good.json
+for property in 'NoSuchProperty": "true' 'ExecStopPost": "true' 'PIDs": "[uint32 1]' \
+  "Wants\": \"['a.service'], 'PIDs'"; do
+  sed -e "s|TimeoutStopSec\": \"uint64 7|$property|" good.json >config.json
+  if $oci run one >/tmp/out 2>&1 </dev/null; then cat /tmp/out; exit 1; fi
+  grep -q "${property%%\"*}" /tmp/out || { cat /tmp/out; exit 1; }
+  [ ! -e $group ]
+  if estiba-oci state one >/dev/null 2>&1; then exit 1; fi
+done
+grep -q '^0::/init.scope$' /proc/1/cgroup
