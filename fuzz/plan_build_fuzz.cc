@@ -21,6 +21,7 @@ plan::HostFacts Host(bool unified) {
   plan::HostFacts facts;
   facts.kernel.mount_setattr = facts.kernel.time_namespace = facts.kernel.cgroup_namespace = true;
   facts.kernel.user_namespace = facts.kernel.seccomp_filter = facts.kernel.can_mknod = true;
+  facts.kernel.apparmor = facts.kernel.selinux = true;
   facts.cgroups =
       unified ? cgroup::ProbeFrom("1 0 0:1 / /c rw - cgroup2 c rw\n", "0::/\n", "cpu io memory hugetlb pids")
               : cgroup::ProbeFrom("1 0 0:1 / /c/memory rw - cgroup c rw,memory\n2 0 0:2 / /c/u rw - cgroup2 c rw\n",

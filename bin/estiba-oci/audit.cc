@@ -28,9 +28,13 @@ Result<std::optional<plan::Severity>> Threshold(const Flags& flags) {
 Result<int> AuditCommand(const Context& context) {
   const auto threshold = TRY(Threshold(context.flags));
   const plan::Language language = TRY(LanguageOf(context.flags));
-  const plan::HostFacts facts = TRY(AskHost(context.globals));
+  plan::HostFacts facts = TRY(AskHost(context.globals));
+  const bool security_module = facts.kernel.apparmor || facts.kernel.selinux;
+  // Labels are judged, not set: a bundle may be for another host.
+  facts.kernel.apparmor = facts.kernel.selinux = true;
   const plan::Plan plan = TRY(PlanOf(context, facts));
-  const auto findings = plan::Audit(plan, {.language = language, .rootless = facts.rootless});
+  const auto findings = plan::Audit(
+      plan, {.language = language, .rootless = facts.rootless, .security_module = security_module});
   TRY(os::WriteAll(1, context.flags.On("json") ? plan::AuditJson(plan, findings)
                                                : plan::AuditText(plan, findings, language)));
   const bool failed = threshold.has_value() && std::ranges::any_of(findings, [&](const plan::Finding& finding) {

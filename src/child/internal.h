@@ -91,6 +91,7 @@ int SendFd(const State& state, std::uint32_t index, int fd) noexcept;
 // ---- settings.cc ----
 int SetNamespace(const Program& program, const Step& step) noexcept;
 int WriteProc(const Step& step) noexcept;
+int OpenProc(const Program& program, const Step& step) noexcept;
 int LoopbackUp() noexcept;
 int ResetInherited() noexcept;
 int ResetSignals() noexcept;

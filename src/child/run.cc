@@ -129,6 +129,7 @@ int SettingStep(const Program& program, const Step& step) noexcept {
       return ErrnoOf(::syscall(SYS_set_mempolicy, step.n[0], step.blob_size > 0 ? step.blob : nullptr,
                                step.blob_size * 8));
     case Op::kOpenFile:       return OpenFile(program, step);
+    case Op::kOpenProc:       return OpenProc(program, step);
     case Op::kWriteSlot:      return WriteSlot(program, step);
     default:                  return ENOSYS;
   }

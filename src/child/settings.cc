@@ -26,19 +26,35 @@ int SetNamespace(const Program& program, const Step& step) noexcept {
   return ErrnoOf(::setns(Slot(program, step), static_cast<int>(step.n[0])));
 }
 
-int WriteProc(const Step& step) noexcept {
-  // Before the pivot: this is the host's procfs, which answers for the caller's own namespaces, and no mount of the
-  // container can stand in for it (CVE-2025-52881).
+namespace {
+
+// A file of the host's procfs, or a negated errno. Before the pivot: it answers for the caller's own namespaces, no
+// mount of the container can stand in for it (CVE-2025-52881), and one over a file of it is refused (CVE-2019-16884).
+int OpenBelowProc(const char* path, std::uint64_t flags) noexcept {
   const ScopedFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (proc.fd < 0) return errno;
-  open_how how{};
-  how.flags = O_WRONLY | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-  const ScopedFd file(static_cast<int>(::syscall(SYS_openat2, proc.fd, step.s[0], &how, sizeof how)));
-  if (file.fd < 0) return errno;
+  if (proc.fd < 0) return -errno;
   struct statfs fs;
-  if (::fstatfs(file.fd, &fs) != 0) return errno;
-  if (fs.f_type != PROC_SUPER_MAGIC) return ENODEV;
+  if (::fstatfs(proc.fd, &fs) != 0) return -errno;
+  if (fs.f_type != PROC_SUPER_MAGIC) return -ENODEV;
+  open_how how{};
+  how.flags = flags | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  const long fd = ::syscall(SYS_openat2, proc.fd, path, &how, sizeof how);
+  return fd < 0 ? -errno : static_cast<int>(fd);
+}
+
+}  // namespace
+
+int OpenProc(const Program& program, const Step& step) noexcept {
+  const int fd = OpenBelowProc(step.s[0], step.n[0]);
+  if (fd < 0) return -fd;
+  Fill(program, step, fd);
+  return 0;
+}
+
+int WriteProc(const Step& step) noexcept {
+  const ScopedFd file(OpenBelowProc(step.s[0], O_WRONLY));
+  if (file.fd < 0) return -file.fd;
   const std::size_t size = std::strlen(step.s[1]);
   const ssize_t written = ::write(file.fd, step.s[1], size);
   if (written < 0) return errno;

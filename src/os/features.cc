@@ -57,6 +57,11 @@ unsigned LastCapability() {
   return last;
 }
 
+bool AppArmorOn() {
+  const auto text = ReadFile("/sys/module/apparmor/parameters/enabled", 64);
+  return text.ok() && text->starts_with('Y');
+}
+
 bool Exists(const char* path) { return ::access(path, F_OK) == 0; }
 
 }  // namespace
@@ -74,6 +79,7 @@ KernelFeatures ProbeFeatures(bool overlays) {
   features.user_namespace = Exists("/proc/self/ns/user");
   features.seccomp_filter = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, nullptr) < 0 && errno == EFAULT;
   features.selinux = Exists("/sys/fs/selinux/enforce");
+  features.apparmor = AppArmorOn();
   const auto first = InFirstUserNamespace();
   features.first_user_namespace = !first.ok() || *first;  // no map: no user namespaces in this kernel
   features.setgroups_denied = SetgroupsDenied();

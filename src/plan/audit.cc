@@ -179,9 +179,12 @@ void Auditor::Kernel() {
   if (const Step* agent = First(C::kSendSeccompListener))
     Find(RuleId::kSeccompAgent, agent->why, Quote(TextAt(*agent, 0)));
   if (First(C::kNoNewPrivileges) == nullptr) Find(RuleId::kNewPrivileges, "process.noNewPrivileges");
-  const Step* label = First(C::kWriteSlot);
-  if (label == nullptr) {
-    Find(RuleId::kNoLabel, "process.apparmorProfile");
+  const auto label = std::ranges::find_if(plan_.steps, [](const Step& step) {
+    return ChildOpOf(step) == C::kWriteSlot && step.why.starts_with("process.");
+  });
+  if (label == plan_.steps.end()) {
+    const Severity severity = options_.security_module ? Severity::kMedium : RuleOf(RuleId::kNoLabel).severity;
+    Find(RuleId::kNoLabel, severity, "process.apparmorProfile");
   } else if (TextAt(*label, 0) == "exec unconfined" ||
              TextAt(*label, 0).find(":unconfined_t:") != std::string::npos) {
     Find(RuleId::kUnconfined, label->why);

@@ -53,12 +53,6 @@ void AddStateDocument(Plan& plan, const oci::RuntimeSpec& spec, const std::strin
   plan.state_json_tail = tail + "}}";
 }
 
-Status CheckMountLabel(const oci::RuntimeSpec& spec, const HostFacts& facts) {
-  if (spec.linux_config.mount_label.empty() || facts.kernel.selinux) return Ok();
-  return Error(Code::kFailedPrecondition, "linux.mountLabel: '" + spec.linux_config.mount_label +
-                                              "' cannot be set: SELinux is not on here");
-}
-
 void AddTerminal(Builder& b, const oci::Process& process, bool console, bool relayed) {
   if (!process.terminal) return;
   b.plan().terminal = true;
@@ -123,7 +117,7 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   return Ok();
 }
 
-Status AddRoot(Builder& b, const ContainerInput& input, int label) {
+Status AddRoot(Builder& b, const ContainerInput& input, const LabelFiles& labels) {
   const oci::RuntimeSpec& spec = input.spec;
   b.Child(input.no_pivot ? child::Op::kMoveRoot : child::Op::kPivot, "root").in = {b.root};
   b.EnterRoot();
@@ -134,12 +128,7 @@ Status AddRoot(Builder& b, const ContainerInput& input, int label) {
     b.Child(child::Op::kSetAttributes, "linux.rootfsPropagation", {}, {0, 0, propagation, recursive ? 1ULL : 0ULL})
         .in = {b.root};
   }
-  if (label != kNoSlot) {
-    const bool apparmor = !spec.process->apparmor_profile.empty();
-    b.Child(child::Op::kWriteSlot, apparmor ? "process.apparmorProfile" : "process.selinuxLabel",
-            {apparmor ? "exec " + spec.process->apparmor_profile : spec.process->selinux_label})
-        .in = {label};
-  }
+  WriteLabels(b, *spec.process, labels);
   return AddProcess(b, {spec, *spec.process, input.isolate_from_parent, input.new_session_keyring, false, input.id,
                         input.seccomp});
 }
@@ -151,6 +140,7 @@ Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts)
   if (!spec.process.has_value()) return Error(Code::kInvalidArgument, "process: is missing");
   TRY(CheckProcess(*spec.process));
   TRY(CheckAllHooks(spec.hooks));
+  TRY(CheckLabels(*spec.process, facts));
   TRY(CheckMountLabel(spec, facts));
   Builder b(facts);
   b.plan().id = input.id;
@@ -171,9 +161,9 @@ Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts)
   } else if (input.isolate_from_parent) {
     b.Add(Op::kOomScore, Where::kHostChild, "default", {"0"}, {1});
   }
-  const int label = AddSecurityLabel(b, *spec.process);
+  const LabelFiles labels = OpenLabelFiles(b, *spec.process, input.new_session_keyring);
   TRY(AddChildSetup(b, input, sources));
-  TRY(AddRoot(b, input, label));
+  TRY(AddRoot(b, input, labels));
   AddHostHooks(b, spec.hooks.poststart, "hooks.poststart", Where::kAfter);
   AddHostHooks(b, spec.hooks.poststop, "hooks.poststop", Where::kAfter);
   Arrange(b.plan());
@@ -182,6 +172,7 @@ Result<Plan> BuildContainer(const ContainerInput& input, const HostFacts& facts)
 
 Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   TRY(CheckProcess(input.process));
+  TRY(CheckLabels(input.process, facts));
   Builder b(facts);
   Plan& plan = b.plan();
   plan.kind = Kind::kExec;
@@ -203,7 +194,7 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
     b.in_scope = true;
   }
   TRY(AddJoinCgroup(b, input.sub_cgroups));
-  const int label = AddSecurityLabel(b, input.process);
+  const LabelFiles labels = OpenLabelFiles(b, input.process, /*session_keyring=*/true);
   plan.clone_flags = NamespaceFlags(input.spec.linux_config, facts);
   // The pid namespace is entered by being born there; so is the user namespace by who may enter the others only from
   // inside it.
@@ -218,12 +209,7 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   b.root = b.NewSlot();
   b.Child(child::Op::kOpenFile, "exec", {"/"}, {O_PATH | O_DIRECTORY}).out = b.root;
   AddTerminal(b, input.process, /*console=*/false, input.relayed_terminal);
-  if (label != kNoSlot) {
-    const bool apparmor = !input.process.apparmor_profile.empty();
-    b.Child(child::Op::kWriteSlot, apparmor ? "process.apparmorProfile" : "process.selinuxLabel",
-            {apparmor ? "exec " + input.process.apparmor_profile : input.process.selinux_label})
-        .in = {label};
-  }
+  WriteLabels(b, input.process, labels);
   TRY(AddProcess(b, {input.spec, input.process, input.isolate_from_parent, true, true, input.id, input.seccomp}));
   Arrange(plan);
   return std::move(plan);

@@ -138,7 +138,17 @@ Status AddProcess(Builder& b, const ProcessInput& input);
 Status AddLandlock(Builder& b, const oci::RuntimeSpec& spec);
 Status AddAffinity(Builder& b, const std::string& cpus, const char* why);
 void AddResolveUser(Builder& b, const oci::Process& process);
+// labels.cc
+// Labels that no security module of this host can set are refused.
+Status CheckLabels(const oci::Process& process, const HostFacts& facts);
+Status CheckMountLabel(const oci::RuntimeSpec& spec, const HostFacts& facts);
+struct LabelFiles {
+  int apparmor = kNoSlot;
+  int selinux = kNoSlot;
+  int keyring = kNoSlot;
+};
 // Opened while the host's /proc is in sight, written just before the program.
-int AddSecurityLabel(Builder& b, const oci::Process& process);
+LabelFiles OpenLabelFiles(Builder& b, const oci::Process& process, bool session_keyring);
+void WriteLabels(Builder& b, const oci::Process& process, const LabelFiles& files);
 
 }  // namespace estiba::plan

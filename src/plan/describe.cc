@@ -194,6 +194,7 @@ std::string ChildDetail(const Step& step, Language language) {
     case C::kSetAttributes: return AttributesText(NumberAt(step, 0));
     case C::kUnshare:
     case C::kSetNamespace: return Namespaces(NumberAt(step, 0));
+    case C::kOpenProc:
     case C::kWriteProc: return Quote("/proc/" + TextAt(step, 0));
     case C::kChownStdio: return std::to_string(NumberAt(step, 0));
     case C::kDropBounding:

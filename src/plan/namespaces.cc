@@ -1,5 +1,6 @@
 // Which namespaces are made in the one clone, which are joined, and what is set in them.
 
+#include <fcntl.h>
 #include <sched.h>
 
 #include "builder.h"
@@ -96,11 +97,10 @@ Status AddTimeNamespace(Builder& b, const oci::Linux& config) {
 
 // Who has become another user has no longer a /proc/self of its own (proc(5), "dumpable").
 void OpenTimeOffsets(Builder& b, const oci::Linux& config) {
-  constexpr std::uint64_t kWriteOnly = 1;  // O_WRONLY
   const bool offsets = config.monotonic_offset.has_value() || config.boottime_offset.has_value();
   if (!offsets || !b.facts().kernel.time_namespace) return;
   const int slot = b.time_offsets = b.NewSlot();
-  b.Child(child::Op::kOpenFile, "linux.timeOffsets", {"/proc/self/timens_offsets"}, {kWriteOnly}).out = slot;
+  b.Child(child::Op::kOpenProc, "linux.timeOffsets", {"self/timens_offsets"}, {O_WRONLY}).out = slot;
 }
 
 // Its root is where its maker sits, so it is made after the v1 hierarchies have been joined.

@@ -35,7 +35,7 @@ constexpr Least kLeast[] = {
     Host(Op::kMakeIdMapFd, 2), Child(C::kTmpCopyUp, 1),
     Child(C::kSendSeccompListener, 3), Host(Op::kMoveLink, 2), Host(Op::kIntelRdt, 2, 1),
     Host(Op::kDeleteResctrl, 1), Host(Op::kStartScope, 2, 1), Host(Op::kJoinScope, 1, 1), Host(Op::kStopScope, 1, 1),
-    Child(C::kOpenFile, 1), Child(C::kWriteSlot, 1),
+    Child(C::kOpenFile, 1), Child(C::kOpenProc, 1), Child(C::kWriteSlot, 1),
     Child(C::kWorkDirectory, 1), Child(C::kMakeFile, 1), Child(C::kLandlockRuleset, 0, 1),
     Child(C::kLandlockRule, 1, 1), Child(C::kUnmount, 1, 2),
 };

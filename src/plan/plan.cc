@@ -69,6 +69,7 @@ std::string_view ChildOpName(C op) {
     case C::kLandlockRestrict: return "landlock-restrict";
     case C::kUnmount: return "unmount";
     case C::kSendMount: return "send-mount";
+    case C::kOpenProc: return "open-proc";
   }
   return {};
 }

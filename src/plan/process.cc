@@ -376,17 +376,6 @@ void AddResolveUser(Builder& b, const oci::Process& process) {
   b.Host(Op::kResolveUser, "process.user", {name}, {process.user.uid, process.user.gid}).in = {b.root};
 }
 
-int AddSecurityLabel(Builder& b, const oci::Process& process) {
-  const bool apparmor = !process.apparmor_profile.empty();
-  if (!apparmor && process.selinux_label.empty()) return kNoSlot;
-  const int slot = b.NewSlot();
-  constexpr std::uint64_t kWriteOnly = 1;  // O_WRONLY
-  b.Child(child::Op::kOpenFile, apparmor ? "process.apparmorProfile" : "process.selinuxLabel",
-          {apparmor ? "/proc/self/attr/apparmor/exec" : "/proc/self/attr/exec"}, {kWriteOnly})
-      .out = slot;
-  return slot;
-}
-
 Status AddProcess(Builder& b, const ProcessInput& input) {
   const oci::Process& process = input.process;
   if (input.new_session_keyring) b.Child(child::Op::kSessionKeyring, "default", {"_ses." + input.id});

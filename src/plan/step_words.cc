@@ -104,6 +104,7 @@ constexpr StepWords kWords[] = {
     S(C::kNewSession, {"start a session", "iniciar una sesión"}),
     S(C::kStdio, {"take stdin, stdout, stderr", "tomar stdin, stdout y stderr"}),
     S(C::kOpenFile, {"open {0}", "abrir {0}"}),
+    S(C::kOpenProc, {"open {4} of the host, verified", "abrir {4} del anfitrión, tras comprobar que lo es"}),
     S(C::kWriteSlot, {"set security label {0}", "fijar la etiqueta de seguridad {0}"}),
     S(C::kWorkDirectory, {"change to directory {0}", "cambiar al directorio {0}"}),
     S(C::kPersonality, {"set personality {0}", "fijar la personalidad {0}"}),

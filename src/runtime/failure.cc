@@ -117,8 +117,12 @@ const char* HintFor(C op, int err) {
     case C::kUnmount:
       if (err == ESTALE || err == ENOENT) return "what was mounted there is gone, or something is mounted over it";
       break;
-    case C::kOpenFile:
-      if (err == ENOENT) return "the kernel does not have that security module";
+    case C::kOpenProc:
+      if (err == EXDEV) return "something is mounted over that file of the host's /proc";
+      if (err == ENODEV) return "/proc of the host is no proc file system";
+      break;
+    case C::kWriteSlot:
+      if (err == ENOENT) return "no AppArmor profile of that name is loaded: load it with apparmor_parser -r FILE";
       break;
     default:
       break;

@@ -46,7 +46,9 @@ ContainerInput GoodInput() {
 }
 
 std::vector<Finding> AuditOf(const ContainerInput& input, AuditOptions options = {}) {
-  const auto plan = BuildContainer(input, HybridHost());
+  HostFacts facts = HybridHost();
+  facts.kernel.apparmor = facts.kernel.selinux = true;
+  const auto plan = BuildContainer(input, facts);
   EXPECT_TRUE(plan.ok()) << (plan.ok() ? "" : plan.error().ToString());
   return plan.ok() ? Audit(*plan, options) : std::vector<Finding>();
 }
@@ -285,10 +287,25 @@ TEST(Audit, TheWorstComesFirst) {
   EXPECT_EQ(findings.front().rule, "engine-socket");
 }
 
+TEST(Audit, WhereASecurityModuleIsOnAContainerWithoutALabelIsWorse) {
+  ContainerInput input = GoodInput();
+  input.spec.process->apparmor_profile.clear();
+  EXPECT_THAT(Lines(AuditOf(input, {.security_module = true})),
+              ::testing::ElementsAre("no-label medium process.apparmorProfile"));
+  // Its offsets are written into a file of /proc too, which is no label.
+  input.spec.linux_config.namespaces.push_back({NamespaceType::kTime, ""});
+  input.spec.linux_config.boottime_offset = oci::TimeOffset{1, 0};
+  EXPECT_THAT(Lines(AuditOf(input)), ::testing::ElementsAre("no-label low process.apparmorProfile"));
+  input.spec.process->selinux_label = "system_u:system_r:container_t:s0:c1,c2";
+  EXPECT_THAT(Lines(AuditOf(input, {.security_module = true})), IsEmpty());
+}
+
 TEST(Audit, TextAndJsonSayTheSame) {
   ContainerInput input = GoodInput();
   input.spec.linux_config.seccomp.reset();
-  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  HostFacts facts = HybridHost();
+  facts.kernel.apparmor = true;
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, facts));
   const auto english = Audit(plan);
   EXPECT_THAT(AuditText(plan, english, Language::kEnglish),
               HasSubstr("audit of 'web': 1 high\n\nhigh  no-seccomp"));

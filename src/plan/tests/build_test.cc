@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include "input.h"
+#include "plan/wire.h"
 #include "tests/support.h"
 
 namespace estiba::plan {
@@ -227,19 +228,13 @@ TEST(BuildContainer, OnlyBindsOfDashVMakeAMissingSource) {
   EXPECT_THAT(plan.steps[IndexOf(plan, Op::kMaybeDirectory)].text, ::testing::ElementsAre("/srv/data"));
 }
 
-TEST(BuildContainer, AMountLabelIsTheContextOfFileSystemsThatAreMade) {
+// CVE-2024-3154: our engine passes annotations of containers on, and makes no scopes.
+TEST(BuildContainer, PropertiesOfSystemdAreNothingWithoutAScope) {
   ContainerInput input = DockerInput();
-  input.spec.linux_config.mount_label = "system_u:object_r:container_file_t:s0:c1,c2";
-  EXPECT_THAT(Message(input, HybridHost()), HasSubstr("linux.mountLabel: "));
-  HostFacts facts = HybridHost();
-  facts.kernel.selinux = true;
-  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, facts));
-  for (const Step& step : plan.steps) {
-    const bool cgroups = step.text.size() > 2 && step.text[2] == "/sys/fs/cgroup";
-    if (step.op != ChildOp(child::Op::kMount) || cgroups) continue;
-    const bool labelled = step.blob.find("scontext") != std::string::npos;
-    EXPECT_EQ(labelled, step.text[0] == "tmpfs") << step.text[2];
-  }
+  ASSERT_OK_AND_ASSIGN(const Plan without, BuildContainer(input, UnifiedHost()));
+  input.spec.annotations = {{"org.systemd.property.Wants", "['reboot.target']"}};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, UnifiedHost()));
+  EXPECT_EQ(Encode(plan), Encode(without));
 }
 
 TEST(BuildContainer, ATmpfsIsFilledBeforeItIsClosed) {

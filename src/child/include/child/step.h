@@ -82,6 +82,7 @@ enum class Op : std::uint16_t {
   kLandlockRestrict = 57,  // in0: ruleset
   kUnmount = 58,        // in0: root; s0: path; n0: id of the mount that must be there, n1: 1 when it is the unique one
   kSendMount = 59,      // in0: a mount, which goes to the parent
+  kOpenProc = 60,       // s0: path below the host's /proc, verified to be the kernel's file; n0: flags; out
 };
 
 enum SuperFlag : std::uint64_t {  // kMount n1: flags of the superblock

@@ -11,6 +11,7 @@ struct KernelFeatures {
   bool user_namespace = false;       // may this process make one
   bool seccomp_filter = false;
   bool selinux = false;              // it is on: files and processes have its labels
+  bool apparmor = false;             // it is on: programs can be given its profiles
   bool can_mknod = false;            // device nodes can be made: the first user namespace and CAP_MKNOD
   bool first_user_namespace = true;
   bool setgroups_denied = false;     // our user namespace lets nobody change supplementary groups

@@ -33,6 +33,7 @@ struct Finding {
 struct AuditOptions {
   Language language = Language::kEnglish;
   bool rootless = false;  // whoever starts it is root of nothing but a user namespace
+  bool security_module = false;  // AppArmor or SELinux is on where it shall run
 };
 
 // Worst first; of equals, in the order of the plan.
