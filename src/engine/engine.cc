@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "os/socket.h"
 #include "paths.h"
+#include "security/capability.h"
 #include "warn.h"
 
 namespace estiba::engine {
@@ -136,6 +137,10 @@ Status EngineImpl::OpenNouns() {
   wiring.volumes = volumes_.get();
   wiring.networks = networks_.get();
   wiring.host = &host_;
+  constexpr unsigned kMacAdmin = 33;  // CAP_MAC_ADMIN
+  const bool loads = !now->rootless && host_.facts.kernel.first_user_namespace &&
+                     (host_.capabilities & security::CapabilityBit(kMacAdmin)) != 0;
+  wiring.apparmor = &apparmor_.emplace(loads, options_.before_spawn);
   wiring.monitor = [this] { return Monitor(); };
   wiring.config = [this] { return config(); };
   wiring.image = [this](const std::string& name) { return FindImage(name); };

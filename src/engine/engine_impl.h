@@ -110,6 +110,7 @@ class EngineImpl final : public Engine {
   mutable Guarded<std::shared_ptr<const Config>> config_;
   os::UniqueFd lock_;
   Host host_;
+  std::optional<AppArmor> apparmor_;
   Tokens tokens_;
   Events events_;
   std::unique_ptr<http::Workers> workers_;

@@ -93,10 +93,15 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   info.runtimes = {{"estiba", "estiba-monitor"}};
   info.default_runtime = "estiba";
   info.init_binary = "estiba-init";
-  info.security_options = {"name=seccomp,profile=builtin", "name=cgroupns"};
+  const AppArmor::Use apparmor = apparmor_->Look();
+  if (apparmor.by_default) info.security_options.emplace_back("name=apparmor");
+  info.security_options.emplace_back("name=seccomp,profile=builtin");
+  info.security_options.emplace_back("name=cgroupns");
   if (now->rootless) info.security_options.emplace_back("name=rootless");
   if (!info.memory_limit) info.warnings.emplace_back("WARNING: No memory limit support");
   if (!info.swap_limit) info.warnings.emplace_back("WARNING: No swap limit support");
+  if (apparmor.on && !apparmor.by_default && !now->rootless)
+    info.warnings.push_back("WARNING: AppArmor does not confine containers: " + apparmor.lacks);
   if (!now->rootless) WarnOfForwardDroppers(info.warnings);
   return info;
 }

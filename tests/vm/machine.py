@@ -134,6 +134,8 @@ def build_guest(folder, tests, seconds):
         copy_libraries(path, guest)
     for image in (BIN.parent / "share/estiba/images").glob("*.tar"):
         shutil.copy(image, guest / "share/estiba/images")
+    (guest / "etc/apparmor.d/abi").mkdir(parents=True)
+    shutil.copy("/etc/apparmor.d/abi/3.0", guest / "etc/apparmor.d/abi/3.0")
     (guest / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (guest / "etc/group").write_text("root:x:0:\n")
     (guest / "etc/resolv.conf").write_text("nameserver 192.0.2.1\n")

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "../apparmor.h"
 #include "../events.h"
 #include "../host.h"
 #include "../images.h"
@@ -86,6 +87,7 @@ class Containers {
     Volumes* volumes;
     Networks* networks;
     const Host* host;
+    AppArmor* apparmor;
     std::function<Result<const monitorapi::Program*>()> monitor;
     std::function<std::shared_ptr<const Config>()> config;
     std::function<Result<ImagePtr>(const std::string& name)> image;  // finds, or loads what comes with us
@@ -174,6 +176,8 @@ class Containers {
     std::vector<std::string> warnings;
   };
   Result<Draft> MakeDraft(apitypes::ContainerCreate create, const std::string& platform);
+  // Adds what Docker adds to the options.
+  Status CheckLabels(apitypes::HostConfig& host, std::vector<std::string>& warnings);
   Status CheckNamespaces(const apitypes::HostConfig& host);
   Status CheckNetworks(ContainerRecord& record, std::vector<std::string>& warnings);
   Status AddVolumesFrom(const apitypes::ContainerCreate& create, std::vector<MountPoint>& mounts);
@@ -191,8 +195,8 @@ class Containers {
   };
   Status StartLocked(const ContainerPtr& container, std::uint64_t restart_count);
   Result<SpecContext> ContextOf(const ContainerRecord& record);
-  Result<plan::Plan> MakePlan(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
-                              const std::vector<net::PublishedPort>& ports);
+  Result<plan::Plan> MakePlan(const ContainerRecord& record, const SpecContext& context,
+                              const std::vector<Endpoint>& endpoints, const std::vector<net::PublishedPort>& ports);
   Result<plan::Network> PlanNetwork(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
                                     const std::vector<net::PublishedPort>& ports);
   Result<plan::Storage> PlanStorage(const ContainerRecord& record);

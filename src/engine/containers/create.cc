@@ -1,5 +1,7 @@
 // POST /containers/create: check everything, allocate, record, then make what is on disk.
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,6 +53,21 @@ Result<std::shared_ptr<const NetworkRecord>> NetworkOf(const Networks& networks,
 }
 
 }  // namespace
+
+Status Containers::CheckLabels(HostConfig& host, std::vector<std::string>& warnings) {
+  TRY(CheckSelinuxOptions(host, w_.host->facts.kernel.selinux, &warnings));
+  // As docker: what shares that much with the host is not labelled, and inspect says so.
+  const bool labelled = std::ranges::any_of(host.security_opt, [](const std::string& option) {
+    return option.starts_with("label=") || option.starts_with("label:");
+  });
+  if (!labelled && (host.privileged || host.pid_mode == "host" || host.ipc_mode == "host"))
+    host.security_opt.emplace_back("label=disable");
+  const AppArmor::Use use = w_.apparmor->Look();
+  const std::string profile = TRY(ChooseAppArmorProfile(host, use));
+  if (use.on && profile.empty() && !host.privileged && !w_.config()->rootless)
+    warnings.push_back("AppArmor does not confine the container: " + use.lacks);
+  return Ok();
+}
 
 Status Containers::CheckNamespaces(const HostConfig& host) {
   for (const std::string& mode : {host.pid_mode, host.ipc_mode, host.network_mode}) {
@@ -197,6 +214,7 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   record.created = WallNow().time_since_epoch().count();
   record.command = TRY(MergeImage(create, defaults));
   record.create = std::move(create);
+  TRY(CheckLabels(record.create.host_config, draft.warnings));
   TRY(CheckNamespaces(record.create.host_config));
   TRY(CheckNetworks(record, draft.warnings));
   TRY(CollectPorts(record.create));
@@ -286,9 +304,10 @@ Result<std::string> Containers::ExplainCreate(const std::string& name, apitypes:
     if (mount.kind == MountPoint::Kind::kVolume && mount.source.empty()) mount.source = "NEW";
   }
   // Addresses and ports are real ones, given back at once.
+  const SpecContext context = TRY(ContextOf(draft.record));
   Launch launch;
   TRY(Allocate(draft.record, {}, launch));
-  auto plan = MakePlan(draft.record, launch.endpoints, launch.ports.ports);
+  auto plan = MakePlan(draft.record, context, launch.endpoints, launch.ports.ports);
   Release(launch.endpoints, /*used=*/false);
   if (!plan.ok()) return std::move(plan).error();
   if (format == ExplainFormat::kJson) return plan::ExplainJson(plan.value());

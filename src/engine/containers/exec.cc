@@ -108,11 +108,16 @@ Result<std::string> Containers::CreateExec(const std::string& id, const apitypes
 
 Result<std::string> Containers::ExecPlan(const ContainerPtr& container, const ExecRecord& exec) {
   ContainerRecord record;
+  std::string profile;
   {
     auto data = container->data.Lock();
     record = data->record;
+    profile = data->state.apparmor_profile;
   }
-  const SpecContext context = TRY(ContextOf(record));
+  SpecContext context = TRY(ContextOf(record));
+  // The container's own, whatever has become of the host's since it was started; --privileged does not take it away.
+  context.apparmor_profile = profile;
+  TRY(w_.apparmor->Ensure(profile));
   plan::ExecInput input;
   input.id = record.id;
   input.name = record.name;

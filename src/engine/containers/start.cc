@@ -61,6 +61,7 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   context.swap_limit = w_.host->limits.swap_limit;
   context.recursive_read_only = w_.host->facts.kernel.mount_setattr;
   context.capabilities = w_.host->capabilities;
+  context.apparmor_profile = TRY(ChooseAppArmorProfile(host, w_.apparmor->Look()));
   context.devices = TRY(FindDevices(host));
   for (const auto& [key, mode] :
        {std::pair("pid", host.pid_mode), {"ipc", host.ipc_mode}, {"network", host.network_mode}}) {
@@ -104,9 +105,9 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
   return network;
 }
 
-Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
+Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const SpecContext& context,
+                                        const std::vector<Endpoint>& endpoints,
                                         const std::vector<net::PublishedPort>& ports) {
-  const SpecContext context = TRY(ContextOf(record));
   plan::ContainerInput input;
   input.id = record.id;
   input.name = record.name;
@@ -256,7 +257,10 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   // Before our own hosts file is written: of two that start at once, at least one finds the other, and tells it.
   container->data.Lock()->state.endpoints = launch.endpoints;
   TRY(WriteNameFiles(record, launch.endpoints));
-  const plan::Plan plan = TRY(MakePlan(record, launch.endpoints, launch.ports.ports));
+  const SpecContext context = TRY(ContextOf(record));
+  // Now: the monitor that runs the plan, perhaps many times, loads nothing.
+  TRY(w_.apparmor->Ensure(context.apparmor_profile));
+  const plan::Plan plan = TRY(MakePlan(record, context, launch.endpoints, launch.ports.ports));
   for (const std::string& warning : plan.warnings) log::Warn(warning, {{"container", record.name}});
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
   TRY(os::ReplaceFile({folder.get()}, "plan", plan::Encode(plan), 0600));
@@ -267,6 +271,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     data->state.stopped_by_user = false;
     data->state.oom_killed = false;
     data->state.error.clear();
+    data->state.apparmor_profile = context.apparmor_profile;
     data->state.restart_count = restart_count;
     ++data->state.starts;
   }
@@ -333,9 +338,10 @@ Result<std::string> Containers::Explain(const std::string& id, ExplainFormat for
   if (auto bytes = os::ReadFile(Folder(container->id) + "/plan", plan::kMaxEncodedPlan); bytes.ok()) {
     plan = TRY(plan::Decode(bytes.value()));
   } else {
+    const SpecContext context = TRY(ContextOf(record));
     Launch launch;
     TRY(Allocate(record, {}, launch));
-    auto made = MakePlan(record, launch.endpoints, launch.ports.ports);
+    auto made = MakePlan(record, context, launch.endpoints, launch.ports.ports);
     Release(launch.endpoints, /*used=*/false);
     if (!made.ok()) return std::move(made).error();
     plan = std::move(made).value();

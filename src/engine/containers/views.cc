@@ -301,6 +301,11 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
   if (record.create.host_config.log_config.type != "none") view.log_path = Folder(record.id) + "/log";
   view.name = "/" + record.name;
   view.restart_count = static_cast<std::int64_t>(state.restart_count);
+  view.app_armor_profile = state.apparmor_profile;
+  if (state.starts == 0) {
+    auto profile = ChooseAppArmorProfile(record.create.host_config, w_.apparmor->Look());
+    if (profile.ok()) view.app_armor_profile = std::move(profile).value();
+  }
   view.driver = "overlay2";
   view.host_config = record.create.host_config;
   view.config = record.create.config;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "../apparmor.h"
 #include "../containers/record.h"
 #include "base/result.h"
 #include "engine/config.h"
@@ -30,6 +31,7 @@ struct SpecContext {
   bool swap_limit = true;     // the host accounts swap
   bool recursive_read_only = true;  // the kernel can make a whole tree of mounts read-only (mount_setattr(2))
   std::uint64_t capabilities = ~std::uint64_t{0};  // what this process may give at all
+  std::string apparmor_profile;  // empty: none is set
   std::vector<HostDevice> devices;
   // PID 1 of the container whose namespace is joined: {"pid": 4711, "ipc": …, "network": …}.
   std::map<std::string, int> joined;
@@ -52,11 +54,19 @@ Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, 
 // What of `--security-opt` applies. kInvalidArgument for an option nobody knows.
 struct SecurityOptions {
   bool no_new_privileges = false;
+  std::string apparmor_profile;      // empty: what is usual
+  std::vector<std::string> labels;   // of SELinux
   bool seccomp_unconfined = false;
   std::string seccomp_profile;  // JSON, empty: the default
   bool system_paths_unconfined = false;
 };
 Result<SecurityOptions> ParseSecurityOptions(const std::vector<std::string>& options);
+
+// The profile that a container shall have: empty for none, "unconfined" where that was chosen. A named one that cannot
+// be given here is refused.
+Result<std::string> ChooseAppArmorProfile(const apitypes::HostConfig& host, const AppArmor::Use& use);
+// SELinux's labels are refused where it is on, and mean nothing where it is off: that is told by `warnings`.
+Status CheckSelinuxOptions(const apitypes::HostConfig& host, bool selinux, std::vector<std::string>* warnings);
 
 // "nofile" → "RLIMIT_NOFILE".
 Result<std::string> RlimitName(const std::string& name);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "build.h"
+#include "security/apparmor.h"
 #include "security/capability.h"
 #include "security/seccomp.h"
 
@@ -41,7 +42,8 @@ Result<SecurityOptions> ParseSecurityOptions(const std::vector<std::string>& opt
   SecurityOptions parsed;
   for (const std::string& option : options) {
     // Docker before 1.11 wrote "key:value".
-    const std::size_t end = option.find_first_of("=:");
+    const std::size_t equals = option.find('=');
+    const std::size_t end = equals == std::string::npos ? option.find(':') : equals;
     const std::string key = option.substr(0, end);
     const std::string value = end == std::string::npos ? "" : option.substr(end + 1);
     if (key == "no-new-privileges") {
@@ -51,17 +53,46 @@ Result<SecurityOptions> ParseSecurityOptions(const std::vector<std::string>& opt
       parsed.seccomp_profile = value == "unconfined" || value == "builtin" ? "" : value;
     } else if (key == "systempaths" && value == "unconfined") {
       parsed.system_paths_unconfined = true;
-    } else if (key == "apparmor" && !value.empty()) {
-      if (value != "unconfined") {
-        return Error(Code::kNotImplemented, "AppArmor profile '" + value + "' is not supported");
-      }
-    } else if (key == "label" && !value.empty()) {
-      if (value != "disable") return Error(Code::kNotImplemented, "SELinux label '" + value + "' is not supported");
+    } else if (key == "apparmor" && end != std::string::npos) {
+      parsed.apparmor_profile = value;
+    } else if (key == "label" && end != std::string::npos) {
+      parsed.labels.push_back(value);
+    } else if (option == "disable") {  // of labels
+      parsed.labels.push_back(option);
     } else {
       return Error(Code::kInvalidArgument, "invalid --security-opt 2: \"" + option + "\"");
     }
   }
   return parsed;
+}
+
+Result<std::string> ChooseAppArmorProfile(const HostConfig& host, const AppArmor::Use& use) {
+  const SecurityOptions options = TRY(ParseSecurityOptions(host.security_opt));
+  const std::string& named = options.apparmor_profile;
+  if (named == "unconfined") return std::string(use.named ? "unconfined" : "");
+  const bool ours = named.empty() || named == security::kDefaultAppArmorProfile;
+  if (!named.empty() && (ours ? !use.by_default : !use.named)) {
+    return Error(Code::kFailedPrecondition,
+                 "--security-opt apparmor=" + named + ": the profile cannot be given: " + use.lacks)
+        .Hint("leave the option away, or say apparmor=unconfined");
+  }
+  if (!named.empty()) return named;
+  if (!use.by_default) return std::string();
+  return std::string(host.privileged ? "unconfined" : security::kDefaultAppArmorProfile);
+}
+
+Status CheckSelinuxOptions(const HostConfig& host, bool selinux, std::vector<std::string>* warnings) {
+  const SecurityOptions options = TRY(ParseSecurityOptions(host.security_opt));
+  for (const std::string& label : options.labels) {
+    if (label == "disable") continue;
+    if (selinux) {
+      return Error(Code::kNotImplemented,
+                   "--security-opt label=" + label + ": this engine gives containers no SELinux labels")
+          .Hint("leave the option away, or say label=disable");
+    }
+    warnings->push_back("--security-opt label=" + label + " is ignored: SELinux is not on here");
+  }
+  return Ok();
 }
 
 Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, oci::RuntimeSpec& spec) {
@@ -75,6 +106,7 @@ Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, 
   capabilities.permitted = capabilities.bounding;
   spec.process->capabilities = std::move(capabilities);
   spec.process->no_new_privileges = options.no_new_privileges;
+  spec.process->apparmor_profile = context.apparmor_profile;
 
   oci::Linux& config = spec.linux_config;
   if (!host.privileged && !options.system_paths_unconfined) {
