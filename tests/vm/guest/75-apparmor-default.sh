@@ -17,6 +17,8 @@ lost
 is "$default" run estiba/busybox $label
 loaded
 
+is "$default" run --security-opt no-new-privileges -u 1000 --init estiba/busybox $label
+
 # What it denies, each tried without it too: then it is allowed, so it was the profile.
 both() { # options... -- command
   options=""
