@@ -64,6 +64,8 @@ Status ReadOptions(const Flags& flags, const oci::RuntimeSpec& spec, CriuJob& jo
   options.file_locks = flags.On("file-locks");
   options.auto_dedup = flags.On("auto-dedup");
   options.lazy_pages = flags.On("lazy-pages");
+  // Hosts with nftables alone; CRIU itself speaks to the kernel then.
+  if (!os::FindProgram("iptables-restore").ok()) options.network_lock = criu::NetworkLock::kNftables;
   options.orphan_pts_master = true;
   options.notify_scripts = true;
   options.log_level = 4;

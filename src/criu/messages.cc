@@ -28,6 +28,7 @@ void AddNumbers(ProtoWriter& out, const Options& o) {
   for (const auto& [field, value] : flags)
     if (value) out.Number(field, 1);
   if (o.empty_namespaces != 0) out.Number(38, o.empty_namespaces);
+  if (o.network_lock) out.Number(64, static_cast<std::int64_t>(*o.network_lock));
   if (o.cgroups) {
     out.Number(24, 1);  // what versions before the modes look at
     out.Number(34, static_cast<std::int64_t>(*o.cgroups));

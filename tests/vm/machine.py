@@ -8,19 +8,22 @@ import re
 import shutil
 import subprocess
 
+from harness import criu
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "vm"
 BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", ROOT / "build/release/bin"))
 PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-transfer", "estiba-init", "estiba-oci"]
-TOOLS = ["nft", "apparmor_parser", "setpriv"]
+TOOLS = ["nft", "apparmor_parser", "setpriv", "tar"]
 MODULES = ["overlay", "veth", "bridge", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet",
-           "tun"]
+           "tun", "unix_diag", "tcp_diag", "udp_diag", "raw_diag", "inet_diag", "af_packet_diag", "netlink_diag",
+           "nf_conntrack_netlink"]
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /new
 /bin/busybox mount -t tmpfs -o size=90% new /new
 # The initramfs itself cannot be pivoted away from; a tmpfs can.
-/bin/busybox cp -a /bin /etc /lib /lib64 /guest /share /usr /new/
+/bin/busybox cp -a /bin /etc /lib /lib64 /guest /opt /share /usr /new/
 /bin/busybox mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run /new/var/lib /new/root
 exec /bin/busybox switch_root /new /guest/boot
 """
@@ -122,7 +125,7 @@ def write(path, text):
 
 def build_guest(folder, tests, seconds):
     guest = pathlib.Path(folder) / "guest"
-    for name in ["bin", "etc", "lib", "lib64", "usr", "share/estiba/images"]:
+    for name in ["bin", "etc", "lib", "lib64", "opt", "usr", "share/estiba/images"]:
         (guest / name).mkdir(parents=True, exist_ok=True)
     shutil.copy("/bin/busybox", guest / "bin/busybox")
     for program in PROGRAMS:
@@ -132,6 +135,8 @@ def build_guest(folder, tests, seconds):
         path = shutil.which(tool, path="/usr/sbin:/usr/bin")
         shutil.copy(path, guest / "bin" / tool)
         copy_libraries(path, guest)
+    criu.copy_to("trixie", guest / "opt/criu")
+    write(guest / "bin/criu", criu.script(guest / "opt/criu", pathlib.Path("/opt/criu")))
     for image in (BIN.parent / "share/estiba/images").glob("*.tar"):
         shutil.copy(image, guest / "share/estiba/images")
     (guest / "etc/apparmor.d/abi").mkdir(parents=True)
@@ -143,6 +148,7 @@ def build_guest(folder, tests, seconds):
     copy_modules(modules, guest)
     write(guest / "init", INIT)
     write(guest / "guest/boot", BOOT.format(modules=" ".join(MODULES), seconds=seconds))
+    write(guest / "guest/functions", (pathlib.Path(__file__).parent / "guest/functions").read_text())
     for test in tests:
         kind = "systemd" if test.parent.name == "systemd" else ""
         write(guest / "guest/tests" / kind / test.name, test.read_text())

@@ -25,6 +25,9 @@ std::string_view TypeName(Type type);
 
 enum class CgroupMode : std::uint8_t { kIgnore = 0, kSoft = 3, kFull = 4, kStrict = 5, kDefault = 6 };
 
+// What keeps packets away from connections while they are saved.
+enum class NetworkLock : std::uint8_t { kIptables = 1, kNftables = 2, kSkip = 3 };
+
 // {"/etc/hosts", "/srv/hosts"}: a mount, a cgroup root, a namespace to join.
 struct Pair {
   std::string key;
@@ -70,6 +73,7 @@ struct Options {
   std::string lsm_profile{};
   std::string lsm_mount_context{};
   std::optional<CgroupMode> cgroups{};
+  std::optional<NetworkLock> network_lock{};  // else by iptables-restore; CRIU before 3.16 knows that alone
   std::optional<PageServer> page_server{};
   std::vector<Pair> external_mounts{};
   std::vector<Pair> cgroup_roots{};     // {controllers, path}
