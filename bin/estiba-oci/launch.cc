@@ -45,7 +45,9 @@ std::string CgroupPathOf(const oci::RuntimeSpec& spec, const std::string& id, co
 Result<cgroup::Scope> ScopeOf(const oci::RuntimeSpec& spec, const std::string& id, bool user) {
   auto systemd = TRY(cgroup::Systemd::Connect(user));
   const std::string manager = TRY(systemd.ControlGroup());
-  return cgroup::ParseScope(spec.linux_config.cgroups_path, id, user, manager);
+  auto scope = TRY(cgroup::ParseScope(spec.linux_config.cgroups_path, id, user, manager));
+  scope.version = TRY(systemd.Version());
+  return scope;
 }
 
 }  // namespace
@@ -60,6 +62,7 @@ Result<std::string> Absolute(const std::string& path) {
 Result<plan::HostFacts> AskHost(const Globals& globals) {
   plan::HostFacts facts;
   facts.cgroups = TRY(cgroup::Probe());
+  if (globals.systemd) TRY(cgroup::UseRootControllers(facts.cgroups));
   facts.kernel = os::ProbeFeatures();
   facts.rootless = globals.rootless.value_or(!facts.kernel.first_user_namespace || ::geteuid() != 0);
   facts.plain_user = ::geteuid() != 0;
@@ -104,6 +107,7 @@ Result<plan::ContainerInput> InputOf(const Context& context, const Bundle& bundl
     input.cgroup_path = input.scope->path;
   } else {
     input.cgroup_path = CgroupPathOf(bundle.spec, id, facts.cgroups);
+    input.cgroup_path_asked = !bundle.spec.linux_config.cgroups_path.empty();
   }
   input.use_cgroup = context.globals.use_cgroup;
   input.isolate_from_parent = false;

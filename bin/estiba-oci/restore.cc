@@ -225,9 +225,6 @@ Result<Restore> Begin(const Context& context, bool detached) {
     context.reporter.Warning("--no-pivot: how a restored container enters its root is CRIU's to say");
   plan::HostFacts facts = TRY(AskHost(context.globals));
   if (bundle.spec.linux_config.intel_rdt) TRY(runtime::FindResctrl(facts));
-  if (context.globals.systemd)
-    return Error(Code::kNotImplemented, "restore: CRIU cannot be told to restore into a scope of systemd")
-        .Hint("leave --systemd-cgroup away: the cgroup is then made directly");
   const plan::ContainerInput input = TRY(InputOf(context, bundle, id, facts));
   plan::Plan plan = TRY(plan::BuildContainer(input, facts));
   Report(plan, context.reporter);

@@ -110,13 +110,19 @@ Status UpdateRdt(const Flags& flags, const StateDir& dir, std::optional<oci::Int
   return Ok();
 }
 
-// systemd writes what it knows of a unit again whenever it reloads.
-Status UpdateScope(const StateDir& dir, const oci::Resources& after) {
+// The step that made the container's scope; nothing when it has none.
+Result<std::optional<plan::Step>> ScopeOf(const StateDir& dir) {
   const plan::Plan plan = TRY(dir.LoadPlan());
   const auto start = std::ranges::find(plan.steps, plan::Op::kStartScope, &plan::Step::op);
-  if (start == plan.steps.end()) return Ok();
-  const auto limits = TRY(cgroup::LimitProperties(after));
+  return start == plan.steps.end() ? std::nullopt : std::optional(*start);
+}
+
+// systemd writes what it knows of a unit again whenever it reloads.
+Status UpdateScope(const std::optional<plan::Step>& start, const oci::Resources& after) {
+  if (!start.has_value()) return Ok();
   auto systemd = TRY(cgroup::Systemd::Connect(start->numbers.at(0) != 0));
+  const int version = TRY(systemd.Version());
+  const auto limits = TRY(cgroup::LimitProperties(after, version));
   return systemd.SetProperties(start->text.at(0), limits);
 }
 
@@ -135,10 +141,12 @@ Result<int> UpdateCommand(const Context& context) {
   oci::Resources after = oci::MergeResources(before, change);
   // Asked of this update, not of those before it.
   after.memory.check_before_update = change.memory.check_before_update;
-  const auto hierarchies = TRY(cgroup::Probe());
+  const auto scope = TRY(ScopeOf(dir));
+  auto hierarchies = TRY(cgroup::Probe());
+  if (scope.has_value()) TRY(cgroup::UseRootControllers(hierarchies));
   const auto writes = TRY(cgroup::Settings(after, hierarchies));
   TRY(UpdateRdt(context.flags, dir, config.linux_config.intel_rdt));
-  TRY(UpdateScope(dir, after));
+  TRY(UpdateScope(scope, after));
   TRY(group.Apply(writes));
   TRY(UpdateDevices(group, before, after));
   config.linux_config.resources = std::move(after);

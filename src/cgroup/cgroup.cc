@@ -157,18 +157,17 @@ std::string Shown(const Hierarchy& hierarchy, const std::vector<std::string>& pa
 
 }  // namespace
 
-Result<Cgroup> Cgroup::Create(const Hierarchies& hierarchies, const std::string& path,
-                              const std::vector<std::string>& needed, bool exist_ok) {
+Result<Cgroup> Cgroup::Create(const Hierarchies& hierarchies, const std::string& path, const Wishes& wishes) {
   Cgroup cgroup;
   cgroup.mode_ = hierarchies.mode;
   cgroup.path_ = path;
   std::vector<Made> made;
   const auto make = [&](const Hierarchy& hierarchy) -> Status {
     const auto parts = TRY(Parts(hierarchy, path));
-    auto place = MakePath(hierarchy, parts, needed, made);
-    if (!place.ok() && Refused(place.error())) return Ok();  // not delegated
+    auto place = MakePath(hierarchy, parts, wishes.controllers, made);
+    if (!place.ok() && Refused(place.error()) && !wishes.everywhere) return Ok();  // not delegated
     if (!place.ok()) return std::move(place).error().Context("make cgroup '" + Shown(hierarchy, parts) + "'");
-    if (!place->fresh && !exist_ok) TRY(RefuseOccupied(hierarchy, {place->fd.get()}, Shown(hierarchy, parts)));
+    if (!place->fresh && !wishes.exist_ok) TRY(RefuseOccupied(hierarchy, {place->fd.get()}, Shown(hierarchy, parts)));
     cgroup.directories_.push_back({.unified = hierarchy.unified,
                                    .controllers = hierarchy.controllers,
                                    .name = hierarchy.name,
@@ -177,7 +176,7 @@ Result<Cgroup> Cgroup::Create(const Hierarchies& hierarchies, const std::string&
     return Ok();
   };
   for (const Hierarchy& hierarchy : hierarchies.hierarchies) {
-    if (!Wanted(hierarchies, hierarchy, needed)) continue;
+    if (!Wanted(hierarchies, hierarchy, wishes.controllers)) continue;
     Status done = make(hierarchy);
     if (done.ok()) continue;
     cgroup.directories_.clear();
@@ -310,10 +309,12 @@ Status KillAll(const Hierarchies& hierarchies, const std::string& path) {
   return group.error().code() == Code::kNotFound ? Ok() : Status(group.error().Clone());
 }
 
-Status Delete(const Hierarchies& hierarchies, const std::string& path, std::chrono::milliseconds patience) {
+Status Delete(const Hierarchies& hierarchies, const std::string& path, const std::vector<std::string>& controllers,
+              std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   Status first = Ok();
   for (const Hierarchy& hierarchy : hierarchies.hierarchies) {
+    if (!Wanted(hierarchies, hierarchy, controllers)) continue;
     Status done = RemovePatiently(hierarchy, path, deadline);
     if (!done.ok() && first.ok()) first = std::move(done);
   }

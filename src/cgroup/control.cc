@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -95,6 +96,22 @@ Status Cgroup::Apply(const std::vector<Write>& writes) const {
     again.push_back(&write);
   }
   for (const Write* write : again) TRY(ApplyOne(*write));
+  return Ok();
+}
+
+Status Cgroup::HandOver(uid_t owner) const {
+  const Directory* unified = Find("unified");
+  if (unified == nullptr) return Ok();
+  // Kernels before 4.15 do not tell: the files that cgroups(7) names.
+  const auto told = os::ReadFile("/sys/kernel/cgroup/delegate");
+  const std::string files = told.ok() ? *told : "cgroup.procs\ncgroup.subtree_control\ncgroup.threads";
+  if (::fchown(unified->fd.get(), owner, static_cast<gid_t>(-1)) != 0)
+    return Error::Errno(errno, "hand over cgroup '" + unified->shown + "'");
+  for (const std::string& file : Split(files, '\n')) {
+    if (file.empty() || ::fchownat(unified->fd.get(), file.c_str(), owner, static_cast<gid_t>(-1), 0) == 0) continue;
+    if (const int err = errno; err != ENOENT)  // of a controller that is not enabled here
+      return Error::Errno(err, "hand over '" + file + "' of cgroup '" + unified->shown + "'");
+  }
   return Ok();
 }
 

@@ -178,6 +178,17 @@ Hierarchies ProbeFrom(std::string_view mountinfo, std::string_view self_cgroup,
   return probed;
 }
 
+Status UseRootControllers(Hierarchies& hierarchies) {
+  for (Hierarchy& hierarchy : hierarchies.hierarchies) {
+    if (!hierarchy.unified) continue;
+    const std::string text =
+        TRY_CTX(os::ReadFile(hierarchy.mountpoint + "/cgroup.controllers"), "find the cgroup controllers");
+    hierarchy.controllers = Split(Trim(text), ' ');
+    std::erase(hierarchy.controllers, "");
+  }
+  return Ok();
+}
+
 Result<Hierarchies> Probe() {
   const std::string mountinfo = TRY_CTX(os::ReadFile("/proc/self/mountinfo"), "find the cgroup hierarchies");
   const std::string own = TRY_CTX(os::ReadFile("/proc/self/cgroup"), "find the cgroup hierarchies");

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "base/parse.h"
 #include "base/text.h"
-#include "cgroup/settings.h"
 #include "cgroup/variant.h"
 
 namespace estiba::cgroup {
@@ -16,61 +14,7 @@ constexpr std::string_view kAnnotation = "org.systemd.property.";
 constexpr std::uint64_t kInfinity = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t kMicroseconds = 1'000'000;
 
-std::string Set(const char* name, std::uint64_t value) {
-  return std::string(name) + "=uint64 " + std::to_string(value);
-}
-
-std::uint64_t Limit(std::int64_t value) { return value < 0 ? kInfinity : static_cast<std::uint64_t>(value); }
-
-void AddMemory(const oci::MemoryResources& memory, std::vector<std::string>& out) {
-  const std::int64_t limit = memory.limit.value_or(0);
-  const std::int64_t swap = memory.swap.value_or(limit == -1 ? -1 : 0);
-  if (limit != 0) out.push_back(Set("MemoryMax", Limit(limit)));
-  if (memory.reservation.value_or(0) != 0) out.push_back(Set("MemoryLow", Limit(*memory.reservation)));
-  const std::int64_t swap_alone = swap < 0 ? swap : std::max<std::int64_t>(swap - limit, 0);
-  if (swap != 0) out.push_back(Set("MemorySwapMax", Limit(swap_alone)));
-}
-
-// systemd counts in hundredths of a CPU: rounded up, so that nobody gets less than was asked for.
-void AddQuota(const oci::CpuResources& cpu, std::vector<std::string>& out) {
-  const std::int64_t quota = cpu.quota.value_or(0);
-  const std::uint64_t period = cpu.period.value_or(0);
-  if (period != 0) out.push_back(Set("CPUQuotaPeriodUSec", period));
-  if (quota == 0 && period == 0) return;
-  if (quota <= 0) {
-    out.push_back(Set("CPUQuotaPerSecUSec", kInfinity));
-    return;
-  }
-  constexpr std::uint64_t kStep = 10'000;
-  const std::uint64_t per_second =
-      static_cast<std::uint64_t>(quota) * kMicroseconds / (period != 0 ? period : 100'000);
-  out.push_back(Set("CPUQuotaPerSecUSec", (per_second + kStep - 1) / kStep * kStep));
-}
-
-// "0-2,7" as a bit mask, lowest byte first.
-Result<std::string> MaskOf(const char* name, const std::string& list) {
-  constexpr std::uint64_t kMost = 8191;
-  std::vector<unsigned> bytes;
-  for (const std::string& range : Split(list, ',')) {
-    const std::size_t dash = range.find('-');
-    const std::uint64_t first = TRY(ParseUint(Trim(range.substr(0, dash)), kMost));
-    const std::uint64_t last = dash == std::string::npos ? first : TRY(ParseUint(Trim(range.substr(dash + 1)), kMost));
-    if (last < first) return Error(Code::kInvalidArgument, "'" + range + "' runs backwards");
-    if (bytes.size() <= last / 8) bytes.resize(last / 8 + 1);
-    for (std::uint64_t i = first; i <= last; ++i) bytes[i / 8] |= 1U << (i % 8);
-  }
-  std::string text = std::string(name) + "=@ay [";
-  for (std::size_t i = 0; i < bytes.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(bytes[i]);
-  return text + "]";
-}
-
-Status AddCpu(const oci::CpuResources& cpu, std::vector<std::string>& out) {
-  if (cpu.shares.value_or(0) != 0) out.push_back(Set("CPUWeight", SharesToWeight(*cpu.shares)));
-  AddQuota(cpu, out);
-  if (!cpu.cpus.empty()) out.push_back(TRY_CTX(MaskOf("AllowedCPUs", cpu.cpus), "linux.resources.cpu.cpus"));
-  if (!cpu.mems.empty()) out.push_back(TRY_CTX(MaskOf("AllowedMemoryNodes", cpu.mems), "linux.resources.cpu.mems"));
-  return Ok();
-}
+std::string Set(const std::string& name, std::uint64_t value) { return name + "=uint64 " + std::to_string(value); }
 
 bool IsName(std::string_view name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
@@ -90,7 +34,7 @@ Result<std::string> Microseconds(const std::string& name, const Variant& value) 
                       value.type == "n" || value.type == "q" || value.type == "y";
   if (!number || value.number > kInfinity / kMicroseconds)
     return Error(Code::kInvalidArgument, "'" + name + "' takes a whole number of seconds");
-  return Set((name.substr(0, name.size() - 3) + "USec").c_str(), value.number * kMicroseconds);
+  return Set(name.substr(0, name.size() - 3) + "USec", value.number * kMicroseconds);
 }
 
 bool IsUnitCharacter(char c) {
@@ -146,15 +90,6 @@ std::vector<std::string> ScopeProperties(const Scope& scope, const std::string& 
   for (const char* kind : {"CPU", "Memory", "IO", "Tasks"}) out.push_back(std::string(kind) + "Accounting=true");
   // Containers end when they are told to, not with the targets that units are ordered by.
   out.emplace_back("DefaultDependencies=false");
-  return out;
-}
-
-Result<std::vector<std::string>> LimitProperties(const oci::Resources& resources) {
-  std::vector<std::string> out;
-  AddMemory(resources.memory, out);
-  TRY(AddCpu(resources.cpu, out));
-  // systemd takes 0 for "none": a limit of none at all is at least the one process that is there.
-  if (resources.pids_limit) out.push_back(Set("TasksMax", std::max<std::uint64_t>(Limit(*resources.pids_limit), 1)));
   return out;
 }
 

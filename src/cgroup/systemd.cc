@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/parse.h"
 #include "os/socket.h"
 
 namespace estiba::cgroup {
@@ -44,10 +45,11 @@ void AddBus(const std::string& address, std::vector<Address>& addresses) {
 std::vector<Address> Addresses(bool user) {
   if (!user) return {{"/run/systemd/private", false}, {"/run/dbus/system_bus_socket", true}};
   std::vector<Address> addresses;
-  const std::string runtime = Variable("XDG_RUNTIME_DIR");
-  if (!runtime.empty()) addresses.push_back({runtime + "/systemd/private", false});
+  std::string runtime = Variable("XDG_RUNTIME_DIR");
+  if (runtime.empty()) runtime = "/run/user/" + std::to_string(::geteuid());
+  addresses.push_back({runtime + "/systemd/private", false});
   AddBus(Variable("DBUS_SESSION_BUS_ADDRESS"), addresses);
-  if (!runtime.empty()) addresses.push_back({runtime + "/bus", true});
+  addresses.push_back({runtime + "/bus", true});
   return addresses;
 }
 
@@ -216,17 +218,29 @@ Result<DbusMessage> Systemd::CallManager(const char* member, const char* signatu
   return TRY_CTX(Call(ManagerCall(member, signature, std::move(body))), member);
 }
 
-Result<std::string> Systemd::ControlGroup() {
+Result<std::string> Systemd::Property(const char* name) {
   DbusMessage get = ManagerCall("Get", "ss", "");
   get.interface = "org.freedesktop.DBus.Properties";
   DbusWriter body;
   body.String(kManagerInterface);
-  body.String("ControlGroup");
+  body.String(name);
   get.body = std::move(body).Take();
-  const DbusMessage answer = TRY_CTX(Call(std::move(get)), "ask for the manager's cgroup");
+  const DbusMessage answer = TRY_CTX(Call(std::move(get)), std::string("ask for the manager's ") + name);
   const auto values = TRY(DbusValues(answer));
   if (values.size() != 1) return Error(Code::kDataLoss, "systemd: an answer of another shape");
-  return values[0] == "/" ? std::string() : values[0];
+  return values[0];
+}
+
+Result<std::string> Systemd::ControlGroup() {
+  std::string group = TRY(Property("ControlGroup"));
+  return group == "/" ? std::string() : group;
+}
+
+Result<int> Systemd::Version() {
+  const std::string text = TRY(Property("Version"));
+  const std::size_t end = text.find_first_not_of("0123456789");
+  constexpr std::uint64_t kMost = 99'999;
+  return static_cast<int>(TRY_CTX(ParseUint(text.substr(0, end), kMost), "systemd's version '" + text + "'"));
 }
 
 // A message bus passes on only what was asked for; the manager sends signals only to who has subscribed.

@@ -113,6 +113,8 @@ void AddPathRestrictions(Builder& b, const oci::RuntimeSpec& spec);
 bool IsDevMountedByUser(const oci::RuntimeSpec& spec);
 Status AddCgroup(Builder& b, const ContainerInput& input);              // cgroups.cc
 void AddDeviceRules(Builder& b, const oci::Resources& resources);
+// cgroup_owner.cc
+void AddCgroupOwner(Builder& b, const oci::RuntimeSpec& spec, Where where);
 // `below`: cgroups below the plan's, as ExecInput::sub_cgroups.
 Status AddJoinCgroup(Builder& b, const oci::StringMap& below = {});
 Status AddCgroupMount(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount,

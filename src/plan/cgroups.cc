@@ -37,6 +37,11 @@ Status RefuseLimits(const ContainerInput& input, const HostFacts& facts) {
   return Ok();
 }
 
+Error RefusedPath(const std::string& path) {
+  return Error(Code::kPermissionDenied, "linux.cgroupsPath: make cgroup '" + path + "': permission denied")
+      .Hint("without a path and without limits the container runs in the cgroup of who starts it");
+}
+
 std::string LastComponent(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? path : path.substr(slash + 1);
@@ -130,9 +135,10 @@ Status AddScope(Builder& b, const ContainerInput& input) {
         .Hint("leave --systemd-cgroup away: cgroups are then made directly");
   }
   std::vector<std::string> text = {scope.unit, scope.path};
-  const auto limits = TRY(cgroup::LimitProperties(input.spec.linux_config.resources));
+  const auto limits = TRY(cgroup::LimitProperties(input.spec.linux_config.resources, scope.version));
+  const auto at_start = cgroup::StartProperties(input.spec.linux_config.resources, scope.version);
   const auto annotated = TRY(cgroup::AnnotatedProperties(input.spec.annotations));
-  for (const auto& part : {cgroup::ScopeProperties(scope, input.id), limits, annotated})
+  for (const auto& part : {cgroup::ScopeProperties(scope, input.id), limits, at_start, annotated})
     text.insert(text.end(), part.begin(), part.end());
   b.Add(Op::kStartScope, Where::kHostChild, "linux.cgroupsPath", std::move(text), {scope.user ? 1ULL : 0ULL});
   b.in_scope = true;
@@ -146,7 +152,10 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
   const oci::Resources& resources = input.spec.linux_config.resources;
   const bool ours = b.facts().cgroups_writable || input.scope.has_value();
   const bool possible = ours && b.facts().cgroups.mode != cgroup::Mode::kNone;
-  if (!input.use_cgroup || path.empty() || !possible) return RefuseLimits(input, b.facts());
+  if (!input.use_cgroup || path.empty() || !possible) {
+    TRY(RefuseLimits(input, b.facts()));
+    return input.use_cgroup && input.cgroup_path_asked ? Status(RefusedPath(path)) : Ok();
+  }
   b.plan().cgroup_path = path;
   b.has_cgroup = true;
   // systemd makes a scope around a process: what is written into it waits for the child too.
@@ -156,7 +165,8 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
   } else {
     std::vector<std::string> text = {path};
     for (std::string& controller : cgroup::NeededControllers(resources)) text.push_back(std::move(controller));
-    b.Host(Op::kCreateCgroup, "linux.cgroupsPath", std::move(text));
+    Step& create = b.Host(Op::kCreateCgroup, "linux.cgroupsPath", std::move(text));
+    if (input.cgroup_path_asked) create.numbers = {1};
   }
   const auto writes = TRY(cgroup::Settings(resources, b.facts().cgroups));
   for (const cgroup::Write& write : writes) {
@@ -166,6 +176,7 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
     step.text.push_back(write.alternative_file);
     step.text.push_back(write.alternative_value);
   }
+  AddCgroupOwner(b, input.spec, where);
   return Ok();
 }
 

@@ -178,6 +178,7 @@ std::string HostDetail(const Step& step, Language language) {
     case Op::kMountOverlay: return std::to_string(step.text.size() > 2 ? step.text.size() - 2 : 0);
     case Op::kWriteCgroup: return WriteText(step, language);
     case Op::kCgroupDevices: return std::to_string(step.text.size());
+    case Op::kOwnCgroup:
     case Op::kResolveUser: return std::to_string(NumberAt(step, 0));
     case Op::kOomScore: return TextAt(step, 0);
     case Op::kPublishPorts:

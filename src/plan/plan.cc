@@ -95,6 +95,7 @@ std::string_view OpName(Op op) {
     case Op::kOpenFile: return "open-file";
     case Op::kAttachCgroup: return "attach-cgroup";
     case Op::kMaybeDirectory: return "maybe-directory";
+    case Op::kOwnCgroup: return "own-cgroup";
     case Op::kCopyUp: return "copy-up";
     case Op::kWriteIdMaps: return "write-id-maps";
     case Op::kOomScore: return "oom-score";

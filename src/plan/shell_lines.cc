@@ -56,6 +56,11 @@ std::string WriteCgroup(const Step& step) {
   return "echo " + Arg(step, 2) + " > \"$(group " + Arg(step, 0) + ")/\"" + Arg(step, 1) + (optional ? " || :" : "");
 }
 
+std::string OwnCgroup(const Step& step) {
+  return "for each in . $(cat /sys/kernel/cgroup/delegate); do\n  [ ! -e \"/sys/fs/cgroup$cgroup/$each\" ] || chown " +
+         std::to_string(NumberAt(step, 0)) + " \"/sys/fs/cgroup$cgroup/$each\"\ndone";
+}
+
 std::string Bridge(const Step& step) {
   const std::string name = Arg(step, 0);
   const std::string subnet = TextAt(step, 2);
@@ -215,6 +220,7 @@ std::string HostCommands(const Step& step, ShellState& state) {
     case Op::kOpenCgroupMount: return OpenCgroup(step, state);
     case Op::kCreateCgroup: return "cgroup=" + Arg(step, 0) + "\ncreate_groups" + Rest(step);
     case Op::kWriteCgroup: return WriteCgroup(step);
+    case Op::kOwnCgroup: return OwnCgroup(step);
     case Op::kResolveUser: return Home(step);
     case Op::kMaybeDirectory: return "mkdir -p " + Arg(step, 0);
     case Op::kWriteIdMaps:

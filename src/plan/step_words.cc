@@ -26,6 +26,7 @@ constexpr StepWords kWords[] = {
     H(Op::kCreateCgroup, {"create cgroup {0}", "crear el cgroup {0}"}),
     H(Op::kWriteCgroup, {"set {4}", "fijar {4}"}),
     H(Op::kCgroupDevices, {"load {4} device rules", "cargar {4} reglas de dispositivos"}),
+    H(Op::kOwnCgroup, {"hand the cgroup to uid {4}", "entregar el cgroup al uid {4}"}),
     H(Op::kOpenUnified, {"open the cgroup to clone into", "abrir el cgroup en el que nacerá el proceso"}),
     H(Op::kOpenTasks, {"open cgroup controller {0}", "abrir el controlador de cgroups {0}"}),
     H(Op::kResolveUser, {"look up user {0}", "buscar al usuario {0}"}),

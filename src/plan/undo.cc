@@ -22,7 +22,7 @@ std::vector<Step> UndoOf(const Plan& plan) {
     switch (step.op) {
       case Op::kCreateCgroup:
         // Last first: what runs inside is killed before anything else is taken from under it.
-        undo.push_back(Made(Op::kDeleteCgroup, step, {step.text[0]}));
+        undo.push_back(Made(Op::kDeleteCgroup, step, step.text));
         break;
       case Op::kStartScope: {
         undo.push_back(Made(Op::kDeleteCgroup, step, {step.text[1]}));

@@ -24,8 +24,10 @@ Result<const cgroup::Cgroup*> CgroupOf(Session& session) {
 
 Status Create(Session& session, const Step& step) {
   const cgroup::Hierarchies* hierarchies = TRY(HierarchiesOf(session));
-  const std::vector<std::string> needed(step.text.begin() + 1, step.text.end());
-  session.cgroup = TRY(cgroup::Cgroup::Create(*hierarchies, step.text.at(0), needed));
+  cgroup::Cgroup::Wishes wishes;
+  wishes.controllers.assign(step.text.begin() + 1, step.text.end());
+  wishes.everywhere = !step.numbers.empty() && step.numbers[0] != 0;
+  session.cgroup = TRY(cgroup::Cgroup::Create(*hierarchies, step.text.at(0), wishes));
   return Ok();
 }
 
@@ -84,6 +86,11 @@ Status Devices(Session& session, const Step& step) {
   return group->ApplyDevices(rules);
 }
 
+Status HandOver(Session& session, const Step& step) {
+  const cgroup::Cgroup* group = TRY(CgroupOf(session));
+  return group->HandOver(static_cast<uid_t>(step.numbers.at(0)));
+}
+
 // A path below the container's cgroup as one relative to its directory; "." for the cgroup itself.
 std::string Below(const Step& step, std::size_t index) {
   std::string path = ".";
@@ -134,6 +141,7 @@ Status RunCgroupStep(Session& session, const Step& step) {
     case Op::kJoinScope: return JoinScope(session, step);
     case Op::kWriteCgroup: return Write(session, step);
     case Op::kCgroupDevices: return Devices(session, step);
+    case Op::kOwnCgroup: return HandOver(session, step);
     case Op::kOpenUnified: return OpenDirectory(session, step);
     case Op::kOpenTasks: return OpenTasks(session, step);
     default: return OpenMount(session, step);

@@ -50,7 +50,8 @@ Status OpenFile(Session& session, const Step& step) {
 
 bool IsCgroupStep(Op op) {
   return op == Op::kCreateCgroup || op == Op::kWriteCgroup || op == Op::kCgroupDevices || op == Op::kOpenUnified ||
-         op == Op::kStartScope || op == Op::kJoinScope || op == Op::kOpenTasks || op == Op::kOpenCgroupMount;
+         op == Op::kStartScope || op == Op::kJoinScope || op == Op::kOpenTasks || op == Op::kOpenCgroupMount ||
+         op == Op::kOwnCgroup;
 }
 
 bool IsNetworkStep(Op op) {

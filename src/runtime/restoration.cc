@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "child/step.h"
 #include "net/setup.h"
 #include "plan/checkpoint.h"
@@ -23,7 +25,13 @@ Status LeaveMountPoints(const plan::Plan& plan) {
   return Ok();
 }
 
-bool MakesCgroup(Op op) { return op == Op::kCreateCgroup || op == Op::kWriteCgroup || op == Op::kCgroupDevices; }
+bool MakesCgroup(Op op) {
+  return op == Op::kCreateCgroup || op == Op::kWriteCgroup || op == Op::kCgroupDevices || op == Op::kOwnCgroup;
+}
+
+bool HasScope(const plan::Plan& plan) {
+  return std::ranges::find(plan.steps, Op::kStartScope, &plan::Step::op) != plan.steps.end();
+}
 
 // The steps beside a process that is not ours to end.
 class Beside {
@@ -63,8 +71,10 @@ Restoration::~Restoration() = default;
 Result<Restoration> Restoration::Begin(const plan::Plan& plan) {
   TRY(LeaveMountPoints(plan));
   auto rep = std::make_unique<Rep>(plan);
+  // What waits for a child, as all that is written into a scope, is Admit's.
   for (std::size_t i = 0; i < plan.steps.size(); ++i)
-    if (MakesCgroup(plan.steps[i].op)) TRY(RunStep(rep->session, i));
+    if (MakesCgroup(plan.steps[i].op) && !HasScope(plan))
+      TRY(RunStep(rep->session, i));
   return Restoration(std::move(rep));
 }
 
@@ -72,8 +82,11 @@ Status Restoration::Admit(pid_t worker) {
   Session& session = rep_->session;
   const Beside beside(session, worker);
   if (session.cgroup.has_value()) TRY(session.cgroup->Attach(worker));
-  for (std::size_t i = 0; i < session.plan.steps.size(); ++i)
-    if (session.plan.steps[i].op == Op::kIntelRdt) TRY(RunStep(session, i));
+  const bool scope = HasScope(session.plan);  // which systemd makes around the worker
+  for (std::size_t i = 0; i < session.plan.steps.size(); ++i) {
+    const Op op = session.plan.steps[i].op;
+    if (op == Op::kIntelRdt || op == Op::kStartScope || (scope && MakesCgroup(op))) TRY(RunStep(session, i));
+  }
   return Ok();
 }
 

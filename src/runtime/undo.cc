@@ -30,7 +30,8 @@ Status StopScope(const plan::Step& step) {
 Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchies) {
   switch (step.op) {
     case Op::kKillCgroup: return cgroup::KillAll(hierarchies, step.text.at(0));
-    case Op::kDeleteCgroup: return cgroup::Delete(hierarchies, step.text.at(0));
+    case Op::kDeleteCgroup:
+      return cgroup::Delete(hierarchies, step.text.at(0), {step.text.begin() + 1, step.text.end()});
     case Op::kStopScope: return StopScope(step);
     case Op::kDeleteResctrl: return DeleteResctrl(step.text.at(0));
     case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));

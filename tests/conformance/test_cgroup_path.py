@@ -18,6 +18,21 @@ def test_a_relative_cgroup_path_is_found_again_from_another_cgroup(bundle):
 
 # ---- cgroups that were there before ----
 
+def test_a_cgroup_of_a_hierarchy_that_is_not_used_stays(bundle):
+    """The freezer of v1, where the unified hierarchy freezes: neither joined nor removed."""
+    freezer = pathlib.Path("/sys/fs/cgroup/freezer")
+    need((freezer / "freezer.state").exists() or (freezer / "cgroup.procs").exists(), "the freezer of cgroup v1")
+    need(pathlib.Path("/sys/fs/cgroup/unified/cgroup.procs").exists(), "a unified hierarchy beside it")
+    foreign = freezer / bundle.linux["cgroupsPath"][1:]
+    foreign.mkdir(parents=True)
+    try:
+        with bundle.running():
+            assert not (foreign / "cgroup.procs").read_text()
+        assert foreign.is_dir()
+    finally:
+        foreign.rmdir()
+
+
 def test_a_cgroup_that_holds_processes_is_refused(bundle, another_bundle):
     another_bundle.linux["cgroupsPath"] = bundle.linux["cgroupsPath"]
     with bundle.running():

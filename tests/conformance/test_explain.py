@@ -48,7 +48,8 @@ def rich(bundle):
 
 def by_hand(bundle):
     # Not below the folder of all tests' cgroups, which whoever is last removes: a script makes it but once.
-    bundle.linux["cgroupsPath"] = "/" + bundle.id
+    if not bundle.user:
+        bundle.linux["cgroupsPath"] = "/" + bundle.id
     script = bundle.folder / "by-hand.sh"
     script.write_text(explain(bundle, "--script").stdout)
     done = subprocess.run(["sh", script], capture_output=True, text=True, timeout=60, check=False,

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from bundle import CGROUPS
 from not_rootless import NOT_ROOTLESS
 
 
@@ -180,6 +181,16 @@ def test_what_works_by_cgroup_says_that_there_is_none(bundle, command):
     with bundle.running():
         done = bundle.command(*command, bundle.id, check=False)
         assert done.returncode == 1 and "has no cgroup of its own" in done.stderr
+
+
+def test_a_path_that_was_asked_for_is_refused(bundle):
+    """Without one the container runs; --cgroup-manager=disabled asks for none."""
+    bundle.linux["cgroupsPath"] = f"/{CGROUPS}/{bundle.id}"
+    error = bundle.refused("true")
+    assert "linux.cgroupsPath" in error and "permission denied" in error.lower()
+    bundle.save()
+    words = bundle.words("--cgroup-manager=disabled", "run", bundle.id)
+    assert subprocess.run(words, cwd=bundle.path, timeout=20, check=False, stdin=subprocess.DEVNULL).returncode == 0
 
 
 # ---- the state ----

@@ -83,10 +83,13 @@ class CgroupTest : public ::testing::Test {
   void TearDown() override {
     if (path_.empty()) return;
     if (auto cgroup = Cgroup::Open(hierarchies_, path_); cgroup.ok()) (void)!cgroup->Kill().ok();
-    EXPECT_TRUE(Delete(hierarchies_, path_.substr(0, path_.rfind('/'))).ok());
+    std::vector<std::string> all;
+    for (const Hierarchy& hierarchy : hierarchies_.hierarchies)
+      all.insert(all.end(), hierarchy.controllers.begin(), hierarchy.controllers.end());
+    EXPECT_TRUE(Delete(hierarchies_, path_.substr(0, path_.rfind('/')), all).ok());
   }
   Cgroup MustCreate(const oci::Resources& resources = {}) {
-    auto cgroup = Cgroup::Create(hierarchies_, path_, NeededControllers(resources));
+    auto cgroup = Cgroup::Create(hierarchies_, path_, {.controllers = NeededControllers(resources)});
     if (!cgroup.ok()) ADD_FAILURE() << cgroup.error().ToString();
     auto writes = Settings(resources, hierarchies_);
     EXPECT_TRUE(writes.ok());
@@ -109,8 +112,8 @@ TEST_F(CgroupTest, IsEmptyWhenMadeAndGoneWhenDeleted) {
   const Cgroup cgroup = MustCreate();
   ASSERT_OK_AND_ASSIGN(const bool populated, cgroup.Populated());
   EXPECT_FALSE(populated);
-  ASSERT_OK(Delete(hierarchies_, path_));
-  ASSERT_OK(Delete(hierarchies_, path_));  // gone already: fine
+  ASSERT_OK(Delete(hierarchies_, path_, {}));
+  ASSERT_OK(Delete(hierarchies_, path_, {}));  // gone already: fine
   EXPECT_EQ(Cgroup::Open(hierarchies_, path_).error().code(), Code::kNotFound);
 }
 
@@ -137,7 +140,7 @@ TEST_F(CgroupTest, KillEndsEverythingBelowToo) {
   ASSERT_OK(cgroup.Kill());
   EXPECT_EQ(WTERMSIG(first.Wait()), SIGKILL);
   EXPECT_EQ(WTERMSIG(second.Wait()), SIGKILL);
-  ASSERT_OK(Delete(hierarchies_, path_));
+  ASSERT_OK(Delete(hierarchies_, path_, {}));
 }
 
 // As on a v1 host, and before 5.14: frozen, signalled, thawed, until nobody is left.
@@ -295,7 +298,7 @@ TEST_F(CgroupTest, ACgroupInUseIsNotTakenOver) {
   const auto again = Cgroup::Create(hierarchies_, path_, {});
   ASSERT_FALSE(again.ok());
   EXPECT_EQ(again.error().code(), Code::kAlreadyExists);
-  EXPECT_TRUE(Cgroup::Create(hierarchies_, path_, {}, /*exist_ok=*/true).ok());
+  EXPECT_TRUE(Cgroup::Create(hierarchies_, path_, {.exist_ok = true}).ok());
 }
 
 // Descriptors run out at every possible place.

@@ -41,14 +41,14 @@ class DetailsTest : public ::testing::Test {
   }
   void TearDown() override {
     if (path_.empty()) return;
-    EXPECT_TRUE(Delete(hierarchies_, path_).ok());
+    EXPECT_TRUE(Delete(hierarchies_, path_, {"hugetlb"}).ok());
   }
   Hierarchies hierarchies_;
   std::string path_;
 };
 
 TEST_F(DetailsTest, ShowWhatTheHostAccounts) {
-  ASSERT_OK_AND_ASSIGN(const Cgroup cgroup, Cgroup::Create(hierarchies_, path_, {"hugetlb"}));
+  ASSERT_OK_AND_ASSIGN(const Cgroup cgroup, Cgroup::Create(hierarchies_, path_, {.controllers = {"hugetlb"}}));
   const Details details = ReadDetails(cgroup);
   EXPECT_EQ(details.cpu_pressure.has_value(), cgroup.unified_fd() >= 0);
   EXPECT_EQ(details.cpuset.cpus.empty(), !hierarchies_.Has("cpuset"));

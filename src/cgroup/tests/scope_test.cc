@@ -37,11 +37,57 @@ TEST(LimitProperties, AreInSystemdsUnits) {
   resources.cpu.period = 50'000;
   resources.cpu.cpus = "0-2,9";
   resources.pids_limit = 0;
-  ASSERT_OK_AND_ASSIGN(const auto properties, LimitProperties(resources));
+  ASSERT_OK_AND_ASSIGN(const auto properties, LimitProperties(resources, 252));
   EXPECT_EQ(properties, (std::vector<std::string>{
                             "MemoryMax=uint64 67108864", "MemoryLow=uint64 33554432", "MemorySwapMax=uint64 33554432",
                             "CPUWeight=uint64 100", "CPUQuotaPeriodUSec=uint64 50000",
                             "CPUQuotaPerSecUSec=uint64 310000", "AllowedCPUs=@ay [7, 2]", "TasksMax=uint64 1"}));
+}
+
+TEST(LimitProperties, OfFilesOfCgroup2) {
+  oci::Resources resources;
+  resources.unified = {{"memory.high", "1000"},    {"memory.min", "7"},     {"memory.swap.max", " max\n"},
+                       {"cpu.max", "20000 50000"}, {"cpu.weight", "300"},   {"cpuset.cpus", "1"},
+                       {"pids.max", "0"},          {"io.weight", "default 5"}};
+  ASSERT_OK_AND_ASSIGN(const auto properties, LimitProperties(resources, 252));
+  EXPECT_EQ(properties,
+            (std::vector<std::string>{"MemoryHigh=uint64 1000", "MemoryMin=uint64 7",
+                                      "MemorySwapMax=uint64 18446744073709551615", "CPUQuotaPeriodUSec=uint64 50000",
+                                      "CPUQuotaPerSecUSec=uint64 400000", "CPUWeight=uint64 300", "AllowedCPUs=@ay [2]",
+                                      "TasksMax=uint64 1"}));
+  resources.unified = {{"cpu.max", "max"}};
+  ASSERT_OK_AND_ASSIGN(const auto unlimited, LimitProperties(resources, 252));
+  EXPECT_EQ(unlimited, (std::vector<std::string>{"CPUQuotaPeriodUSec=uint64 100000",
+                                                 "CPUQuotaPerSecUSec=uint64 18446744073709551615"}));
+  for (const auto& bad : oci::StringMap{{"cpu.max", "1 2 3"}, {"memory.high", "lots"}, {"pids.max", "-1"}}) {
+    resources.unified = {bad};
+    const auto refused = LimitProperties(resources, 252);
+    ASSERT_FALSE(refused.ok()) << bad.first;
+    EXPECT_NE(refused.error().Message().find("linux.resources.unified[" + bad.first), std::string::npos);
+  }
+}
+
+TEST(LimitProperties, AnIdleGroupHasTheWeightNone) {
+  oci::Resources resources;
+  resources.cpu.idle = 1;
+  resources.cpu.shares = 1024;
+  const std::vector<std::string> idle = {"CPUWeight=uint64 0"};
+  EXPECT_EQ(LimitProperties(resources, 252).value(), idle);
+  EXPECT_EQ(LimitProperties(resources, 251).value(), std::vector<std::string>{"CPUWeight=uint64 100"});
+  resources.cpu = {};
+  resources.unified = {{"cpu.weight", "5"}, {"cpu.idle", "1"}};
+  EXPECT_EQ(LimitProperties(resources, 252).value(), idle);
+  resources.unified = {{"cpu.weight", "5"}, {"cpu.idle", "0"}};
+  EXPECT_EQ(LimitProperties(resources, 252).value(), std::vector<std::string>{"CPUWeight=uint64 5"});
+}
+
+TEST(StartProperties, SayWhoDiesWhenMemoryIsShort) {
+  oci::Resources resources;
+  resources.unified = {{"memory.oom.group", "1"}};
+  EXPECT_EQ(StartProperties(resources, 253), std::vector<std::string>{"OOMPolicy='kill'"});
+  EXPECT_TRUE(StartProperties(resources, 252).empty());
+  resources.unified[0].second = "0";
+  EXPECT_EQ(StartProperties(resources, 255), std::vector<std::string>{"OOMPolicy='continue'"});
 }
 
 TEST(LimitProperties, NoLimitIsInfinity) {
@@ -49,7 +95,7 @@ TEST(LimitProperties, NoLimitIsInfinity) {
   resources.memory.limit = -1;
   resources.cpu.quota = -1;
   resources.pids_limit = -1;
-  ASSERT_OK_AND_ASSIGN(const auto properties, LimitProperties(resources));
+  ASSERT_OK_AND_ASSIGN(const auto properties, LimitProperties(resources, 252));
   const std::string none = "=uint64 18446744073709551615";
   EXPECT_EQ(properties, (std::vector<std::string>{"MemoryMax" + none, "MemorySwapMax" + none,
                                                   "CPUQuotaPerSecUSec" + none, "TasksMax" + none}));
@@ -59,7 +105,7 @@ TEST(LimitProperties, NameABadList) {
   for (const char* list : {"2-1", "x", "1-", "9000"}) {
     oci::Resources resources;
     resources.cpu.cpus = list;
-    const auto properties = LimitProperties(resources);
+    const auto properties = LimitProperties(resources, 252);
     ASSERT_FALSE(properties.ok()) << list;
     EXPECT_NE(properties.error().Message().find("linux.resources.cpu.cpus"), std::string::npos);
   }

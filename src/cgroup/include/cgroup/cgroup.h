@@ -34,9 +34,13 @@ class Cgroup {
   // Makes the directory in the hierarchies of cpu, cpuset, io, memory and pids, of the needed controllers, in systemd's
   // and in the unified one (v1 cpuset copies its parent's cpus and mems; v2 parents get the controllers enabled). Those
   // that are not delegated to us are left out: Apply then names the setting that wants them. Existing directories are
-  // used when `exist_ok`, else only when they hold no process (kAlreadyExists).
-  static Result<Cgroup> Create(const Hierarchies& hierarchies, const std::string& path,
-                               const std::vector<std::string>& needed_controllers, bool exist_ok = false);
+  // used only when they hold no process (kAlreadyExists).
+  struct Wishes {
+    std::vector<std::string> controllers{};
+    bool everywhere = false;  // where it may not be made is an error (kPermissionDenied)
+    bool exist_ok = false;    // existing directories may hold processes
+  };
+  static Result<Cgroup> Create(const Hierarchies& hierarchies, const std::string& path, const Wishes& wishes);
   // Opens what exists; kNotFound when no hierarchy has it.
   static Result<Cgroup> Open(const Hierarchies& hierarchies, const std::string& path);
 
@@ -58,6 +62,9 @@ class Cgroup {
   Status Attach(pid_t pid, bool skip_unified = false) const;
   // Makes writes in order. A missing file or a refusal names the setting.
   Status Apply(const std::vector<Write>& writes) const;
+  // Makes the user the owner of the unified directory and of those of its files that may be handed on
+  // (/sys/kernel/cgroup/delegate): he makes cgroups of his own in it, and cannot lift the limits it has.
+  Status HandOver(uid_t owner) const;
   // Device rules: a BPF program on the unified hierarchy where possible, else v1 devices.
   Status ApplyDevices(const std::vector<oci::DeviceRule>& rules) const;
 
@@ -102,9 +109,10 @@ class Cgroup {
 // SIGKILLs everything in the container's cgroups. Succeeds when there are none.
 Status KillAll(const Hierarchies& hierarchies, const std::string& path);
 
-// Removes the container's directories, those made below them too, and waits a bounded time for dying processes to
-// leave. Succeeds when they are gone.
-Status Delete(const Hierarchies& hierarchies, const std::string& path,
+// Removes the directories that Create makes for these controllers, those made below them too, and waits a bounded time
+// for dying processes to leave. Succeeds when they are gone. What somebody else keeps at that path of a hierarchy that
+// the container had nothing of stays.
+Status Delete(const Hierarchies& hierarchies, const std::string& path, const std::vector<std::string>& controllers,
               std::chrono::milliseconds patience = std::chrono::seconds(5));
 
 struct DeviceIo {

@@ -55,6 +55,9 @@ struct Hierarchies {
 Result<std::string> UnifiedPathOf(const Hierarchies& hierarchies, pid_t pid);
 // Reads /proc/self/mountinfo and /proc/self/cgroup. The first mount of each hierarchy counts.
 Result<Hierarchies> Probe();
+// As far as systemd makes the cgroup: the unified hierarchy has its root's controllers, whatever was handed on to where
+// this process is. systemd enables what a unit's limits want; a file that is missing is an error of the write.
+Status UseRootControllers(Hierarchies& hierarchies);
 // The same from texts; `unified_controllers` is the content of the unified root's cgroup.controllers. Pure.
 Hierarchies ProbeFrom(std::string_view mountinfo, std::string_view self_cgroup, std::string_view unified_controllers);
 

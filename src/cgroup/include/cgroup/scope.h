@@ -11,6 +11,7 @@ namespace estiba::cgroup {
 
 struct Scope {
   bool user = false;    // of the user's own manager
+  int version = 0;      // of systemd: 252
   std::string slice;    // "machine.slice"
   std::string unit;     // "libpod-web.scope"
   std::string path;     // below the unified hierarchy's mount: "/machine.slice/libpod-web.scope"
@@ -26,7 +27,9 @@ Result<std::string> SlicePath(const std::string& slice);
 // "Name=value" (variant.h): what a new scope has besides limits; its limits; what annotations
 // ("org.systemd.property.Name") add.
 std::vector<std::string> ScopeProperties(const Scope& scope, const std::string& id);
-Result<std::vector<std::string>> LimitProperties(const oci::Resources& resources);
+Result<std::vector<std::string>> LimitProperties(const oci::Resources& resources, int version);
+// Of limits that can be set only when the scope begins.
+std::vector<std::string> StartProperties(const oci::Resources& resources, int version);
 Result<std::vector<std::string>> AnnotatedProperties(const oci::StringMap& annotations);
 
 }  // namespace estiba::cgroup

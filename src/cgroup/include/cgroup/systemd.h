@@ -25,6 +25,8 @@ class Systemd {
 
   // The manager's own cgroup: "" for the system's, "/user.slice/…/user@1000.service" for a user's.
   Result<std::string> ControlGroup();
+  // 252 of "252.39-1~deb12u1".
+  Result<int> Version();
   // Makes the scope around the process and waits until it is there. Properties are "Name=value", the value as
   // ParseVariant reads it. A failed unit of that name is forgotten first.
   Status StartScope(const std::string& unit, const std::vector<std::string>& properties, pid_t pid);
@@ -45,6 +47,7 @@ class Systemd {
   Result<DbusMessage> Next(std::chrono::steady_clock::time_point deadline);
   Result<DbusMessage> Call(DbusMessage message);
   Result<DbusMessage> CallManager(const char* member, const char* signature, std::string body);
+  Result<std::string> Property(const char* name);
   Status Subscribe();
   // Forgets that the unit failed: it keeps its name until somebody says that it was seen.
   Status ResetFailed(const std::string& unit);

@@ -31,7 +31,7 @@ enum class Op : std::uint16_t {
                          //                                              user namespace          out: mount tree
   kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…, 1: the child is born into
                          //                                              it                      out: namespace
-  kCreateCgroup = 5,     // text: path, controllers…
+  kCreateCgroup = 5,     // text: path, controllers…                     numbers: 1: in every hierarchy or not at all
   kWriteCgroup = 6,      // text: controller, file, value[, or file, value] numbers: optional
   kCgroupDevices = 7,    // text: rules, "allow c 1:3 rwm"
   kOpenUnified = 8,      // text: [path below the container's cgroup]    out: directory for CLONE_INTO_CGROUP
@@ -43,6 +43,7 @@ enum class Op : std::uint16_t {
   kOpenFile = 14,        // text: path                                   numbers: open flags     out: descriptor
   kAttachCgroup = 15,    // joins hierarchies that cannot be joined by the child itself
   kMaybeDirectory = 16,  // text: path                                   makes a missing bind source
+  kOwnCgroup = 18,       //                                              numbers: uid of whom the cgroup is handed to
   kCopyUp = 17,          // text: directory in the root                  in: root  out: tree to copy into a volume
   // ---- host, while the child runs ----
   kWriteIdMaps = 40,     // text: uid_map, gid_map                       numbers: deny setgroups
@@ -57,7 +58,7 @@ enum class Op : std::uint16_t {
   kStartScope = 49,      // text: unit, cgroup path, "Name=value"…        numbers: 1: of the user's own manager
   kJoinScope = 50,       // text: unit                                   numbers: as above. exec: the child into it
   // ---- host, afterwards ----
-  kDeleteCgroup = 60,    // only in undo lists: text: path
+  kDeleteCgroup = 60,    // only in undo lists: text: path, controllers…
   kDeleteVeth = 61,      // only in undo lists: text: host name
   kUnpublishPorts = 62,  // only in undo lists: text: as kPublishPorts
   kKillCgroup = 63,      // only in undo lists: text: path
