@@ -1,7 +1,10 @@
 """Debian's podman with --runtime estiba-oci, through conmon."""
 
+import os
+
 import pytest
 
+from harness import criu
 from harness.wait import wait_until
 
 QUIET = ["--network", "none"]
@@ -82,6 +85,24 @@ def test_top_and_a_refused_checkpoint(web):
     done = web("container", "checkpoint", "web", code=None)
     assert done.returncode != 0
     assert status(web) == "running"
+
+
+COUNTER = "n=0; while :; do n=$((n + 1)); echo $n >> /tmp/count; sleep 0.1; done"
+
+
+def test_checkpoint_and_restore(podman, monkeypatch):
+    monkeypatch.setenv("PATH", f"{criu.program()}:{os.environ['PATH']}")
+    podman.run("-d", "--name", "saved", *QUIET, podman.image, "sh", "-c", COUNTER)
+    try:
+        wait_until(lambda: podman("exec", "saved", "cat", "/tmp/count", code=None).stdout, "it counts")
+        podman("container", "checkpoint", "saved")
+        assert podman("inspect", "-f", "{{.State.Status}}", "saved") == "exited"
+        podman("container", "restore", "saved")
+        before = len(podman("exec", "saved", "cat", "/tmp/count").split())
+        wait_until(lambda: len(podman("exec", "saved", "cat", "/tmp/count").split()) > before, "it counts on")
+        assert podman("exec", "saved", "grep", "-cx", "1", "/tmp/count") == "1", "it did not begin anew"
+    finally:
+        podman("rm", "-f", "-t", "0", "saved", code=None)
 
 
 def test_stop_start_kill_remove(web):
