@@ -1,7 +1,7 @@
 # estiba_layer(<name> RANK <n> SOURCES ... [DEPS ...] [PRIVATE_DEPS ...] [EXTERNAL ...] [NO_PCH] [SMALL])
 # One folder, one static library estiba::<name>, one include root. A layer may only use layers of lower rank,
 # declared before it; anything else is refused here, at configure time.
-# SMALL: part of a static program that is copied into memory at every start; optimised for size, half of it.
+# SMALL: has a small form besides, estiba_small::<name> (Small.cmake), if sanitizers do not forbid it.
 function(estiba_layer name)
   cmake_parse_arguments(L "NO_PCH;SMALL" "RANK" "SOURCES;DEPS;PRIVATE_DEPS;EXTERNAL" ${ARGN})
   if(L_UNPARSED_ARGUMENTS)
@@ -24,12 +24,22 @@ function(estiba_layer name)
   list(TRANSFORM L_DEPS PREPEND estiba::)
   list(TRANSFORM L_PRIVATE_DEPS PREPEND estiba::)
   target_link_libraries(estiba_${name} PUBLIC ${L_DEPS} PRIVATE ${L_PRIVATE_DEPS} ${L_EXTERNAL} estiba_flags)
-  if(L_SMALL)
-    target_compile_options(estiba_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+  set(forms estiba_${name})
+  if(L_SMALL AND ESTIBA_SMALL)
+    list(APPEND forms estiba_${name}_small)
+    add_library(estiba_${name}_small STATIC ${L_SOURCES})
+    add_library(estiba_small::${name} ALIAS estiba_${name}_small)
+    target_include_directories(estiba_${name}_small PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include
+      PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    list(TRANSFORM L_DEPS REPLACE estiba:: estiba_small::)
+    list(TRANSFORM L_PRIVATE_DEPS REPLACE estiba:: estiba_small::)
+    target_link_libraries(estiba_${name}_small PUBLIC ${L_DEPS} PRIVATE ${L_PRIVATE_DEPS} estiba_flags estiba_small_flags)
   endif()
   if(NOT L_NO_PCH)
-    target_precompile_headers(estiba_${name} PRIVATE <string> <string_view> <vector> <memory> <utility>
-      <map> <optional> <algorithm> <array> <cerrno> <cstdint> <cstring>)
+    foreach(form IN LISTS forms)
+      target_precompile_headers(${form} PRIVATE <string> <string_view> <vector> <memory> <utility>
+        <map> <optional> <algorithm> <array> <cerrno> <cstdint> <cstring>)
+    endforeach()
   endif()
 endfunction()
 

@@ -1,17 +1,14 @@
 # estiba_program(<name> [STATIC] [LIBEXEC] SOURCES ... DEPS ... [EXTERNAL ...])
-# STATIC: links nothing at run time (not under sanitizers, which need the dynamic loader).
+# STATIC: links nothing at run time, from the layers' small forms (not under sanitizers, which need the dynamic loader).
 # LIBEXEC: installed where only our own programs look, <libexec>/estiba.
 function(estiba_program name)
   cmake_parse_arguments(P "STATIC;LIBEXEC" "" "SOURCES;DEPS;EXTERNAL" ${ARGN})
   add_executable(${name} ${P_SOURCES})
-  list(TRANSFORM P_DEPS PREPEND estiba::)
-  target_link_libraries(${name} PRIVATE ${P_DEPS} ${P_EXTERNAL} estiba_flags)
-  if(P_STATIC AND NOT ESTIBA_SANITIZE)
-    target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/bin/terminate.cc)
-    # Relocations packed (DT_RELR): 50 kB less to copy and read at every start.
-    target_link_options(${name} PRIVATE -static-pie -Wl,-z,pack-relative-relocs)
-    target_compile_options(${name} PRIVATE -fPIE)
+  if(P_STATIC AND ESTIBA_SMALL)
+    estiba_link_small(${name} ${P_DEPS})
   else()
+    list(TRANSFORM P_DEPS PREPEND estiba::)
+    target_link_libraries(${name} PRIVATE ${P_DEPS} ${P_EXTERNAL} estiba_flags)
     target_link_options(${name} PRIVATE -pie)
   endif()
   if(P_LIBEXEC)

@@ -43,9 +43,10 @@ def defined(path):
 
 
 def check_child(build):
-    library = build / "src/child/libestiba_child.a"
-    extra = {name for name in undefined(library) - CHILD_ALLOWED - defined(library)
-             if not name.startswith("_ZN6estiba5child")}
+    extra = set()
+    for library in build.glob("src/child/libestiba_child*.a"):
+        extra |= {name for name in undefined(library) - CHILD_ALLOWED - defined(library)
+                  if not name.startswith("_ZN6estiba5child")}
     return [f"child uses '{name}', which is not safe between clone and exec" for name in sorted(extra)]
 
 

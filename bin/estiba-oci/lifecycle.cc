@@ -36,18 +36,21 @@ Status Launch(const Context& context, const Bundle& bundle, const std::vector<in
   options.extra_fds = passed;
   options.hierarchies = created.cgroups;
   options.measure = context.flags.On("trace-plan");
-  options.meanwhile = [&] { return created.dir.SaveConfig(bundle.text); };
+  options.meanwhile = [&](pid_t pid) -> Status {
+    TRY(created.dir.SaveConfig(bundle.text));
+    const auto start_time = TRY(os::StartTime(pid));
+    return created.dir.Prepare(RecordOf(bundle, created.plan, pid, start_time));
+  };
   if (starter == StartedBy::kAnother) options.gate = created.dir.dir();
   runtime::Container container = TRY(runtime::Container::Create(created.plan, options));
   created.trace = container.trace();
-  const auto start_time = TRY(os::StartTime(container.pid()));
   created.terminal = container.TakeTerminal();
   if (created.terminal.valid() && context.flags.Has("console-socket")) {
     TRY(SendConsole(context.flags, created.terminal.get()));
     created.terminal.Reset();
   }
   TRY(SendPidfd(context.flags, container.pidfd()));
-  TRY(created.dir.Save(RecordOf(bundle, created.plan, container.pid(), start_time)));
+  TRY(created.dir.Commit());
   TRY(WritePidFile(context.flags, container.pid()));
   created.container = std::move(container);
   return Ok();

@@ -20,6 +20,8 @@ namespace estiba::ocicli {
 namespace {
 
 constexpr std::size_t kLongestId = 1024;
+constexpr const char* kRecord = "state.json";
+constexpr const char* kPrepared = "state.next";
 constexpr std::chrono::seconds kPatience(10);
 constexpr std::chrono::milliseconds kLongestPause(50);
 
@@ -125,7 +127,18 @@ Status StateDir::SavePlan(const plan::Plan& plan) const {
 }
 
 Status StateDir::Save(const Record& record) const {
-  return os::ReplaceFile(dir(), "state.json", WriteRecord(record), 0600);
+  TRY(Prepare(record));
+  return Commit();
+}
+
+Status StateDir::Prepare(const Record& record) const {
+  return os::ReplaceFile(dir(), kPrepared, WriteRecord(record), 0600);
+}
+
+Status StateDir::Commit() const {
+  if (::renameat(dir().fd, kPrepared, dir().fd, kRecord) == 0) return Ok();
+  const int err = errno;
+  return Error::Errno(err, "write the container's state");
 }
 
 Result<oci::RuntimeSpec> StateDir::LoadConfig() const {
@@ -139,7 +152,7 @@ Result<plan::Plan> StateDir::LoadPlan() const {
 }
 
 Result<std::optional<Record>> StateDir::Load() const {
-  auto text = os::ReadFileAt(dir(), "state.json");
+  auto text = os::ReadFileAt(dir(), kRecord);
   if (!text.ok() && text.error().code() == Code::kNotFound) return std::optional<Record>();
   const std::string json = TRY(std::move(text));
   Record record = TRY_CTX(ParseRecord(json), "read the container's state");

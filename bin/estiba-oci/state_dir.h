@@ -34,7 +34,10 @@ class StateDir {
 
   Status SaveConfig(const std::string& config) const;
   Status SavePlan(const plan::Plan& plan) const;
+  // Save, or in two parts: the work, and the moment from which the container is there for others.
   Status Save(const Record& record) const;
+  Status Prepare(const Record& record) const;
+  Status Commit() const;
   Result<oci::RuntimeSpec> LoadConfig() const;
   Result<plan::Plan> LoadPlan() const;
   // Nothing while it is being created, or when its creation died.

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <vector>
 
+#include "base/errno_text.h"
+
 namespace estiba {
 
 struct Error::Rep {
@@ -112,9 +114,8 @@ std::string Error::Message() const {
   }
   text += rep_->what;
   if (rep_->errnum != 0) {
-    char buffer[128];
     text += ": ";
-    text += ::strerror_r(rep_->errnum, buffer, sizeof buffer);  // the GNU form: returns the text
+    text += ErrnoText(rep_->errnum);
   }
   return text;
 }

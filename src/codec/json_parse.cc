@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <exception>
 
 #include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/src.hpp>
+#include <boost/json/detail/impl/default_resource.ipp>
+#include <boost/json/detail/impl/stack.ipp>
+#include <boost/json/impl/error.ipp>
 
 #include "codec/json.h"
 
@@ -157,17 +158,13 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   }
   bj::parse_options options;
   options.max_depth = limits.depth;
-  try {
-    bj::basic_parser<Builder> parser(options);
-    bj::error_code ec;
-    const std::size_t used = parser.write_some(/*more=*/false, text.data(), text.size(), ec);
-    if (ec == bj::error::incomplete) return Invalid(text.size(), "unexpected end of JSON input");
-    if (ec) return Invalid(used, ec.message());
-    if (used < text.size()) return Invalid(used, "more data after the value");
-    return std::move(parser.handler().root);
-  } catch (const std::exception& failure) {  // Boost.JSON throws on exhaustion only
-    return Error(Code::kResourceExhausted, std::string("parse JSON: ") + failure.what());
-  }
+  bj::basic_parser<Builder> parser(options);
+  bj::error_code ec;
+  const std::size_t used = parser.write_some(/*more=*/false, text.data(), text.size(), ec);
+  if (ec == bj::error::incomplete) return Invalid(text.size(), "unexpected end of JSON input");
+  if (ec) return Invalid(used, ec.message());
+  if (used < text.size()) return Invalid(used, "more data after the value");
+  return std::move(parser.handler().root);
 }
 
 }  // namespace estiba::codec

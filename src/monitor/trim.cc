@@ -29,7 +29,9 @@ int DropSegments(dl_phdr_info* info, std::size_t, void*) {
 }  // namespace
 
 void TrimMemory() {
+#if defined(__GLIBC__)  // musl's allocator gives free pages back by itself
   ::malloc_trim(0);
+#endif
 #if !defined(__SANITIZE_ADDRESS__)
   ::dl_iterate_phdr(DropSegments, nullptr);
 #endif

@@ -6,7 +6,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -72,7 +74,8 @@ Result<Level> Descend(DirFd parent, const std::string& name) {
 Status MoveUp(std::vector<Level>& stack, const std::string& name, unsigned* next) {
   for (;;) {
     const std::string free = ".deep." + std::to_string((*next)++);
-    if (::renameat2(stack.back().fd.get(), name.c_str(), stack.front().fd.get(), free.c_str(), RENAME_NOREPLACE) == 0) {
+    if (::syscall(SYS_renameat2, stack.back().fd.get(), name.c_str(), stack.front().fd.get(), free.c_str(),
+                  RENAME_NOREPLACE) == 0) {
       stack.front().left.push_back(free);
       return Ok();
     }

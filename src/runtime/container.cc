@@ -121,7 +121,7 @@ Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions&
   TRY(Prepare(session));
   rep->lowered.emplace(Lower(session));
   TRY(Clone(session, *rep->lowered, options));
-  if (options.meanwhile) TRY(options.meanwhile());
+  if (options.meanwhile) TRY(options.meanwhile(session.child.pid()));
   TRY(WriteDocument(session, "creating"));
   TRY(RunBesideChild(session, *rep->lowered));
   TRY(WriteDocument(session, "created"));

@@ -5,6 +5,7 @@
 
 #include <sys/wait.h>
 
+#include "base/errno_text.h"
 #include "child/step.h"
 #include "session.h"
 
@@ -21,7 +22,7 @@ C ChildOpOf(const plan::Step& step) {
 
 // errno's text as docker's clients match it: "permission denied", not "Permission denied".
 std::string Lower(int err) {
-  std::string text = ::strerror(err);
+  std::string text = ErrnoText(err);
   if (!text.empty() && text.size() > 1 && text[1] >= 'a') text[0] = static_cast<char>(text[0] | 0x20);
   return text;
 }

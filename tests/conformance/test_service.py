@@ -1,6 +1,5 @@
 """Under a service manager: readiness through NOTIFY_SOCKET, and the system's own logs."""
 
-import contextlib
 import fcntl
 import os
 import socket
@@ -27,15 +26,23 @@ class Manager:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
         self.heard = []
-        threading.Thread(target=self.listen, daemon=True).start()
+        self.listener = threading.Thread(target=self.listen, daemon=True)
+        self.listener.start()
 
     def listen(self):
-        with contextlib.suppress(OSError):
-            while True:
-                message, fds, _, _ = socket.recv_fds(self.socket, 4096, 4)
-                self.heard.append(message.decode())
-                for fd in fds:  # of BARRIER=1: whoever sent it waits for this
-                    os.close(fd)
+        while True:
+            message, fds, _, _ = socket.recv_fds(self.socket, 4096, 4)
+            if not message:
+                return
+            self.heard.append(message.decode())
+            for fd in fds:  # of BARRIER=1: whoever sent it waits for this
+                os.close(fd)
+
+    def close(self):
+        """Not before the listener has ended: the number of its descriptor would be the next manager's."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.listener.join()
+        self.socket.close()
 
 
 SCRIPT = """
@@ -60,7 +67,7 @@ def says_ready(bundle):
 def manager(request, bundle):
     one = Manager(str(bundle.folder / "manager") if request.param == "path" else f"@estiba-{bundle.id}")
     yield one
-    one.socket.close()
+    one.close()
 
 
 def call(bundle, manager, *words):

@@ -37,8 +37,8 @@ struct LaunchOptions {
   os::DirFd gate{-1};
   // The host's, for callers that have looked already; else they are looked for where a step needs them.
   std::optional<cgroup::Hierarchies> hierarchies;
-  // The caller's own work, done while the child does its steps. Its failure is the creation's.
-  std::function<Status()> meanwhile;
+  // The caller's own work, done while the child, which it is given, does its steps. Its failure is the creation's.
+  std::function<Status(pid_t)> meanwhile;
   // Trusted descriptor of what the child must not see is not needed: everything of ours is CLOEXEC and closed.
   bool measure = false;  // there is a Container::trace()
   // Called after every step of the parent and every time the child is let go on. Tests kill the caller there.
