@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "covered.h"
 #include "os/bpf.h"
 #include "os/file.h"
 
@@ -49,8 +50,7 @@ void ReadOptions(std::string_view options, Hierarchy& hierarchy) {
 }
 
 // "36 35 0:31 /root /mount/point options optional… - cgroup source super,options" (proc_pid_mountinfo(5)).
-std::optional<Hierarchy> ParseMount(std::string_view line) {
-  const auto fields = Split(line, ' ');
+std::optional<Hierarchy> ParseMount(const MountLine& fields) {
   const auto dash = std::ranges::find(fields, "-");
   if (fields.size() < 7 || fields.end() - dash < 4) return std::nullopt;
   const std::string& type = dash[1];
@@ -161,9 +161,10 @@ Result<std::string> UnifiedPathOf(const Hierarchies& hierarchies, pid_t pid) {
 Hierarchies ProbeFrom(std::string_view mountinfo, std::string_view self_cgroup,
                       std::string_view unified_controllers) {
   Hierarchies probed;
-  for (const std::string& line : Split(mountinfo, '\n')) {
+  const std::vector<MountLine> mounts = MountLines(mountinfo);
+  for (const MountLine& line : mounts) {
     auto mount = ParseMount(line);
-    if (!mount) continue;
+    if (!mount || Covered(mounts, line)) continue;
     const bool known =
         std::ranges::any_of(probed.hierarchies, [&](const Hierarchy& h) { return SameHierarchy(h, *mount); });
     if (!known) probed.hierarchies.push_back(std::move(*mount));

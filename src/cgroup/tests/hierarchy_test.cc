@@ -11,7 +11,7 @@ constexpr const char* kHybridMounts =
     "35 31 0:32 / /sys/fs/cgroup/mem\\040ory rw - cgroup cgroup rw,memory\n"
     "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
     "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
-    "50 31 0:32 / /mnt/again rw - cgroup cgroup rw,memory\n";
+    "50 23 0:32 / /mnt/again rw - cgroup cgroup rw,memory\n";
 
 TEST(Probe, AHybridHostHasItsControllersOnV1) {
   const auto probed =
@@ -41,7 +41,7 @@ TEST(Probe, AUnifiedHostKnowsWhatTheRootOffers) {
 TEST(Probe, ASystemdNamedHierarchyAloneIsStillUnified) {
   const auto probed = ProbeFrom(
       "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
-      "31 23 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n",
+      "31 30 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n",
       "1:name=systemd:/\n0::/\n", "memory");
   EXPECT_EQ(probed.mode, Mode::kUnified);
 }
@@ -51,6 +51,20 @@ TEST(Probe, WhatTheMountsRootHidesIsTakenOffTheOwnPath) {
                                 "4:memory:/docker/abc/inner\n", "");
   EXPECT_EQ(probed.mode, Mode::kLegacy);
   EXPECT_EQ(probed.Find("memory")->own_path, "/inner");
+}
+
+// A unified hierarchy mounted over the whole of a hybrid host's: what is below cannot be reached any more.
+TEST(Probe, AMountThatAnotherCoversDoesNotCount) {
+  const std::string root = "23 1 0:1 / / rw - ext4 /dev/vda rw\n";
+  const auto covered = ProbeFrom(root + kHybridMounts + "60 31 0:38 / /sys/fs/cgroup rw - cgroup2 none rw\n",
+                                 "4:memory:/\n0::/u\n", "");
+  ASSERT_EQ(covered.hierarchies.size(), 2U);
+  EXPECT_EQ(covered.Find("memory")->mountpoint, "/mnt/again");  // the second of memory's mounts is in sight
+  EXPECT_EQ(covered.Unified()->mountpoint, "/sys/fs/cgroup");
+  const auto above = ProbeFrom(root + kHybridMounts + "60 23 0:40 / /sys rw - tmpfs none rw\n", "", "");
+  ASSERT_EQ(above.hierarchies.size(), 1U);
+  const auto beside = ProbeFrom(root + kHybridMounts + "60 23 0:40 / /sys/fs/cgro rw - tmpfs none rw\n", "", "");
+  EXPECT_EQ(beside.hierarchies.size(), 4U);
 }
 
 TEST(Probe, RubbishIsNoHierarchy) {

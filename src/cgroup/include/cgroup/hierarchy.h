@@ -53,7 +53,7 @@ struct Hierarchies {
 
 // Where a process is on the unified hierarchy, relative to its mount; empty when there is none.
 Result<std::string> UnifiedPathOf(const Hierarchies& hierarchies, pid_t pid);
-// Reads /proc/self/mountinfo and /proc/self/cgroup. The first mount of each hierarchy counts.
+// Reads /proc/self/mountinfo and /proc/self/cgroup. The first mount of each hierarchy that no other covers counts.
 Result<Hierarchies> Probe();
 // As far as systemd makes the cgroup: the unified hierarchy has its root's controllers, whatever was handed on to where
 // this process is. systemd enables what a unit's limits want; a file that is missing is an error of the write.
