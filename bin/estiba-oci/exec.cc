@@ -128,6 +128,7 @@ Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Sna
   input.cgroup_path = now.record.cgroup_path;
   input.sub_cgroups = TRY(SubCgroups(flags.All("cgroup")));
   input.isolate_from_parent = false;
+  input.every_cpu = BoundToSomeCpus();
   input.relayed_terminal = !flags.Has("console-socket");
   TRY(oci::ValidateProcess(input.process));
   TRY(CheckConsole(flags, input.process.terminal, flags.On("detach")));

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,6 +97,12 @@ Result<Bundle> LoadBundle(const Flags& flags) {
   return bundle;
 }
 
+bool BoundToSomeCpus() {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return true;  // more CPUs than the set has room for
+  return CPU_COUNT(&allowed) < ::sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 Result<plan::ContainerInput> InputOf(const Context& context, const Bundle& bundle, const std::string& id,
                                      const plan::HostFacts& facts) {
   plan::ContainerInput input;
@@ -111,6 +118,7 @@ Result<plan::ContainerInput> InputOf(const Context& context, const Bundle& bundl
   }
   input.use_cgroup = context.globals.use_cgroup;
   input.isolate_from_parent = false;
+  input.every_cpu = BoundToSomeCpus();
   input.new_session_keyring = !context.flags.On("no-new-keyring");
   input.no_pivot = context.flags.On("no-pivot");
   input.relayed_terminal = !context.flags.Has("console-socket");

@@ -30,6 +30,8 @@ struct Bundle {
 // config.json of --bundle (default: the working directory), validated.
 Result<Bundle> LoadBundle(const Flags& flags);
 
+// Our caller's CPU affinity is less than the machine: not passed on to containers (as runc 1.5).
+bool BoundToSomeCpus();
 // What the plan of container `id` is built from.
 Result<plan::ContainerInput> InputOf(const Context& context, const Bundle& bundle, const std::string& id,
                                      const plan::HostFacts& facts);

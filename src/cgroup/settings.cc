@@ -237,7 +237,8 @@ Status BlockIo(const oci::BlockIoResources& io, Builder& out) {
 Status Pids(const oci::Resources& resources, Builder& out) {
   if (!resources.pids_limit) return Ok();
   TRY(out.Require("pids", "pids.limit"));
-  const std::int64_t limit = *resources.pids_limit;
+  // None at all is one: the process that is there counts, and may not even be born in a cgroup that takes none.
+  const std::int64_t limit = *resources.pids_limit == 0 ? 1 : *resources.pids_limit;
   out.Add("pids", "pids.max", limit < 0 ? "max" : std::to_string(limit), "pids.limit");
   return Ok();
 }

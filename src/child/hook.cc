@@ -15,9 +15,9 @@ namespace {
   } else {
     ::dup3(program.null_fd >= 0 ? program.null_fd : 2, 0, 0);
   }
-  if (program.null_fd >= 0) {
-    ::dup3(program.null_fd, 1, 0);
-    ::dup3(program.null_fd, 2, 0);
+  if (const int out = program.said_fd >= 0 ? program.said_fd : program.null_fd; out >= 0) {
+    ::dup3(out, 1, 0);
+    ::dup3(out, 2, 0);
   }
   if (const int directory = Slot(program, step, 1); directory >= 0 && ::fchdir(directory) != 0) ::_exit(126);
   ::execve(step.s[0], step.list, step.n[1] != 0 ? program.envp : step.env);

@@ -67,6 +67,9 @@ int Mask(const Program& program, const Step& step) noexcept;
 int ReadonlyPath(const Program& program, const Step& step) noexcept;
 int SetAttributes(const Program& program, const Step& step) noexcept;
 int Pivot(const Program& program, const Step& step) noexcept;
+// All mounts but `root` and what is mounted in it leave our mount namespace, or are covered where they cannot.
+int LeaveHostMounts(int root) noexcept;
+int ChangeRoot(const Program& program, const Step& step) noexcept;
 int MoveRoot(const Program& program, const Step& step) noexcept;
 // Attaches `mount` over `target`.
 int MoveMount(int mount, int target) noexcept;

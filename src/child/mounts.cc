@@ -60,9 +60,19 @@ int SetOptions(int fs, const char* blob, std::uint64_t size) noexcept {
   return 0;
 }
 
-// A configured, detached file system; a descriptor or a negated errno.
+// "mode=1777" of the directory about to be covered, for the mount's options.
+int SetMode(int fs, int target) noexcept {
+  struct stat st;
+  if (::fstat(target, &st) != 0) return errno;
+  char octal[5] = "0000";
+  for (int i = 0; i < 4; ++i) octal[i] = static_cast<char>('0' + ((st.st_mode >> (9 - 3 * i)) & 7));
+  return Configure(fs, FSCONFIG_SET_STRING, "mode", octal);
+}
+
+// A configured, detached file system, with the mode of what is at `like` unless that is -1; a descriptor or a negated
+// errno.
 int MakeFilesystem(const char* type, const char* source, std::uint64_t super, const char* blob, std::uint64_t size,
-                   std::uint64_t attributes) noexcept {
+                   std::uint64_t attributes, int like = -1) noexcept {
   const ScopedFd fs(static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC)));
   if (fs.fd < 0) return -errno;
   if (source != nullptr && *source != '\0') {
@@ -70,12 +80,14 @@ int MakeFilesystem(const char* type, const char* source, std::uint64_t super, co
   }
   if (const int err = SetSuperFlags(fs.fd, super); err != 0) return -err;
   if (const int err = SetOptions(fs.fd, blob, size); err != 0) return -err;
+  if (const int err = like < 0 ? 0 : SetMode(fs.fd, like); err != 0) return -err;
   if (const int err = Configure(fs.fd, FSCONFIG_CMD_CREATE, nullptr, nullptr); err != 0) return -err;
   const long fd = ::syscall(SYS_fsmount, fs.fd, FSMOUNT_CLOEXEC, attributes);
   return fd < 0 ? -errno : static_cast<int>(fd);
 }
 
-// Gives the root of a new tmpfs the mode and owner of the directory it is about to cover.
+// Gives the root of a new tmpfs the owner of the directory it is about to cover. The mode is an option of the mount,
+// which shows it; here once more, because a change of the owner takes set-id bits away.
 int CopyOwner(int mount, int target) noexcept {
   struct stat st;
   if (::fstat(target, &st) != 0) return errno;
@@ -103,14 +115,6 @@ int OpenTarget(int root, const char* path, std::uint64_t flags, bool* existed) n
   if (err == 0) return fd;
   ::close(fd);
   return -err;
-}
-
-// The host's procfs and sysfs stay in our mount namespace when the root is only moved over them, and a user namespace
-// made inside may mount in full what is there in full: without masks.
-int TakeAway(const char* path) noexcept {
-  constexpr unsigned long kMsReadOnly = 1;
-  if (::umount2(path, kDetach) == 0 || errno == ENOENT) return 0;
-  return ErrnoOf(::mount("tmpfs", path, "tmpfs", kMsReadOnly, nullptr));  // locked: covered
 }
 
 // What kMask and kReadonlyPath name, from the mount that holds it.
@@ -177,12 +181,14 @@ int AttachRoot(const Program& program, const Step& step) noexcept {
 }
 
 int Mount(const Program& program, const Step& step) noexcept {
-  const ScopedFd mount_fd(MakeFilesystem(step.s[0], step.s[1], step.n[1], step.blob, step.blob_size, step.n[0]));
-  if (mount_fd.fd < 0) return -mount_fd.fd;
   bool existed = false;
   const ScopedFd target(OpenTarget(Slot(program, step), step.s[2], step.n[3], &existed));
   if (target.fd < 0) return -target.fd;
-  if (existed && (step.n[3] & kTargetKeepMode) != 0) {
+  const bool keep_mode = existed && (step.n[3] & kTargetKeepMode) != 0;
+  const ScopedFd mount_fd(MakeFilesystem(step.s[0], step.s[1], step.n[1], step.blob, step.blob_size, step.n[0],
+                                         keep_mode ? target.fd : -1));
+  if (mount_fd.fd < 0) return -mount_fd.fd;
+  if (keep_mode) {
     if (const int err = CopyOwner(mount_fd.fd, target.fd); err != 0) return err;
   }
   if (const int content = Slot(program, step, 1); content >= 0) {
@@ -267,12 +273,21 @@ int Pivot(const Program& program, const Step& step) noexcept {
   return ErrnoOf(::chdir("/"));
 }
 
-int MoveRoot(const Program& program, const Step& step) noexcept {
-  if (const int err = TakeAway("/proc"); err != 0) return err;
-  if (const int err = TakeAway("/sys"); err != 0) return err;
+int ChangeRoot(const Program& program, const Step& step) noexcept {
   if (::fchdir(Slot(program, step)) != 0) return errno;
+  if (::chroot(".") != 0) return errno;
+  return ErrnoOf(::chdir("/"));
+}
+
+// The host's procfs and sysfs would stay in our mount namespace when the root is only moved over them, wherever they
+// are mounted and however many lie over each other, and a user namespace made inside may mount in full what is there in
+// full: without masks. So all of the host's mounts go.
+int MoveRoot(const Program& program, const Step& step) noexcept {
+  const int root = Slot(program, step);
+  if (::fchdir(root) != 0) return errno;
   // ELOOP: it was attached over "/", where it is to be (AttachRoot).
   if (::mount(".", "/", nullptr, kMsMove, nullptr) != 0 && errno != ELOOP) return errno;
+  if (const int err = LeaveHostMounts(root); err != 0) return err;
   if (::chroot(".") != 0) return errno;
   return ErrnoOf(::chdir("/"));
 }

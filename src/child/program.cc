@@ -69,11 +69,11 @@ int Stdio(const Program& program, const Step& step) noexcept {
 int CloseDescriptors(const State& state) noexcept {
   const Program& program = state.program;
   // In rising order; everything between them goes, whoever opened it (CVE-2024-21626).
-  // The last slot is the state document of hooks, which write to null_fd; an execve closes all of these.
+  // The last slot is the state document of hooks, which write to said_fd or null_fd; an execve closes all of these.
   const int document = program.slot_count > 0 ? program.slots[program.slot_count - 1] : -1;
-  constexpr int kKept = 5;
+  constexpr int kKept = 6;
   int keep[kKept] = {program.sync_fd, program.gate_fd, program.gate_report_fd, document,
-                     document >= 0 ? program.null_fd : -1};
+                     document >= 0 ? program.null_fd : -1, document >= 0 ? program.said_fd : -1};
   for (int i = 0; i < kKept - 1; ++i) {
     for (int j = i + 1; j < kKept; ++j) {
       if (keep[j] >= keep[i]) continue;

@@ -1,5 +1,6 @@
 #include "internal.h"
 
+#include <csignal>
 #include <cstring>
 
 #include <fcntl.h>
@@ -30,8 +31,25 @@ int ReadByte(int fd) noexcept {
   return 0;
 }
 
+[[noreturn]] void EndBeforeStart(int signal) noexcept { ::_exit(128 + signal); }
+
+// The first process of a pid namespace is deaf to signals that it has no handler for; a container that waits to be
+// started ends by those that mean so, as runc's does. The program's execve takes the handlers away.
+int HearSignals() noexcept {
+  struct sigaction action {};
+  action.sa_handler = EndBeforeStart;
+  constexpr int kFatal[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+  for (const int signal : kFatal) {
+    if (::sigaction(signal, &action, nullptr) != 0) return errno;
+  }
+  return 0;
+}
+
 int WaitStart(State& state, std::uint32_t index) noexcept {
   const Program& program = state.program;
+  if (program.gate_fd >= 0) {
+    if (const int err = HearSignals(); err != 0) return err;
+  }
   Tell(program.sync_fd, {index, 0});
   if (program.gate_fd < 0) return ReadByte(program.sync_fd);
   const int err = ReadByte(program.gate_fd);
@@ -87,6 +105,7 @@ int MountStep(const Program& program, const Step& step) noexcept {
     case Op::kReadonlyPath:  return ReadonlyPath(program, step);
     case Op::kPivot:         return Pivot(program, step);
     case Op::kMoveRoot:      return MoveRoot(program, step);
+    case Op::kChangeRoot:    return ChangeRoot(program, step);
     case Op::kSetAttributes: return SetAttributes(program, step);
     case Op::kTmpCopyUp:     return OpenCopyUp(program, step);
     case Op::kUnmount:       return Unmount(program, step);

@@ -31,6 +31,13 @@ bool HasSyscall(long number) {
   return ::syscall(number, -1, nullptr, -1, nullptr, -1) >= 0 || errno != ENOSYS;
 }
 
+// A kernel that does not know the attribute says so before it looks at the descriptor.
+bool KnowsNoSymfollow() {
+  mount_attr attributes{};
+  attributes.attr_clr = MOUNT_ATTR_NOSYMFOLLOW;
+  return ::syscall(SYS_mount_setattr, -1, "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0 && errno == EBADF;
+}
+
 // An overlay context that is never mounted tells which parameters its parser knows.
 void ProbeOverlay(KernelFeatures& features) {
   const long fd = ::syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
@@ -74,6 +81,7 @@ int LandlockAbi() {
 KernelFeatures ProbeFeatures(bool overlays) {
   KernelFeatures features;
   features.mount_setattr = HasSyscall(SYS_mount_setattr);
+  features.nosymfollow = features.mount_setattr && KnowsNoSymfollow();
   features.time_namespace = Exists("/proc/self/ns/time");
   features.cgroup_namespace = Exists("/proc/self/ns/cgroup");
   features.user_namespace = Exists("/proc/self/ns/user");

@@ -127,7 +127,8 @@ void Auditor::Namespaces() {
   const struct {
     std::uint64_t flag;
     RuleId rule;
-  } kShared[] = {{CLONE_NEWPID, RuleId::kHostPid},
+  } kShared[] = {{CLONE_NEWNS, RuleId::kHostMounts},
+                 {CLONE_NEWPID, RuleId::kHostPid},
                  {CLONE_NEWNET, RuleId::kHostNetwork},
                  {CLONE_NEWIPC, RuleId::kHostIpc},
                  {CLONE_NEWUTS, RuleId::kHostUts},

@@ -11,6 +11,13 @@ using enum Severity;
 
 // In the order of RuleId.
 constexpr Rule kRules[] = {
+    {"host-mounts",
+     kCritical,
+     {"it shares the host's mounts: its root is a folder that chroot(2) leads out of, and what it mounts is "
+      "mounted on the host",
+      "comparte los montajes del anfitrión: su raíz es una carpeta de la que chroot(2) permite salir, y lo que "
+      "monta queda montado en el anfitrión"},
+     {"add a namespace of type 'mount'", "añada un espacio de nombres de tipo 'mount'"}},
     {"host-pid",
      kHigh,
      {"it shares the host's processes: it sees them all, and its root may signal and inspect them",

@@ -16,11 +16,11 @@ struct Rule {
 };
 
 enum class RuleId : unsigned char {
-  kHostPid, kHostNetwork, kHostNetworkAdmin, kHostIpc, kHostUts, kHostCgroup, kJoinedNamespace, kRootOfHost,
-  kNoUserNamespace, kNoSeccomp, kSeccompAgent, kNewPrivileges, kInheritable, kAmbient, kUnmasked, kWritableProc,
-  kWritableSysfs, kWritableCgroup, kBlockDevice, kMemoryDevice, kDevice, kAnyDevice, kNoCgroup, kEngineSocket,
-  kHostTree, kHostTreeReadOnly, kKernelTree, kSharedMount, kSharedRoot, kWritableRoot, kNoMemoryLimit, kNoPidsLimit,
-  kNoCpuLimit, kHostHook, kUnconfined, kNoLabel, kNoPivot, kOomProtected, kOpenPort, kCount,
+  kHostMounts, kHostPid, kHostNetwork, kHostNetworkAdmin, kHostIpc, kHostUts, kHostCgroup, kJoinedNamespace,
+  kRootOfHost, kNoUserNamespace, kNoSeccomp, kSeccompAgent, kNewPrivileges, kInheritable, kAmbient, kUnmasked,
+  kWritableProc, kWritableSysfs, kWritableCgroup, kBlockDevice, kMemoryDevice, kDevice, kAnyDevice, kNoCgroup,
+  kEngineSocket, kHostTree, kHostTreeReadOnly, kKernelTree, kSharedMount, kSharedRoot, kWritableRoot, kNoMemoryLimit,
+  kNoPidsLimit, kNoCpuLimit, kHostHook, kUnconfined, kNoLabel, kNoPivot, kOomProtected, kOpenPort, kCount,
 };
 
 const Rule& RuleOf(RuleId id);

@@ -43,6 +43,7 @@ Status CheckAllHooks(const oci::Hooks& hooks) {
 void AddStateDocument(Plan& plan, const oci::RuntimeSpec& spec, const std::string& bundle) {
   const bool agent = spec.linux_config.seccomp.has_value() && !spec.linux_config.seccomp->listener_path.empty();
   if (!HasHooks(spec.hooks) && !agent) return;
+  plan.bundle = bundle;
   plan.state_json_head = "{\"ociVersion\":" + JsonString(spec.oci_version) + ",\"id\":" + JsonString(plan.id);
   std::string tail = ",\"bundle\":" + JsonString(bundle);
   tail += ",\"annotations\":{";
@@ -98,6 +99,7 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
   TRY(AddUserNamespace(b, input));
   TRY(AddJoinCgroup(b));
+  if (input.every_cpu) AddEveryCpu(b);
   AddDeviceRules(b, spec.linux_config.resources);
   TRY(AddNamespaces(b, input));
   TRY(AddSysctls(b, spec));
@@ -117,9 +119,14 @@ Status AddChildSetup(Builder& b, const ContainerInput& input, const std::vector<
   return Ok();
 }
 
+child::Op WayIntoRoot(const ContainerInput& input) {
+  if (SharesHostMounts(input.spec.linux_config)) return child::Op::kChangeRoot;
+  return input.no_pivot ? child::Op::kMoveRoot : child::Op::kPivot;
+}
+
 Status AddRoot(Builder& b, const ContainerInput& input, const LabelFiles& labels) {
   const oci::RuntimeSpec& spec = input.spec;
-  b.Child(input.no_pivot ? child::Op::kMoveRoot : child::Op::kPivot, "root").in = {b.root};
+  b.Child(WayIntoRoot(input), "root").in = {b.root};
   b.EnterRoot();
   if (!spec.linux_config.rootfs_propagation.empty()) {
     bool recursive = false;
@@ -187,8 +194,11 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   AddResolveUser(b, input.process);
   if (input.isolate_from_parent) b.Child(child::Op::kResetInherited, "default");
   const auto& affinity = input.process.exec_cpu_affinity;
-  if (affinity.has_value() && !affinity->initial.empty())
+  if (affinity.has_value() && !affinity->initial.empty()) {
     TRY(AddAffinity(b, affinity->initial, "process.execCPUAffinity.initial"));
+  } else if (input.every_cpu) {
+    AddEveryCpu(b);
+  }
   if (!input.user_scope.empty() && input.sub_cgroups.empty()) {
     b.Add(Op::kJoinScope, Where::kHostChild, "linux.cgroupsPath", {input.user_scope}, {1});
     b.in_scope = true;
@@ -200,10 +210,16 @@ Result<Plan> BuildExec(const ExecInput& input, const HostFacts& facts) {
   // inside it.
   std::uint64_t born = CLONE_NEWPID;
   if (facts.plain_user) born |= CLONE_NEWUSER;
-  b.Child(child::Op::kSetNamespace, "exec", {}, {plan.clone_flags & ~born}).in = {target};
+  const std::uint64_t joined = plan.clone_flags & ~born;
+  if (joined != 0) b.Child(child::Op::kSetNamespace, "exec", {}, {joined}).in = {target};
   if (oci::FindNamespace(input.spec.linux_config, NamespaceType::kUser) != nullptr) {
     b.new_user = true;
     AddBecomeRoot(b);
+  }
+  if (SharesHostMounts(input.spec.linux_config)) {  // no namespace's root is the container's
+    const int root = b.NewSlot();
+    b.Host(Op::kOpenInitRoot, "exec").out = root;
+    b.Child(child::Op::kChangeRoot, "exec").in = {root};
   }
   b.EnterRoot();
   b.root = b.NewSlot();

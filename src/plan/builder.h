@@ -102,6 +102,8 @@ void AddBecomeRoot(Builder& b);
 std::vector<std::uint64_t> SetgroupsNumbers(const HostFacts& facts);
 // CLONE_NEW… of every namespace the container has to itself or shares with another container.
 std::uint64_t NamespaceFlags(const oci::Linux& config, const HostFacts& facts);
+// The container has no mount namespace: it lives in the host's, below its root.
+bool SharesHostMounts(const oci::Linux& config);
 Status AddSysctls(Builder& b, const oci::RuntimeSpec& spec);
 Status AddStorage(Builder& b, const ContainerInput& input);             // storage.cc
 Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>& sources);
@@ -138,6 +140,7 @@ Status CheckProcess(const oci::Process& process);
 Status AddProcess(Builder& b, const ProcessInput& input);
 // landlock.cc
 Status AddLandlock(Builder& b, const oci::RuntimeSpec& spec);
+void AddEveryCpu(Builder& b);
 Status AddAffinity(Builder& b, const std::string& cpus, const char* why);
 void AddResolveUser(Builder& b, const oci::Process& process);
 // labels.cc

@@ -97,7 +97,7 @@ Status CheckBelow(Builder& b, const oci::StringMap& below) {
     const auto& [controller, path] = below[i];
     const oci::StringMap alone = {below[i]};
     if (std::ranges::none_of(hierarchies, [&](const auto& each) { return FindBelow(alone, each) != nullptr; }))
-      return Error(Code::kInvalidArgument, "sub-cgroup '" + path + "': there is no controller '" + controller + "'");
+      return Error(Code::kInvalidArgument, "sub-cgroup '" + path + "': unknown controller '" + controller + "'");
     for (const std::string& part : Split(path, '/')) {
       if (part == "." || part == "..")
         return Error(Code::kInvalidArgument, "bad sub cgroup path '" + path + "': '" + part + "' is not allowed");

@@ -38,6 +38,8 @@ bool NeedsAll(Op op) { return op != ChildOp(child::Op::kMount); }
 Result<std::vector<ExternalMount>> ExternalMounts(const Plan& plan) {
   std::vector<ExternalMount> mounts;
   for (const Step& step : plan.steps) {
+    if (step.op == ChildOp(child::Op::kChangeRoot))
+      return Error(Code::kNotImplemented, "linux.namespaces: a container needs a mount namespace of its own for this");
     if (step.op == ChildOp(child::Op::kBindDevice)) {
       mounts.push_back({.name = step.text.at(1), .destination = step.text.at(1), .source = step.text.at(0)});
     } else if (step.op == ChildOp(child::Op::kMask)) {

@@ -173,6 +173,7 @@ bool Script::TakeProgram(const Step& step) {
     case C::kWorkDirectory: program_.cwd = TextAt(step, 0); break;
     case C::kPivot:
     case C::kMoveRoot:
+    case C::kChangeRoot:
     case C::kFindProgram:
     case C::kExec: break;
     default: return false;
@@ -250,7 +251,10 @@ std::string Script::Last() const {
     out += "home=$(home_of " + home_ + ")\n";
     env += " HOME=\"$home\"";
   }
-  out += std::string("# ") + kPivot.In(language_) + "\ncd \"$root\"\nmount -n --move \"$root\" /\n";
+  const bool moves =
+      std::ranges::none_of(plan_.steps, [](const Step& step) { return ChildOpOf(step) == C::kChangeRoot; });
+  if (moves) out += std::string("# ") + kPivot.In(language_) + "\n";
+  out += std::string("cd \"$root\"\n") + (moves ? "mount -n --move \"$root\" /\n" : "");
   out += "exec env -i" + env + " \"$(command -v capsh)\" --chroot=.";
   if (!program_.drop.empty()) out += " --drop=" + program_.drop;
   out += " --inh=" + program_.inheritable + " --noamb --groups=" + program_.groups + " --gid=" + program_.gid +

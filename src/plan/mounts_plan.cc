@@ -21,6 +21,11 @@ Builder EnterMountNamespace(const MountInput& input, const HostFacts& facts) {
   return b;
 }
 
+Status CheckOwnMounts(const MountInput& input) {
+  if (!SharesHostMounts(input.spec.linux_config)) return Ok();
+  return Error(Code::kFailedPrecondition, "mounts: the container has no mount namespace: they would be the host's");
+}
+
 void EnterRootOf(Builder& b) {
   // A file system made in a user namespace belongs to that namespace's root.
   const std::uint64_t flags = CLONE_NEWNS | (b.new_user ? std::uint64_t{CLONE_NEWUSER} : 0);
@@ -41,6 +46,7 @@ bool ShowsNamespace(const std::string& type) {
 }  // namespace
 
 Result<Plan> BuildMount(const MountInput& input, const HostFacts& facts) {
+  TRY(CheckOwnMounts(input));
   Builder b = EnterMountNamespace(input, facts);
   ContainerInput container;
   container.id = input.id;
@@ -68,6 +74,7 @@ Result<Plan> BuildMount(const MountInput& input, const HostFacts& facts) {
 }
 
 Result<Plan> BuildUnmount(const MountInput& input, const MountedAt& at, const HostFacts& facts) {
+  TRY(CheckOwnMounts(input));
   Builder b = EnterMountNamespace(input, facts);
   EnterRootOf(b);
   b.Child(child::Op::kUnmount, "mounts", {at.path}, {at.mount_id, at.unique ? 1ULL : 0ULL}).in = {b.root};

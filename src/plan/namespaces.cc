@@ -26,6 +26,20 @@ std::uint64_t CloneFlag(NamespaceType type) {
   return 0;
 }
 
+// What is mounted for a container without a mount namespace is mounted on the host.
+Status CheckHostMounts(const oci::Linux& config) {
+  if (oci::FindNamespace(config, NamespaceType::kUser) != nullptr) {
+    return Error(Code::kInvalidArgument,
+                 "linux.namespaces: a user namespace may not mount in the host's mount namespace");
+  }
+  if (!config.masked_paths.empty() || !config.readonly_paths.empty()) {
+    return Error(Code::kInvalidArgument,
+                 "linux.maskedPaths, linux.readonlyPaths: unable to restrict sys entries without a private MNT "
+                 "namespace");
+  }
+  return Ok();
+}
+
 Status CheckNamespaces(const oci::RuntimeSpec& spec) {
   std::uint64_t seen = 0;
   for (const oci::Namespace& ns : spec.linux_config.namespaces) {
@@ -36,9 +50,7 @@ Status CheckNamespaces(const oci::RuntimeSpec& spec) {
     }
     seen |= flag;
   }
-  if ((seen & CLONE_NEWNS) == 0) {
-    return Error(Code::kInvalidArgument, "linux.namespaces: a container without a mount namespace is not supported");
-  }
+  if ((seen & CLONE_NEWNS) == 0) TRY(CheckHostMounts(spec.linux_config));
   if (!spec.hostname.empty() && (seen & CLONE_NEWUTS) == 0) {
     return Error(Code::kInvalidArgument, "hostname: cannot be set without a uts namespace");
   }
@@ -154,6 +166,10 @@ std::string MapText(const std::vector<oci::IdMapping>& maps) {
             std::to_string(map.size) + "\n";
   }
   return text;
+}
+
+bool SharesHostMounts(const oci::Linux& config) {
+  return oci::FindNamespace(config, NamespaceType::kMount) == nullptr;
 }
 
 std::uint64_t NamespaceFlags(const oci::Linux& config, const HostFacts& facts) {

@@ -28,6 +28,7 @@ std::string_view ChildOpName(C op) {
     case C::kReadonlyPath: return "readonly-path";
     case C::kPivot: return "pivot";
     case C::kMoveRoot: return "move-root";
+    case C::kChangeRoot: return "change-root";
     case C::kSetAttributes: return "set-attributes";
     case C::kWriteProc: return "write-proc";
     case C::kHostname: return "hostname";
@@ -93,6 +94,7 @@ std::string_view OpName(Op op) {
     case Op::kOpenCgroupMount: return "open-cgroup-mount";
     case Op::kMakeIdMapFd: return "make-id-map";
     case Op::kOpenFile: return "open-file";
+    case Op::kOpenInitRoot: return "open-init-root";
     case Op::kAttachCgroup: return "attach-cgroup";
     case Op::kMaybeDirectory: return "maybe-directory";
     case Op::kOwnCgroup: return "own-cgroup";

@@ -1,6 +1,7 @@
 // From the pivot to the program: terminal, limits, identity, privileges, in the one order that works.
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include <linux/filter.h>
@@ -110,7 +111,8 @@ Result<Sets> ParseSets(Builder& b, const oci::Process& process) {
   // Callers (buildah, Debian 12's) send ambient sets without inheritable ones, and live with what runc makes of them.
   const security::CapabilitySet raisable = sets.permitted & sets.inheritable;
   for (const std::string& name : security::CapabilityNames(sets.ambient & ~raisable)) {
-    Warn(b.plan(), "process.capabilities.ambient: '" + name + "' is not permitted and inheritable, and is ignored");
+    Warn(b.plan(), "process.capabilities.ambient: can't raise ambient capability " + name +
+                       ": it is not permitted and inheritable");
   }
   sets.ambient &= raisable;
   if ((sets.inheritable & ~sets.bounding) != 0) {
@@ -313,6 +315,13 @@ Status AddMemoryPolicy(Builder& b, const oci::MemoryPolicy& policy) {
   std::string mask;
   if (!policy.nodes.empty())
     mask = TRY_CTX(oci::ParseNumberList(policy.nodes), "linux.memoryPolicy.nodes: invalid memory policy nodes");
+  int count = 0;
+  for (const char byte : mask) count += std::popcount(static_cast<unsigned char>(byte));
+  const bool takes_none = *mode == 0 || *mode == 4;  // MPOL_DEFAULT, MPOL_LOCAL: the kernel's EINVAL
+  if (takes_none && count != 0) {
+    return Error(Code::kInvalidArgument, "linux.memoryPolicy.nodes: " + policy.mode +
+                                             " mode requires 0 nodes but got " + std::to_string(count));
+  }
   Step& step = b.Child(child::Op::kMemoryPolicy, "linux.memoryPolicy", {policy.mode, policy.nodes}, {value});
   step.blob = std::move(mask);
   return Ok();
@@ -349,6 +358,11 @@ bool HasHome(const std::vector<std::string>& env) {
 bool HasNul(const std::string& text) { return text.find('\0') != std::string::npos; }
 
 }  // namespace
+
+void AddEveryCpu(Builder& b) {
+  constexpr std::size_t kBytes = 1024;  // the kernel cuts it to what there is and the cpuset allows
+  b.Child(child::Op::kAffinity, "default").blob = std::string(kBytes, '\xff');
+}
 
 Status AddAffinity(Builder& b, const std::string& cpus, const char* why) {
   std::string mask = TRY_CTX(oci::ParseNumberList(cpus), why);

@@ -193,6 +193,18 @@ std::vector<std::uint64_t> TreeNumbers(const MountOptions& options, bool recursi
           options.recursive_set, options.recursive_clear};
 }
 
+// As runc has it: a bind with any option of its own has those alone, whatever the source's mount has; access times
+// stay.
+// In a user namespace the kernel locks what the host chose, and it stays.
+void ClearUnnamed(const Builder& b, MountOptions& options) {
+  constexpr std::uint64_t kLocked = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  if ((options.set | options.clear) == 0) return;
+  if (!b.new_user && !b.facts().rootless) options.clear |= kLocked & ~options.set;
+  const os::KernelFeatures& kernel = b.facts().kernel;
+  if (kernel.mount_setattr && kernel.nosymfollow && !b.facts().rootless)
+    options.clear |= MOUNT_ATTR_NOSYMFOLLOW & ~options.set;
+}
+
 bool IsIdMapped(const oci::Mount& mount, const MountOptions& options) {
   return options.id_mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
 }
@@ -297,6 +309,7 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
       options.recursive_clear = std::exchange(options.clear, 0);
     }
     if (bind && Contains(input.made_when_missing, mount.destination)) b.Host(Op::kMaybeDirectory, why, {source});
+    if (bind) ClearUnnamed(b, options);
     sources[i] = b.NewSlot();
     std::vector<std::uint64_t> numbers = TreeNumbers(options, !bind || options.recursive_bind);
     if (!b.facts().kernel.mount_setattr) TRY(LeaveToTheChild(options, why, numbers));
@@ -313,6 +326,14 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
 }
 
 Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources) {
+  if (SharesHostMounts(input.spec.linux_config)) {
+    if (input.storage.kind != Storage::Kind::kBundle)
+      return Error(Code::kInvalidArgument, "linux.namespaces: an overlay needs a mount namespace");
+    // The host's tree stays as it is. What is mounted in the root would else be mounted in all the root's peers.
+    b.Child(child::Op::kSetAttributes, "root.path", {}, {0, 0, kMsPrivate, 1}).in = {b.root};
+    b.Child(child::Op::kAttachRoot, "root.path", {input.storage.rootfs}).in = {b.root};
+    return AttachMounts(b, input, sources);
+  }
   b.Child(child::Op::kPropagation, input.spec.linux_config.rootfs_propagation.empty() ? "" : "linux.rootfsPropagation",
           {}, {kMsRecursive | (input.spec.linux_config.rootfs_propagation.find("private") != std::string::npos
                                    ? kMsPrivate

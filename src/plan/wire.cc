@@ -139,6 +139,7 @@ std::string Encode(const Plan& plan) {
   out.Texts(plan.warnings);
   out.Number(plan.steps.size(), 4);
   for (const Step& step : plan.steps) out.Text(EncodeStep(step));
+  out.Text(plan.bundle);
 
   const std::string body = out.Take();
   Writer whole;
@@ -185,6 +186,7 @@ Result<Plan> Decode(std::string_view bytes) {
     }
     if (!OperandsFit(step)) return broken("a step lacks operands");
   }
+  if (in.ok() && !in.AtEnd()) plan.bundle = in.Text();  // not in the first plans of this version
   if (!whole.ok() || !in.ok()) return broken("it is cut");
   if (!SlotsAreInRange(plan)) return broken("a step names a descriptor slot that does not exist");
   return plan;

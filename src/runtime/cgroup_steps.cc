@@ -99,15 +99,35 @@ std::string Below(const Step& step, std::size_t index) {
   return path;
 }
 
+// In runc's words.
+std::string AddingTo(const Step& step, std::size_t index) {
+  return "error adding pid to cgroup '" + (index < step.text.size() ? step.text[index] : std::string()) + "'";
+}
+
+// Where the container's first process is now: it may have left the cgroup that was made for it, which is gone then.
+Status OpenInitsGroup(Session& session, const Step& step) {
+  const cgroup::Hierarchies* hierarchies = TRY(HierarchiesOf(session));
+  const std::string path = TRY(cgroup::UnifiedPathOf(*hierarchies, session.init));
+  session.Fill(step, TRY(os::OpenAt({AT_FDCWD}, hierarchies->Unified()->mountpoint + path,
+                                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW)));
+  return Ok();
+}
+
 Status OpenDirectory(Session& session, const Step& step) {
+  const bool anywhere = session.plan.kind == plan::Kind::kExec && step.text.empty();
+  if (anywhere && TRY(HierarchiesOf(session))->mode == cgroup::Mode::kUnified) {
+    const auto found = CgroupOf(session);
+    if (!found.ok() && found.error().code() == Code::kNotFound) return OpenInitsGroup(session, step);
+  }
   const cgroup::Cgroup* group = TRY(CgroupOf(session));
   if (group->unified_fd() < 0) return Ok();
-  if (session.plan.kind == plan::Kind::kExec && step.text.empty()) {
+  if (anywhere) {
     const cgroup::Hierarchies* hierarchies = TRY(HierarchiesOf(session));
     session.Fill(step, TRY(group->OpenForExec(*hierarchies, session.init)));
     return Ok();
   }
-  session.Fill(step, TRY(os::OpenAt({group->unified_fd()}, Below(step, 0), O_RDONLY | O_DIRECTORY)));
+  session.Fill(step, TRY_CTX(os::OpenAt({group->unified_fd()}, Below(step, 0), O_RDONLY | O_DIRECTORY),
+                             AddingTo(step, 0)));
   return Ok();
 }
 
@@ -115,7 +135,8 @@ Status OpenTasks(Session& session, const Step& step) {
   const cgroup::Cgroup* group = TRY(CgroupOf(session));
   const int directory = group->controller_fd(step.text.at(0));
   if (directory < 0) return Ok();  // a hierarchy not used for containers
-  session.Fill(step, TRY(os::OpenAt({directory}, Below(step, 1) + "/tasks", O_WRONLY)));
+  session.Fill(step, TRY_CTX(os::OpenAt({directory}, Below(step, 1) + "/tasks", O_WRONLY),
+                             AddingTo(step, 1)));
   return Ok();
 }
 

@@ -117,7 +117,10 @@ Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions&
   if (options.measure) session.trace = TRY(Trace::Create(ChildStepsOf(plan)));
   session.on_step = options.on_step;
   session.hierarchies = options.hierarchies;
-  if (HasHooksInside(plan)) session.document = TRY(os::MakeMemfd("state"));
+  if (HasHooksInside(plan)) {
+    session.document = TRY(os::MakeMemfd("state"));
+    session.said = TRY(os::MakeMemfd("hook"));
+  }
   TRY(Prepare(session));
   rep->lowered.emplace(Lower(session));
   TRY(Clone(session, *rep->lowered, options));
@@ -139,7 +142,7 @@ Status Container::Start() {
   TRY(Go(session));
   const std::optional<child::Report> report = TRY(NextReport(session));
   if (report.has_value()) {
-    return ChildFailure(session.plan, rep_->lowered->plan_index.at(report->step), report->error);
+    return ChildFailure(session.plan, rep_->lowered->plan_index.at(report->step), report->error, session.said.get());
   }
   session.sync.Reset();
   return RunPoststartHooks(session.plan, session.child.pid());

@@ -43,7 +43,9 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
   TRY(Enter(session, lowered, init_pid, init_pidfd, options));
   TRY(Go(session));
   const std::optional<child::Report> report = TRY(NextReport(session));
-  if (report.has_value()) return ChildFailure(session.plan, lowered.plan_index.at(report->step), report->error);
+  if (report.has_value()) {
+    return ChildFailure(session.plan, lowered.plan_index.at(report->step), report->error, session.said.get());
+  }
   return ExecResult{std::move(session.child), std::move(session.terminal)};
 }
 

@@ -44,12 +44,11 @@ Error LookupFailure(const plan::Plan& plan, const plan::Step& step, std::int32_t
 Error ExecFailure(const plan::Plan& plan, std::int32_t error) {
   const std::string& name = plan.args.empty() ? std::string() : plan.args[0];
   const Code code = error == ENOENT ? Code::kNotFound : error == EACCES ? Code::kPermissionDenied : Code::kUnknown;
-  Error failure = Error(code, "exec " + name + ": " + Lower(error)).Context(Subject(plan));
-  if (error == ENOENT) return std::move(failure).Hint("the program is there, but not its interpreter or loader");
-  if (error == ENOEXEC) {
-    return std::move(failure).Hint("it is no program for this machine: another architecture, or a script without '#!'");
-  }
-  return failure;
+  // On the one line that callers look for.
+  std::string_view why;
+  if (error == ENOENT) why = " (the program is there, but not its interpreter or loader)";
+  if (error == ENOEXEC) why = " (no program for this machine: another architecture, or a script without '#!')";
+  return Error(code, "exec " + name + ": " + Lower(error) + std::string(why)).Context(Subject(plan));
 }
 
 Error DirectoryFailure(const plan::Plan& plan, const plan::Step& step, std::int32_t error) {
@@ -62,11 +61,10 @@ Error DirectoryFailure(const plan::Plan& plan, const plan::Step& step, std::int3
       .Context(Subject(plan));
 }
 
-Error HookFailure(const plan::Plan& plan, const plan::Step& step, std::int32_t error) {
+Error HookFailure(const plan::Plan& plan, const plan::Step& step, std::int32_t error, int said) {
   const int status = -error;
-  const std::string end = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
-                                              : "exit status " + std::to_string(WEXITSTATUS(status));
-  return Error(Code::kInternal, HookText(step) + end).Context(Subject(plan));
+  const std::string end = EndText(WEXITSTATUS(status), WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+  return Error(Code::kInternal, HookText(step) + end + WhatWasSaid(said)).Context(Subject(plan));
 }
 
 constexpr const char* kOverLink =
@@ -105,6 +103,11 @@ const char* HintFor(C op, int err) {
       break;
     case C::kSeccomp:
       if (err == EACCES) return "a filter without no_new_privs needs CAP_SYS_ADMIN";
+      break;
+    case C::kScheduler:
+      if (err == EPERM) {
+        return "this process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus)";
+      }
       break;
     case C::kPivot:
       if (err == EINVAL) return "the host's root may be a ramfs: try without pivot";
@@ -163,10 +166,10 @@ Error HostFailure(const Session& session, const plan::Step& step, Error error) {
   return std::move(error).Context(step.why).Context(session.Subject());
 }
 
-Error ChildFailure(const plan::Plan& plan, std::uint32_t index, std::int32_t error) {
+Error ChildFailure(const plan::Plan& plan, std::uint32_t index, std::int32_t error, int said) {
   const plan::Step& step = plan.steps.at(index);
   const C op = ChildOpOf(step);
-  if (error < 0) return HookFailure(plan, step, error);
+  if (error < 0) return HookFailure(plan, step, error, said);
   if (op == C::kFindProgram) return LookupFailure(plan, step, error);
   if (op == C::kExec) return ExecFailure(plan, error);
   if (op == C::kWorkDirectory || (op == C::kMakeDirectory && step.why == "process.cwd")) {

@@ -48,6 +48,12 @@ Status OpenFile(Session& session, const Step& step) {
   return Ok();
 }
 
+Status OpenInitRoot(Session& session, const Step& step) {
+  if (!session.root_of_exec.valid()) return Error(Code::kInvalidArgument, "the plan is not one of an exec");
+  session.Fill(step, TRY(os::Duplicate(session.root_of_exec.get())));
+  return Ok();
+}
+
 bool IsCgroupStep(Op op) {
   return op == Op::kCreateCgroup || op == Op::kWriteCgroup || op == Op::kCgroupDevices || op == Op::kOpenUnified ||
          op == Op::kStartScope || op == Op::kJoinScope || op == Op::kOpenTasks || op == Op::kOpenCgroupMount ||
@@ -93,6 +99,7 @@ Status RunHostStep(Session& session, const Step& step) {
     case Op::kOpenTree: return OpenTree(session, step);
     case Op::kOpenNamespace: return OpenNamespace(session, step);
     case Op::kOpenFile: return OpenFile(session, step);
+    case Op::kOpenInitRoot: return OpenInitRoot(session, step);
     case Op::kMakeIdMapFd: return MakeIdMap(session, step);
     case Op::kMaybeDirectory: return os::EnsureDirectory(step.text.at(0), 0755);
     case Op::kResolveUser: return ResolveUser(session, step);

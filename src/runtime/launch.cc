@@ -81,7 +81,7 @@ int UnifiedOf(const Session& session) {
 }
 
 struct ChildFds {
-  os::UniqueFd sync, null, gate_start, gate_report, document;
+  os::UniqueFd sync, null, gate_start, gate_report, document, said;
   std::vector<os::UniqueFd> extra;
 };
 
@@ -97,6 +97,7 @@ Status PrepareFds(const Session& session, const LaunchOptions& options, int sync
     fds.document = TRY(MoveUp(session.document.get(), base, "the hooks' state document"));
     lowered.slots.back() = fds.document.get();
   }
+  if (session.said.valid()) fds.said = TRY(MoveUp(session.said.get(), base, "what hooks print"));
   for (const int fd : options.extra_fds) {
     fds.extra.push_back(TRY(MoveUp(fd, base, "a descriptor to pass on")));
     lowered.extra.push_back(fds.extra.back().get());
@@ -105,6 +106,7 @@ Status PrepareFds(const Session& session, const LaunchOptions& options, int sync
   program.aside = base;
   program.sync_fd = fds.sync.get();
   program.null_fd = fds.null.get();
+  program.said_fd = fds.said.get();
   program.gate_fd = fds.gate_start.get();
   program.gate_report_fd = fds.gate_report.get();
   program.extra = lowered.extra.data();
@@ -250,7 +252,7 @@ Result<std::optional<child::Report>> NextReport(Session& session) {
 Status RunBesideChild(Session& session, const Lowered& lowered) {
   const std::vector<plan::Step>& steps = session.plan.steps;
   const auto fail = [&](const child::Report& report) {
-    return ChildFailure(session.plan, lowered.plan_index.at(report.step), report.error);
+    return ChildFailure(session.plan, lowered.plan_index.at(report.step), report.error, session.said.get());
   };
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (steps[i].where == plan::Where::kHostChild) {

@@ -40,6 +40,7 @@ struct Session {
   std::optional<cgroup::Cgroup> cgroup;
   std::optional<ResolvedUser> user;
   os::UniqueFd document;       // memfd: the state document of hooks inside
+  os::UniqueFd said;           // memfd: what hooks inside print
   os::UniqueFd root_of_exec;   // /proc/PID/root, for exec
   pid_t init = -1;             // the container's PID 1, for exec
   os::Process child;
@@ -83,6 +84,10 @@ Status CopyUp(Session& session, const plan::Step& step);
 std::string StateDocument(const plan::Plan& plan, const char* status, pid_t pid);
 // Hands the listener of the plan's step, a kSendSeccompListener, to the agent that it names.
 Status SendListener(const Session& session, const plan::Step& step, int listener);
+// "exit status 1", "signal: bad system call".
+std::string EndText(int code, int signal);
+// ", output: …": the first of what a hook printed into that file; empty when it is none.
+std::string WhatWasSaid(int output);
 Status RunHook(const plan::Plan& plan, const plan::Step& step, const char* status, pid_t pid);
 
 // ---- container.cc ----
@@ -93,7 +98,8 @@ void RollBack(Session& session, bool seen);
 // The step of the plan that is the child's number `child_step`; nothing when it has no so many.
 std::optional<std::size_t> PlanIndexOf(const plan::Plan& plan, std::uint32_t child_step);
 Error HostFailure(const Session& session, const plan::Step& step, Error error);
-Error ChildFailure(const plan::Plan& plan, std::uint32_t step, std::int32_t error);
+// `said`: what the child's hooks printed, or -1.
+Error ChildFailure(const plan::Plan& plan, std::uint32_t step, std::int32_t error, int said = -1);
 std::string Subject(const plan::Plan& plan);
 // "hooks.prestart[1]: error running prestart hook #1: 'PROGRAM': ", in runc's words, which callers know.
 std::string HookText(const plan::Step& step);

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import subprocess
 
 import pytest
 
@@ -103,3 +104,18 @@ def test_a_procfs_without_masks_in_a_user_namespace_inside(bundle, flags):
                                       for name in ("bounding", "permitted", "effective")}
     done = bundle.run("unshare", "-mrpf", "mount", "-t", "proc", "none", "/proc", flags=flags, check=False)
     assert done.returncode != 0 and "denied" in done.stderr + done.stdout or "not permitted" in done.stderr
+
+
+@pytest.mark.parametrize("places", [["/proc"], ["other"], ["/proc", "/proc", "other"]])
+def test_a_procfs_that_the_host_has_elsewhere_or_twice(bundle, places):
+    """As above, where the host's /proc lies over another one, or a procfs is mounted in some folder."""
+    bundle.process["capabilities"] = {name: ["CAP_SETFCAP", "CAP_SETUID", "CAP_SETGID"]
+                                      for name in ("bounding", "permitted", "effective")}
+    bundle.process["args"] = ["unshare", "-mrpf", "mount", "-t", "proc", "none", "/proc"]
+    bundle.save()
+    (bundle.folder / "other").mkdir()
+    mounts = [f"mount -t proc none {place}" for place in places]
+    words = bundle.words("run", "--no-pivot", "--bundle", bundle.path, bundle.id)
+    done = subprocess.run(["unshare", "-m", "sh", "-ec", "; ".join([*mounts, 'exec "$@"']), "sh", *words],
+                          cwd=bundle.folder, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1 and "denied" in done.stderr + done.stdout or "not permitted" in done.stderr

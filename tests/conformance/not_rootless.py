@@ -9,6 +9,7 @@ IDMAP = "an id-mapped mount takes CAP_SYS_ADMIN over its file system"
 OTHERS = "the other container has a user namespace of its own"
 MAPS = "the row is about other maps than a plain user may write"
 ADDED = "only root can bind what is outside of a running container into it"
+HOST = "a user namespace may not mount in the host's mount namespace"
 COUNTS = "the row counts the namespaces of the configuration"
 
 NOT_ROOTLESS = {
@@ -69,6 +70,13 @@ NOT_ROOTLESS = {
     "test_the_last_of_two_at_one_place_goes_first": ADDED,
     "test_a_link_inside_leads_no_further_than_the_root": ADDED,
     "test_a_link_does_not_have_a_mask_removed": ADDED,
+    "test_it_sees_its_root_and_its_mounts": HOST,
+    "test_the_host_keeps_its_mounts_as_they_are": HOST,
+    "test_the_namespace_is_the_callers": HOST,
+    "test_exec_is_in_the_containers_root_too": HOST,
+    "test_what_would_hide_parts_of_the_hosts_proc_is_refused": HOST,
+    "test_nothing_can_be_mounted_later": HOST,
+    "test_a_bind_with_an_option_has_that_alone": LOCKED,
     "test_id_mappings": MAPS,
     "test_several_ranges": MAPS,
     "test_the_program_gets[user.additionalGids]": MAPS,

@@ -220,6 +220,25 @@ def test_a_failure_names_the_hook_in_runcs_words(bundle, kind):
     assert f"error running {kind} hook #1: " in error and "exit status 1" in error
 
 
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "startContainer"])
+def test_a_failure_shows_what_the_hook_printed(bundle, log, kind):
+    add(bundle, kind, "echo to stdout; echo to stderr >&2; exit 3")
+    assert "exit status 3, output: to stdout to stderr" in bundle.refused("true")
+
+
+def test_a_signal_that_ends_a_hook_is_named(bundle, log):
+    add(bundle, "createRuntime", "kill -SEGV $$")
+    assert "signal: segmentation fault" in bundle.refused("true")
+
+
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "poststart", "poststop"])
+def test_a_hook_of_the_host_begins_in_the_bundle(bundle, log, kind):
+    add(bundle, kind, "pwd > $LOG")
+    bundle.save()
+    bundle.command("run", "--bundle", bundle.path, bundle.id)
+    assert log.lines() == [str(bundle.path)]
+
+
 def test_create_container_begins_in_the_root(bundle, log):
     add(bundle, "createContainer", "pwd > $LOG; touch here")
     bundle.run("test", "-e", "/here")

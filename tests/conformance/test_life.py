@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from bundle import RUNTIME
+from harness.need import need
 from harness.wait import wait_until
 
 TRAPPED = ("sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done")
@@ -132,6 +133,26 @@ def test_without_a_pid_namespace_nothing_survives_the_kill(bundle):
             return True
     wait_until(lambda: all(gone(pid) for pid in pids), "all are gone")
     bundle.command("delete", bundle.id)
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT"])
+def test_a_container_that_waits_for_its_start_ends_by_signals_that_mean_so(bundle, name):
+    """Though the first process of a pid namespace is deaf to what it has no handler for."""
+    bundle.create("true")
+    bundle.command("kill", bundle.id, name)
+    bundle.wait_status("stopped")
+    bundle.command("delete", bundle.id)
+
+
+def test_the_callers_cpus_are_not_the_containers(bundle):
+    every = os.sched_getaffinity(0)
+    need(len(every) > 1, "two CPUs")
+    bundle.prefix = ["taskset", "-c", str(min(every)), *bundle.prefix]
+    with bundle.running("sh", "-c", "grep Cpus_allowed: /proc/self/status; sleep 1000"):
+        wait_until(lambda: "Cpus_allowed" in bundle.output(), "the container has told its CPUs")
+        assert int(bundle.output().split()[1].replace(",", ""), 16).bit_count() == len(every)
+        inside = bundle.exec("grep", "Cpus_allowed:", "/proc/self/status").stdout
+        assert int(inside.split()[1].replace(",", ""), 16).bit_count() == len(every)
 
 
 def test_kill_of_a_created_container(bundle):

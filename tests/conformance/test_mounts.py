@@ -127,6 +127,27 @@ def test_what_a_bind_sees_of_the_host_and_tells_it(bundle, tree, option, sees, t
         assert os.path.ismount(tree.top / "inside") == tells
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_bind_with_an_option_has_that_alone(bundle, tree, mapped):
+    """What the source's mount has besides goes, but for what the kernel locks in a user namespace."""
+    tree.run("mount", "-o", "remount,bind,ro,noexec", tree.top)
+    if mapped:
+        bundle.map_ids()
+    bundle.bind(tree.top, "/plain", "bind")
+    bundle.bind(tree.top, "/named", "bind", "nosuid")
+    assert {"ro", "noexec"} <= set(mountinfo(bundle, "/plain")[0])
+    named = set(mountinfo(bundle, "/named")[0])
+    assert "nosuid" in named and ({"ro", "noexec"} <= named) == mapped and ("rw" in named) != mapped
+
+
+def test_a_tmpfs_shows_the_mode_it_took_over(bundle):
+    (bundle.rootfs / "there").mkdir()
+    (bundle.rootfs / "there").chmod(0o1710)
+    bundle.mount("/there", "tmpfs", "tmpfs")
+    assert "mode=1710" in mountinfo(bundle, "/there")[1]
+    assert bundle.sh("stat -c %a /there") == "1710"
+
+
 RECURSIVE = {"rro": ("ro", "rw"), "rnosuid": ("nosuid", None), "rnodev": ("nodev", None), "rnoexec": ("noexec", None),
              "rnoatime": ("noatime", "relatime"), "rstrictatime": (None, "relatime"),
              "rnodiratime": ("nodiratime", None),

@@ -101,12 +101,12 @@ TEST(Settings, SharesFollowTheCurve) {
     EXPECT_GE(SharesToWeight(shares), SharesToWeight(shares - 1));
 }
 
-TEST(Settings, NoPidsLimitIsMaxAndZeroIsALimit) {
+TEST(Settings, NoPidsLimitIsMaxAndZeroIsOne) {
   oci::Resources resources;
   resources.pids_limit = -1;
   EXPECT_THAT(Lines(Settings(resources, Legacy())), ElementsAre("pids.max=max"));
   resources.pids_limit = 0;
-  EXPECT_THAT(Lines(Settings(resources, Unified())), ElementsAre("pids.max=0"));
+  EXPECT_THAT(Lines(Settings(resources, Unified())), ElementsAre("pids.max=1"));
 }
 
 TEST(Settings, BlockWeightsAreConvertedForTheFallbackFile) {

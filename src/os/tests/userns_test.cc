@@ -1,5 +1,7 @@
 #include "os/userns.h"
 
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,6 +80,95 @@ TEST(EnterNewUserNamespace, ARefusedMapIsToldInTheMappersWords) {
     EXPECT_EQ(entered.error().code(), Code::kFailedPrecondition);
     EXPECT_NE(entered.error().Message().find("newuidmap"), std::string::npos) << entered.error().Message();
   }), 0);
+}
+
+// A process in a new user namespace without maps, until it is let go.
+struct Holder {
+  pid_t pid = -1;
+  UniqueFd done;
+};
+
+Holder HoldNamespace() {
+  auto ready = MakePipe();
+  auto done = MakePipe();
+  if (!ready.ok() || !done.ok()) return {};
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    done->write.Reset();
+    const char answer = ::unshare(CLONE_NEWUSER) == 0 ? 'y' : 'n';
+    (void)!::write(ready->write.get(), &answer, 1);
+    char byte;
+    (void)!::read(done->read.get(), &byte, 1);
+    ::_exit(0);
+  }
+  char answer = 0;
+  const bool made = ::read(ready->read.get(), &answer, 1) == 1 && answer == 'y';
+  return {made ? pid : -1, std::move(done->write)};
+}
+
+// The numbers of a map, without the kernel's padding.
+std::string Numbers(pid_t pid, const char* map) {
+  const auto text = ReadFile("/proc/" + std::to_string(pid) + "/" + map);
+  if (!text.ok()) return text.error().Message();
+  std::string numbers;
+  for (const char c : *text) {
+    if (c != ' ') numbers += c;
+    else if (!numbers.empty() && numbers.back() != ' ' && numbers.back() != '\n') numbers += ' ';
+  }
+  return numbers;
+}
+
+TEST(MapIds, WritesBothMapsOfAnotherProcess) {
+  REQUIRE(::geteuid() == 0, "root, who maps any id");
+  EXPECT_EQ(InChild([] {
+    Holder holder = HoldNamespace();
+    ASSERT_GT(holder.pid, 0);
+    ASSERT_OK(MapIds(holder.pid, "0 100000 10\n10 200000 5\n", "0 300000 7\n"));
+    EXPECT_EQ(Numbers(holder.pid, "uid_map"), "0 100000 10\n10 200000 5\n");
+    EXPECT_EQ(Numbers(holder.pid, "gid_map"), "0 300000 7\n");
+    // The kernel takes a map once.
+    const Status again = MapIds(holder.pid, "0 100000 10\n", "0 300000 7\n");
+    EXPECT_FALSE(again.ok());
+    holder.done.Reset();
+    ::waitpid(holder.pid, nullptr, 0);
+  }), 0);
+}
+
+TEST(MapIds, APlainUsersOwnGroupGivesUpSetgroups) {
+  REQUIRE(::geteuid() == 0, "root, who becomes another user");
+  EXPECT_EQ(InChild([] {
+    constexpr id_t kUser = 64321;
+    ASSERT_EQ(::setresgid(kUser, kUser, kUser), 0);
+    ASSERT_EQ(::setresuid(kUser, kUser, kUser), 0);
+    ASSERT_EQ(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);  // else our /proc is root's
+    Holder holder = HoldNamespace();
+    ASSERT_GT(holder.pid, 0);
+    ASSERT_OK(MapIds(holder.pid, "0 64321 1\n", "0 64321 1\n"));
+    EXPECT_EQ(Numbers(holder.pid, "gid_map"), "0 64321 1\n");
+    EXPECT_EQ(Numbers(holder.pid, "setgroups"), "deny\n");
+    holder.done.Reset();
+    ::waitpid(holder.pid, nullptr, 0);
+  }), 0);
+}
+
+TEST(MapIds, APlainUserGetsNoIdsOfOthers) {
+  REQUIRE(::geteuid() == 0, "root, who becomes another user");
+  EXPECT_EQ(InChild([] {
+    constexpr id_t kUser = 64321;
+    ASSERT_EQ(::setresgid(kUser, kUser, kUser), 0);
+    ASSERT_EQ(::setresuid(kUser, kUser, kUser), 0);
+    ASSERT_EQ(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
+    Holder holder = HoldNamespace();
+    ASSERT_GT(holder.pid, 0);
+    EXPECT_FALSE(MapIds(holder.pid, "0 0 1\n", "0 64321 1\n").ok());
+    EXPECT_EQ(Numbers(holder.pid, "uid_map"), "");
+    holder.done.Reset();
+    ::waitpid(holder.pid, nullptr, 0);
+  }), 0);
+}
+
+TEST(MapIds, WhoIsGoneCannotBeMapped) {
+  EXPECT_EQ(MapIds(0x7ffffff0, "0 0 1\n", "0 0 1\n").error().code(), Code::kNotFound);
 }
 
 }  // namespace

@@ -83,6 +83,15 @@ void Bind(ContainerInput& input, const char* source, std::vector<std::string> op
 void Root(ContainerInput& input) { Without(input, NamespaceType::kUser); }
 
 const Row kRows[] = {
+    {"host-mounts critical linux.namespaces",
+     [](auto& i) {
+       Without(i, NamespaceType::kMount);
+       Without(i, NamespaceType::kUser);
+       i.storage.kind = Storage::Kind::kBundle;
+       i.storage.rootfs = "/srv/root";
+       i.spec.linux_config.masked_paths.clear();
+       i.spec.linux_config.readonly_paths.clear();
+     }},
     {"host-pid high linux.namespaces", [](auto& i) { Without(i, NamespaceType::kPid); }},
     {"host-pid high linux.namespaces",
      [](auto& i) {

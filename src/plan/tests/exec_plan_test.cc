@@ -44,7 +44,7 @@ TEST(BuildExec, ASubCgroupThatCannotBeJoinedIsRefused) {
     const auto plan = BuildExec(input, HybridHost());
     return plan.ok() ? std::string() : plan.error().Message();
   };
-  EXPECT_THAT(message(Input({{"nosuch", "a"}})), HasSubstr("no controller 'nosuch'"));
+  EXPECT_THAT(message(Input({{"nosuch", "a"}})), HasSubstr("unknown controller 'nosuch'"));
   EXPECT_THAT(message(Input({{"", "../a"}})), HasSubstr("'..' is not allowed"));
   ExecInput without = Input({{"", "a"}});
   without.cgroup_path.clear();

@@ -83,6 +83,7 @@ enum class Op : std::uint16_t {
   kUnmount = 58,        // in0: root; s0: path; n0: id of the mount that must be there, n1: 1 when it is the unique one
   kSendMount = 59,      // in0: a mount, which goes to the parent
   kOpenProc = 60,       // s0: path below the host's /proc, verified to be the kernel's file; n0: flags; out
+  kChangeRoot = 61,     // in0: root; as kPivot in the host's mount namespace: chroot(2) alone
 };
 
 enum SuperFlag : std::uint64_t {  // kMount n1: flags of the superblock
@@ -125,6 +126,7 @@ struct Program {
   int gate_report_fd;     // where failures go once the gate has opened, or -1: sync_fd
   int stdio[3];           // -1: /dev/null, already open as null_fd
   int null_fd;
+  int said_fd;            // where hooks print, or -1: /dev/null
   int aside;              // descriptors from this number on are nobody's: where others wait to be moved
   const int* extra;       // become 3, 4, …
   std::uint32_t extra_count;

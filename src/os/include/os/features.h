@@ -4,6 +4,7 @@
 namespace estiba::os {
 
 struct KernelFeatures {
+  bool nosymfollow = false;          // 5.14: MOUNT_ATTR_NOSYMFOLLOW
   bool mount_setattr = false;        // 5.12: attributes of detached mounts, recursive read-only
   bool overlay_lower_append = false; // 6.5: "lowerdir+" as a string
   bool time_namespace = false;       // 5.6

@@ -68,6 +68,7 @@ struct ContainerInput {
   // Engine: rlimits, nice, affinity, timer slack, … of whoever started us do not reach the container. An OCI runtime
   // passes on what its caller set, so estiba-oci leaves this false.
   bool isolate_from_parent = true;
+  bool every_cpu = false;  // the caller is bound to some CPUs, and the container is not to be
   std::vector<std::string> made_when_missing;  // destinations of binds whose missing source becomes a directory: -v
   bool new_session_keyring = true;
   bool no_pivot = false;
@@ -87,6 +88,7 @@ struct ExecInput {
   // Existing cgroups below the container's to join instead, by controller; "" stands for all of them.
   oci::StringMap sub_cgroups{};
   bool isolate_from_parent = true;
+  bool every_cpu = false;         // as of ContainerInput
   bool relayed_terminal = false;  // as of ContainerInput
   std::optional<security::CompiledSeccomp> seccomp{};
   // A scope of the user's own manager, which moves the process there.

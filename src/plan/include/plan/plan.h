@@ -45,6 +45,7 @@ enum class Op : std::uint16_t {
   kMaybeDirectory = 16,  // text: path                                   makes a missing bind source
   kOwnCgroup = 18,       //                                              numbers: uid of whom the cgroup is handed to
   kCopyUp = 17,          // text: directory in the root                  in: root  out: tree to copy into a volume
+  kOpenInitRoot = 19,    // exec: the root of the container's PID 1      out: directory
   // ---- host, while the child runs ----
   kWriteIdMaps = 40,     // text: uid_map, gid_map                       numbers: deny setgroups
   kOomScore = 41,        // text: value                                  numbers: 1: as far as may be
@@ -98,6 +99,7 @@ struct Plan {
   std::vector<std::string> env;
   std::string state_json_head;    // the state document hooks read, before status and pid; empty: no hooks
   std::string state_json_tail;    // and behind them
+  std::string bundle;             // where hooks of the host begin; empty: without hooks, "/"
   std::vector<std::string> warnings;  // what was asked for, is harmless to lack, and is lacking
   std::vector<Step> steps;
 };

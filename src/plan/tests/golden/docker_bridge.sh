@@ -123,7 +123,7 @@ inside_2() {
   mount -o remount,bind,ro "$root"'/sys/fs/cgroup'
   # bind on '/data' [mounts[5]]
   rbind "$slot1" "$root"'/data'
-  mount -o remount,bind,ro "$root"'/data'
+  mount -o remount,bind,ro,suid,dev,exec "$root"'/data'
   mount --make-rprivate "$root"'/data'
   # make device '/dev/null' (c 1:3) [default /dev]
   [ -e "$root"'/dev/null' ] || mknod -m 0666 "$root"'/dev/null' c 1 3
