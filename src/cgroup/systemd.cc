@@ -233,7 +233,8 @@ Result<std::string> Systemd::Property(const char* name) {
 
 Result<std::string> Systemd::ControlGroup() {
   std::string group = TRY(Property("ControlGroup"));
-  return group == "/" ? std::string() : group;
+  if (group == "/") group.clear();
+  return group;
 }
 
 Result<int> Systemd::Version() {
