@@ -1,5 +1,6 @@
 #include "launch.h"
 
+#include <bit>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/text.h"
 #include "cgroup/systemd.h"
 #include "oci/runtime_json.h"
 #include "os/features.h"
@@ -100,7 +102,13 @@ Result<Bundle> LoadBundle(const Flags& flags) {
 bool BoundToSomeCpus() {
   cpu_set_t allowed;
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return true;  // more CPUs than the set has room for
-  return CPU_COUNT(&allowed) < ::sysconf(_SC_NPROCESSORS_ONLN);
+  const auto online = os::ReadFile("/sys/devices/system/cpu/online");  // sysconf(3) of musl tells of the affinity
+  if (!online.ok()) return false;
+  const auto mask = oci::ParseNumberList(Trim(*online));
+  if (!mask.ok()) return true;
+  int count = 0;
+  for (const char byte : *mask) count += std::popcount(static_cast<unsigned char>(byte));
+  return CPU_COUNT(&allowed) < count;
 }
 
 Result<plan::ContainerInput> InputOf(const Context& context, const Bundle& bundle, const std::string& id,
