@@ -31,8 +31,14 @@ if(NOT ESTIBA_SANITIZE)
   foreach(folder ${CMAKE_SOURCE_DIR}/cmake/musl ${cxx_headers} /usr/include/${musl} ${compiler_headers} ${others})
     target_compile_options(estiba_small_flags INTERFACE "SHELL:-isystem ${folder}")
   endforeach()
-  target_compile_options(estiba_small_flags INTERFACE -fno-exceptions -fno-rtti -fno-threadsafe-statics
-    -fno-asynchronous-unwind-tables -fno-unwind-tables $<$<CONFIG:Release>:-Os>)
+  set(ESTIBA_SMALL_CODE -fno-exceptions -fno-asynchronous-unwind-tables -fno-unwind-tables $<$<CONFIG:Release>:-Os>)
+  # The code is made when a program is linked, and a tenth less of it.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE STREQUAL "Release")
+    list(APPEND ESTIBA_SMALL_CODE -flto=auto)
+    set(CMAKE_AR ${CMAKE_CXX_COMPILER_AR})
+    set(CMAKE_RANLIB ${CMAKE_CXX_COMPILER_RANLIB})
+  endif()
+  target_compile_options(estiba_small_flags INTERFACE ${ESTIBA_SMALL_CODE} -fno-rtti -fno-threadsafe-statics)
 
   # Libraries of their own for CMake, so that they come after every layer that needs them.
   add_library(estiba_musl STATIC IMPORTED)
@@ -52,7 +58,7 @@ function(estiba_link_small program)
   list(TRANSFORM ARGN PREPEND estiba_small:: OUTPUT_VARIABLE layers)
   target_sources(${program} PRIVATE ${CMAKE_SOURCE_DIR}/bin/small/failures.cc ${CMAKE_SOURCE_DIR}/bin/small/memory.cc)
   target_compile_options(${program} PRIVATE -fPIE)
-  target_link_options(${program} PRIVATE -nostdlib -static-pie)
+  target_link_options(${program} PRIVATE -nostdlib -static-pie ${ESTIBA_SMALL_CODE})
   target_link_libraries(${program} PRIVATE ${MUSL_START} ${musl_lib}/crti.o ${musl_lib}/crtn.o ${layers}
     estiba_flags estiba_small_flags)
 endfunction()
