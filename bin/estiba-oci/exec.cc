@@ -135,7 +135,7 @@ Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Sna
   passed = TRY(PassedFds(flags, input.process.env));
   if (const auto& seccomp = input.spec.linux_config.seccomp)
     input.seccomp = TRY(CompiledFilter(*seccomp, context.reporter));
-  plan::HostFacts facts = TRY(AskHost(context.globals));
+  plan::HostFacts facts = TRY(AskHost(context.globals, now.cgroups));
   if (input.spec.landlock) facts.kernel.landlock_abi = os::LandlockAbi();
   if (facts.rootless) input.user_scope = TRY(UserScopeOf(dir));
   return plan::BuildExec(input, facts);
@@ -157,6 +157,7 @@ Result<int> ExecCommand(const Context& context) {
   runtime::LaunchOptions options;
   options.stdio = {.in = 0, .out = 1, .err = 2};
   options.extra_fds = passed;
+  options.hierarchies = now.cgroups;
   runtime::ExecResult started = TRY(runtime::Exec(plan, now.record.pid, now.pidfd.get(), options));
   if (started.terminal.valid() && flags.Has("console-socket")) {
     TRY(SendConsole(flags, started.terminal.get()));

@@ -62,9 +62,9 @@ Result<std::string> Absolute(const std::string& path) {
   return std::string(resolved);
 }
 
-Result<plan::HostFacts> AskHost(const Globals& globals) {
+Result<plan::HostFacts> AskHost(const Globals& globals, const std::optional<cgroup::Hierarchies>& known) {
   plan::HostFacts facts;
-  facts.cgroups = TRY(cgroup::Probe());
+  facts.cgroups = known ? *known : TRY(cgroup::Probe());
   if (globals.systemd) TRY(cgroup::UseRootControllers(facts.cgroups));
   facts.kernel = os::ProbeFeatures();
   facts.rootless = globals.rootless.value_or(!facts.kernel.first_user_namespace || ::geteuid() != 0);

@@ -15,7 +15,7 @@ namespace estiba::ocicli {
 
 // As realpath(3).
 Result<std::string> Absolute(const std::string& path);
-Result<plan::HostFacts> AskHost(const Globals& globals);
+Result<plan::HostFacts> AskHost(const Globals& globals, const std::optional<cgroup::Hierarchies>& known = {});
 // What only this configuration needs to be known of the host: classes of resctrl, Landlock.
 Status AskHostFor(const oci::RuntimeSpec& spec, plan::HostFacts& facts);
 // Warnings of the plan, and with --debug its steps.

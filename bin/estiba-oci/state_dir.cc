@@ -167,6 +167,7 @@ Status StateDir::Remove() const {
 Result<cgroup::Cgroup> OpenCgroup(const Snapshot& now) {
   if (now.record.cgroup_path.empty())
     return Error(Code::kFailedPrecondition, "container '" + now.record.id + "' has no cgroup of its own");
+  if (now.cgroups) return cgroup::Cgroup::Open(*now.cgroups, now.record.cgroup_path);
   const auto hierarchies = TRY(cgroup::Probe());
   return cgroup::Cgroup::Open(hierarchies, now.record.cgroup_path);
 }
@@ -186,6 +187,7 @@ Result<Snapshot> Look(const StateDir& dir) {
   snapshot.pidfd = std::move(pidfd).value();
   const bool waits = ::faccessat(dir.dir().fd, "start", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   snapshot.status = waits ? "created" : "running";
+  if (auto cgroups = cgroup::Probe(); cgroups.ok()) snapshot.cgroups = std::move(*cgroups);
   if (Paused(snapshot)) snapshot.status = "paused";
   return snapshot;
 }

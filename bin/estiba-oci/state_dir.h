@@ -56,6 +56,7 @@ struct Snapshot {
   Record record;
   std::string status;   // "creating", "created", "running", "paused", "stopped"
   os::UniqueFd pidfd;   // invalid when stopped
+  std::optional<cgroup::Hierarchies> cgroups;  // the host's, when they were looked at
   bool Alive() const { return pidfd.valid(); }
 };
 Result<Snapshot> Look(const StateDir& dir);

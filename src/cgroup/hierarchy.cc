@@ -99,8 +99,11 @@ bool Writable(const std::string& path) { return ::faccessat(AT_FDCWD, path.c_str
 // What only the mounted tree can tell: where we may write, which controllers the unified one offers there,
 // whether device programs and swap limits are to be had.
 Status AskMount(Hierarchy& hierarchy, Hierarchies& all) {
-  if (!Writable(hierarchy.mountpoint)) hierarchy.base = hierarchy.own_path;
-  hierarchy.delegated = Writable(hierarchy.mountpoint + hierarchy.base);
+  hierarchy.delegated = Writable(hierarchy.mountpoint);
+  if (!hierarchy.delegated) {
+    hierarchy.base = hierarchy.own_path;
+    hierarchy.delegated = Writable(hierarchy.mountpoint + hierarchy.base);
+  }
   if (!hierarchy.unified) {
     if (std::ranges::find(hierarchy.controllers, "memory") != hierarchy.controllers.end())
       all.swap_accounting =

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -129,6 +130,24 @@ Status RunHelper(int (*help)(void*), void* argument) {
   return Ok();
 }
 
+// A child of ours alone is born elsewhere, and where our later ones are is put back: no helper is needed. Nothing where
+// that may not be done.
+Result<std::optional<pid_t>> CloneIntoPids(int pid_namespace, const clone_args& args, const child::Program& program) {
+  const os::UniqueFd own = TRY(os::OpenAt({AT_FDCWD}, "/proc/self/ns/pid_for_children", O_RDONLY));
+  if (::setns(pid_namespace, CLONE_NEWPID) != 0) return std::optional<pid_t>();
+  clone_args all = args;
+  const long pid = os::Clone3(all);
+  if (pid == 0) child::Run(program);
+  const int err = errno;
+  if (::setns(own.get(), CLONE_NEWPID) != 0) {
+    const int refused = errno;
+    if (pid > 0) ::kill(static_cast<pid_t>(pid), SIGKILL);
+    return Error::Errno(refused, "leave the container's PID namespace");
+  }
+  if (pid < 0) return Error::Errno(err, "clone into the namespaces of linux.namespaces");
+  return std::optional<pid_t>(static_cast<pid_t>(pid));
+}
+
 }  // namespace
 
 Result<pid_t> CloneInto(const std::vector<JoinedNamespace>& joined, clone_args args, const child::Program& program) {
@@ -137,6 +156,10 @@ Result<pid_t> CloneInto(const std::vector<JoinedNamespace>& joined, clone_args a
     if (pid == 0) child::Run(program);
     if (const int err = errno; pid < 0) return Error::Errno(err, "clone");
     return static_cast<pid_t>(pid);
+  }
+  if (joined.size() == 1 && joined[0].flag == CLONE_NEWPID) {
+    const std::optional<pid_t> pid = TRY(CloneIntoPids(joined[0].fd, args, program));
+    if (pid.has_value()) return *pid;
   }
   args.flags |= CLONE_PARENT;
   args.exit_signal = 0;  // clone3 wants it so with CLONE_PARENT

@@ -18,8 +18,9 @@ struct JoinedNamespace {
 };
 
 // clone3(2) of a child that is born into these namespaces (none: as `args` says) and runs the program. What setns(2)
-// changes of us can only be changed back with privileges that a user's programs do not have. So a helper that shares
-// our memory and our descriptors goes there, clones with CLONE_PARENT and ends; the child is ours.
+// changes of us can only be changed back with privileges that a user's programs do not have; so, but where only a PID
+// namespace is joined and we have them, a helper that shares our memory and our descriptors goes there, clones with
+// CLONE_PARENT and ends; the child is ours.
 Result<pid_t> CloneInto(const std::vector<JoinedNamespace>& joined, clone_args args, const child::Program& program);
 
 // A copy of the mount at `fd` (O_PATH), which is one of the mount namespace behind `mount_namespace`: open_tree(2)
