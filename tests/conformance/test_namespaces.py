@@ -175,9 +175,9 @@ REFUSED = {
     "a hostname without a uts namespace": (
         lambda linux, _: linux.update(namespaces=[ns for ns in linux["namespaces"] if ns["type"] != "uts"]),
         "hostname"),
-    "no mount namespace": (
+    "masks without a mount namespace": (
         lambda linux, _: linux.update(namespaces=[ns for ns in linux["namespaces"] if ns["type"] != "mount"]),
-        "linux.namespaces"),
+        "linux.maskedPaths"),
     "a sysctl of the host": (lambda linux, _: linux.update(sysctl={"kernel.panic": "1"}), "kernel.panic"),
     "a sysctl with a way out": (lambda linux, _: linux.update(sysctl={"net.ipv4/../../kernel/panic": "1"}),
                                 "linux.sysctl"),
