@@ -85,4 +85,5 @@ NOT_ROOTLESS = {
     "test_refused_and_the_field_named[an unknown type]": COUNTS,
     "test_refused_and_the_field_named[a relative path]": COUNTS,
     "test_refused_and_the_field_named[a user namespace without maps]": COUNTS,
+    "test_refused_and_the_field_named[masks without a mount namespace]": HOST,
 }
