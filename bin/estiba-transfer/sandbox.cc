@@ -57,7 +57,7 @@ Status Limit(__rlimit_resource resource, rlim_t value, const char* name) {
 }  // namespace
 
 Status EnterSandbox(const image::TransferJob& job) {
-  const bool network = job.kind == image::JobKind::kPull;
+  const bool network = job.kind == image::JobKind::kPull || job.kind == image::JobKind::kLogin;
   TRY(Limit(RLIMIT_CORE, 0, "core"));
   TRY(Limit(RLIMIT_NOFILE, 1024, "nofile"));
   TRY(Limit(RLIMIT_AS, rlim_t{2} << 30, "as"));
@@ -70,7 +70,6 @@ Status EnterSandbox(const image::TransferJob& job) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
     if (const char* path = std::getenv(name); network && path != nullptr) access.readable.emplace_back(path);
   }
-  if (!job.docker_config_path.empty()) access.readable.push_back(job.docker_config_path);
   // Without Landlock (before 5.19, or switched off) the descriptors and openat2 still confine what archives can name.
   const bool confined = TRY(os::RestrictFiles(access));
   if (!confined)

@@ -299,6 +299,15 @@ Result<apitypes::PruneReport> EngineImpl::PruneImages(const apitypes::Filters& f
   return std::move(*report);
 }
 
+Result<Token> EngineImpl::CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) {
+  image::TransferJob job;
+  job.kind = image::JobKind::kLogin;
+  job.reference = TRY(oci::RegistryHost(auth.server_address));
+  job.insecure_registries = config()->insecure_registries;
+  job.auth = {auth.username, auth.password, auth.identity_token, auth.registry_token};
+  return transfers_->Start("", std::move(job), {}, std::move(callbacks));
+}
+
 Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallbacks callbacks) {
   const oci::Reference reference = TRY(oci::ParseReferenceOrLatest(request.reference));
   image::TransferJob job;

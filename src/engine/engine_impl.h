@@ -59,6 +59,7 @@ class EngineImpl final : public Engine {
   Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name, bool force,
                                                              bool no_prune) override;
   Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) override;
+  Result<Token> CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) override;
   Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) override;
   Result<SavedImages> SaveImages(const std::vector<std::string>& names) override;

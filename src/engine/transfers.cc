@@ -165,6 +165,7 @@ void Transfers::OnLine(const Ptr& transfer, std::string_view line) {
     case image::EventKind::kProgress:
       if (const std::string shown = image::DockerProgressLine(value); !shown.empty()) Tell(transfer, shown);
       break;
+    case image::EventKind::kLogin: Tell(transfer, image::DockerLoginAnswer(value)); break;
     case image::EventKind::kImage: {
       auto state = state_.Lock();
       transfer->images.push_back(value.image);

@@ -5,25 +5,13 @@
 
 #include "apply.h"
 #include "oci/reference.h"
-#include "os/file.h"
 #include "registry/client.h"
 
 namespace estiba::image {
 namespace {
 
 constexpr std::size_t kMaxConfig = 4U << 20;
-constexpr std::size_t kMaxCredentialsFile = 1U << 20;
 constexpr int kMaxIndexDepth = 2;  // an index of indexes is allowed, a deeper one is not
-
-Result<registry::Credentials> CredentialsFor(const TransferJob& job, const std::string& host) {
-  registry::Credentials out{job.auth.username, job.auth.password, job.auth.identity_token, job.auth.registry_token};
-  if (!job.auth.empty() || job.docker_config_path.empty()) return out;
-  const auto text = os::ReadFile(job.docker_config_path, kMaxCredentialsFile);
-  if (!text.ok())
-    return text.error().code() == Code::kNotFound ? Result<registry::Credentials>(std::move(out))
-                                                  : text.error().Clone();
-  return registry::FindCredentials(*text, host);
-}
 
 class Puller {
  public:
@@ -115,14 +103,24 @@ class Puller {
   std::atomic<bool>& stop_;  // also ends the client's calls
 };
 
+registry::ClientOptions ClientFor(const TransferJob& job, const std::string& host) {
+  registry::ClientOptions options;
+  options.host = host;
+  options.insecure = std::ranges::find(job.insecure_registries, host) != job.insecure_registries.end();
+  options.credentials = {job.auth.username, job.auth.password, job.auth.identity_token, job.auth.registry_token};
+  return options;
+}
+
 }  // namespace
+
+Result<std::string> Login(const TransferJob& job) {
+  registry::Client client = TRY(registry::Client::Create(ClientFor(job, job.reference)));
+  return client.CheckLogin();
+}
 
 Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
   oci::Reference reference = TRY(oci::ParseReferenceOrLatest(job.reference));
-  registry::ClientOptions options;
-  options.host = reference.domain;
-  options.insecure = std::ranges::find(job.insecure_registries, reference.domain) != job.insecure_registries.end();
-  options.credentials = TRY(CredentialsFor(job, reference.domain));
+  registry::ClientOptions options = ClientFor(job, reference.domain);
   std::atomic<bool> stop{false};
   options.stop = &stop;
   registry::Client client = TRY(registry::Client::Create(std::move(options)));

@@ -15,8 +15,8 @@ using codec::Reader;
 constexpr std::size_t kMaxJob = 4U << 20;
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 3> kJobKinds{"pull", "load", "save"};
-constexpr std::array<std::string_view, 4> kEventKinds{"progress", "image", "failed", "done"};
+constexpr std::array<std::string_view, 4> kJobKinds{"pull", "load", "save", "login"};
+constexpr std::array<std::string_view, 5> kEventKinds{"progress", "image", "failed", "done", "login"};
 
 template <typename Kind, std::size_t N>
 void ReadKind(Reader& in, const std::array<std::string_view, N>& names, Kind* out) {
@@ -111,7 +111,6 @@ std::string WriteJob(const TransferJob& job) {
   if (!job.platform.os.empty()) out.Add("platform", job.platform.ToString());
   if (!job.auth.empty()) out.Add("auth", WriteAuth(job.auth));
   if (!job.insecure_registries.empty()) out.Add("insecureRegistries", job.insecure_registries);
-  AddText(out, "dockerConfigPath", job.docker_config_path);
   if (job.parallel != 0) out.Add("parallel", job.parallel);
   Json images = Json::MakeArray();
   for (const SaveItem& item : job.images)
@@ -138,7 +137,6 @@ Result<TransferJob> ParseJob(std::string_view text) {
     auth.Read("registryToken", &out.auth.registry_token);
   });
   in.Read("insecureRegistries", &out.insecure_registries);
-  in.Read("dockerConfigPath", &out.docker_config_path);
   in.Read("parallel", &out.parallel);
   in.EachObject("images", [&out](Reader& item) {
     SaveItem& one = out.images.emplace_back();
@@ -150,6 +148,10 @@ Result<TransferJob> ParseJob(std::string_view text) {
   return out;
 }
 
+std::string DockerLoginAnswer(const TransferEvent& event) {
+  return Json::MakeObject({{"IdentityToken", event.identity_token}, {"Status", "Login Succeeded"}}).Dump() + "\n";
+}
+
 std::string WriteEvent(const TransferEvent& event) {
   Json out = Json::MakeObject();
   out.Add("kind", NameOf(kEventKinds, event.kind));
@@ -158,6 +160,7 @@ std::string WriteEvent(const TransferEvent& event) {
   if (event.current != 0) out.Add("current", event.current);
   if (event.total != 0) out.Add("total", event.total);
   AddText(out, "stream", event.stream);
+  AddText(out, "identityToken", event.identity_token);
   if (event.kind == EventKind::kImage) out.Add("image", WriteImage(event.image));
   if (event.kind == EventKind::kFailed) {
     out.Add("code", static_cast<unsigned>(event.code));
@@ -178,6 +181,7 @@ Result<TransferEvent> ParseEvent(std::string_view line) {
   in.Read("current", &out.current);
   in.Read("total", &out.total);
   in.Read("stream", &out.stream);
+  in.Read("identityToken", &out.identity_token);
   in.Object("image", [&out](Reader& image) { ReadImage(image, &out.image); });
   in.Read("code", &code);
   in.Read("message", &out.message);

@@ -13,6 +13,13 @@ Status RunJob(const TransferJob& job, const Stores& stores, int archive, const E
   Reporter reporter(events);
   switch (job.kind) {
     case JobKind::kPull: return TRY_CTX(Pull(job, stores, reporter), "pull '" + job.reference + "'");
+    case JobKind::kLogin: {
+      TransferEvent event;
+      event.kind = EventKind::kLogin;
+      event.identity_token = TRY(Login(job));
+      events(event);
+      return Ok();
+    }
     case JobKind::kLoad: return TRY_CTX(Load(job, stores, archive, reporter), "load");
     case JobKind::kSave: return TRY_CTX(Save(job, stores, archive), "save");
   }

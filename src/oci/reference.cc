@@ -124,6 +124,19 @@ std::string Reference::FamiliarName() const {
 }
 std::string Reference::Familiar() const { return FamiliarName() + Suffix(*this); }
 
+Result<std::string> RegistryHost(std::string_view address) {
+  std::string_view host = address;
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (host.starts_with(scheme)) host.remove_prefix(scheme.size());
+  }
+  host = host.substr(0, host.find('/'));
+  if (address.empty() || host == "index.docker.io" || host == "registry-1.docker.io")
+    return std::string(kDefaultDomain);
+  if (!IsDomain(host))
+    return Error(Code::kInvalidArgument, "'" + std::string(address) + "' is not the address of a registry");
+  return std::string(host);
+}
+
 Result<Reference> ParseReference(std::string_view text) {
   if (IsBareHex(text))
     return Error(Code::kInvalidArgument, "invalid repository name (" + std::string(text) +

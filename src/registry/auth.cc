@@ -1,8 +1,6 @@
 #include "registry/auth.h"
 
 #include "base/text.h"
-#include "codec/base64.h"
-#include "codec/json.h"
 
 namespace estiba::registry {
 namespace {
@@ -30,34 +28,6 @@ bool NextParameter(std::string_view& rest, std::string* key, std::string* value)
   return true;
 }
 
-// Keys people and tools have used for one host.
-bool IsKeyFor(std::string_view key, std::string_view host) {
-  for (const std::string_view scheme : {"https://", "http://"}) {
-    if (key.starts_with(scheme)) key.remove_prefix(scheme.size());
-  }
-  key = key.substr(0, key.find('/'));
-  if (host == "docker.io" && (key == "index.docker.io" || key == "registry-1.docker.io")) return true;
-  return key == host;
-}
-
-Result<Credentials> ReadEntry(const codec::Json& entry, const std::string& host) {
-  Credentials out;
-  out.username = entry.GetString("username");
-  out.password = entry.GetString("password");
-  out.identity_token = entry.GetString("identitytoken");
-  out.registry_token = entry.GetString("registrytoken");
-  const std::string encoded = entry.GetString("auth");
-  if (encoded.empty()) return out;
-  const std::string pair = TRY_CTX(codec::DecodeBase64(encoded), "read the credentials for '" + host + "'");
-  const std::size_t colon = pair.find(':');
-  if (colon == std::string::npos)
-    return Error(Code::kInvalidArgument, "read the credentials for '" + host + "': no ':' in them");
-  out.username = pair.substr(0, colon);
-  out.password = pair.substr(colon + 1);
-  while (out.password.ends_with('\0')) out.password.pop_back();  // old clients padded
-  return out;
-}
-
 }  // namespace
 
 std::optional<Challenge> ParseChallenge(std::string_view header) {
@@ -79,16 +49,6 @@ std::optional<Challenge> ParseChallenge(std::string_view header) {
     if (key == "scope") out.scope = value;
   }
   return out;
-}
-
-Result<Credentials> FindCredentials(std::string_view config_json, const std::string& host) {
-  const codec::Json config = TRY_CTX(codec::ParseJson(config_json), "parse the credentials file");
-  const codec::Json* auths = config.Find("auths");
-  if (auths == nullptr || !auths->IsObject()) return Credentials{};
-  for (const codec::Json::Member& member : *auths->IfObject()) {
-    if (IsKeyFor(member.key, host)) return ReadEntry(member.value, host);
-  }
-  return Credentials{};
 }
 
 }  // namespace estiba::registry

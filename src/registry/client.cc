@@ -79,6 +79,7 @@ struct Client::Impl {
   Result<Response> SendAny(Request& request, Trouble* trouble);
   Result<std::string> Authorise(const std::string& repository, const Response& refused);
   Result<std::string> FetchToken(const Challenge& challenge, const std::string& scope);
+  Status UseLogin(const Response& refused, std::string* authorization);
   Status Wait(unsigned failures, const std::string& retry_after) const;
   Error Unreachable(Error error) const;
   Error Refused(const Response& response, const std::string& what, const std::string& repository) const;
@@ -90,6 +91,7 @@ struct Client::Impl {
   Curl curl;
   std::atomic<bool> plain_http{false};                       // found out by the first exchange
   Guarded<std::map<std::string, std::string>> authorisation;  // repository → header value
+  std::string fresh_identity;  // the identity token that the token service gave us (CheckLogin)
 };
 
 Error Client::Impl::Unreachable(Error error) const {
@@ -167,12 +169,15 @@ Result<std::string> Client::Impl::FetchToken(const Challenge& challenge, const s
   request.allow_http = lenient;
   request.verify_tls = !lenient;
   request.url = challenge.realm;
-  const std::string query = "service=" + Escape(challenge.service) + "&scope=" + Escape(scope);
+  std::string query = "service=" + Escape(challenge.service);
+  if (!scope.empty()) query += "&scope=" + Escape(scope);
+  const bool login = scope.empty();
   if (!options.credentials.identity_token.empty()) {
     request.form = "grant_type=refresh_token&client_id=estiba&refresh_token=" +
                    Escape(options.credentials.identity_token) + "&" + query;
   } else {
     request.url += (challenge.realm.find('?') == std::string::npos ? "?" : "&") + query;
+    if (login) request.url += "&client_id=estiba&offline_token=true";
     if (!options.credentials.username.empty())
       request.basic_auth = options.credentials.username + ":" + options.credentials.password;
   }
@@ -192,6 +197,7 @@ Result<std::string> Client::Impl::FetchToken(const Challenge& challenge, const s
   if (token.empty()) token = json.GetString("access_token");
   const bool clean = !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7F; });
   if (!clean) return Error(Code::kUnauthenticated, "the token service sent no token");
+  if (login) fresh_identity = json.GetString("refresh_token");
   return token;
 }
 
@@ -206,6 +212,41 @@ Status Client::Impl::Wait(unsigned failures, const std::string& retry_after) con
     std::this_thread::sleep_for(std::min(left, kStep));
   }
   return Ok();
+}
+
+// The header that should do for /v2/ itself; the token then is for no repository.
+Status Client::Impl::UseLogin(const Response& refused, std::string* authorization) {
+  const std::optional<Challenge> challenge = ParseChallenge(refused.authenticate);
+  if (!challenge) return Ok();
+  if (challenge->scheme == Challenge::Scheme::kBearer) {
+    *authorization = "Bearer " + TRY(FetchToken(*challenge, ""));
+  } else if (!options.credentials.username.empty()) {
+    *authorization =
+        "Basic " + codec::EncodeBase64(options.credentials.username + ":" + options.credentials.password);
+  }
+  return Ok();
+}
+
+Result<std::string> Client::CheckLogin() {
+  Trouble trouble{};
+  Request request;
+  request.url = "/v2/";
+  request.body = [](const Response&, std::string_view) { return Ok(); };
+  auto first = impl_->SendAny(request, &trouble);
+  if (!first.ok()) return impl_->Unreachable(std::move(first).error());
+  const std::string url = request.url;
+  Response response = std::move(*first);
+  std::string authorization;
+  if (response.status == 401) {
+    TRY_CTX(impl_->UseLogin(response, &authorization), "Get \"" + url + "\"");
+    request.url = "/v2/";
+    if (!authorization.empty()) request.headers.push_back("Authorization: " + authorization);
+    response = TRY(impl_->SendAny(request, &trouble));
+  }
+  if (response.status == 200) return impl_->fresh_identity;
+  const Code code = response.status == 401 || response.status == 403 ? Code::kUnauthenticated : Code::kUnavailable;
+  return Error(code, "login attempt to " + url + " failed with status: " + std::to_string(response.status) +
+                         (response.status == 401 ? " Unauthorized" : ""));
 }
 
 Result<Client> Client::Create(ClientOptions options) {

@@ -115,6 +115,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.serve("GET")
 
+    def do_POST(self):
+        """The token service's other form: a refresh token for a token."""
+        form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        proxy = self.server.proxy
+        proxy.take("POST", f"{self.path} {form}", self.headers)
+        good = f"refresh_token=refresh-{proxy.token}" in form.split("&")
+        body = {"access_token": proxy.token} if good else {"errors": [{"code": "UNAUTHORIZED", "message": "bad token"}]}
+        self.answer(200 if good else 401, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
     def serve(self, method):
         proxy = self.server.proxy
         proxy.enter_host()
@@ -130,7 +139,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def authorised(self, proxy):
         if self.path.startswith("/token"):
-            body = json.dumps({"token": proxy.token}).encode()
+            answer = {"token": proxy.token}
+            if "offline_token=true" in self.path:
+                answer["refresh_token"] = f"refresh-{proxy.token}"
+            body = json.dumps(answer).encode()
             self.answer(200, {"Content-Type": "application/json"}, body)
             return False
         if self.headers.get("Authorization") == f"Bearer {proxy.token}":

@@ -15,32 +15,48 @@ http: {{addr: 127.0.0.1:{port}}}
 
 
 class Registry:
-    """Listens on 127.0.0.1:port of `host` (harness.host.Host), or of the real host when it is None."""
+    """Listens on 127.0.0.1:port of `host` (harness.host.Host), or of the real host when it is None. With `login`, a
+    pair of name and password, it lets nobody else in."""
 
-    def __init__(self, folder, host=None, port=5000):
+    def __init__(self, folder, host=None, port=5000, login=None):
         need_program("docker-registry")
         self.host = host
+        self.login = login
         self.port = port if host else free_port()
         self.name = f"127.0.0.1:{self.port}"
         self.folder = pathlib.Path(folder)
         config = self.folder / "registry.yml"
-        config.write_text(CONFIG.format(root=self.folder / "registry", port=self.port))
+        config.write_text(CONFIG.format(root=self.folder / "registry", port=self.port) + self.auth())
         self.log = open(self.folder / "registry.log", "ab")
         self.process = subprocess.Popen(self.prefix() + ["docker-registry", "serve", str(config)],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until(self.answers, "the registry answers")
 
+    def auth(self):
+        if self.login is None:
+            return ""
+        need_program("htpasswd")
+        users = self.folder / "htpasswd"
+        line = subprocess.run(["htpasswd", "-nbB", *self.login], check=True, capture_output=True,
+                              text=True).stdout
+        users.write_text(line)
+        return f"auth: {{htpasswd: {{realm: test, path: {users}}}}}\n"
+
     def prefix(self):
         return self.host.prefix() if self.host else []
 
     def answers(self):
-        return subprocess.run(self.prefix() + ["curl", "-sf", "-o", "/dev/null", f"http://{self.name}/v2/"],
+        return subprocess.run(self.prefix() + ["curl", "-sf", *self.creds("-u"), "-o", "/dev/null", f"http://{self.name}/v2/"],
                               check=False).returncode == 0
+
+    def creds(self, option):
+        return [option, ":".join(self.login)] if self.login else []
 
     def push(self, archive, name, source="docker-archive"):
         """Pushes an archive file with skopeo; answers the reference to pull."""
         need_program("skopeo")
         subprocess.run(self.prefix() + ["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false",
+                                        *self.creds("--dest-creds"),
                                         f"{source}:{archive}", f"docker://{self.name}/{name}"],
                        check=True, capture_output=True, timeout=600)
         return f"{self.name}/{name}"

@@ -128,6 +128,21 @@ Status Pull(Call& call) {
   return Ok();
 }
 
+Status CheckLogin(Call& call) {
+  const codec::Json body = TRY(call.body(/*required=*/true));
+  const apitypes::AuthConfig auth = TRY(apitypes::AuthConfig::FromJson(body));
+  const auto answer = std::make_shared<std::string>();
+  engine::ProgressCallbacks callbacks;
+  callbacks.line = [answer](std::string_view line) { *answer = line; };
+  callbacks.done = [answer, exchange = call.exchange](const Status& status) {
+    if (!status.ok()) return RespondError(*exchange, status.error());
+    exchange->Respond(200, {{"Content-Type", "application/json"}}, std::move(*answer));
+  };
+  const engine::Token token = TRY(call.engine->CheckLogin(auth, std::move(callbacks)));
+  CancelWhenGone(call, token);
+  return Ok();
+}
+
 Status Load(Call& call) {
   const engine::Token token =
       TRY(call.engine->LoadImages(call.exchange->TakeBody(), ProgressTo(call.exchange)));
@@ -181,6 +196,7 @@ void AddImageRoutes(Router* router) {
   router->Add("GET", "/images/json", List);
   router->Add("POST", "/images/create", Pull);
   router->Add("POST", "/images/load", Load);
+  router->Add("POST", "/auth", CheckLogin);
   router->Add("POST", "/images/prune", Prune);
   router->Add("GET", "/images/get", SaveMany);
   router->Add("GET", "/images/{id*}/json", Inspect);

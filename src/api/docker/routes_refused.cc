@@ -35,9 +35,6 @@ Status NoSearch(Call&) { return Error(Code::kNotImplemented, "searching registri
 Status NoDistribution(Call&) {
   return Error(Code::kNotImplemented, "inspecting images in a registry is not supported");
 }
-Status NoAuth(Call&) {
-  return Error(Code::kNotImplemented, "checking registry credentials is not supported");
-}
 
 void RefuseAll(Router* router, std::initializer_list<const char*> patterns, Route route) {
   for (const char* pattern : patterns) {
@@ -68,7 +65,6 @@ void AddRefusedRoutes(Router* router) {
   router->Add("POST", "/images/{id*}/push", NoPush);
   router->Add("GET", "/images/search", NoSearch);
   router->Add("GET", "/distribution/{id*}/json", NoDistribution);
-  router->Add("POST", "/auth", NoAuth);
 }
 
 }  // namespace estiba::api::docker

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "client/logins.h"
 #include "commands/commands.h"
 #include "commands/transfer.h"
 #include "term/terminal.h"
@@ -53,6 +54,7 @@ Status Pull(Api* api, const PullOptions& options) {
   http::Request request;
   request.method = "POST";
   request.target = "/images/create?" + query.Encode();
+  AddRegistryAuth(options.reference, &request.headers);
   return FollowProgress(api, request, options.fd, options.quiet);
 }
 

@@ -33,6 +33,8 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"", "inspect", &kInspect},
     {"", "kill", &kKill},
     {"", "load", &kLoad},
+    {"", "login", &kLogin},
+    {"", "logout", &kLogout},
     {"", "logs", &kLogs},
     {"", "pause", &kPause},
     {"", "port", &kPort},

@@ -16,7 +16,6 @@ TEST(TransferJob, ComesBack) {
   job.auth.username = "u";
   job.auth.password = "p\"q";
   job.insecure_registries = {"a:1"};
-  job.docker_config_path = "/c";
   job.parallel = 2;
   job.images = {{"sha256:x", {"a:1", "b:2"}}};
   ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
@@ -82,6 +81,25 @@ TEST(DockerProgressLine, IsWhatDockerSends) {
   TransferEvent done;
   done.kind = EventKind::kDone;
   EXPECT_EQ(DockerProgressLine(done), "");
+}
+
+TEST(Login, GoesThereAndBack) {
+  TransferJob job;
+  job.kind = JobKind::kLogin;
+  job.lease = "t";
+  job.reference = "h.io";
+  job.auth.username = "u";
+  const auto same = ParseJob(WriteJob(job));
+  ASSERT_TRUE(same.ok());
+  EXPECT_EQ(same->kind, JobKind::kLogin);
+  EXPECT_EQ(same->auth.username, "u");
+  TransferEvent event;
+  event.kind = EventKind::kLogin;
+  event.identity_token = "tok";
+  const auto heard = ParseEvent(WriteEvent(event));
+  ASSERT_TRUE(heard.ok());
+  EXPECT_EQ(heard->kind, EventKind::kLogin);
+  EXPECT_EQ(DockerLoginAnswer(*heard), "{\"IdentityToken\":\"tok\",\"Status\":\"Login Succeeded\"}\n");
 }
 
 }  // namespace

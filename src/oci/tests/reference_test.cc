@@ -57,6 +57,15 @@ TEST(ParseReference, AddsLatestOnlyWhenAsked) {
   EXPECT_EQ(ParseReferenceOrLatest("a@" + kDigest)->tag, "");
 }
 
+TEST(RegistryHost, IsWhatRemainsOfAnAddress) {
+  for (const char* hub : {"", "docker.io", "index.docker.io", "https://index.docker.io/v1/", "registry-1.docker.io"})
+    EXPECT_EQ(RegistryHost(hub).value(), "docker.io") << hub;
+  EXPECT_EQ(RegistryHost("http://h:5000/v2/x").value(), "h:5000");
+  EXPECT_EQ(RegistryHost("myhost").value(), "myhost");
+  for (const char* bad : {"https://", "/", "a b", "h:99999", "u@h.io", "h.io\n", "ftp://h.io"})
+    EXPECT_FALSE(RegistryHost(bad).ok()) << bad;
+}
+
 TEST(Digest, IsSha256InLowerCase) {
   EXPECT_EQ(DigestHex(kDigest).value(), std::string(64, 'a'));
   EXPECT_FALSE(DigestHex("sha256:" + std::string(64, 'A')).ok());

@@ -25,19 +25,6 @@ TEST(ParseChallenge, IsCalmAboutNonsense) {
   EXPECT_TRUE(ParseChallenge("Bearer ,,,=,\"=").has_value());
 }
 
-TEST(FindCredentials, GoesByHost) {
-  // "user:secret"
-  const std::string config = R"({"auths":{"https://index.docker.io/v1/":{"auth":"dXNlcjpzZWNyZXQ="},
-      "h.io:5000":{"username":"u","password":"p"},"t.io":{"identitytoken":"tok"}}})";
-  EXPECT_EQ(FindCredentials(config, "docker.io")->password, "secret");
-  EXPECT_EQ(FindCredentials(config, "h.io:5000")->username, "u");
-  EXPECT_EQ(FindCredentials(config, "t.io")->identity_token, "tok");
-  EXPECT_EQ(FindCredentials(config, "h.io")->username, "");
-  EXPECT_EQ(FindCredentials("{}", "h.io")->username, "");
-  EXPECT_FALSE(FindCredentials("not json", "h.io").ok());
-  EXPECT_FALSE(FindCredentials(R"({"auths":{"h.io":{"auth":"!!"}}})", "h.io").ok());
-}
-
 TEST(IsLoopback, KnowsThisMachine) {
   for (const char* host : {"localhost", "localhost:5000", "127.0.0.1", "127.9.9.9:1", "[::1]:5000"})
     EXPECT_TRUE(IsLoopback(host)) << host;

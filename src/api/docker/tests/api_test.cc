@@ -273,6 +273,22 @@ TEST_F(Api, PullStreamsProgressAndReportsLateErrorsInTheStream) {
   EXPECT_EQ(Send("POST", "/images/create?fromImage=a&tag=1").status, 404);
 }
 
+TEST_F(Api, ALoginIsAnsweredByTheRegistrysWord) {
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.line("{\"IdentityToken\":\"t\",\"Status\":\"Login Succeeded\"}\n");
+    callbacks.done(Ok());
+  };
+  const std::string body = R"({"username":"me","password":"p","serveraddress":"h:5000"})";
+  const http::Response in = Send("POST", "/auth", body);
+  EXPECT_EQ(in.status, 200);
+  EXPECT_EQ(in.body, "{\"IdentityToken\":\"t\",\"Status\":\"Login Succeeded\"}\n");
+  EXPECT_THAT(engine_.calls(), Contains("login h:5000 me"));
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.done(Error(Code::kUnauthenticated, "wrong password"));
+  };
+  EXPECT_EQ(Send("POST", "/auth", body).status, 401);
+}
+
 TEST_F(Api, LoadStreamsTheArchiveWhateverItsSize) {
   engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) { callbacks.done(Ok()); };
   const http::Response response =

@@ -160,6 +160,11 @@ class FakeEngine : public engine::Engine {
     return std::vector<apitypes::ImageDeleteItem>{{"a:1", ""}, {"", "sha256:x"}};
   }
   Result<apitypes::PruneReport> PruneImages(const apitypes::Filters&) override { return Pruned("images"); }
+  Result<engine::Token> CheckLogin(const apitypes::AuthConfig& auth, engine::ProgressCallbacks callbacks) override {
+    TRY(Called("login " + auth.server_address + " " + auth.username));
+    on_transfer(std::move(callbacks));
+    return engine::Token{8};
+  }
   Result<engine::Token> PullImage(const engine::PullRequest& request,
                                   engine::ProgressCallbacks callbacks) override {
     TRY(Called("pull " + request.reference + " " + request.auth.username));

@@ -200,6 +200,8 @@ class Engine {
   virtual Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) = 0;
   // Cancelling takes this client off; the transfer ends when nobody is left.
   virtual Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) = 0;
+  // Asks the registry at `auth.server_address`. Its one line is docker's answer, when it lets the user in.
+  virtual Result<Token> CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) = 0;
   // `archive`: a descriptor to read docker-save or OCI archives from.
   virtual Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) = 0;
   // A docker-save and OCI archive.

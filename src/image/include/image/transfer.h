@@ -20,7 +20,7 @@ inline constexpr int kContentFd = 3;
 inline constexpr int kSnapshotsFd = 4;
 inline constexpr int kArchiveFd = 5;
 
-enum class JobKind : unsigned char { kPull, kLoad, kSave };
+enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin };
 
 struct RegistryAuth {
   std::string username;
@@ -46,13 +46,12 @@ struct TransferJob {
   // instead ("userxattr").
   bool user_xattrs = false;
 
-  // pull
-  std::string reference;                 // "localhost:5000/app:1"; normalised by the program
+  // pull, login
+  std::string reference;                 // "localhost:5000/app:1"; normalised by the program. Login: a host
   oci::Platform platform;                // empty: the host's (and no check against the image's config)
   std::string known_id;                  // the image that the reference names now, or empty
   RegistryAuth auth;
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
-  std::string docker_config_path;        // "~/.docker/config.json" to look credentials up in when `auth` is empty
   // Layers fetched and unpacked at the same time; 0: the default, 3.
   unsigned parallel = 0;
 
@@ -81,7 +80,7 @@ struct LoadedImage {
   bool up_to_date = false;      // pull: the reference named this very image, and all of it was there
 };
 
-enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone };
+enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone, kLogin };
 
 struct TransferEvent {
   EventKind kind = EventKind::kProgress;
@@ -95,6 +94,8 @@ struct TransferEvent {
   std::string stream;  // load: "Loaded image: …\n" (docker sends it as "stream")
 
   LoadedImage image;  // kImage
+
+  std::string identity_token;  // kLogin: what to keep instead of the password, or empty
 
   // kFailed
   Code code = Code::kUnknown;
@@ -111,5 +112,7 @@ Result<TransferEvent> ParseEvent(std::string_view line);
 // A progress event as docker's API sends it: {"status":…,"progressDetail":{…},"progress":"[==> ] 1.2MB/3MB","id":…}
 // ended by "\r\n"; empty for an event that clients do not see.
 std::string DockerProgressLine(const TransferEvent& event);
+// The answer of docker's API to a login that went well.
+std::string DockerLoginAnswer(const TransferEvent& event);
 
 }  // namespace estiba::image

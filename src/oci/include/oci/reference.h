@@ -32,6 +32,9 @@ struct Reference {
 Result<Reference> ParseReference(std::string_view text);
 // The same with tag "latest" when neither a tag nor a digest was given.
 Result<Reference> ParseReferenceOrLatest(std::string_view text);
+// The host of a registry's address ("https://host:5000/v2/", "host"); docker.io for any of the Hub's names and for "".
+// kInvalidArgument when it can be no host.
+Result<std::string> RegistryHost(std::string_view address);
 // True for 4 to 64 hexadecimal digits: could be the (short) id of an image, with or without "sha256:" in front.
 bool LooksLikeId(std::string_view text);
 

@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
-
 namespace estiba::registry {
 
 struct Credentials {
@@ -26,9 +24,5 @@ struct Challenge {
 };
 // Nothing for schemes we do not speak.
 std::optional<Challenge> ParseChallenge(std::string_view header);
-
-// The entry for a registry host ("docker.io" is kept as "https://index.docker.io/v1/") in the text of docker's
-// config.json or podman's auth.json; empty credentials when there is none.
-Result<Credentials> FindCredentials(std::string_view config_json, const std::string& host);
 
 }  // namespace estiba::registry

@@ -45,6 +45,10 @@ class Client {
   // is checked (kDataLoss), the digest is for the sink's owner to check. A sink's own error comes back as it is.
   Status GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink);
 
+  // Asks the registry whether it lets us in. Answers the identity token that its token service gave for the
+  // password, or "" where there is no such thing. kUnauthenticated when it does not.
+  Result<std::string> CheckLogin();
+
  private:
   struct Impl;
   explicit Client(std::unique_ptr<Impl> impl);

@@ -1,0 +1,18 @@
+#pragma once
+// The credentials that go along with a request for an image.
+
+#include <string>
+
+#include "credentials/auth_file.h"
+#include "credentials/places.h"
+#include "http/message.h"
+
+namespace estiba::cli {
+
+credentials::Places OwnPlaces();
+
+// Sets X-Registry-Auth to what is known for the reference's registry. Credentials that cannot be read are warned of and
+// left away, as docker does: the image may well be a public one.
+void AddRegistryAuth(const std::string& reference, http::Headers* headers);
+
+}  // namespace estiba::cli

@@ -1,0 +1,34 @@
+#pragma once
+// The files a user's credentials are in.
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "credentials/auth_file.h"
+
+namespace estiba::credentials {
+
+struct Places {
+  std::vector<std::string> files;  // the first that knows a registry wins; the first is the one that logins change
+
+  // Given the environment, so that tests need not change theirs: $REGISTRY_AUTH_FILE, docker's config.json (in
+  // $DOCKER_CONFIG or ~/.docker), then auth.json below $XDG_RUNTIME_DIR/containers and in ~/.config/containers.
+  static Places Of(const std::function<const char*(const char*)>& variable);
+
+  const std::string& own() const { return files.front(); }
+};
+
+// What is known for "quay.io/team/app" or a host; empty when nothing is. In each file, its helper is asked before its
+// own entries.
+Result<Login> Find(const Places& places, const std::string& repository);
+
+// To the helper that the file names for the host, else into the file. Answers the file's path when the secret is in it
+// as plain text, and "" when it is not.
+Result<std::string> Save(const Places& places, const std::string& host, const Login& login);
+// From the file and the helper it names.
+Status Erase(const Places& places, const std::string& host);
+
+}  // namespace estiba::credentials
