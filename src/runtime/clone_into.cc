@@ -134,6 +134,8 @@ Status RunHelper(int (*help)(void*), void* argument) {
 // that may not be done.
 Result<std::optional<pid_t>> CloneIntoPids(int pid_namespace, const clone_args& args, const child::Program& program) {
   const os::UniqueFd own = TRY(os::OpenAt({AT_FDCWD}, "/proc/self/ns/pid_for_children", O_RDONLY));
+  // The way back first: our own may belong to another user namespace than we do.
+  if (::setns(own.get(), CLONE_NEWPID) != 0) return std::optional<pid_t>();
   if (::setns(pid_namespace, CLONE_NEWPID) != 0) return std::optional<pid_t>();
   clone_args all = args;
   const long pid = os::Clone3(all);
