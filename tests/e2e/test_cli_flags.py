@@ -65,7 +65,7 @@ ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
              "images": "", "stats": ""}
 NEEDED = {"system prune": "--force", "container prune": "--force", "image prune": "--force", "network prune": "--force",
           "volume prune": "--force", "stats": "--no-stream", "save": "-o {tmp}/out", "load": "-i /dev/null",
-          "network create": "--subnet 10.1.0.0/24"}
+          "network create": "--subnet 10.1.0.0/24", "login": "--password secret"}
 VALUES = {"format": "X", "filter": "label=x", "since": "10m", "until": "10m", "tail": "5", "signal": "HUP",
           "timeout": "5", "last": "5", "restart": "always", "detach-keys": "a", "input": "{tmp}/archive", "output":
           "{tmp}/other", "type": "image", "env-file": "{tmp}/pairs", "label-file": "{tmp}/pairs", "cpus": "1.5",
