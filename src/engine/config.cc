@@ -41,6 +41,10 @@ void ReadContainerLog(TomlTable table, Config& config) {
 void ReadRegistries(TomlTable table, Config& config) {
   table.Read("insecure", &config.insecure_registries);
   table.Read("default", &config.default_registry);
+  table.Read("folders", &config.registries_folders);
+  for (const std::string& folder : config.registries_folders) {
+    if (!folder.starts_with('/')) table.Fail("folders", "must be absolute paths, not '" + folder + "'");
+  }
   table.Finish();
 }
 
@@ -134,6 +138,7 @@ Config DefaultConfig(bool rootless, unsigned uid) {
   config.data_root = "/var/lib/estiba";
   config.run_root = "/run/estiba";
   if (rootless) {
+    config.registries_folders.push_back(FromEnvironment("XDG_CONFIG_HOME", Home() + "/.config") + "/containers");
     config.data_root = FromEnvironment("XDG_DATA_HOME", Home() + "/.local/share") + "/estiba";
     const std::string runtime_dir = FromEnvironment("XDG_RUNTIME_DIR", "");
     config.run_root = runtime_dir.empty() ? "/tmp/estiba-" + std::to_string(uid) : runtime_dir + "/estiba";

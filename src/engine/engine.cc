@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "os/socket.h"
 #include "paths.h"
+#include "pull_sources.h"
 #include "security/capability.h"
 #include "warn.h"
 
@@ -206,6 +207,7 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   next.container_log_max_files = fresh.container_log_max_files;
   next.insecure_registries = fresh.insecure_registries;
   next.default_registry = fresh.default_registry;
+  next.registries_folders = fresh.registries_folders;
   next.dns = fresh.dns;
   next.limits = fresh.limits;
   *config_.Lock() = std::make_shared<const Config>(std::move(next));
@@ -303,7 +305,9 @@ Result<Token> EngineImpl::CheckLogin(const apitypes::AuthConfig& auth, ProgressC
   image::TransferJob job;
   job.kind = image::JobKind::kLogin;
   job.reference = TRY(oci::RegistryHost(auth.server_address));
-  job.insecure_registries = config()->insecure_registries;
+  const auto now = config();
+  job.insecure_registries = now->insecure_registries;
+  if (TRY(IsInsecure(job.reference, *now))) job.insecure_registries.push_back(job.reference);
   job.auth = {auth.username, auth.password, auth.identity_token, auth.registry_token};
   return transfers_->Start("", std::move(job), {}, std::move(callbacks));
 }
@@ -323,6 +327,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.reference = reference.ToString();
     job.user_xattrs = now->rootless;
     job.insecure_registries = now->insecure_registries;
+    job.sources = TRY(SourcesOf(reference, *now));
     if (const auto known = images_->Get(job.reference); known.ok()) job.known_id = (*known)->id;
     if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
     job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};

@@ -16,14 +16,11 @@ constexpr int kMaxIndexDepth = 2;  // an index of indexes is allowed, a deeper o
 class Puller {
  public:
   Puller(const TransferJob& job, const Stores& stores, Reporter& reporter, oci::Reference reference,
-         registry::Client client, std::atomic<bool>& stop)
+         registry::Client client, std::string path, std::atomic<bool>& stop)
       : job_(job), stores_(stores), reporter_(reporter), reference_(std::move(reference)), client_(std::move(client)),
-        stop_(stop) {}
+        path_(std::move(path)), stop_(stop) {}
 
-  Status Run() {
-    const std::string wanted = reference_.digest.empty() ? reference_.tag : reference_.digest;
-    reporter_.Say(wanted, "Pulling from " + reference_.path);
-    registry::FetchedManifest top = TRY(client_.GetManifest(reference_.path, wanted));
+  Status Run(registry::FetchedManifest top) {
     LoadedImage image;
     image.repo_digest = top.digest;
     const registry::FetchedManifest found = TRY(Resolve(std::move(top)));
@@ -53,7 +50,7 @@ class Puller {
       const oci::Index index = TRY(oci::ParseIndex(document.bytes));
       const oci::Descriptor chosen = TRY(oci::SelectManifest(index, platform));
       TRY(oci::DigestHex(chosen.digest));
-      document = TRY(client_.GetManifest(reference_.path, chosen.digest));
+      document = TRY(client_.GetManifest(path_, chosen.digest));
     }
     return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
   }
@@ -63,7 +60,7 @@ class Puller {
       return Error(Code::kResourceExhausted, "the image's config is larger than 4 MiB");
     if (!stores_.content.Has(descriptor.digest)) {
       store::Ingest ingest = TRY(stores_.content.CreateIngest(job_.lease));
-      TRY(client_.GetBlob(reference_.path, descriptor,
+      TRY(client_.GetBlob(path_, descriptor,
                           [&ingest](std::string_view bytes) { return ingest.Write(bytes); }));
       TRY_CTX(ingest.Commit(descriptor.digest, descriptor.size), "image config");
     }
@@ -82,7 +79,7 @@ class Puller {
 
   Status Apply(const oci::Manifest& manifest, const oci::ImageConfig& config, LoadedImage& image) {
     const FetchBlob fetch = [this](const oci::Descriptor& blob, const codec::ByteSink& sink) {
-      return client_.GetBlob(reference_.path, blob, sink);
+      return client_.GetBlob(path_, blob, sink);
     };
     ApplyOptions options;
     options.lease = job_.lease;
@@ -100,31 +97,58 @@ class Puller {
   Reporter& reporter_;
   oci::Reference reference_;
   registry::Client client_;
+  std::string path_;  // of the repository at the client's registry
   std::atomic<bool>& stop_;  // also ends the client's calls
 };
 
-registry::ClientOptions ClientFor(const TransferJob& job, const std::string& host) {
+// Credentials are for one registry: no mirror gets them.
+registry::ClientOptions ClientFor(const TransferJob& job, const PullSource& source, const std::string& own_host) {
   registry::ClientOptions options;
-  options.host = host;
-  options.insecure = std::ranges::find(job.insecure_registries, host) != job.insecure_registries.end();
-  options.credentials = {job.auth.username, job.auth.password, job.auth.identity_token, job.auth.registry_token};
+  options.host = source.host;
+  options.insecure =
+      source.insecure || std::ranges::find(job.insecure_registries, source.host) != job.insecure_registries.end();
+  if (source.host == own_host)
+    options.credentials = {job.auth.username, job.auth.password, job.auth.identity_token, job.auth.registry_token};
   return options;
+}
+
+// What the last place said, with what the others had said.
+Error NoneOf(std::vector<Error> failures) {
+  Error last = std::move(failures.back());
+  failures.pop_back();
+  if (failures.empty()) return last;
+  std::string others;
+  for (const Error& failure : failures) others += (others.empty() ? "" : "; ") + failure.Message();
+  return std::move(last).Hint("mirrors were tried before: " + others);
 }
 
 }  // namespace
 
 Result<std::string> Login(const TransferJob& job) {
-  registry::Client client = TRY(registry::Client::Create(ClientFor(job, job.reference)));
+  registry::Client client =
+      TRY(registry::Client::Create(ClientFor(job, {job.reference, "", /*insecure=*/false}, job.reference)));
   return client.CheckLogin();
 }
 
 Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
   oci::Reference reference = TRY(oci::ParseReferenceOrLatest(job.reference));
-  registry::ClientOptions options = ClientFor(job, reference.domain);
+  std::vector<PullSource> sources = job.sources;
+  if (sources.empty()) sources.push_back({reference.domain, reference.path, /*insecure=*/false});
+  const std::string wanted = reference.digest.empty() ? reference.tag : reference.digest;
+  reporter.Say(wanted, "Pulling from " + reference.path);
   std::atomic<bool> stop{false};
-  options.stop = &stop;
-  registry::Client client = TRY(registry::Client::Create(std::move(options)));
-  return Puller(job, stores, reporter, std::move(reference), std::move(client), stop).Run();
+  std::vector<Error> failures;
+  for (const PullSource& source : sources) {
+    registry::ClientOptions options = ClientFor(job, source, reference.domain);
+    options.stop = &stop;
+    registry::Client client = TRY(registry::Client::Create(std::move(options)));
+    auto top = client.GetManifest(source.path, wanted);
+    if (top.ok())
+      return Puller(job, stores, reporter, std::move(reference), std::move(client), source.path, stop)
+          .Run(std::move(*top));
+    failures.push_back(std::move(top).error());
+  }
+  return NoneOf(std::move(failures));
 }
 
 }  // namespace estiba::image

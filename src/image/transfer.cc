@@ -110,6 +110,10 @@ std::string WriteJob(const TransferJob& job) {
   AddText(out, "knownId", job.known_id);
   if (!job.platform.os.empty()) out.Add("platform", job.platform.ToString());
   if (!job.auth.empty()) out.Add("auth", WriteAuth(job.auth));
+  Json sources = Json::MakeArray();
+  for (const PullSource& source : job.sources)
+    sources.Append(Json::MakeObject({{"host", source.host}, {"path", source.path}, {"insecure", source.insecure}}));
+  if (!job.sources.empty()) out.Add("sources", std::move(sources));
   if (!job.insecure_registries.empty()) out.Add("insecureRegistries", job.insecure_registries);
   if (job.parallel != 0) out.Add("parallel", job.parallel);
   Json images = Json::MakeArray();
@@ -135,6 +139,12 @@ Result<TransferJob> ParseJob(std::string_view text) {
     auth.Read("password", &out.auth.password);
     auth.Read("identityToken", &out.auth.identity_token);
     auth.Read("registryToken", &out.auth.registry_token);
+  });
+  in.EachObject("sources", [&out](Reader& item) {
+    PullSource& one = out.sources.emplace_back();
+    item.Require("host", &one.host);
+    item.Require("path", &one.path);
+    item.Read("insecure", &one.insecure);
   });
   in.Read("insecureRegistries", &out.insecure_registries);
   in.Read("parallel", &out.parallel);

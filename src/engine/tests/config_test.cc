@@ -14,6 +14,15 @@ std::string ErrorOf(std::string_view text) {
   return config.ok() ? "" : config.error().Message();
 }
 
+TEST(ConfigRegistries, FoldersAreAbsoluteAndTheUsersComesLast) {
+  EXPECT_THAT(DefaultConfig(false, 0).registries_folders, ::testing::ElementsAre("/etc/containers"));
+  EXPECT_EQ(DefaultConfig(true, 1).registries_folders.size(), 2U);
+  const auto set = ParseConfig("[registries]\nfolders = [\"/f\"]\n", "estibad.toml", DefaultConfig(true, 1));
+  ASSERT_TRUE(set.ok());
+  EXPECT_THAT(set->registries_folders, ::testing::ElementsAre("/f"));
+  EXPECT_FALSE(ParseConfig("[registries]\nfolders = [\"f\"]\n", "f", DefaultConfig(false, 0)).ok());
+}
+
 TEST(Config, AnUnknownKeyIsRefusedWithItsLine) {
   EXPECT_EQ(ErrorOf("data_root = \"/d\"\n\ncolour = 1\n"), "estibad.toml:3: unknown key 'colour'");
   EXPECT_EQ(ErrorOf("[log]\nlevel = \"info\"\nsize = 3\n"), "estibad.toml:3: unknown key 'log.size'");

@@ -48,6 +48,8 @@ struct Config {
 
   std::vector<std::string> insecure_registries;  // HOST[:PORT]
   std::string default_registry = "docker.io";
+  // Of registries.conf and registries.conf.d; what a later one says wins.
+  std::vector<std::string> registries_folders = {"/etc/containers"};
 
   std::string bridge = "estiba0";
   std::string bridge_subnet;                // empty: the first free subnet of the pools

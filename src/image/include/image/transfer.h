@@ -39,6 +39,13 @@ struct SaveItem {
   std::vector<std::string> names;
 };
 
+// A place to pull from, tried in order.
+struct PullSource {
+  std::string host;  // "docker.io", "localhost:5000"
+  std::string path;  // of the repository there
+  bool insecure = false;  // plain HTTP and unverified certificates are fine
+};
+
 struct TransferJob {
   JobKind kind = JobKind::kPull;
   std::string lease;  // letters, digits, '.', '_': starts every temporary name
@@ -50,7 +57,8 @@ struct TransferJob {
   std::string reference;                 // "localhost:5000/app:1"; normalised by the program. Login: a host
   oci::Platform platform;                // empty: the host's (and no check against the image's config)
   std::string known_id;                  // the image that the reference names now, or empty
-  RegistryAuth auth;
+  std::vector<PullSource> sources;       // of a pull; none: the reference's own registry
+  RegistryAuth auth;                     // for the reference's own registry, wherever else is looked
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
   // Layers fetched and unpacked at the same time; 0: the default, 3.
   unsigned parallel = 0;

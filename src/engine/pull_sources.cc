@@ -1,0 +1,24 @@
+#include "pull_sources.h"
+
+#include <utility>
+
+#include "sources/folders.h"
+
+namespace estiba::engine {
+
+Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config) {
+  const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
+  std::vector<sources::Source> found = TRY(conf.Resolve(reference));
+  std::vector<image::PullSource> out;
+  for (sources::Source& source : found)
+    out.push_back({std::move(source.host), std::move(source.path), source.insecure});
+  return out;
+}
+
+Result<bool> IsInsecure(const std::string& host, const Config& config) {
+  const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
+  const sources::Registry* registry = conf.Find(host);
+  return registry != nullptr && registry->own.insecure;
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,20 @@
+#pragma once
+// Where a pull looks, by the machine's registries.conf. It is read anew each time: whoever changes it expects no
+// restart.
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/config.h"
+#include "image/transfer.h"
+#include "oci/reference.h"
+
+namespace estiba::engine {
+
+// kPermissionDenied when the registry is blocked.
+Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config);
+// Whether plain HTTP and unverified certificates are fine for a registry itself.
+Result<bool> IsInsecure(const std::string& host, const Config& config);
+
+}  // namespace estiba::engine
