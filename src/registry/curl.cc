@@ -90,8 +90,9 @@ void SetUp(CURL* handle, const Request& request, const Curl::Options& options, E
   const char* protocols = request.allow_http ? "http,https" : "https";
   ::curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, protocols);
   ::curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, protocols);
-  // libcurl drops the Authorization header when a redirect leads to another host.
-  ::curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+  // libcurl drops the Authorization header when a redirect leads to another host or port. A form has a secret in it
+  // and would be sent again: it goes nowhere but where it was meant to.
+  ::curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request.form.empty() ? 1L : 0L);
   ::curl_easy_setopt(handle, CURLOPT_MAXREDIRS, kMaxRedirects);
   ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, request.verify_tls ? 1L : 0L);
   ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, request.verify_tls ? 2L : 0L);

@@ -119,10 +119,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """The token service's other form: a refresh token for a token."""
         form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         proxy = self.server.proxy
-        proxy.take("POST", f"{self.path} {form}", self.headers)
+        rule = proxy.take("POST", f"{self.path} {form}", self.headers)
+        if rule.status is not None:
+            return self.refuse(rule)
         good = f"refresh_token=refresh-{proxy.token}" in form.split("&")
         body = {"access_token": proxy.token} if good else {"errors": [{"code": "UNAUTHORIZED", "message": "bad token"}]}
-        self.answer(200 if good else 401, {"Content-Type": "application/json"}, json.dumps(body).encode())
+        return self.answer(200 if good else 401, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
     def serve(self, method):
         proxy = self.server.proxy

@@ -205,6 +205,56 @@ def test_a_token_is_fetched_and_used(stores, registry, name):
         assert len(proxy.seen("/token")) == 1
 
 
+def challenge_of(proxy):
+    return {"WWW-Authenticate": f'Bearer realm="http://{proxy.name}/token",service="s",scope="repository:app:pull"'}
+
+
+def test_a_token_that_expires_is_fetched_anew_where_the_pull_stands(stores, registry, name, big):
+    with FaultProxy(registry.port, token="t0k3n") as proxy:
+        proxy.add(path=f"/blobs/{big}", cut=1_000_000, times=1)
+        proxy.add(path=f"/blobs/{big}", status=401, set_headers=challenge_of(proxy), times=1)
+        pull(stores, f"{proxy.name}/{name}")
+        assert len(proxy.seen("/token")) == 2
+        asked = [request[2].get("Range") for request in proxy.seen(f"/blobs/{big}")]
+        assert len(asked) == 3 and asked[0] is None
+        assert asked[1] == asked[2] and asked[1].startswith("bytes=")
+
+
+def test_a_redirect_to_another_host_carries_no_token(stores, registry, name, big):
+    with FaultProxy(registry.port, token="t0k3n") as proxy, FaultProxy(registry.port) as elsewhere:
+        proxy.add(path=f"/blobs/{big}", status=307,
+                  set_headers={"Location": f"http://{elsewhere.name}/v2/app/blobs/{big}"})
+        pull(stores, f"{proxy.name}/{name}")
+        sent = proxy.seen(f"/blobs/{big}")[-1][2]
+        assert sent["Authorization"] == "Bearer t0k3n"
+        followed = elsewhere.seen(f"/blobs/{big}")
+        assert len(followed) == 1 and "Authorization" not in followed[0][2]
+
+
+def test_a_password_goes_to_the_token_service_and_not_along_its_redirect(stores, registry, name):
+    with FaultProxy(registry.port, token="t0k3n") as proxy, FaultProxy(registry.port, token="t0k3n") as elsewhere:
+        manifests = {"path": "/manifests/", "status": 401, "times": 1}
+        proxy.add(**manifests, set_headers={
+            "WWW-Authenticate": f'Bearer realm="http://{proxy.name}/service",service="s",scope="repository:app:pull"'})
+        proxy.add(path="/service", status=307, set_headers={"Location": f"http://{elsewhere.name}/token"})
+        # The proxy lets only what has a token through to its rules.
+        proxy.token = None
+        pull(stores, f"{proxy.name}/{name}", auth={"username": "u", "password": "p"})
+        assert proxy.seen("/service")[0][2]["Authorization"].startswith("Basic ")
+        followed = elsewhere.seen("/token")
+        assert len(followed) == 1 and "Authorization" not in followed[0][2]
+
+
+def test_a_refresh_token_does_not_go_along_a_redirect(stores, registry, name):
+    with FaultProxy(registry.port, token="t0k3n") as proxy, FaultProxy(registry.port, token="t0k3n") as elsewhere:
+        proxy.add(path="/token", method="POST", status=307,
+                  set_headers={"Location": f"http://{elsewhere.name}/token"})
+        with pytest.raises(Failed, match="the token service answered: scripted: as told"):
+            pull(stores, f"{proxy.name}/{name}", auth={"identityToken": "refresh-t0k3n"})
+        assert proxy.seen("refresh_token=refresh-t0k3n", "POST")
+        assert elsewhere.requests == []
+
+
 def test_a_slow_registry_is_waited_for(stores, proxy, name, big):
     proxy.add(path=f"/blobs/{big}", delay=1.5)
     pull(stores, f"{proxy.name}/{name}")
