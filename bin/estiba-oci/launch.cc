@@ -122,7 +122,8 @@ Result<plan::ContainerInput> InputOf(const Context& context, const Bundle& bundl
     input.cgroup_path = input.scope->path;
   } else {
     input.cgroup_path = CgroupPathOf(bundle.spec, id, facts.cgroups);
-    input.cgroup_path_asked = !bundle.spec.linux_config.cgroups_path.empty();
+    const bool root = !facts.rootless && !facts.plain_user;
+    input.cgroup_required = root || !bundle.spec.linux_config.cgroups_path.empty();
   }
   input.use_cgroup = context.globals.use_cgroup;
   input.isolate_from_parent = false;

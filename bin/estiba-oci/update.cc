@@ -88,9 +88,10 @@ bool SameRules(const std::vector<oci::DeviceRule>& a, const std::vector<oci::Dev
   });
 }
 
-// Callers send the whole list with every update: it is only replaced when it is another.
-Status UpdateDevices(const cgroup::Cgroup& group, const oci::Resources& before, oci::Resources after) {
-  if (SameRules(before.devices, after.devices)) return Ok();
+// Callers send the whole list with every update: it is only replaced when it is another, or `lost`: systemd has written
+// its own.
+Status UpdateDevices(const cgroup::Cgroup& group, const oci::Resources& before, oci::Resources after, bool lost) {
+  if (SameRules(before.devices, after.devices) && !lost) return Ok();
   for (oci::DeviceRule& rule : cgroup::DefaultDeviceRules()) after.devices.push_back(std::move(rule));
   return group.ApplyDevices(after.devices);
 }
@@ -118,12 +119,26 @@ Result<std::optional<plan::Step>> ScopeOf(const StateDir& dir) {
 }
 
 // systemd writes what it knows of a unit again whenever it reloads.
-Status UpdateScope(const std::optional<plan::Step>& start, const oci::Resources& after) {
-  if (!start.has_value()) return Ok();
-  auto systemd = TRY(cgroup::Systemd::Connect(start->numbers.at(0) != 0));
+Status UpdateScope(const plan::Step& start, const oci::Resources& after) {
+  auto systemd = TRY(cgroup::Systemd::Connect(start.numbers.at(0) != 0));
   const int version = TRY(systemd.Version());
   const auto limits = TRY(cgroup::LimitProperties(after, version));
-  return systemd.SetProperties(start->text.at(0), limits);
+  return systemd.SetProperties(start.text.at(0), limits);
+}
+
+// On v1 systemd denies every device before it allows some again, whatever is changed: a program that opens one at that
+// moment would be refused (runc, "freezeBeforeSet").
+Status UpdateLegacyScope(const plan::Step& start, const cgroup::Cgroup& group, bool device_files,
+                         const oci::Resources& after) {
+  auto systemd = TRY(cgroup::Systemd::Connect(/*user=*/false));
+  auto properties = TRY(cgroup::LegacyLimitProperties(after));
+  if (!device_files) return systemd.SetProperties(start.text.at(0), properties);
+  for (std::string& property : cgroup::DeviceProperties(after.devices)) properties.push_back(std::move(property));
+  const bool frozen = TRY(group.Frozen());
+  if (!frozen) TRY(group.Freeze());
+  Status done = systemd.SetProperties(start.text.at(0), properties);
+  if (!frozen) TRY(group.Thaw());
+  return done;
 }
 
 }  // namespace
@@ -146,9 +161,15 @@ Result<int> UpdateCommand(const Context& context) {
   if (scope.has_value()) TRY(cgroup::UseRootControllers(hierarchies));
   const auto writes = TRY(cgroup::Settings(after, hierarchies));
   TRY(UpdateRdt(context.flags, dir, config.linux_config.intel_rdt));
-  TRY(UpdateScope(scope, after));
+  const bool legacy = scope.has_value() && hierarchies.mode != cgroup::Mode::kUnified;
+  const bool device_files = legacy && !hierarchies.device_programs;
+  if (legacy) {
+    TRY(UpdateLegacyScope(*scope, group, device_files, after));
+  } else if (scope.has_value()) {
+    TRY(UpdateScope(*scope, after));
+  }
   TRY(group.Apply(writes));
-  TRY(UpdateDevices(group, before, after));
+  TRY(UpdateDevices(group, before, after, device_files));
   config.linux_config.resources = std::move(after);
   TRY(dir.SaveConfig(oci::WriteRuntimeSpec(config)));
   return 0;

@@ -268,8 +268,10 @@ Status RemoveTree(os::DirFd parent, const std::string& name, unsigned depth) {
   if (depth > kDeepest) return Error(Code::kOutOfRange, "remove cgroup '" + name + "': nested too deep");
   auto dir = os::OpenAt(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!dir.ok()) return dir.error().code() == Code::kNotFound ? Ok() : std::move(dir).error();
-  const auto names = TRY(os::ListDirectory({dir->get()}, "."));
-  for (const std::string& child : names) {
+  const auto names = os::ListDirectory({dir->get()}, ".");
+  if (!names.ok() && names.error().errnum() == ENOENT) return Ok();  // somebody else was quicker
+  if (!names.ok()) return names.error().Clone();
+  for (const std::string& child : *names) {
     struct stat info{};
     if (::fstatat(dir->get(), child.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(info.st_mode))
       continue;

@@ -24,18 +24,23 @@ namespace {
 constexpr int kRounds = 200;  // of killing, freezing and waiting: about two seconds
 constexpr auto kPause = std::chrono::milliseconds(10);
 
+// systemd removes a unit's cgroup as soon as its last process is gone: in one that is open, nothing is found any more.
+bool Removed(const Error& error) { return error.errnum() == ENOENT || error.errnum() == ENODEV; }
+
 // pids of `dir` and of everything below.
 Status CollectProcesses(os::DirFd dir, unsigned depth, std::vector<pid_t>& pids) {
   constexpr unsigned kDeepest = 64;
   if (depth > kDeepest) return Error(Code::kOutOfRange, "cgroups nested too deep");
-  const std::string text = TRY(os::ReadFileAt(dir, "cgroup.procs"));
-  for (const std::string& line : Split(text, '\n')) {
+  auto text = os::ReadFileAt(dir, "cgroup.procs");
+  if (!text.ok()) return Removed(text.error()) ? Ok() : Status(std::move(text).error());
+  for (const std::string& line : Split(*text, '\n')) {
     if (line.empty() || line == "0") continue;  // 0: of another pid namespace
     const auto pid = TRY(ParseUint(line, INT32_MAX));
     pids.push_back(static_cast<pid_t>(pid));
   }
-  const auto names = TRY(os::ListDirectory(dir, "."));
-  for (const std::string& name : names) {
+  const auto names = os::ListDirectory(dir, ".");
+  if (!names.ok()) return Removed(names.error()) ? Ok() : Status(names.error().Clone());
+  for (const std::string& name : *names) {
     struct stat info {};
     if (::fstatat(dir.fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(info.st_mode)) continue;
     auto child = os::OpenAt(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -149,7 +154,8 @@ Status Cgroup::KillSlowly() const {
     const bool frozen = Freeze().ok();
     const auto pids = TRY(Processes());
     Status sent = pids.empty() ? Ok() : Signal(SIGKILL);
-    if (frozen) TRY(Thaw());
+    if (const Status thawed = frozen ? Thaw() : Ok(); !thawed.ok() && !Removed(thawed.error()))
+      return thawed.error().Clone();
     TRY(std::move(sent));
     if (pids.empty()) return Ok();
     std::this_thread::sleep_for(kPause);

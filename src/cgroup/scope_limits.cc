@@ -66,6 +66,17 @@ Result<std::string> MaskOf(const char* name, const std::string& list) {
 // A weight of 0 is systemd's word for cpu.idle, since version 252.
 bool SaysIdle(std::int64_t idle, int version) { return idle == 1 && version >= kIdleVersion; }
 
+Status AddCpuset(const oci::CpuResources& cpu, std::vector<std::string>& out) {
+  if (!cpu.cpus.empty()) out.push_back(TRY_CTX(MaskOf("AllowedCPUs", cpu.cpus), "linux.resources.cpu.cpus"));
+  if (!cpu.mems.empty()) out.push_back(TRY_CTX(MaskOf("AllowedMemoryNodes", cpu.mems), "linux.resources.cpu.mems"));
+  return Ok();
+}
+
+// systemd takes 0 for "none": a limit of none at all is at least the one process that is there.
+void AddTasks(const oci::Resources& resources, std::vector<std::string>& out) {
+  if (resources.pids_limit) out.push_back(Set("TasksMax", std::max<std::uint64_t>(Limit(*resources.pids_limit), 1)));
+}
+
 Status AddCpu(const oci::CpuResources& cpu, int version, std::vector<std::string>& out) {
   if (SaysIdle(cpu.idle.value_or(0), version)) {
     out.push_back(Set("CPUWeight", 0));
@@ -73,9 +84,7 @@ Status AddCpu(const oci::CpuResources& cpu, int version, std::vector<std::string
     out.push_back(Set("CPUWeight", SharesToWeight(*cpu.shares)));
   }
   AddQuota(cpu.quota.value_or(0), cpu.period.value_or(0), out);
-  if (!cpu.cpus.empty()) out.push_back(TRY_CTX(MaskOf("AllowedCPUs", cpu.cpus), "linux.resources.cpu.cpus"));
-  if (!cpu.mems.empty()) out.push_back(TRY_CTX(MaskOf("AllowedMemoryNodes", cpu.mems), "linux.resources.cpu.mems"));
-  return Ok();
+  return AddCpuset(cpu, out);
 }
 
 Result<std::uint64_t> NumberOrMax(std::string_view text) {
@@ -135,9 +144,19 @@ Result<std::vector<std::string>> LimitProperties(const oci::Resources& resources
   std::vector<std::string> out;
   AddMemory(resources.memory, out);
   TRY(AddCpu(resources.cpu, version, out));
-  // systemd takes 0 for "none": a limit of none at all is at least the one process that is there.
-  if (resources.pids_limit) out.push_back(Set("TasksMax", std::max<std::uint64_t>(Limit(*resources.pids_limit), 1)));
+  AddTasks(resources, out);
   TRY(AddAllUnified(resources.unified, version, out));
+  return out;
+}
+
+Result<std::vector<std::string>> LegacyLimitProperties(const oci::Resources& resources) {
+  std::vector<std::string> out;
+  if (resources.memory.limit.value_or(0) != 0) out.push_back(Set("MemoryLimit", Limit(*resources.memory.limit)));
+  if (resources.cpu.shares.value_or(0) != 0) out.push_back(Set("CPUShares", *resources.cpu.shares));
+  AddQuota(resources.cpu.quota.value_or(0), resources.cpu.period.value_or(0), out);
+  if (resources.block_io.weight.value_or(0) != 0) out.push_back(Set("BlockIOWeight", *resources.block_io.weight));
+  AddTasks(resources, out);
+  TRY(AddCpuset(resources.cpu, out));
   return out;
 }
 

@@ -159,9 +159,15 @@ class Parser {
     return value;
   }
 
-  // "@as []": only of basic types and arrays of them; tuples say their types by themselves.
+  // "@as []": only of basic types and arrays of them; tuples say their types by themselves, but for an empty list of
+  // pairs.
   Result<Variant> Annotated(unsigned depth) {
     ++at_;
+    constexpr std::string_view kPairs = "a(ss)";
+    if (text_.substr(at_).starts_with(kPairs)) {
+      at_ += kPairs.size();
+      return Value(kPairs, depth + 1);
+    }
     const std::string_view type = Word();
     const std::size_t basic = type.find_first_not_of('a');
     const bool known = basic != std::string_view::npos && basic + 1 == type.size() && type.size() <= kDeepest &&

@@ -37,7 +37,19 @@ Status RefuseLimits(const ContainerInput& input, const HostFacts& facts) {
   return Ok();
 }
 
-Error RefusedPath(const std::string& path) {
+// No device rules without a cgroup: what root starts is then refused, as runc and crun do.
+Error RefusedRoot(const cgroup::Hierarchies& cgroups, const std::string& path) {
+  constexpr const char* kHint = "without device rules and limits: --cgroup-manager=disabled";
+  if (cgroups.mode == cgroup::Mode::kNone)
+    return Error(Code::kFailedPrecondition, "linux.cgroupsPath: no cgroup mount found in mountinfo").Hint(kHint);
+  const auto closed = std::ranges::find(cgroups.hierarchies, false, &cgroup::Hierarchy::delegated);
+  const std::string where = closed == cgroups.hierarchies.end() ? "" : " in '" + closed->mountpoint + "'";
+  return Error(Code::kPermissionDenied, "linux.cgroupsPath: make cgroup '" + path + "'" + where + ": not writable")
+      .Hint(kHint);
+}
+
+Error RefusedPath(const HostFacts& facts, const std::string& path) {
+  if (!facts.rootless && !facts.plain_user) return RefusedRoot(facts.cgroups, path);
   return Error(Code::kPermissionDenied, "linux.cgroupsPath: make cgroup '" + path + "': permission denied")
       .Hint("without a path and without limits the container runs in the cgroup of who starts it");
 }
@@ -128,20 +140,40 @@ Status BindHostCgroups(Builder& b, const oci::Mount& mount, const MountOptions& 
   return Ok();
 }
 
+void AddCreateCgroup(Builder& b, const std::string& path, const oci::Resources& resources, bool everywhere) {
+  std::vector<std::string> text = {path};
+  for (std::string& controller : cgroup::NeededControllers(resources)) text.push_back(std::move(controller));
+  Step& create = b.Host(Op::kCreateCgroup, "linux.cgroupsPath", std::move(text));
+  if (everywhere) create.numbers = {1};
+}
+
+// Where device rules are files of v1's controller, systemd writes its own there: it has to know ours.
+std::vector<std::string> LegacyStartProperties(const Builder& b, const oci::Resources& resources) {
+  if (b.facts().cgroups.device_programs) return {};
+  return cgroup::DeviceProperties(resources.devices);
+}
+
 Status AddScope(Builder& b, const ContainerInput& input) {
   const cgroup::Scope& scope = *input.scope;
-  if (b.facts().cgroups.mode != cgroup::Mode::kUnified) {
-    return Error(Code::kFailedPrecondition, "linux.cgroupsPath: scopes of systemd need a host with cgroup v2 alone")
-        .Hint("leave --systemd-cgroup away: cgroups are then made directly");
+  const oci::Resources& resources = input.spec.linux_config.resources;
+  const bool legacy = b.facts().cgroups.mode != cgroup::Mode::kUnified;
+  if (legacy && scope.user) {
+    return Error(Code::kFailedPrecondition, "linux.cgroupsPath: a user's own systemd has no cgroups but on a host with "
+                                            "cgroup v2 alone")
+        .Hint("leave --systemd-cgroup away: the container then runs in the cgroup of who starts it");
   }
   std::vector<std::string> text = {scope.unit, scope.path};
-  const auto limits = TRY(cgroup::LimitProperties(input.spec.linux_config.resources, scope.version));
-  const auto at_start = cgroup::StartProperties(input.spec.linux_config.resources, scope.version);
+  const auto limits = TRY(legacy ? cgroup::LegacyLimitProperties(resources)
+                                 : cgroup::LimitProperties(resources, scope.version));
+  const auto at_start = legacy ? LegacyStartProperties(b, resources)
+                               : cgroup::StartProperties(resources, scope.version);
   const auto annotated = TRY(cgroup::AnnotatedProperties(input.spec.annotations));
   for (const auto& part : {cgroup::ScopeProperties(scope, input.id), limits, at_start, annotated})
     text.insert(text.end(), part.begin(), part.end());
+  // systemd knows some of the v1 hierarchies only: the scope's place is made in all of them, and joined as any other.
+  if (legacy) AddCreateCgroup(b, scope.path, resources, /*everywhere=*/true);
   b.Add(Op::kStartScope, Where::kHostChild, "linux.cgroupsPath", std::move(text), {scope.user ? 1ULL : 0ULL});
-  b.in_scope = true;
+  b.in_scope = !legacy;
   return Ok();
 }
 
@@ -154,7 +186,7 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
   const bool possible = ours && b.facts().cgroups.mode != cgroup::Mode::kNone;
   if (!input.use_cgroup || path.empty() || !possible) {
     TRY(RefuseLimits(input, b.facts()));
-    return input.use_cgroup && input.cgroup_path_asked ? Status(RefusedPath(path)) : Ok();
+    return input.use_cgroup && input.cgroup_required ? Status(RefusedPath(b.facts(), path)) : Ok();
   }
   b.plan().cgroup_path = path;
   b.has_cgroup = true;
@@ -163,10 +195,7 @@ Status AddCgroup(Builder& b, const ContainerInput& input) {
   if (input.scope.has_value()) {
     TRY(AddScope(b, input));
   } else {
-    std::vector<std::string> text = {path};
-    for (std::string& controller : cgroup::NeededControllers(resources)) text.push_back(std::move(controller));
-    Step& create = b.Host(Op::kCreateCgroup, "linux.cgroupsPath", std::move(text));
-    if (input.cgroup_path_asked) create.numbers = {1};
+    AddCreateCgroup(b, path, resources, input.cgroup_required);
   }
   const auto writes = TRY(cgroup::Settings(resources, b.facts().cgroups));
   for (const cgroup::Write& write : writes) {

@@ -17,6 +17,8 @@ Step Made(Op op, const Step& of, std::vector<std::string> text) {
 }  // namespace
 
 std::vector<Step> UndoOf(const Plan& plan) {
+  // On v1 hosts a scope has directories that systemd knows nothing of: what made them says which.
+  const bool created = std::ranges::find(plan.steps, Op::kCreateCgroup, &Step::op) != plan.steps.end();
   std::vector<Step> undo;
   for (const Step& step : plan.steps) {
     switch (step.op) {
@@ -25,7 +27,7 @@ std::vector<Step> UndoOf(const Plan& plan) {
         undo.push_back(Made(Op::kDeleteCgroup, step, step.text));
         break;
       case Op::kStartScope: {
-        undo.push_back(Made(Op::kDeleteCgroup, step, {step.text[1]}));
+        if (!created) undo.push_back(Made(Op::kDeleteCgroup, step, {step.text[1]}));
         undo.push_back(Made(Op::kStopScope, step, {step.text[0]}));
         undo.back().numbers = step.numbers;
         break;
@@ -49,7 +51,7 @@ std::vector<Step> UndoOf(const Plan& plan) {
   std::reverse(undo.begin(), undo.end());
   for (const Step& step : plan.steps) {
     if (step.op == Op::kCreateCgroup) undo.insert(undo.begin(), Made(Op::kKillCgroup, step, {step.text[0]}));
-    if (step.op == Op::kStartScope) undo.insert(undo.begin(), Made(Op::kKillCgroup, step, {step.text[1]}));
+    if (step.op == Op::kStartScope && !created) undo.insert(undo.begin(), Made(Op::kKillCgroup, step, {step.text[1]}));
   }
   return undo;
 }

@@ -34,7 +34,9 @@ Status Create(Session& session, const Step& step) {
 Status StartScope(Session& session, const Step& step) {
   auto systemd = TRY(cgroup::Systemd::Connect(step.numbers.at(0) != 0));
   const std::vector<std::string> properties(step.text.begin() + 2, step.text.end());
-  return systemd.StartScope(step.text.at(0), properties, session.child.pid());
+  Status started = systemd.StartScope(step.text.at(0), properties, session.child.pid());
+  session.anothers_scope = !started.ok() && started.error().code() == Code::kAlreadyExists;
+  return started;
 }
 
 Status JoinScope(Session& session, const Step& step) {

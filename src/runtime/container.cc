@@ -54,6 +54,7 @@ plan::Plan BegunPart(const Session& session) {
     if (!session.executed[i]) continue;
     const plan::Step& step = session.plan.steps[i];
     if (step.op == Op::kCreateCgroup && !session.cgroup.has_value()) continue;
+    if (step.op == Op::kStartScope && session.anothers_scope) continue;
     begun.steps.push_back(step);
   }
   return begun;

@@ -73,7 +73,7 @@ Result<Restoration> Restoration::Begin(const plan::Plan& plan) {
   auto rep = std::make_unique<Rep>(plan);
   // What waits for a child, as all that is written into a scope, is Admit's.
   for (std::size_t i = 0; i < plan.steps.size(); ++i)
-    if (MakesCgroup(plan.steps[i].op) && !HasScope(plan))
+    if (MakesCgroup(plan.steps[i].op) && (plan.steps[i].where == plan::Where::kHost || !HasScope(plan)))
       TRY(RunStep(rep->session, i));
   return Restoration(std::move(rep));
 }
@@ -84,8 +84,9 @@ Status Restoration::Admit(pid_t worker) {
   if (session.cgroup.has_value()) TRY(session.cgroup->Attach(worker));
   const bool scope = HasScope(session.plan);  // which systemd makes around the worker
   for (std::size_t i = 0; i < session.plan.steps.size(); ++i) {
-    const Op op = session.plan.steps[i].op;
-    if (op == Op::kIntelRdt || op == Op::kStartScope || (scope && MakesCgroup(op))) TRY(RunStep(session, i));
+    const plan::Step& step = session.plan.steps[i];
+    const bool late = scope && MakesCgroup(step.op) && step.where != plan::Where::kHost;
+    if (step.op == Op::kIntelRdt || step.op == Op::kStartScope || late) TRY(RunStep(session, i));
   }
   return Ok();
 }

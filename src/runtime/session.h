@@ -38,6 +38,7 @@ struct Session {
   std::vector<bool> executed;  // host steps that were begun: what roll-back looks at
   std::optional<cgroup::Hierarchies> hierarchies;
   std::optional<cgroup::Cgroup> cgroup;
+  bool anothers_scope = false;  // the unit was there, with somebody else's processes
   std::optional<ResolvedUser> user;
   os::UniqueFd document;       // memfd: the state document of hooks inside
   os::UniqueFd said;           // memfd: what hooks inside print

@@ -3,6 +3,8 @@
 import json
 import pathlib
 
+import pytest
+
 from bundle import CGROUPS
 from harness.need import need
 
@@ -14,6 +16,26 @@ def test_a_relative_cgroup_path_is_found_again_from_another_cgroup(bundle):
     with bundle.running():
         record = json.loads((bundle.state_root / bundle.id / "state.json").read_text())
         assert record["cgroupPath"].startswith("/") and record["cgroupPath"].endswith(f"/{CGROUPS}/{bundle.id}")
+
+
+NOWHERE = "umount -R /sys/fs/cgroup"
+CLOSED = "for top in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/mounts); do mount -o remount,bind,ro $top; done"
+
+
+@pytest.mark.parametrize("host,reason", [(NOWHERE, "no cgroup mount found in mountinfo"), (CLOSED, "not writable")],
+                         ids=["nowhere", "read-only"])
+def test_root_has_no_container_without_a_cgroup(bundle, host, reason):
+    """Nothing would say which devices it may open: refused as by runc and crun, unless none is asked for."""
+    bundle.prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c", host + '; exec "$0" "$@"']
+    assert reason in bundle.refused("true")
+    del bundle.linux["cgroupsPath"]
+    assert reason in bundle.refused("true")
+    bundle.save()
+    bundle.command("--cgroup-manager=disabled", "run", bundle.id)
+    bundle.linux["resources"]["pids"] = {"limit": 5}
+    bundle.save()
+    done = bundle.command("--cgroup-manager=disabled", "run", bundle.id, check=False)
+    assert done.returncode == 1 and "pids" in done.stderr, done.stderr
 
 
 # ---- cgroups that were there before ----

@@ -34,7 +34,8 @@ export PATH=/bin:/usr/sbin:/usr/bin HOME=/root
 if [ $$ = 1 ]; then
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm; mount -t tmpfs run /run
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
+# Of another host with systemd, systemd mounts what its command line says.
+grep -q unified_cgroup_hierarchy=0 /proc/cmdline || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t securityfs securityfs /sys/kernel/security 2>/dev/null
 for module in {modules}; do modprobe $module || echo "VM: no module $module"; done
 ip link set lo up
@@ -109,7 +110,7 @@ def copy_modules(modules, guest):
 def add_systemd(guest):
     """systemd as the host has it: the manager and systemctl, with no unit but ours. It is spoken to at its private
     socket, so there is no message bus."""
-    for program in ["/lib/systemd/systemd", "/bin/systemctl"]:
+    for program in ["/lib/systemd/systemd", "/lib/systemd/systemd-cgroups-agent", "/bin/systemctl"]:
         (guest / program.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(program, guest / program.lstrip("/"))
         copy_libraries(program, guest)
@@ -150,7 +151,7 @@ def build_guest(folder, tests, seconds):
     write(guest / "guest/boot", BOOT.format(modules=" ".join(MODULES), seconds=seconds))
     write(guest / "guest/functions", (pathlib.Path(__file__).parent / "guest/functions").read_text())
     for test in tests:
-        kind = "systemd" if test.parent.name == "systemd" else ""
+        kind = "systemd" if test.parent.name in ("systemd", "legacy") else ""
         write(guest / "guest/tests" / kind / test.name, test.read_text())
     if (guest / "guest/tests/systemd").exists():
         add_systemd(guest)

@@ -1,5 +1,7 @@
 #include "cgroup/scope.h"
 
+#include "cgroup/variant.h"
+
 #include "tests/support.h"
 
 namespace estiba::cgroup {
@@ -79,6 +81,66 @@ TEST(LimitProperties, AnIdleGroupHasTheWeightNone) {
   EXPECT_EQ(LimitProperties(resources, 252).value(), idle);
   resources.unified = {{"cpu.weight", "5"}, {"cpu.idle", "0"}};
   EXPECT_EQ(LimitProperties(resources, 252).value(), std::vector<std::string>{"CPUWeight=uint64 5"});
+}
+
+TEST(LegacyLimitProperties, AreTheOldOnes) {
+  oci::Resources resources;
+  resources.memory.limit = 64 << 20;
+  resources.memory.swap = 96 << 20;  // systemd has no word for these two on v1
+  resources.memory.reservation = 32 << 20;
+  resources.cpu.shares = 512;
+  resources.cpu.quota = 20'000;
+  resources.cpu.cpus = "0";
+  resources.block_io.weight = 300;
+  resources.pids_limit = -1;
+  ASSERT_OK_AND_ASSIGN(const auto properties, LegacyLimitProperties(resources));
+  EXPECT_EQ(properties,
+            (std::vector<std::string>{"MemoryLimit=uint64 67108864", "CPUShares=uint64 512",
+                                      "CPUQuotaPerSecUSec=uint64 200000", "BlockIOWeight=uint64 300",
+                                      "TasksMax=uint64 18446744073709551615", "AllowedCPUs=@ay [1]"}));
+}
+
+oci::DeviceRule Device(bool allow, char type, std::optional<std::int64_t> major, std::optional<std::int64_t> minor,
+                       const char* access) {
+  return {.allow = allow, .type = type, .major = major, .minor = minor, .access = access};
+}
+
+// The last property: what is allowed, with the container's usual devices taken off its end.
+std::string ListOf(const std::vector<oci::DeviceRule>& rules) {
+  const auto properties = DeviceProperties(rules);
+  EXPECT_EQ(properties.size(), 3U);
+  EXPECT_EQ(properties[0], "DeviceAllow=@a(ss) []");
+  EXPECT_EQ(properties[1], "DevicePolicy='strict'");
+  const std::string& list = properties.back();
+  EXPECT_TRUE(ParseVariant(list.substr(list.find('=') + 1)).ok()) << list;
+  return list;
+}
+
+TEST(DeviceProperties, ListWhatTheRulesAllow) {
+  const oci::DeviceRule deny = Device(false, 'a', {}, {}, "rwm");
+  const std::string usual = "('char-*', 'm'), ('block-*', 'm'), ('/dev/char/1:3', 'rwm'), ('/dev/char/1:5', 'rwm'), "
+                            "('/dev/char/1:7', 'rwm'), ('/dev/char/1:8', 'rwm'), ('/dev/char/1:9', 'rwm'), "
+                            "('/dev/char/5:0', 'rwm'), ('/dev/char/5:1', 'rwm'), ('/dev/char/5:2', 'rwm'), "
+                            "('char-136', 'rwm')]";
+  EXPECT_EQ(ListOf({deny}), "DeviceAllow=[" + usual);
+  EXPECT_EQ(ListOf({}), "DeviceAllow=[" + usual);
+  EXPECT_EQ(ListOf({Device(true, 'c', 4, 1, "rw"), deny, Device(true, 'b', 8, -1, "r"), Device(true, 'a', 10, 2, "r")}),
+            "DeviceAllow=[('block-8', 'r'), ('/dev/char/10:2', 'r'), ('/dev/block/10:2', 'r'), " + usual);
+  EXPECT_EQ(ListOf({deny, Device(true, 'c', 4, 1, "r"), Device(true, 'c', 4, 1, "rw")}),
+            "DeviceAllow=[('/dev/char/4:1', 'rw'), " + usual);
+}
+
+// Whatever systemd writes by itself must not allow more than our own rules.
+TEST(DeviceProperties, LeaveOutWhatSystemdCannotSay) {
+  const oci::DeviceRule allow = Device(true, 'a', {}, {}, "rwm");
+  const oci::DeviceRule deny = Device(false, 'a', {}, {}, "rwm");
+  EXPECT_EQ(DeviceProperties({allow}), (std::vector<std::string>{"DeviceAllow=@a(ss) []", "DevicePolicy='auto'"}));
+  EXPECT_TRUE(ListOf({allow, Device(false, 'c', 4, 1, "w")}).starts_with("DeviceAllow=[('char-*', 'm'), "));
+  EXPECT_TRUE(ListOf({deny, Device(true, 'c', 4, {}, "rw"), Device(false, 'c', 4, 1, "w")})
+                  .starts_with("DeviceAllow=[('char-4', 'r'), "));
+  EXPECT_TRUE(ListOf({deny, Device(true, 'c', {}, 1, "rw")}).starts_with("DeviceAllow=[('char-*', 'm'), "));
+  EXPECT_TRUE(ListOf({deny, Device(true, 'c', 4, 1, "r"), Device(false, 'a', {}, {}, "r")})
+                  .starts_with("DeviceAllow=[('char-*', 'm'), "));
 }
 
 TEST(StartProperties, SayWhoDiesWhenMemoryIsShort) {

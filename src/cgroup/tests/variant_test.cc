@@ -21,6 +21,7 @@ TEST(ParseVariant, TellsTypesApart) {
   EXPECT_EQ(TypeOf("['a', 'b']"), "as");
   EXPECT_EQ(TypeOf("[uint32 1, 2]"), "au");
   EXPECT_EQ(TypeOf("@as []"), "as");
+  EXPECT_EQ(TypeOf("@a(ss) []"), "a(ss)");
   EXPECT_EQ(TypeOf("[('/dev/null', 'rw'), ('/dev/full', 'r')]"), "a(ss)");
 }
 
@@ -36,7 +37,8 @@ TEST(ParseVariant, ReadsValues) {
 
 TEST(ParseVariant, RefusesWhatIsNoValue) {
   for (const char* text : {"", "tru", "uint32 -1", "byte 256", "2147483648", "'open", "[1, 'a']", "[]", "()", "[1",
-                           "1 2", "@a{sv} {}", "1.5", "uint64 'x'", "[[[[[[[[[[1]]]]]]]]]]", "@zz []"})
+                           "1 2", "@a{sv} {}", "1.5", "uint64 'x'", "[[[[[[[[[[1]]]]]]]]]]", "@zz []", "@a(ss) [1]",
+                           "@a(ss", "@a(sv) []"})
     EXPECT_FALSE(ParseVariant(text).ok()) << text;
 }
 

@@ -28,6 +28,11 @@ Result<std::string> SlicePath(const std::string& slice);
 // ("org.systemd.property.Name") add.
 std::vector<std::string> ScopeProperties(const Scope& scope, const std::string& id);
 Result<std::vector<std::string>> LimitProperties(const oci::Resources& resources, int version);
+// The same for systemd on v1 and hybrid hosts.
+Result<std::vector<std::string>> LegacyLimitProperties(const oci::Resources& resources);
+// Device rules for where systemd keeps v1's devices controller: as a list of what is allowed, which is all that systemd
+// knows. What such a list cannot say is left out, and so refused, until our own rules are written after systemd's.
+std::vector<std::string> DeviceProperties(const std::vector<oci::DeviceRule>& rules);
 // Of limits that can be set only when the scope begins.
 std::vector<std::string> StartProperties(const oci::Resources& resources, int version);
 Result<std::vector<std::string>> AnnotatedProperties(const oci::StringMap& annotations);

@@ -62,7 +62,7 @@ struct ContainerInput {
   Network network;
   std::string cgroup_path;  // "/estiba/ID"; empty: spec.linux_config.cgroups_path, and if that is empty none
   bool use_cgroup = true;
-  bool cgroup_path_asked = false;  // where it may not be made is an error: nobody asked for this path by accident
+  bool cgroup_required = false;  // where it may not be made is an error: root's, or nobody asks for a path by accident
   // systemd makes the cgroup, as this scope; `cgroup_path` is then the scope's.
   std::optional<cgroup::Scope> scope;
   // Engine: rlimits, nice, affinity, timer slack, … of whoever started us do not reach the container. An OCI runtime

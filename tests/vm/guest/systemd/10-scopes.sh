@@ -34,6 +34,11 @@ $oci exec one cat /proc/self/cgroup | grep -qx '0::/'
 $oci pause one
 grep -q 'frozen 1' $group/cgroup.events
 $oci resume one
+# Another container cannot have the same scope, nor end what is in it.
+if estiba-oci --root /tmp/elsewhere --systemd-cgroup run two >/tmp/out 2>&1 </dev/null; then exit 1; fi
+grep -q 'already' /tmp/out || { cat /tmp/out; exit 1; }
+grep -qx $pid $group/cgroup.procs
+systemctl is-active estiba-one.scope >/dev/null
 $oci delete --force one
 [ ! -e $group ]
 if systemctl is-active estiba-one.scope >/dev/null; then exit 1; fi
