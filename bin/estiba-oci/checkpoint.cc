@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/parse.h"
@@ -98,9 +99,16 @@ Status AddExternalMounts(const Snapshot& now, const plan::Plan& plan, criu::Opti
   return Ok();
 }
 
+// Which CRIU treats in its own way (--shell-job): ttys, the console, pseudo-terminals (admin-guide/devices.rst).
+bool IsTerminal(dev_t device) {
+  constexpr unsigned kTty = 4, kConsole = 5, kFirstPts = 136, kLastPts = 143;
+  const unsigned number = major(device);
+  return number == kTty || number == kConsole || (number >= kFirstPts && number <= kLastPts);
+}
+
 // A file of the host as stdin, stdout or stderr (a log, /dev/null) by CRIU's name for it; "" for what the container can
 // reach itself, and for what is no file.
-Result<std::string> ExternalFile(const Snapshot& now, const std::string& fd) {
+Result<std::string> ExternalFile(const Snapshot& now, const std::string& fd, bool shell_job) {
   struct stat info {};
   if (::stat(Proc(now, "fd/" + fd).c_str(), &info) != 0) return std::string();  // closed
   if (!S_ISREG(info.st_mode) && !S_ISCHR(info.st_mode)) return std::string();
@@ -111,6 +119,11 @@ Result<std::string> ExternalFile(const Snapshot& now, const std::string& fd) {
     if (line.starts_with("mnt_id:")) id = Trim(line.substr(7));
   const std::uint64_t number = TRY_CTX(ParseUint(id), "read the mount of descriptor " + fd);
   if (("\n" + mounts).find("\n" + id + " ") != std::string::npos) return std::string();
+  if (S_ISCHR(info.st_mode) && IsTerminal(info.st_rdev)) {
+    if (shell_job) return std::string();
+    return Error(Code::kFailedPrecondition, "its descriptor " + fd + " is a terminal of who started it")
+        .Hint("--shell-job leaves that out; the container goes on at the terminal of restore --shell-job");
+  }
   return "file[" + Hexadecimal(number) + ":" + Hexadecimal(info.st_ino) + "]";
 }
 
@@ -118,7 +131,7 @@ Result<std::string> ExternalFile(const Snapshot& now, const std::string& fd) {
 Status DescribeStdio(const Snapshot& now, CriuJob& job) {
   codec::Json list = codec::Json::MakeArray();
   for (const std::string fd : {"0", "1", "2"}) {
-    const std::string file = TRY(ExternalFile(now, fd));
+    const std::string file = TRY(ExternalFile(now, fd, job.options.shell_job));
     if (!file.empty()) job.options.external.push_back(file);
     const auto link = os::ReadLink(Proc(now, "fd/" + fd));
     list.Append(!file.empty() ? file : link.ok() ? *link : std::string());

@@ -66,7 +66,9 @@ Status ReadOptions(const Flags& flags, const oci::RuntimeSpec& spec, CriuJob& jo
   options.lazy_pages = flags.On("lazy-pages");
   // Hosts with nftables alone; CRIU itself speaks to the kernel then.
   if (!os::FindProgram("iptables-restore").ok()) options.network_lock = criu::NetworkLock::kNftables;
-  options.orphan_pts_master = true;
+  // CRIU would make a master for the terminal that --shell-job means too, and crash (4.1.1).
+  const bool own_terminal = spec.process && spec.process->terminal;
+  options.orphan_pts_master = own_terminal || !options.shell_job;
   options.notify_scripts = true;
   options.log_level = 4;
   options.config_file = ConfigFile(spec);
@@ -110,6 +112,11 @@ Error CriuFailure(const CriuJob& job, const Error& error) {
   const std::string said = log.ok() ? criu::LastErrors(*log, kQuotedErrors) : "";
   if (said.empty()) return error.Clone();
   const std::string text = error.Message() + "; its log has: " + Join(Split(said, '\n'), "; ");
+  // Of "kerndat", what CRIU asks of the kernel before anything else.
+  if (said.find("initializing kerndat") != std::string::npos)
+    return Error(error.code(), text)
+        .Hint("CRIU " + job.version.Text() + " cannot work with this kernel ('criu check'): install another version; "
+              "all of its log is in '" + job.log + "'");
   return Error(error.code(), text).Hint("all of it is in '" + job.log + "'");
 }
 

@@ -111,7 +111,7 @@ class Docker(Driver):
         self.socket = self.folder / "docker.sock"
 
     def start(self):
-        (self.folder / "daemon.json").write_text("{}")  # not the host's
+        (self.folder / "daemon.json").write_text('{"experimental": true}')  # not the host's; for `docker checkpoint`
         self.serve("unshare", "--mount", "dockerd", "--data-root", self.folder / "data", "--exec-root",
                    self.folder / "exec", "--pidfile", self.folder / "pid", "--config-file", self.folder / "daemon.json",
                    "-H", f"unix://{self.socket}", "--cgroup-parent", f"/{self.cgroup_parent}",

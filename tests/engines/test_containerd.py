@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness import criu
 from harness.wait import wait_until
 
 
@@ -68,3 +69,31 @@ def test_options_of_the_host(containerd):
     out = containerd.run("--rm", "--cwd", "/var", "--env", "A=b", "--memory-limit", str(64 << 20), containerd.image,
                          "once", "sh", "-c", "pwd; echo $A")
     assert out.split("\n") == ["/var", "b"]
+
+
+COUNTER = "n=0; while :; do n=$((n + 1)); echo $n >> /tmp/count; sleep 0.05; done"
+
+
+def test_checkpoint_and_restore(containerd, tmp_path):
+    criu.program()  # needed on this kernel
+    containerd.run("-d", containerd.image, "saved", "sh", "-c", COUNTER)
+
+    def count():
+        return len(containerd("task", "exec", "--exec-id", "c", "saved", "cat", "/tmp/count").split())
+
+    try:
+        wait_until(count, "it counts")
+        containerd("container", "checkpoint", "--rw", "--image", "--task", "saved", "saved-image")
+        count()
+        containerd("task", "checkpoint", "--exit", "--image-path", tmp_path / "images", "saved")
+        wait_until(lambda: "STOPPED" in containerd("task", "ls"), "it ends")
+        assert (tmp_path / "images/core-1.img").exists()
+        containerd("task", "delete", "saved", code=None)
+        containerd("container", "rm", "saved")
+        containerd("container", "restore", "--rw", "--live", "saved", "saved-image")
+        before = count()
+        wait_until(lambda: count() > before, "it counts on")
+    finally:
+        containerd("task", "kill", "-s", "KILL", "saved", code=None)
+        containerd("task", "delete", "-f", "saved", code=None)
+        containerd("container", "rm", "saved", code=None)

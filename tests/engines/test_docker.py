@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness import criu
 from harness.wait import wait_until
 
 QUIET = ["--network", "none"]
@@ -128,3 +129,28 @@ def test_the_oom_killer_is_told(docker):
            "/dev/zero", code=137)
     assert docker("inspect", "-f", "{{.State.OOMKilled}}", "fat") == "true"
     docker("rm", "fat")
+
+
+COUNTER = "n=0; while :; do n=$((n + 1)); echo $n >> /tmp/count; sleep 0.05; done"
+
+
+def test_checkpoint_and_start(docker):
+    criu.program()  # needed on this kernel
+    docker("run", "-d", "--name", "saved", *QUIET, docker.image, "sh", "-c", COUNTER)
+
+    def count():
+        return len(docker("exec", "saved", "cat", "/tmp/count").split())
+
+    try:
+        wait_until(count, "it counts")
+        docker("checkpoint", "create", "saved", "one")
+        assert docker("inspect", "-f", "{{.State.Status}}", "saved") == "exited"
+        assert "one" in docker("checkpoint", "ls", "saved")
+        docker("start", "--checkpoint", "one", "saved")
+        before = count()
+        wait_until(lambda: count() > before, "it counts on")
+        assert docker("exec", "saved", "grep", "-cx", "1", "/tmp/count") == "1", "it did not begin anew"
+        docker("checkpoint", "create", "--leave-running", "saved", "two")
+        assert docker("inspect", "-f", "{{.State.Status}}", "saved") == "running"
+    finally:
+        docker("rm", "-f", "saved", code=None)
