@@ -117,6 +117,7 @@ Result<Response> Client::Impl::SendAny(Request& request, Trouble* trouble) {
   const std::string server = ServerOf(options.host);
   request.allow_http = lenient;
   request.verify_tls = !lenient;
+  request.direct = IsLoopback(options.host);  // a proxy's loopback is another machine's
   if (!plain_http.load()) {
     request.url = "https://" + server + path;
     auto answered = curl.Perform(request, trouble);
@@ -168,6 +169,8 @@ Result<std::string> Client::Impl::FetchToken(const Challenge& challenge, const s
   Request request;
   request.allow_http = lenient;
   request.verify_tls = !lenient;
+  const auto service_host = oci::RegistryHost(challenge.realm);
+  request.direct = service_host.ok() && IsLoopback(*service_host);
   request.url = challenge.realm;
   std::string query = "service=" + Escape(challenge.service);
   if (!scope.empty()) query += "&scope=" + Escape(scope);

@@ -96,6 +96,8 @@ void SetUp(CURL* handle, const Request& request, const Curl::Options& options, E
   ::curl_easy_setopt(handle, CURLOPT_MAXREDIRS, kMaxRedirects);
   ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, request.verify_tls ? 1L : 0L);
   ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, request.verify_tls ? 2L : 0L);
+  // Else HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY apply, as libcurl reads them.
+  if (request.direct) ::curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
   ::curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // there are threads
   ::curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
   ::curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);

@@ -22,6 +22,7 @@ struct Request {
   std::string basic_auth;    // "user:password"
   bool allow_http = false;   // plain HTTP, also after a redirect
   bool verify_tls = true;
+  bool direct = false;       // past any proxy of the environment
   std::uint64_t range_start = 0;
   // Body of a 2xx answer. Called with the answer's head complete; its error ends the exchange.
   std::function<Status(const struct Response&, std::string_view)> body;

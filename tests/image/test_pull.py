@@ -255,6 +255,19 @@ def test_a_refresh_token_does_not_go_along_a_redirect(stores, registry, name):
         assert elsewhere.requests == []
 
 
+def test_a_registry_on_loopback_is_reached_past_the_proxy(stores, registry, name):
+    nobody = "http://127.0.0.1:1"
+    environment = {"HTTPS_PROXY": nobody, "http_proxy": nobody}
+    Transfer(stores, {"kind": "pull", "reference": f"{registry.name}/{name}"}, env=environment).finish()
+    with FaultProxy(registry.port, token="t0k3n") as guarded:  # and its token service
+        Transfer(stores, {"kind": "pull", "reference": f"{guarded.name}/{name}"}, env=environment).finish()
+    with pytest.raises(Failed, match="connect to registry 'registry.invalid'.* 127.0.0.1 port 1 "):
+        Transfer(stores, {"kind": "pull", "reference": "registry.invalid/app:1"}, env=environment).finish()
+    environment["NO_PROXY"] = "registry.invalid"
+    with pytest.raises(Failed, match="connect to registry 'registry.invalid'.*Could not resolve host"):
+        Transfer(stores, {"kind": "pull", "reference": "registry.invalid/app:1"}, env=environment).finish()
+
+
 def test_a_slow_registry_is_waited_for(stores, proxy, name, big):
     proxy.add(path=f"/blobs/{big}", delay=1.5)
     pull(stores, f"{proxy.name}/{name}")
