@@ -5,7 +5,7 @@ import os
 import pytest
 
 from drivers import Buildah, Containerd, Docker, Podman
-from harness import criu, debian
+from harness import debian
 from harness.need import need, need_program
 
 
@@ -22,12 +22,6 @@ def started(kind):
         engine.assert_no_leaks()
     finally:
         engine.destroy()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def with_criu():
-    """Engines find `criu` on the PATH that they were started with."""
-    os.environ["PATH"] = f"{criu.installed('trixie')}:{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import uuid
 
-from harness import leaks
+from harness import criu, leaks
 from harness.engine import BIN
 from harness.host import Host
 from harness.wait import wait_until
@@ -42,7 +42,14 @@ class Driver:
         raise NotImplementedError
 
     def environment(self):
-        return dict(os.environ, HOME=str(self.folder), XDG_RUNTIME_DIR=str(self.folder))
+        return dict(os.environ, HOME=str(self.folder), XDG_RUNTIME_DIR=str(self.folder), PATH=self.path())
+
+    def path(self):
+        return os.environ["PATH"]
+
+    def path_with_criu(self):
+        """Of daemons, whose runtime finds `criu` where they were started."""
+        return f"{criu.installed('trixie')}:{os.environ['PATH']}"
 
     def __call__(self, *words, code=0, **options):
         """One call of the client; its output without the last newline. code=None: any, and the whole answer."""
@@ -120,6 +127,8 @@ class Docker(Driver):
     def client(self):
         return [debians("docker"), "-H", f"unix://{self.socket}"]
 
+    path = Driver.path_with_criu
+
     def load(self, archive):
         self("load", "-i", archive)
 
@@ -163,6 +172,8 @@ class Containerd(Driver):
 
     def client(self):
         return ["ctr", "-a", str(self.socket), "-n", "estiba-test"]
+
+    path = Driver.path_with_criu
 
     def load(self, archive):
         self("image", "import", archive)
