@@ -28,6 +28,7 @@ def test_root_has_no_container_without_a_cgroup(bundle, host, reason):
     """Nothing would say which devices it may open: refused as by runc and crun, unless none is asked for."""
     bundle.prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c", host + '; exec "$0" "$@"']
     assert reason in bundle.refused("true")
+    bundle.command("explain", "--bundle", bundle.path)  # a plan can be looked at where it cannot be carried out
     del bundle.linux["cgroupsPath"]
     assert reason in bundle.refused("true")
     bundle.save()
