@@ -17,7 +17,7 @@ PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-transfer", "estiba-in
 TOOLS = ["nft", "apparmor_parser", "setpriv", "tar"]
 MODULES = ["overlay", "veth", "bridge", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet",
            "tun", "unix_diag", "tcp_diag", "udp_diag", "raw_diag", "inet_diag", "af_packet_diag", "netlink_diag",
-           "nf_conntrack_netlink"]
+           "nf_conntrack_netlink", "loop"]
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /new
