@@ -28,10 +28,15 @@ Result<UniqueFd> Create(const std::string& name, bool executable) {
   return UniqueFd(fd);
 }
 
+// Some work of the kernel's on memory (compaction, DAMON) holds a page for a moment, and then there is no sealing: the
+// kernel itself waits for a tenth of a second or two each time.
+constexpr int kSealTries = 20;
+
 Status Seal(int fd) {
-  if (::fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-    return Error::Errno(errno, "seal a memfd");
-  return Ok();
+  for (int tries = 1;; ++tries) {
+    if (::fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0) return Ok();
+    if (const int err = errno; err != EBUSY || tries == kSealTries) return Error::Errno(err, "seal a memfd");
+  }
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ class Engine:
             self.before = leaks.Snapshot.take(self)
         self.log = open(self.folder / "estibad.log", "ab")
         command = [*self.host.prefix(), *wrapper, str(BIN / "estibad"), "--config", str(self.config)]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                        env=dict(os.environ, HOME=str(self.folder)))
         wait_until(self.answers, "the engine answers", 30)
 
     def answers(self):
