@@ -113,8 +113,8 @@ Status CheckStatus(const Snapshot& now, const Flags& flags) {
 // The scope that the user's own systemd keeps the container in; empty: none.
 Result<std::string> UserScopeOf(const StateDir& dir) {
   const plan::Plan plan = TRY(dir.LoadPlan());
-  const auto start = std::ranges::find(plan.steps, plan::Op::kStartScope, &plan::Step::op);
-  return start == plan.steps.end() || start->numbers.at(0) == 0 ? std::string() : start->text.at(0);
+  const plan::Step* start = plan::ScopeStart(plan);
+  return start == nullptr || start->numbers.at(0) == 0 ? std::string() : start->text.at(0);
 }
 
 Result<plan::Plan> PlanOf(const Context& context, const StateDir& dir, const Snapshot& now,

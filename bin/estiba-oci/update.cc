@@ -97,9 +97,8 @@ Status UpdateDevices(const cgroup::Cgroup& group, const oci::Resources& before, 
 }
 
 // linux.intelRdt's own limits, kept for the next update like the others.
-Status UpdateRdt(const Flags& flags, const StateDir& dir, std::optional<oci::IntelRdt>& rdt) {
+Status UpdateRdt(const Flags& flags, const plan::Plan& plan, std::optional<oci::IntelRdt>& rdt) {
   if (!flags.Has("l3-cache-schema") && !flags.Has("mem-bw-schema")) return Ok();
-  const plan::Plan plan = TRY(dir.LoadPlan());
   oci::IntelRdt after = rdt.value_or(oci::IntelRdt{});
   if (flags.Has("l3-cache-schema")) after.l3_cache_schema = flags.Get("l3-cache-schema");
   if (flags.Has("mem-bw-schema")) after.mem_bw_schema = flags.Get("mem-bw-schema");
@@ -109,13 +108,6 @@ Status UpdateRdt(const Flags& flags, const StateDir& dir, std::optional<oci::Int
   TRY(runtime::UpdateResctrl(plan, schemata));
   rdt = std::move(after);
   return Ok();
-}
-
-// The step that made the container's scope; nothing when it has none.
-Result<std::optional<plan::Step>> ScopeOf(const StateDir& dir) {
-  const plan::Plan plan = TRY(dir.LoadPlan());
-  const auto start = std::ranges::find(plan.steps, plan::Op::kStartScope, &plan::Step::op);
-  return start == plan.steps.end() ? std::nullopt : std::optional(*start);
 }
 
 // systemd writes what it knows of a unit again whenever it reloads.
@@ -156,16 +148,17 @@ Result<int> UpdateCommand(const Context& context) {
   oci::Resources after = oci::MergeResources(before, change);
   // Asked of this update, not of those before it.
   after.memory.check_before_update = change.memory.check_before_update;
-  const auto scope = TRY(ScopeOf(dir));
-  auto hierarchies = TRY(cgroup::Probe());
-  if (scope.has_value()) TRY(cgroup::UseRootControllers(hierarchies));
+  const plan::Plan plan = TRY(dir.LoadPlan());
+  const plan::Step* scope = plan::ScopeStart(plan);
+  cgroup::Hierarchies hierarchies = now.cgroups ? *now.cgroups : TRY(cgroup::Probe());
+  if (scope != nullptr) TRY(cgroup::UseRootControllers(hierarchies));
   const auto writes = TRY(cgroup::Settings(after, hierarchies));
-  TRY(UpdateRdt(context.flags, dir, config.linux_config.intel_rdt));
-  const bool legacy = scope.has_value() && hierarchies.mode != cgroup::Mode::kUnified;
+  TRY(UpdateRdt(context.flags, plan, config.linux_config.intel_rdt));
+  const bool legacy = scope != nullptr && hierarchies.mode != cgroup::Mode::kUnified;
   const bool device_files = legacy && !hierarchies.device_programs;
   if (legacy) {
     TRY(UpdateLegacyScope(*scope, group, device_files, after));
-  } else if (scope.has_value()) {
+  } else if (scope != nullptr) {
     TRY(UpdateScope(*scope, after));
   }
   TRY(group.Apply(writes));

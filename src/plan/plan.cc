@@ -1,5 +1,7 @@
 #include "plan/plan.h"
 
+#include <algorithm>
+
 #include "child/step.h"
 
 namespace estiba::plan {
@@ -122,6 +124,11 @@ std::string_view OpName(Op op) {
     return ChildOpName(static_cast<C>(static_cast<unsigned>(op) - static_cast<unsigned>(Op::kChildBase)));
   }
   return {};
+}
+
+const Step* ScopeStart(const Plan& plan) {
+  const auto start = std::ranges::find(plan.steps, Op::kStartScope, &Step::op);
+  return start == plan.steps.end() ? nullptr : &*start;
 }
 
 std::string_view WhereName(Where where) {

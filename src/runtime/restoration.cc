@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
-
 #include "child/step.h"
 #include "net/setup.h"
 #include "plan/checkpoint.h"
@@ -27,10 +25,6 @@ Status LeaveMountPoints(const plan::Plan& plan) {
 
 bool MakesCgroup(Op op) {
   return op == Op::kCreateCgroup || op == Op::kWriteCgroup || op == Op::kCgroupDevices || op == Op::kOwnCgroup;
-}
-
-bool HasScope(const plan::Plan& plan) {
-  return std::ranges::find(plan.steps, Op::kStartScope, &plan::Step::op) != plan.steps.end();
 }
 
 // The steps beside a process that is not ours to end.
@@ -71,9 +65,10 @@ Restoration::~Restoration() = default;
 Result<Restoration> Restoration::Begin(const plan::Plan& plan) {
   TRY(LeaveMountPoints(plan));
   auto rep = std::make_unique<Rep>(plan);
+  const bool scope = plan::ScopeStart(plan) != nullptr;
   // What waits for a child, as all that is written into a scope, is Admit's.
   for (std::size_t i = 0; i < plan.steps.size(); ++i)
-    if (MakesCgroup(plan.steps[i].op) && (plan.steps[i].where == plan::Where::kHost || !HasScope(plan)))
+    if (MakesCgroup(plan.steps[i].op) && (plan.steps[i].where == plan::Where::kHost || !scope))
       TRY(RunStep(rep->session, i));
   return Restoration(std::move(rep));
 }
@@ -82,7 +77,7 @@ Status Restoration::Admit(pid_t worker) {
   Session& session = rep_->session;
   const Beside beside(session, worker);
   if (session.cgroup.has_value()) TRY(session.cgroup->Attach(worker));
-  const bool scope = HasScope(session.plan);  // which systemd makes around the worker
+  const bool scope = plan::ScopeStart(session.plan) != nullptr;  // which systemd makes around the worker
   for (std::size_t i = 0; i < session.plan.steps.size(); ++i) {
     const plan::Step& step = session.plan.steps[i];
     const bool late = scope && MakesCgroup(step.op) && step.where != plan::Where::kHost;

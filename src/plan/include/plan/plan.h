@@ -106,6 +106,8 @@ struct Plan {
 
 // "mount", "create-cgroup", …: as Explain and traces call it.
 std::string_view OpName(Op op);
+// The step that starts the container's scope of systemd; null: it has none.
+const Step* ScopeStart(const Plan& plan);
 std::string_view WhereName(Where where);
 // "mount 'proc' on '/proc'": what the step does, operands quoted; the subject of error messages.
 std::string Describe(const Step& step, Language language = Language::kEnglish);
