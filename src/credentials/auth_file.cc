@@ -13,8 +13,8 @@ constexpr std::size_t kMaxFile = 1U << 20;
 
 using codec::Json;
 
-Result<Login> ReadEntry(const Json& entry, const std::string& key) {
-  Login out;
+Result<oci::RegistryAuth> ReadEntry(const Json& entry, const std::string& key) {
+  oci::RegistryAuth out;
   out.username = entry.GetString("username");
   out.password = entry.GetString("password");
   out.identity_token = entry.GetString("identitytoken");
@@ -31,7 +31,7 @@ Result<Login> ReadEntry(const Json& entry, const std::string& key) {
   return out;
 }
 
-Json WriteEntry(const Login& login) {
+Json WriteEntry(const oci::RegistryAuth& login) {
   Json out = Json::MakeObject();
   if (!login.username.empty() || !login.password.empty())
     out.Add("auth", codec::EncodeBase64(login.username + ":" + login.password));
@@ -75,22 +75,22 @@ Result<AuthFile> AuthFile::Parse(std::string_view text) {
   return AuthFile(std::move(json));
 }
 
-Result<std::optional<Login>> AuthFile::Find(const std::string& repository) const {
+Result<std::optional<oci::RegistryAuth>> AuthFile::Find(const std::string& repository) const {
   const Json* auths = json_.Find("auths");
-  if (auths == nullptr || !auths->IsObject()) return std::optional<Login>();
+  if (auths == nullptr || !auths->IsObject()) return std::optional<oci::RegistryAuth>();
   for (std::string name = repository; !name.empty(); name = Above(name)) {
     const Json* entry = auths->Find(name);
     if (entry == nullptr) continue;
-    Login login = TRY(ReadEntry(*entry, name));
-    if (!login.empty()) return std::optional<Login>(std::move(login));
+    oci::RegistryAuth login = TRY(ReadEntry(*entry, name));
+    if (!login.empty()) return std::optional<oci::RegistryAuth>(std::move(login));
   }
   const std::string host = repository.substr(0, repository.find('/'));
   for (const Json::Member& member : *auths->IfObject()) {
     if (!IsForHost(member.key, host)) continue;
-    Login login = TRY(ReadEntry(member.value, member.key));
-    if (!login.empty()) return std::optional<Login>(std::move(login));
+    oci::RegistryAuth login = TRY(ReadEntry(member.value, member.key));
+    if (!login.empty()) return std::optional<oci::RegistryAuth>(std::move(login));
   }
-  return std::optional<Login>();
+  return std::optional<oci::RegistryAuth>();
 }
 
 std::string AuthFile::HelperOf(const std::string& host) const {
@@ -104,7 +104,7 @@ std::string AuthFile::HelperOf(const std::string& host) const {
   return json_.GetString("credsStore");
 }
 
-void AuthFile::Set(const std::string& host, const Login& login) {
+void AuthFile::Set(const std::string& host, const oci::RegistryAuth& login) {
   Remove(host);
   Json* auths = json_.Find("auths");
   if (auths == nullptr || !auths->IsObject()) auths = &json_.Set("auths", Json::MakeObject());

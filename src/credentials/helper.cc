@@ -65,15 +65,15 @@ Error Failed(const std::string& name, const char* verb, const Answer& answer) {
 
 }  // namespace
 
-Result<std::optional<Login>> GetFromHelper(const std::string& name, const std::string& server) {
+Result<std::optional<oci::RegistryAuth>> GetFromHelper(const std::string& name, const std::string& server) {
   const Answer answer = TRY(Run(name, "get", server));
-  if (!answer.ok && answer.text == kNotFound) return std::optional<Login>();
+  if (!answer.ok && answer.text == kNotFound) return std::optional<oci::RegistryAuth>();
   if (!answer.ok) return Failed(name, "get", answer);
   // Its text holds the secret: a parser's complaint may quote nothing of it.
   const auto json = codec::ParseJson(answer.text, {.depth = 4, .bytes = kMaxAnswer});
   if (!json.ok() || !json->IsObject())
     return Error(Code::kInvalidArgument, "docker-credential-" + name + " get: the answer is not a JSON object");
-  Login login;
+  oci::RegistryAuth login;
   const std::string username = json->GetString("Username");
   if (username == kTokenUser) {
     login.identity_token = json->GetString("Secret");
@@ -81,10 +81,10 @@ Result<std::optional<Login>> GetFromHelper(const std::string& name, const std::s
     login.username = username;
     login.password = json->GetString("Secret");
   }
-  return login.empty() ? std::optional<Login>() : std::optional<Login>(std::move(login));
+  return login.empty() ? std::optional<oci::RegistryAuth>() : std::optional<oci::RegistryAuth>(std::move(login));
 }
 
-Status StoreInHelper(const std::string& name, const std::string& server, const Login& login) {
+Status StoreInHelper(const std::string& name, const std::string& server, const oci::RegistryAuth& login) {
   const bool token = !login.identity_token.empty();
   const codec::Json json =
       codec::Json::MakeObject({{"ServerURL", server},

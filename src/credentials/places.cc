@@ -61,7 +61,7 @@ Places Places::Of(const std::function<const char*(const char*)>& variable) {
   return places;
 }
 
-Result<Login> Find(const Places& places, const std::string& repository) {
+Result<oci::RegistryAuth> Find(const Places& places, const std::string& repository) {
   const std::string host = repository.substr(0, repository.find('/'));
   for (const std::string& path : places.files) {
     const AuthFile file = TRY(Load(path));
@@ -72,10 +72,10 @@ Result<Login> Find(const Places& places, const std::string& repository) {
     auto entry = TRY_CTX(file.Find(repository), "'" + path + "'");
     if (entry) return std::move(*entry);
   }
-  return Login{};
+  return oci::RegistryAuth{};
 }
 
-Result<std::string> Save(const Places& places, const std::string& host, const Login& login) {
+Result<std::string> Save(const Places& places, const std::string& host, const oci::RegistryAuth& login) {
   AuthFile file = TRY(Load(places.own()));
   const std::string helper = file.HelperOf(host);
   if (helper.empty()) {

@@ -107,8 +107,7 @@ registry::ClientOptions ClientFor(const TransferJob& job, const PullSource& sour
   options.host = source.host;
   options.insecure =
       source.insecure || std::ranges::find(job.insecure_registries, source.host) != job.insecure_registries.end();
-  if (source.host == own_host)
-    options.credentials = {job.auth.username, job.auth.password, job.auth.identity_token, job.auth.registry_token};
+  if (source.host == own_host) options.credentials = job.auth;
   return options;
 }
 

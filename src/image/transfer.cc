@@ -40,7 +40,7 @@ void AddText(Json& out, const char* key, const std::string& value) {
   if (!value.empty()) out.Add(key, value);
 }
 
-Json WriteAuth(const RegistryAuth& auth) {
+Json WriteAuth(const oci::RegistryAuth& auth) {
   Json out = Json::MakeObject();
   AddText(out, "username", auth.username);
   AddText(out, "password", auth.password);

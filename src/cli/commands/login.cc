@@ -35,8 +35,8 @@ Result<Server> ServerOf(const Options& options) {
 }
 
 // What the options say; the rest is empty.
-Result<credentials::Login> Given(const Options& options) {
-  credentials::Login login;
+Result<oci::RegistryAuth> Given(const Options& options) {
+  oci::RegistryAuth login;
   login.username = options.Text("username");
   login.password = options.Text("password");
   const bool from_stdin = options.On("password-stdin");
@@ -53,7 +53,7 @@ Result<credentials::Login> Given(const Options& options) {
 }
 
 // `known` is the name of an earlier login, for an answer that is only a line end.
-Status Ask(credentials::Login* login, const std::string& known) {
+Status Ask(oci::RegistryAuth* login, const std::string& known) {
   if (!login->username.empty() && !login->password.empty()) return Ok();
   if (!IsTerminal(STDIN_FILENO))
     return Error(Code::kInvalidArgument, "Error: Cannot perform an interactive login from a non TTY device");
@@ -70,11 +70,11 @@ Status Ask(credentials::Login* login, const std::string& known) {
 }
 
 struct Granted {
-  credentials::Login login;  // what to keep
+  oci::RegistryAuth login;  // what to keep
   std::string message;
 };
 
-Result<Granted> Check(Api* engine, const Server& server, credentials::Login login) {
+Result<Granted> Check(Api* engine, const Server& server, oci::RegistryAuth login) {
   apitypes::AuthConfig auth;
   auth.username = login.username;
   auth.password = login.password;
@@ -102,11 +102,11 @@ Status Keep(const Server& server, const Granted& granted) {
 
 Result<int> RunLogin(App& app, const Options& options) {
   const Server server = TRY(ServerOf(options));
-  credentials::Login login = TRY(Given(options));
+  oci::RegistryAuth login = TRY(Given(options));
   Api* engine = TRY(app.Engine());
   std::string known;
   if (login.username.empty() && login.password.empty()) {
-    const credentials::Login stored = TRY(credentials::Find(OwnPlaces(), server.host));
+    const oci::RegistryAuth stored = TRY(credentials::Find(OwnPlaces(), server.host));
     known = stored.username;
     if (!stored.empty()) {
       Print("Authenticating with existing credentials..." + (known.empty() ? "" : " [Username: " + known + "]") + "\n");

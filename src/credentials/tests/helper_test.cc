@@ -29,7 +29,7 @@ esac
 
 TEST(Helper, StoresAndErases) {
   const FakeHelper fake("cat >\"$1\"\n");
-  Login login;
+  oci::RegistryAuth login;
   login.username = "u";
   login.password = "p";
   ASSERT_OK(StoreInHelper("fake", "h.io", login));

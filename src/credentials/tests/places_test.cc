@@ -22,7 +22,7 @@ unsigned ModeOf(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777U : 0U;
 }
 
-const Login kLogin{.username = "u", .password = "p", .identity_token = "", .registry_token = ""};
+const oci::RegistryAuth kLogin{.username = "u", .password = "p", .identity_token = "", .registry_token = ""};
 
 TEST(Places, AreDockersThenPodmans) {
   EXPECT_THAT(In({{"HOME", "/h"}, {"XDG_RUNTIME_DIR", "/run/user/1"}}).files,

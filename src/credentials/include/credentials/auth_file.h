@@ -7,19 +7,9 @@
 
 #include "base/result.h"
 #include "codec/json.h"
+#include "oci/registry_auth.h"
 
 namespace estiba::credentials {
-
-struct Login {
-  std::string username;
-  std::string password;
-  std::string identity_token;  // OAuth2 refresh token
-  std::string registry_token;  // a bearer token as it is
-
-  bool empty() const {
-    return username.empty() && password.empty() && identity_token.empty() && registry_token.empty();
-  }
-};
 
 // What Docker Hub is called in these files and by helpers.
 inline constexpr std::string_view kHubServer = "https://index.docker.io/v1/";
@@ -34,12 +24,12 @@ class AuthFile {
 
   // The entry for "quay.io/team/app" or the nearest above it ("quay.io/team", "quay.io"), then for its host in the
   // forms that older clients wrote. Nothing when there is none, or an empty one.
-  Result<std::optional<Login>> Find(const std::string& repository) const;
+  Result<std::optional<oci::RegistryAuth>> Find(const std::string& repository) const;
   // NAME of the docker-credential-NAME that keeps the credentials of a host, or "".
   std::string HelperOf(const std::string& host) const;
 
   // An empty login leaves an empty entry: the mark that a helper has it.
-  void Set(const std::string& host, const Login& login);
+  void Set(const std::string& host, const oci::RegistryAuth& login);
   // Every form of the host's name. False when there was none.
   bool Remove(const std::string& host);
   std::string Text() const { return json_.Dump(4) + "\n"; }

@@ -23,11 +23,11 @@ struct Places {
 
 // What is known for "quay.io/team/app" or a host; empty when nothing is. In each file, its helper is asked before its
 // own entries.
-Result<Login> Find(const Places& places, const std::string& repository);
+Result<oci::RegistryAuth> Find(const Places& places, const std::string& repository);
 
 // To the helper that the file names for the host, else into the file. Answers the file's path when the secret is in it
 // as plain text, and "" when it is not.
-Result<std::string> Save(const Places& places, const std::string& host, const Login& login);
+Result<std::string> Save(const Places& places, const std::string& host, const oci::RegistryAuth& login);
 // From the file and the helper it names.
 Status Erase(const Places& places, const std::string& host);
 

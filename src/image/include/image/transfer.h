@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "oci/image.h"
+#include "oci/registry_auth.h"
 
 namespace estiba::image {
 
@@ -21,16 +22,6 @@ inline constexpr int kSnapshotsFd = 4;
 inline constexpr int kArchiveFd = 5;
 
 enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin };
-
-struct RegistryAuth {
-  std::string username;
-  std::string password;
-  std::string identity_token;  // OAuth2 refresh token
-  std::string registry_token;  // a bearer token as it is
-  bool empty() const {
-    return username.empty() && password.empty() && identity_token.empty() && registry_token.empty();
-  }
-};
 
 // One image to save: its manifest in the content store and the names to write for it (normalised references; may be
 // empty).
@@ -58,7 +49,7 @@ struct TransferJob {
   oci::Platform platform;                // empty: the host's (and no check against the image's config)
   std::string known_id;                  // the image that the reference names now, or empty
   std::vector<PullSource> sources;       // of a pull; none: the reference's own registry
-  RegistryAuth auth;                     // for the reference's own registry, wherever else is looked
+  oci::RegistryAuth auth;                     // for the reference's own registry, wherever else is looked
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
   // Layers fetched and unpacked at the same time; 0: the default, 3.
   unsigned parallel = 0;

@@ -1,18 +1,11 @@
 #pragma once
-// Who we are to a registry.
+// What a registry asks of who we are.
 
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace estiba::registry {
-
-struct Credentials {
-  std::string username;
-  std::string password;
-  std::string identity_token;  // OAuth2 refresh token
-  std::string registry_token;  // a bearer token as it is
-};
 
 // A WWW-Authenticate header.
 struct Challenge {

@@ -10,14 +10,14 @@
 #include "base/result.h"
 #include "codec/stream.h"
 #include "oci/image.h"
-#include "registry/auth.h"
+#include "oci/registry_auth.h"
 
 namespace estiba::registry {
 
 struct ClientOptions {
   std::string host;       // the domain of a reference: "docker.io", "localhost:5000"
   bool insecure = false;  // plain HTTP and unverified certificates are fine (loopback hosts always are)
-  Credentials credentials;
+  oci::RegistryAuth credentials;
   std::chrono::milliseconds connect_timeout{15'000};
   std::chrono::seconds stall_timeout{60};       // no byte for so long: the connection is given up
   std::chrono::milliseconds first_backoff{500};  // doubled with every failed attempt in a row

@@ -1,0 +1,60 @@
+#pragma once
+// What a Client's calls share: where the registry is, how it is spoken to and who we are to it (session.cc).
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/guarded.h"
+#include "base/result.h"
+#include "curl.h"
+#include "registry/auth.h"
+#include "registry/client.h"
+
+namespace estiba::registry {
+
+// What a request is to be allowed: tokens are given for it.
+struct Access {
+  std::string repository;
+  bool push = false;
+  std::vector<std::string> also_pull = {};  // repositories that blobs are to be mounted from
+
+  // Scopes of a token, the repository's own first.
+  std::vector<std::string> Scopes() const;
+};
+
+struct Client::Impl {
+  explicit Impl(ClientOptions given);
+
+  // One exchange of the registry with the authorisation that `access` needs, found out by the first refusal.
+  // `request.url` is a path ("/v2/…") or, of an upload, a whole address; only the registry itself is authorised to.
+  Result<Response> Send(const Access& access, Request request, Trouble* trouble);
+  Result<Response> SendAny(Request& request, Trouble* trouble);
+  Result<std::string> AskChallenge(Trouble* trouble);
+  Result<std::string> Authorise(const Access& access, const Response& refused);
+  Result<std::string> FetchToken(const Challenge& challenge, const std::vector<std::string>& scopes);
+  std::string BasicLogin() const;  // "" without a name
+  Status UseLogin(const Response& refused, std::string* authorization);
+  Status Wait(unsigned failures, const std::string& retry_after) const;
+  Error Unreachable(Error error) const;
+  Error Refused(const Response& response, const std::string& what, const Access& access) const;
+  Status BlobAttempt(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink,
+                     std::uint64_t* received, bool* retry, std::string* retry_after);
+
+  ClientOptions options;
+  bool lenient;
+  Curl curl;
+  std::atomic<bool> plain_http{false};                       // found out by the first exchange
+  Guarded<std::map<std::string, std::string>> authorisation;  // scopes → header value
+  std::string fresh_identity;  // the identity token that the token service gave us (CheckLogin)
+};
+
+// "unauthorized: authentication required" from a registry's {"errors":[{"code":…,"message":…}]}; fit for a terminal.
+std::string ErrorText(const Response& response);
+// An answer after which the same request may go well.
+bool IsTransient(long status);
+// Percent-encoded for a query.
+std::string Escape(const std::string& text);
+
+}  // namespace estiba::registry
