@@ -28,19 +28,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   {
     const estiba::os::UniqueFd root(::open((folder + "/layer").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     estiba::image::UnpackOptions options;
-    options.user_xattrs = true;  // no devices of other machines' choice
     options.limits.max_entries = 1000;
     options.limits.max_total = 1U << 20;
+    // As in a user namespace: no devices of other machines' choice.
+    const auto to = estiba::image::MakeDirectoryDestination({root.get()}, /*user_xattrs=*/true);
     bool given = false;
     const auto unpacked = estiba::image::UnpackLayer(
-        {root.get()},
+        *to,
         [&]() -> estiba::Result<std::string_view> {
           if (given) return std::string_view();
           given = true;
           return std::string_view(reinterpret_cast<const char*>(data), size);
         },
         options);
-    (void)unpacked.ok();
+    if (unpacked.ok()) (void)to->Finish().ok();
   }
   if (Count(folder) != 1) {
     std::fprintf(stderr, "the archive wrote beside its folder\n");

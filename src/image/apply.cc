@@ -24,6 +24,7 @@ struct Work {
   bool blob_there = false;
   bool tree_there = false;
   std::optional<store::Snapshots::Unfinished> tree;
+  std::unique_ptr<Destination> to;  // until the tree is whole
   Unpacked unpacked;
 
   std::string id() const { return ShortId(blob.digest); }
@@ -127,12 +128,19 @@ class Applier {
     input.fetch = std::move(fetch);
     input.blob_size = work.blob.size;
     input.diff_id = work.diff_id;
-    input.user_xattrs = options_.user_xattrs;
     input.fetched = [this, &work] {
       if (options_.pull_words) reporter_.Say(work.id(), "Extracting", work.blob.size, work.blob.size);
     };
-    work.unpacked = TRY(RunLayer({work.tree->directory.get()}, input));
+    work.to = MakeDirectoryDestination({work.tree->directory.get()}, options_.user_xattrs);
+    work.unpacked = TRY(RunLayer(*work.to, input));
+    if (!work.unpacked.NeedsSettling()) TRY(Finish(work));
     if (options_.pull_words) reporter_.Say(work.id(), "Pull complete");
+    return Ok();
+  }
+
+  static Status Finish(Work& work) {
+    TRY(work.to->Finish());
+    work.to.reset();
     return Ok();
   }
 
@@ -166,8 +174,9 @@ class Applier {
     if (std::ranges::none_of(work_, [](const Work& work) { return work.tree.has_value(); })) return Ok();
     for (std::size_t i = 0; i < work_.size(); ++i) {
       Work& work = work_[i];
-      if (!work.tree || (work.unpacked.links.empty() && work.unpacked.implied.empty())) continue;
+      if (!work.to) continue;
       TRY_CTX(Settle(i), work.Name());
+      TRY_CTX(Finish(work), work.Name());
     }
     TRY(stores_.snapshots.Sync());
     for (Work& work : work_) {
@@ -180,21 +189,22 @@ class Applier {
 
   Status Settle(std::size_t index) {
     std::vector<os::UniqueFd> held;
-    std::vector<int> lowers;
+    std::vector<std::unique_ptr<Lower>> owned;
+    std::vector<const Lower*> lowers;
     for (std::size_t i = index; i-- > 0;) {
-      if (work_[i].tree) {
-        lowers.push_back(work_[i].tree->directory.get());
-        continue;
+      if (!work_[i].tree) {
+        os::UniqueFd lower = TRY_CTX(stores_.snapshots.OpenLayer(work_[i].chain_id), "open a lower layer");
+        held.push_back(std::move(lower));
       }
-      os::UniqueFd lower = TRY_CTX(stores_.snapshots.OpenLayer(work_[i].chain_id), "open a lower layer");
-      lowers.push_back(lower.get());
-      held.push_back(std::move(lower));
+      const int directory = work_[i].tree ? work_[i].tree->directory.get() : held.back().get();
+      owned.push_back(MakeDirectoryLower({directory}));
+      lowers.push_back(owned.back().get());
     }
     Work& work = work_[index];
     const std::uint64_t limit = UnpackedLimit(work.blob.size);
     const std::uint64_t left = limit - std::min(limit, work.unpacked.bytes);
     work.unpacked.bytes +=
-        TRY(SettleLayer({work.tree->directory.get()}, lowers, work.unpacked, {options_.user_xattrs, left}));
+        TRY(SettleLayer(*work.to, lowers, work.unpacked, left));
     return Ok();
   }
 

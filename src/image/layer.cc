@@ -66,8 +66,8 @@ Status InflateAll(BytePipe& from, BytePipe& to, std::uint64_t limit, std::string
 }
 
 // Unpacks, then reads on: what follows the archive's end counts for the diff id.
-Result<Unpacked> UnpackAll(os::DirFd directory, BytePipe& from, const UnpackOptions& options) {
-  Unpacked out = TRY(UnpackLayer(directory, [&from] { return from.Read(); }, options));
+Result<Unpacked> UnpackAll(Destination& to, BytePipe& from, const UnpackOptions& options) {
+  Unpacked out = TRY(UnpackLayer(to, [&from] { return from.Read(); }, options));
   while (true) {
     const std::string_view piece = TRY(from.Read());
     if (piece.empty()) return out;
@@ -81,11 +81,10 @@ std::optional<Error> ErrorOf(const Status& status) {
 
 }  // namespace
 
-Result<Unpacked> RunLayer(os::DirFd directory, const LayerInput& input) {
+Result<Unpacked> RunLayer(Destination& to, const LayerInput& input) {
   BytePipe packed(kPipeBytes);
   BytePipe plain(kPipeBytes);
   UnpackOptions options;
-  options.user_xattrs = input.user_xattrs;
   const std::uint64_t limit = UnpackedLimit(input.blob_size);
   options.limits.max_total = limit;
 
@@ -98,7 +97,7 @@ Result<Unpacked> RunLayer(os::DirFd directory, const LayerInput& input) {
   });
   Result<Unpacked> unpacked = Error(Code::kUnknown, "");
   std::thread unpacking([&] {
-    unpacked = UnpackAll(directory, plain, options);
+    unpacked = UnpackAll(to, plain, options);
     plain.CloseReader();
   });
   Status fetched = input.fetch([&packed](std::string_view bytes) { return packed.Write(bytes); });

@@ -9,7 +9,6 @@
 #include "codec/stream.h"
 #include "image/unpack.h"
 #include "oci/image.h"
-#include "os/fd.h"
 
 namespace estiba::image {
 
@@ -20,12 +19,11 @@ struct LayerInput {
   Fetch fetch;                  // hashing and storing the blob is its business
   std::uint64_t blob_size = 0;  // what was promised: bounds the unpacked size
   std::string diff_id;
-  bool user_xattrs = false;
   std::function<void()> fetched;  // called when the last byte is in, while unpacking goes on
 };
 
-// Unpacks into `directory`; kDataLoss when the tar does not have the diff id. The first cause of a failure is what is
+// Unpacks into `to`; kDataLoss when the tar does not have the diff id. The first cause of a failure is what is
 // reported, whichever thread saw it.
-Result<Unpacked> RunLayer(os::DirFd directory, const LayerInput& input);
+Result<Unpacked> RunLayer(Destination& to, const LayerInput& input);
 
 }  // namespace estiba::image

@@ -47,10 +47,10 @@ SplitPath SplitLast(const std::string& path) {
   return {path.substr(0, slash), path.substr(slash + 1)};
 }
 
-bool IsWhiteout(int parent, const std::string& name) {
-  struct stat info {};
-  return ::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(info.st_mode) &&
-         info.st_rdev == 0;
+bool IsWhiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == 0; }
+
+bool IsOverlayAttribute(std::string_view name) {
+  return name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.");
 }
 
 int Tree::Remember(const std::string& path, os::UniqueFd fd) {
@@ -97,7 +97,7 @@ Result<os::UniqueFd> Tree::Enter(int parent, const std::string& name, const std:
   const bool there = ::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
   if (!there && errno != ENOENT) return Error::Errno(errno, "look at '" + path + "'");
   if (there && S_ISLNK(info.st_mode)) return Refused(path, "is a symbolic link that another entry passes through");
-  const bool hidden = there && S_ISCHR(info.st_mode) && info.st_rdev == 0;
+  const bool hidden = there && IsWhiteout(info);
   if (there && !S_ISDIR(info.st_mode) && !hidden)
     return Refused(path, "is no directory, but another entry is below it");
   if (hidden) TRY(Remove(parent, name));

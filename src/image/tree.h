@@ -6,6 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include <sys/stat.h>
+
 #include "base/result.h"
 #include "os/fd.h"
 
@@ -37,6 +39,8 @@ class Tree {
   const std::set<std::string>& implied() const { return implied_; }
   // The archive describes this one after all.
   void Described(const std::string& path) { implied_.erase(path); }
+  // Gives the descriptors back; the next call opens what it needs.
+  void Close() { open_.clear(); }
 
  private:
   Result<int> Walk(const std::string& path);
@@ -51,6 +55,8 @@ class Tree {
 };
 
 // What overlayfs takes for "deleted here": a character device 0:0.
-bool IsWhiteout(int parent, const std::string& name);
+bool IsWhiteout(const struct stat& info);
+// Ours alone: an image that could set them would choose where overlayfs looks.
+bool IsOverlayAttribute(std::string_view name);
 
 }  // namespace estiba::image

@@ -44,7 +44,7 @@ class Layer {
  public:
   Layer() : fd_(os::OpenAt({AT_FDCWD}, dir_.path(), O_RDONLY | O_DIRECTORY).value()) {}
 
-  Result<Unpacked> Unpack(const std::vector<Item>& items, const UnpackOptions& options = {}) {
+  Result<Unpacked> Unpack(const std::vector<Item>& items, const UnpackOptions& options = {}, bool user_xattrs = false) {
     std::string bytes;
     codec::TarWriter writer([&bytes](std::string_view piece) -> Status {
       bytes.append(piece);
@@ -56,7 +56,23 @@ class Layer {
     const codec::ByteSource source = [&]() -> Result<std::string_view> {
       return std::exchange(given, true) ? std::string_view() : std::string_view(bytes);
     };
-    return UnpackLayer({fd_.get()}, source, options);
+    to_ = MakeDirectoryDestination({fd_.get()}, user_xattrs);
+    auto unpacked = UnpackLayer(*to_, source, options);
+    EXPECT_TRUE(!unpacked.ok() || to_->Finish().ok());
+    return unpacked;
+  }
+  Result<std::uint64_t> Settle(const std::vector<const Layer*>& lowers, const Unpacked& unpacked,
+                               std::uint64_t max_bytes = UINT64_MAX) {
+    if (to_ == nullptr) to_ = MakeDirectoryDestination({fd_.get()}, /*user_xattrs=*/false);
+    std::vector<std::unique_ptr<Lower>> owned;
+    std::vector<const Lower*> below;
+    for (const Layer* lower : lowers) {
+      owned.push_back(MakeDirectoryLower({lower->fd_.get()}));
+      below.push_back(owned.back().get());
+    }
+    auto copied = SettleLayer(*to_, below, unpacked, max_bytes);
+    EXPECT_TRUE(!copied.ok() || to_->Finish().ok());
+    return copied;
   }
   std::string operator/(const char* name) const { return dir_ / name; }
   std::string Read(const char* name) const {
@@ -77,11 +93,11 @@ class Layer {
     const ssize_t size = ::lgetxattr((dir_ / path).c_str(), name, value, sizeof value);
     return size < 0 ? "" : std::string(value, static_cast<std::size_t>(size));
   }
-  int fd() const { return fd_.get(); }
 
  private:
   testing::TempDir dir_;
   os::UniqueFd fd_;
+  std::unique_ptr<Destination> to_;
 };
 
 class Unpack : public ::testing::Test {
@@ -159,9 +175,7 @@ TEST_F(Unpack, WhiteoutsAreAboutLowerLayersWhereverTheyStand) {
 }
 
 TEST_F(Unpack, InAUserNamespaceTheUsersAttributesServe) {
-  UnpackOptions options;
-  options.user_xattrs = true;
-  ASSERT_OK(layer_.Unpack({{Entry("var/.wh..wh..opq"), ""}}, options));
+  ASSERT_OK(layer_.Unpack({{Entry("var/.wh..wh..opq"), ""}}, {}, /*user_xattrs=*/true));
   EXPECT_EQ(layer_.Attribute("var", "trusted.overlay.opaque"), "");
   EXPECT_EQ(layer_.Attribute("var", "user.overlay.opaque"), "y");
 }
@@ -207,6 +221,10 @@ std::vector<Hostile> HostileArchives() {
       {"hardlink_absolute", {{Link("x", "/etc/passwd", TarKind::kHardlink), ""}}, "/etc/passwd"},
       {"hardlink_through_symlink",
        {{Link("link", "/etc"), ""}, {Link("x", "link/passwd", TarKind::kHardlink), ""}}, "link/passwd"},
+      {"hardlink_to_a_directory", {{Directory("d"), ""}, {Link("x", "d", TarKind::kHardlink), ""}}, "x"},
+      {"hardlink_below_itself",
+       {{Entry("d/f"), ""}, {Link("d", "d/f", TarKind::kHardlink), ""}}, "d"},
+      {"hardlink_below_a_file", {{Entry("f"), ""}, {Link("x", "f/y", TarKind::kHardlink), ""}}, "f/y"},
       {"below_a_file", {{Entry("f"), ""}, {Entry("f/x"), ""}}, "f"},
       {"root_replaced", {{Link("./", "/tmp"), ""}}, "./"},
   };
@@ -254,18 +272,36 @@ TEST_F(Unpack, SettlesAgainstTheLayersBelow) {
   ASSERT_OK(bottom.Unpack({{usr, ""}, {old, "from below"}, {Entry("etc/hidden"), ""}}));
   ASSERT_OK(middle.Unpack({{Directory("etc"), ""}, {Entry("etc/.wh.hidden"), ""}}));
   ASSERT_OK_AND_ASSIGN(const Unpacked unpacked, layer_.Unpack({{Link("new", "usr/old", TarKind::kHardlink), ""}}));
-  const std::vector<int> lowers{middle.fd(), bottom.fd()};
+  const std::vector<const Layer*> lowers{&middle, &bottom};
   const std::string old_bytes = "from below";
-  EXPECT_EQ(SettleLayer({layer_.fd()}, lowers, unpacked, {}).value(), old_bytes.size());
+  EXPECT_EQ(layer_.Settle(lowers, unpacked).value(), old_bytes.size());
   EXPECT_EQ(layer_.Read("new"), "from below");
   EXPECT_EQ(layer_.Stat("new").st_ino, layer_.Stat("usr/old").st_ino);
   EXPECT_EQ(layer_.Stat("usr/old").st_mode, S_IFREG | 04711U);
   EXPECT_EQ(layer_.Stat("usr/old").st_uid, 7U);
   EXPECT_EQ(layer_.Stat("usr").st_mode, S_IFDIR | 0751U);
   EXPECT_EQ(layer_.Stat("usr").st_uid, 8U);
-  const auto hidden = SettleLayer({layer_.fd()}, lowers, {0, {{"n", "etc/hidden"}}, {}}, {});
+  const auto hidden = layer_.Settle(lowers, {0, {{"n", "etc/hidden"}}, {}});
   ASSERT_FALSE(hidden.ok());
   EXPECT_THAT(hidden.error().Message(), ::testing::HasSubstr("'etc/hidden'"));
+}
+
+TEST_F(Unpack, ALinkIntoALowerLayerGivesWayToALaterEntry) {
+  Layer bottom;
+  ASSERT_OK(bottom.Unpack({{Entry("old"), "from below"}, {Entry("gone"), "kept by a link"}}));
+  ASSERT_OK_AND_ASSIGN(const Unpacked unpacked,
+                       layer_.Unpack({{Link("a", "old", TarKind::kHardlink), ""},
+                                      {Entry("a"), "mine"},
+                                      {Link("b", "gone", TarKind::kHardlink), ""},
+                                      {Link("b", "old", TarKind::kHardlink), ""},
+                                      {Link("c", "gone", TarKind::kHardlink), ""},
+                                      {Entry(".wh.gone"), ""},
+                                      {Entry(".wh.c"), ""}}));
+  ASSERT_OK(layer_.Settle({&bottom}, unpacked));
+  EXPECT_EQ(layer_.Read("a"), "mine");
+  EXPECT_EQ(layer_.Read("b"), "from below");
+  EXPECT_EQ(layer_.Read("c"), "kept by a link");
+  EXPECT_TRUE(S_ISCHR(layer_.Stat("gone").st_mode));
 }
 
 TEST_F(Unpack, CopiesNoMoreFromBelowThanItMay) {
@@ -276,11 +312,11 @@ TEST_F(Unpack, CopiesNoMoreFromBelowThanItMay) {
                                       {Link("to-a-too", "a", TarKind::kHardlink), ""},
                                       {Link("to-b", "b", TarKind::kHardlink), ""}}));
   Layer other;
-  const auto too_large = SettleLayer({other.fd()}, {bottom.fd()}, unpacked, {.max_bytes = 9});
+  const auto too_large = other.Settle({&bottom}, unpacked, 9);
   ASSERT_FALSE(too_large.ok());
   EXPECT_EQ(too_large.error().code(), Code::kResourceExhausted);
   EXPECT_THAT(too_large.error().Message(), ::testing::HasSubstr("'to-b' to 'b'"));
-  EXPECT_EQ(SettleLayer({layer_.fd()}, {bottom.fd()}, unpacked, {.max_bytes = 10}).value(), 10U);
+  EXPECT_EQ(layer_.Settle({&bottom}, unpacked, 10).value(), 10U);
 }
 
 TEST_F(Unpack, CopiesASparseFileFromBelowWithItsHoles) {
@@ -294,7 +330,7 @@ TEST_F(Unpack, CopiesASparseFileFromBelowWithItsHoles) {
   }
   ASSERT_OK_AND_ASSIGN(const Unpacked unpacked, layer_.Unpack({{Link("new", "sparse", TarKind::kHardlink), ""}}));
   ASSERT_OK_AND_ASSIGN(const std::uint64_t copied,
-                       SettleLayer({layer_.fd()}, {bottom.fd()}, unpacked, {.max_bytes = 1U << 20}));
+                       layer_.Settle({&bottom}, unpacked, 1U << 20));
   EXPECT_LE(copied, 1U << 20);
   EXPECT_EQ(layer_.Stat("new").st_size, kSize);
   ASSERT_OK_AND_ASSIGN(const os::UniqueFd file, os::OpenAt({AT_FDCWD}, layer_ / "new", O_RDONLY));
@@ -307,7 +343,7 @@ TEST_F(Unpack, RefusesToHideALowerLayersSymlinkByAnImpliedDirectory) {
   Layer bottom;
   ASSERT_OK(bottom.Unpack({{Link("lib", "usr/lib"), ""}}));
   ASSERT_OK_AND_ASSIGN(const Unpacked unpacked, layer_.Unpack({{Entry("lib/x"), ""}}));
-  const auto settled = SettleLayer({layer_.fd()}, {bottom.fd()}, unpacked, {});
+  const auto settled = layer_.Settle({&bottom}, unpacked);
   ASSERT_FALSE(settled.ok());
   EXPECT_THAT(settled.error().Message(), ::testing::HasSubstr("'lib'"));
 }

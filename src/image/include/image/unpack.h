@@ -1,18 +1,19 @@
 #pragma once
-// A layer's tar into a directory, in the form overlayfs reads. In estiba::image_work.
+// A layer's tar into a destination. In estiba::image_work.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "codec/tar.h"
+#include "image/destination.h"
 #include "os/fd.h"
 
 namespace estiba::image {
 
 struct UnpackOptions {
-  bool user_xattrs = false;  // user.overlay.* instead of trusted.overlay.*, and devices are left out
   codec::TarLimits limits;
 };
 
@@ -27,22 +28,42 @@ struct Unpacked {
   std::vector<OpenLink> links;
   // Directories that the archive has entries below but does not describe: a lower layer may.
   std::vector<std::string> implied;
+
+  bool NeedsSettling() const { return !links.empty() || !implied.empty(); }
 };
 
-// Every path is resolved beneath `root`; an entry that is absolute, has "..", or passes through a symbolic link is
-// refused by name. Owners, modes (setuid too), times and attributes are exact; later entries replace earlier ones.
-// Whiteouts become character devices 0:0 and opaque attributes. `root` itself is the archive's "./".
-Result<Unpacked> UnpackLayer(os::DirFd root, codec::ByteSource source, const UnpackOptions& options);
+// An entry that is absolute, has "..", or passes through a symbolic link is refused by name. Owners, modes (setuid
+// too), times and attributes are exact; later entries replace earlier ones. Whiteouts are about lower layers, wherever
+// they stand. The root is the archive's "./". SettleLayer() follows if needed, and the destination's Finish().
+Result<Unpacked> UnpackLayer(Destination& to, codec::ByteSource source, const UnpackOptions& options);
 
-struct SettleOptions {
-  bool user_xattrs = false;
-  std::uint64_t max_bytes = UINT64_MAX;  // to copy from layers below, together
+// A directory in the form overlayfs reads: whiteouts are character devices 0:0, opaque directories have an attribute.
+// Borrows `root`. With `user_xattrs` (in a user namespace) that is user.overlay.* instead of trusted.overlay.*, and
+// devices are left out.
+std::unique_ptr<Destination> MakeDirectoryDestination(os::DirFd root, bool user_xattrs);
+
+// What the layers below, merged, have at a path.
+struct Below {
+  codec::TarEntry entry;  // its kind, owner, mode, time, attributes and size
+  Content content;        // of a kFile; valid while the layers are
 };
 
-// What needs the layers below (descriptors, topmost first): implied directories get the owner, mode, time and
-// attributes they have there, and targets of open links are copied up. An implied directory that is a symbolic link
-// below is refused: files meant to land behind the link would hide it. Answers the bytes copied.
-Result<std::uint64_t> SettleLayer(os::DirFd root, const std::vector<int>& lowers, const Unpacked& unpacked,
-                                  const SettleOptions& options);
+// A layer that is whole, being read.
+class Lower {
+ public:
+  enum class Look : unsigned char { kFound, kAbsent, kHidden };  // kHidden: from the layers below this one, too
+
+  virtual ~Lower() = default;
+  // Follows no symbolic link.
+  virtual Result<Look> Find(const std::string& path, Below* out) const = 0;
+};
+// Borrows the directory.
+std::unique_ptr<Lower> MakeDirectoryLower(os::DirFd root);
+
+// What needs the layers below (topmost first): implied directories get the owner, mode, time and attributes they have
+// there, and targets of open links are copied up. An implied directory that is a symbolic link below is refused: files
+// meant to land behind the link would hide it. Answers the bytes copied, `max_bytes` at most.
+Result<std::uint64_t> SettleLayer(Destination& to, const std::vector<const Lower*>& lowers, const Unpacked& unpacked,
+                                  std::uint64_t max_bytes = UINT64_MAX);
 
 }  // namespace estiba::image
