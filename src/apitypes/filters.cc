@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/timestamp.h"
 #include "codec/json.h"
 
 namespace estiba::apitypes {
@@ -82,6 +83,13 @@ Result<bool> Filters::Flag(std::string_view key, bool otherwise) const {
     return Error(Code::kInvalidArgument, "invalid filter '" + std::string(key) + "=" + *wanted.begin() + "'");
   }
   return yes;
+}
+
+Result<std::optional<WallTime>> Filters::Until(WallTime now) const {
+  const auto& wanted = Get("until");
+  if (wanted.empty()) return std::optional<WallTime>();
+  if (wanted.size() > 1) return Error(Code::kInvalidArgument, "more than one until filter specified");
+  return std::optional(TRY_CTX(ParseTimestamp(*wanted.begin(), now), "filter 'until'"));
 }
 
 std::string Filters::ToJson() const {

@@ -262,7 +262,7 @@ void EngineImpl::CollectLater() {
     collecting_ = false;  // what is let go from here on is for the next one
     // Refused beside a transfer, whose end calls us again.
     (void)transfers_->WhenIdle([this] {
-      const Status collected = images_->Collect();
+      const auto collected = images_->Collect();
       if (!collected.ok()) log::Warn("clear unused layers", {{"error", collected.error().Message()}});
     });
   });

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "containers/containers.h"
@@ -79,7 +80,7 @@ class EngineImpl final : public Engine {
 
   apitypes::Version GetVersion() override;
   Result<apitypes::Info> GetInfo() override;
-  Result<codec::Json> DiskUsage() override;
+  Result<codec::Json> DiskUsage(const std::set<std::string>& types) override;
   Result<Token> SubscribeEvents(const EventsRequest& request, EventsCallbacks callbacks) override;
   void Cancel(Token token) override;
   Result<std::string> ExplainContainer(const std::string& id, ExplainFormat format) override;
@@ -101,6 +102,9 @@ class EngineImpl final : public Engine {
   Status LoadBuiltin(const std::string& archive);
   image::TransferJob LoadJob() const;
   void CollectLater();
+  Status AddImageUsage(codec::Json& report);
+  Status AddContainerUsage(codec::Json& report);
+  Status AddVolumeUsage(codec::Json& report);
   void ClearLater();
   // Read when first needed: most commands start no container. It is the file that was there at our start.
   Result<const monitorapi::Program*> Monitor();

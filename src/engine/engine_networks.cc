@@ -151,12 +151,13 @@ Status EngineImpl::DisconnectNetwork(const std::string& name, const apitypes::Ne
 
 Result<apitypes::PruneReport> EngineImpl::PruneNetworks(const apitypes::Filters& filters) {
   TRY(filters.Allow({"label", "label!", "until"}));
-  if (filters.Has("until"))
-    return Error(Code::kNotImplemented, "filter 'until' is not supported for networks");
+  const auto until = TRY(filters.Until(WallNow()));
   apitypes::PruneReport report;
   for (const auto& record : networks_->List()) {
     if (record->predefined || !filters.Labels("label", record->labels)) continue;
     if (filters.Has("label!") && filters.Labels("label!", record->labels)) continue;
+    const auto created = ParseRfc3339(record->created);
+    if (until && (!created.ok() || *created >= *until)) continue;
     if (!containers_->ContainersOfNetwork(*record).empty()) continue;
     TRY(networks_->Delete(*record));
     events_.Publish("network", "destroy", record->id, {{"name", record->name}, {"type", record->driver}});

@@ -106,39 +106,4 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   return info;
 }
 
-Result<codec::Json> EngineImpl::DiskUsage() {
-  using codec::Json;
-  Json images = Json::MakeArray();
-  std::int64_t layers_size = 0;
-  const std::vector<std::string> layers = TRY(snapshots_->ListLayers());
-  for (const std::string& chain : layers) {
-    const auto size = snapshots_->LayerSize(chain);
-    if (size.ok()) layers_size += static_cast<std::int64_t>(size.value());
-  }
-  const std::vector<apitypes::ImageSummary> summaries = TRY(images_->List({}));
-  for (apitypes::ImageSummary summary : summaries) {
-    summary.shared_size = 0;
-    images.Append(summary.ToJson());
-  }
-  ListRequest request;
-  request.all = true;
-  request.size = true;
-  Json containers = Json::MakeArray();
-  const std::vector<apitypes::ContainerSummary> list = TRY(containers_->List(request));
-  for (const apitypes::ContainerSummary& summary : list) containers.Append(summary.ToJson());
-  Json volumes = Json::MakeArray();
-  const std::vector<apitypes::Volume> known = TRY(volumes_->List({}, {}));
-  for (const apitypes::Volume& volume : known) {
-    Json view = volume.ToJson();
-    const auto users = static_cast<std::int64_t>(containers_->UsersOfVolume(volume.name).size());
-    view.Set("UsageData", Json::MakeObject({{"Size", -1}, {"RefCount", users}}));
-    volumes.Append(std::move(view));
-  }
-  return Json::MakeObject({{"LayersSize", layers_size},
-                           {"Images", std::move(images)},
-                           {"Containers", std::move(containers)},
-                           {"Volumes", std::move(volumes)},
-                           {"BuildCache", Json::MakeArray()}});
-}
-
 }  // namespace estiba::engine

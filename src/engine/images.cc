@@ -308,7 +308,7 @@ Result<std::vector<apitypes::ImageDeleteItem>> Images::Remove(const std::string&
 
 Result<apitypes::PruneReport> Images::Prune(const apitypes::Filters& filters) {
   TRY(filters.Allow({"dangling", "label", "label!", "until"}));
-  if (filters.Has("until")) return Error(Code::kNotImplemented, "filter 'until' is not supported for images");
+  const auto until = TRY(filters.Until(WallNow()));
   const bool only_dangling = TRY(filters.Flag("dangling", true));
   apitypes::PruneReport report;
   std::vector<ImagePtr> all;
@@ -319,16 +319,16 @@ Result<apitypes::PruneReport> Images::Prune(const apitypes::Filters& filters) {
   for (const ImagePtr& image : all) {
     const std::lock_guard change(changes_);
     if (only_dangling && !NamesOf(image->id).empty()) continue;
+    if (until && WallTime(std::chrono::seconds(image->created)) >= *until) continue;
     if (!filters.Labels("label", image->labels)) continue;
     if (filters.Has("label!") && filters.Labels("label!", image->labels)) continue;
     if (callbacks_.users && !callbacks_.users(image->id).empty()) continue;
     auto deleted = DeleteImage(image, true);
     if (!deleted.ok()) continue;  // a container came to use it meanwhile
-    report.space_reclaimed += image->size;
     for (const auto& item : deleted.value())
       report.deleted.push_back(item.deleted.empty() ? item.untagged : item.deleted);
   }
-  TRY(Collect());
+  report.space_reclaimed = static_cast<std::int64_t>(TRY(Collect()));
   return report;
 }
 
@@ -342,42 +342,6 @@ Result<image::SaveItem> Images::ForSave(const std::string& name) const {
     item.names.push_back(reference.value().ToString());
   }
   return item;
-}
-
-Status Images::Collect() {
-  std::vector<std::string> away;
-  {
-    const std::lock_guard change(changes_);
-    away = TRY(TakeUnusedAway());
-  }
-  // The trees go without the lock: large ones take long, and nobody can come to stand on them any more.
-  for (const std::string& name : away) TRY(snapshots_->DeleteTakenAway(name));
-  return Ok();
-}
-
-Result<std::vector<std::string>> Images::TakeUnusedAway() {
-  std::set<std::string> blobs;
-  std::set<std::string> chains =
-      callbacks_.layers_in_use ? callbacks_.layers_in_use() : std::set<std::string>{};
-  {
-    auto state = state_.Lock();
-    for (const auto& [id, image] : state->by_id) {
-      for (std::string& blob : image->Blobs()) blobs.insert(std::move(blob));
-      for (const image::LayerInfo& layer : image->layers) chains.insert(layer.chain_id);
-    }
-  }
-  const std::vector<std::string> have_blobs = TRY(content_->List());
-  for (const std::string& digest : have_blobs) {
-    if (!blobs.contains(digest)) TRY(content_->Delete(digest));
-  }
-  std::vector<std::string> away;
-  const std::vector<std::string> have_layers = TRY(snapshots_->ListLayers());
-  for (const std::string& chain : have_layers) {
-    if (chains.contains(chain)) continue;
-    std::string name = TRY(snapshots_->TakeLayerAway(chain));
-    away.push_back(std::move(name));
-  }
-  return away;
 }
 
 }  // namespace estiba::engine

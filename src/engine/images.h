@@ -80,8 +80,19 @@ class Images {
   // References that name this image, normalised.
   std::vector<std::string> NamesOf(const std::string& id) const;
 
-  // Deletes blobs and layers nothing needs. Not while a transfer runs: what it brings is not recorded yet.
-  Status Collect();
+  // Deletes blobs and layers nothing needs; answers how many bytes that freed. Not while a transfer runs: what it
+  // brings is not recorded yet.
+  Result<std::uint64_t> Collect();
+
+  // Room on disk, each layer and blob counted once.
+  struct Usage {
+    std::uint64_t layers = 0;      // unpacked
+    std::uint64_t blobs = 0;       // as registries have them
+    std::uint64_t droppable = 0;   // of the blobs: layers that a registry has too
+    std::size_t blob_count = 0;
+    std::map<std::string, std::uint64_t> shared;  // image id → unpacked bytes of layers that other images have too
+  };
+  Result<Usage> MeasureUsage() const;
 
  private:
   struct State {
@@ -98,8 +109,11 @@ class Images {
   apitypes::ImageSummary Summary(const ImageRecord& image, const std::map<std::string, std::string>& tags) const;
   Result<bool> Passes(const ImageRecord& image, const apitypes::ImageSummary& summary,
                       const apitypes::Filters& filters) const;
-  // Blobs at once; layers are renamed to what this answers.
-  Result<std::vector<std::string>> TakeUnusedAway();
+  struct Unused {
+    std::vector<std::string> layers;  // what they are renamed to
+    std::uint64_t bytes = 0;          // of blobs, which are deleted, and of layers
+  };
+  Result<Unused> TakeUnusedAway();
   void Tell(const char* action, const std::string& id, const std::string& name) const;
 
   store::Database* database_;

@@ -7,6 +7,7 @@
 #include "codec/json_reader.h"
 #include "names.h"
 #include "os/file.h"
+#include "store/tree_size.h"
 
 namespace estiba::engine {
 namespace {
@@ -147,6 +148,11 @@ Status Volumes::DeleteNow(const std::string& name) {
   // Data first: a record without a folder is made whole at the next start, a folder without a record is lost room.
   TRY_CTX(os::DeleteTree({folder_.get()}, name), "remove volume '" + name + "'");
   return database_->Delete(kTable, name);
+}
+
+std::int64_t Volumes::Size(const std::string& name) const {
+  const auto size = store::TreeSize({folder_.get()}, name + "/_data");
+  return size.ok() ? static_cast<std::int64_t>(*size) : -1;
 }
 
 bool Volumes::Empty(const std::string& name) const {

@@ -43,6 +43,8 @@ class Volumes {
   // is gone.
   Status Delete(const std::string& name, const std::function<bool()>& in_use);
   bool Anonymous(const std::string& name) const;
+  // Bytes of its files; -1 when that cannot be told.
+  std::int64_t Size(const std::string& name) const;
   // Nothing has been put in it yet.
   bool Empty(const std::string& name) const;
 

@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdio>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,11 +11,11 @@
 #include "names.h"
 #include "oci/reference.h"
 #include "os/file.h"
+#include "store/tree_size.h"
 
 namespace estiba::store {
 namespace {
 
-constexpr int kMaxDepth = 1024;
 // Whose deletions these are: not a transfer's.
 constexpr const char* kDeletedLease = "deleted";
 
@@ -24,38 +23,6 @@ constexpr const char* kDeletedLease = "deleted";
 Status CheckId(const std::string& id) {
   const bool ok = !id.empty() && id.size() <= 128 && id.front() != '.' && id.find('/') == std::string::npos;
   return ok ? Ok() : Error(Code::kInvalidArgument, "'" + id + "' is not a container id");
-}
-
-struct CloseDirectory {
-  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
-};
-
-// Bytes of everything below `parent`/`name`; descriptors open at a time are bounded by the depth.
-Result<std::uint64_t> TreeSize(int parent, const std::string& name, int depth) {
-  if (depth > kMaxDepth) return Error(Code::kResourceExhausted, "'" + name + "' is nested too deeply");
-  os::UniqueFd fd = TRY(os::OpenAt({parent}, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  const std::unique_ptr<DIR, CloseDirectory> dir(::fdopendir(fd.get()));
-  if (dir == nullptr) return Error::Errno(errno, "list '" + name + "'");
-  const int self = fd.Release();  // the stream closes it
-  std::uint64_t total = 0;
-  while (const dirent* entry = ::readdir(dir.get())) {
-    const std::string child = entry->d_name;
-    if (child == "." || child == "..") continue;
-    struct stat info {};
-    if (::fstatat(self, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0) {
-      if (errno == ENOENT) continue;  // a running container deleted it
-      return Error::Errno(errno, "look at '" + child + "'");
-    }
-    if (S_ISDIR(info.st_mode)) {
-      const auto below = TreeSize(self, child, depth + 1);
-      if (!below.ok() && below.error().errnum() != ENOENT) return below.error().Clone();
-      total += below.ok() ? *below : 0;
-    } else if (S_ISREG(info.st_mode)) {
-      // Of a file with several names, each gets its share.
-      total += static_cast<std::uint64_t>(info.st_size) / std::max<std::uint64_t>(1, info.st_nlink);
-    }
-  }
-  return total;
 }
 
 Status Own(int directory, const struct stat& like) {
@@ -191,12 +158,12 @@ Result<std::vector<std::string>> Snapshots::ListContainers() const {
 
 Result<std::uint64_t> Snapshots::ContainerSize(const std::string& container_id) const {
   TRY(CheckId(container_id));
-  return TreeSize(containers_.get(), container_id + "/fs", 0);
+  return TreeSize({containers_.get()}, container_id + "/fs");
 }
 
 Result<std::uint64_t> Snapshots::LayerSize(const std::string& chain_id) const {
   const std::string hex = TRY(oci::DigestHex(chain_id));
-  return TreeSize(layers_.get(), hex, 0);
+  return TreeSize({layers_.get()}, hex);
 }
 
 }  // namespace estiba::store

@@ -38,7 +38,13 @@ Status Info(Call& call) {
 }
 
 Status DiskUsage(Call& call) {
-  const codec::Json usage = TRY(call.engine->DiskUsage());
+  std::set<std::string> types;
+  for (const std::string& type : call.exchange->query().GetAll("type")) {
+    if (type != "container" && type != "image" && type != "volume" && type != "build-cache")
+      return Error(Code::kInvalidArgument, "unknown object type: " + type);
+    types.insert(type);
+  }
+  const codec::Json usage = TRY(call.engine->DiskUsage(types));
   RespondJson(call, 200, usage);
   return Ok();
 }

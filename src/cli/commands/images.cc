@@ -4,6 +4,7 @@
 #include "commands/list.h"
 #include "commands/prune.h"
 #include "commands/pull.h"
+#include "commands/rows.h"
 #include "text/table.h"
 #include "text/units.h"
 
@@ -48,40 +49,21 @@ Json ImageRow(const Json& image, const std::string& name, const std::string& tag
   const std::string id = image.GetString("Id");
   const std::string size = HumanSize(static_cast<double>(image.GetInt("Size")), 3);
   const std::int64_t containers = image.GetInt("Containers");
+  const std::int64_t shared = image.GetInt("SharedSize");
+  const auto share = [shared](std::int64_t bytes) {
+    return shared < 0 ? "N/A" : HumanSize(static_cast<double>(bytes), 3);
+  };
   return Json::MakeObject({{"Containers", containers < 0 ? "N/A" : std::to_string(containers)},
                            {"CreatedAt", GoTime(created)},
                            {"CreatedSince", HumanDuration(now - created) + " ago"},
                            {"Digest", digest},
                            {"ID", truncate ? ShortId(id) : id},
                            {"Repository", name},
-                           {"SharedSize", "N/A"},
+                           {"SharedSize", share(shared)},
                            {"Size", size},
                            {"Tag", tag},
-                           {"UniqueSize", "N/A"},
+                           {"UniqueSize", share(image.GetInt("Size") - shared)},
                            {"VirtualSize", size}});
-}
-
-// One row for each tag; one for a digest without tag; one "<none>" for an image without either.
-void AddRows(const Json& image, bool truncate, WallTime now, std::vector<Json>* rows) {
-  const auto tags = Strings(image.Find("RepoTags"));
-  const auto digests = Strings(image.Find("RepoDigests"));
-  std::size_t added = 0;
-  for (const std::string& tag : tags) {
-    if (tag == "<none>:<none>") continue;
-    const auto [name, label] = SplitReference(tag);
-    std::string digest = "<none>";
-    for (const std::string& candidate : digests)
-      if (SplitReference(candidate).name == name) digest = SplitReference(candidate).tag;
-    rows->push_back(ImageRow(image, name, label, digest, truncate, now));
-    ++added;
-  }
-  for (const std::string& reference : digests) {
-    if (added > 0 || reference == "<none>@<none>") continue;
-    const auto [name, digest] = SplitReference(reference);
-    rows->push_back(ImageRow(image, name, "<none>", digest, truncate, now));
-    ++added;
-  }
-  if (added == 0) rows->push_back(ImageRow(image, "<none>", "<none>", "<none>", truncate, now));
 }
 
 Result<int> RunImages(App& app, const Options& options) {
@@ -93,7 +75,7 @@ Result<int> RunImages(App& app, const Options& options) {
                   .style = {options.On("digests") ? kImagesDigestTable : kImagesTable, kImagesColumns,
                             "*formatter.imageContext"}};
   const auto add = [truncate = !options.On("no-trunc"), now = WallNow()](
-                       const Json& image, std::vector<Json>* rows) { AddRows(image, truncate, now, rows); };
+                       const Json& image, std::vector<Json>* rows) { AddImageRows(image, truncate, now, rows); };
   return RunList(app, options, list, std::move(query), filters, add);
 }
 
@@ -205,6 +187,28 @@ Result<int> RunPrune(App& app, const Options& options) {
 }
 
 }  // namespace
+
+void AddImageRows(const Json& image, bool truncate, WallTime now, std::vector<Json>* rows) {
+  const auto tags = Strings(image.Find("RepoTags"));
+  const auto digests = Strings(image.Find("RepoDigests"));
+  std::size_t added = 0;
+  for (const std::string& tag : tags) {
+    if (tag == "<none>:<none>") continue;
+    const auto [name, label] = SplitReference(tag);
+    std::string digest = "<none>";
+    for (const std::string& candidate : digests)
+      if (SplitReference(candidate).name == name) digest = SplitReference(candidate).tag;
+    rows->push_back(ImageRow(image, name, label, digest, truncate, now));
+    ++added;
+  }
+  for (const std::string& reference : digests) {
+    if (added > 0 || reference == "<none>@<none>") continue;
+    const auto [name, digest] = SplitReference(reference);
+    rows->push_back(ImageRow(image, name, "<none>", digest, truncate, now));
+    ++added;
+  }
+  if (added == 0) rows->push_back(ImageRow(image, "<none>", "<none>", "<none>", truncate, now));
+}
 
 constinit const Command kImages{.name = "images",
                                 .usage = "[OPTIONS] [REPOSITORY[:TAG]]",

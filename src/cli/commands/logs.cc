@@ -35,7 +35,7 @@ Result<http::Query> LogsQuery(const Options& options) {
   query.Add("tail", tail);
   for (const char* bound : {"since", "until"}) {
     if (!options.Has(bound)) continue;
-    const auto time = ParseTimestamp(options.Text(bound), WallNow());
+    const auto time = TimestampText(options.Text(bound), WallNow());
     if (!time.ok())
       return Error(Code::kInvalidArgument,
                    "invalid value for \"" + std::string(bound) + "\": " + time.error().Message());

@@ -1,6 +1,7 @@
 #include "commands/commands.h"
 #include "commands/list.h"
 #include "commands/port_list.h"
+#include "commands/rows.h"
 #include "text/escape.h"
 #include "text/table.h"
 #include "text/units.h"
@@ -92,7 +93,26 @@ std::string ImageColumn(const Json& container, bool truncate) {
   return truncate && at != std::string::npos ? image.substr(0, at) : image;
 }
 
-Json MakeRow(const Json& container, bool truncate, WallTime now) {
+Result<int> RunPs(App& app, const Options& options) {
+  http::Query query;
+  const std::int64_t last = options.On("latest") ? 1 : options.Int("last", -1);
+  const bool size = options.On("size") || options.Text("format").find(".Size") != std::string::npos;
+  if (options.On("all")) query.Add("all", "1");
+  if (last > 0) query.Add("limit", std::to_string(last));
+  if (size) query.Add("size", "1");
+  const List list{.path = "/containers/json",
+                  .style = {options.On("size") ? kTableWithSize : kTable, kColumns,
+                            "*formatter.ContainerContext", "Label", "labels"}};
+  const auto add = [truncate = !options.On("no-trunc"), now = WallNow()](const Json& container,
+                                                                         std::vector<Json>* rows) {
+    rows->push_back(ContainerRow(container, truncate, now));
+  };
+  return RunList(app, options, list, std::move(query), options.List("filter"), add);
+}
+
+}  // namespace
+
+Json ContainerRow(const Json& container, bool truncate, WallTime now) {
   const WallTime created{std::chrono::seconds(container.GetInt("Created"))};
   std::string command = container.GetString("Command");
   if (truncate) command = Ellipsis(command, 20);
@@ -117,25 +137,6 @@ Json MakeRow(const Json& container, bool truncate, WallTime now) {
   if (const Json* labels = container.Find("Labels")) row.Set("labels", *labels);
   return row;
 }
-
-Result<int> RunPs(App& app, const Options& options) {
-  http::Query query;
-  const std::int64_t last = options.On("latest") ? 1 : options.Int("last", -1);
-  const bool size = options.On("size") || options.Text("format").find(".Size") != std::string::npos;
-  if (options.On("all")) query.Add("all", "1");
-  if (last > 0) query.Add("limit", std::to_string(last));
-  if (size) query.Add("size", "1");
-  const List list{.path = "/containers/json",
-                  .style = {options.On("size") ? kTableWithSize : kTable, kColumns,
-                            "*formatter.ContainerContext", "Label", "labels"}};
-  const auto add = [truncate = !options.On("no-trunc"), now = WallNow()](const Json& container,
-                                                                         std::vector<Json>* rows) {
-    rows->push_back(MakeRow(container, truncate, now));
-  };
-  return RunList(app, options, list, std::move(query), options.List("filter"), add);
-}
-
-}  // namespace
 
 constinit const Command kPs{
     .name = "ps",

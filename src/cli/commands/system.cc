@@ -1,5 +1,6 @@
-// events, info, version, system df, system prune: the engine as a whole.
+// events, info, version, system prune: the engine as a whole.
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -65,7 +66,7 @@ Result<int> RunEvents(App& app, const Options& options) {
   http::Query query;
   for (const char* bound : {"since", "until"}) {
     if (!options.Has(bound)) continue;
-    const std::string time = TRY(ParseTimestamp(options.Text(bound), WallNow()));
+    const std::string time = TRY(TimestampText(options.Text(bound), WallNow()));
     query.Add(bound, time);
   }
   AddFilters(options.List("filter"), &query);
@@ -195,81 +196,6 @@ Result<int> RunInfo(App& app, const Options& options) {
   return 0;
 }
 
-constexpr Flag kDfFlags[] = {{'\0', "format", Kind::kString, "string", kListFormatHelp}};
-constexpr Column kDfColumns[] = {
-    {"Active", "ACTIVE"}, {"Reclaimable", "RECLAIMABLE"}, {"Size", "SIZE"}, {"TotalCount", "TOTAL"},
-    {"Type", "TYPE"},
-};
-
-struct Usage {
-  std::string_view type;
-  std::int64_t count = 0;
-  std::int64_t active = 0;
-  std::int64_t size = 0;
-  std::int64_t reclaimable = 0;
-
-  Json Row() const {
-    std::string reclaim = HumanSize(static_cast<double>(reclaimable), 4);
-    if (size > 0) reclaim += " (" + std::to_string(reclaimable * 100 / size) + "%)";
-    return Json::MakeObject({{"Active", std::to_string(active)},
-                             {"Reclaimable", reclaim},
-                             {"Size", HumanSize(static_cast<double>(size), 4)},
-                             {"TotalCount", std::to_string(count)},
-                             {"Type", type}});
-  }
-};
-
-// Adds up a list of the answer: `used` says whether an element is in use, `size` how much it takes.
-template <typename Used, typename Size>
-Json Sum(std::string_view type, const Json* list, Used used, Size size) {
-  Usage usage;
-  usage.type = type;
-  for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
-    const Json& item = (*list->IfArray())[i];
-    const std::int64_t bytes = std::max<std::int64_t>(size(item), 0);
-    ++usage.count;
-    usage.size += bytes;
-    if (used(item)) {
-      ++usage.active;
-    } else {
-      usage.reclaimable += bytes;
-    }
-  }
-  return usage.Row();
-}
-
-Result<int> RunDf(App& app, const Options& options) {
-  TRY(CheckListFormat(options));
-  Api* engine = TRY(app.Engine());
-  const Json df = TRY(engine->Get("/system/df"));
-  const auto reference_count = [](const Json& volume) {
-    const Json* usage = volume.Find("UsageData");
-    return usage == nullptr ? 0 : usage->GetInt("RefCount");
-  };
-  const std::vector<Json> rows{
-      Sum(
-          "Images", df.Find("Images"), [](const Json& image) { return image.GetInt("Containers") > 0; },
-          [](const Json& image) { return image.GetInt("Size"); }),
-      Sum(
-          "Containers", df.Find("Containers"),
-          [](const Json& container) {
-            const std::string state = container.GetString("State");
-            return state == "running" || state == "paused" || state == "restarting";
-          },
-          [](const Json& container) { return container.GetInt("SizeRw"); }),
-      Sum(
-          "Local Volumes", df.Find("Volumes"),
-          [&](const Json& volume) { return reference_count(volume) > 0; },
-          [](const Json& volume) {
-            const Json* usage = volume.Find("UsageData");
-            return usage == nullptr ? 0 : usage->GetInt("Size");
-          })};
-  const ListStyle style{"{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", kDfColumns,
-                        "*formatter.diskUsageContext"};
-  TRY(ShowRows(options, style, "Type", rows));
-  return 0;
-}
-
 constexpr Flag kPruneFlags[] = {
     {'a', "all", Kind::kBool, "", "Remove all unused images not just dangling ones"},
     {'\0', "filter", Kind::kFilter, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")"},
@@ -285,6 +211,10 @@ Result<int> RunPrune(App& app, const Options& options) {
   if (!MayPrune(options, what)) return 0;
   Api* engine = TRY(app.Engine());
   const auto& filters = options.List("filter");
+  const bool until =
+      std::ranges::any_of(filters, [](const std::string& filter) { return filter.starts_with("until="); });
+  if (until && options.On("volumes"))
+    return Error(Code::kInvalidArgument, "ERROR: The \"until\" filter is not supported with \"--volumes\"");
   std::int64_t total = TRY(PruneOne(engine, kContainers, filters));
   total += TRY(PruneOne(engine, kNetworks, filters));
   if (options.On("volumes")) total += TRY(PruneOne(engine, kVolumes, filters));
@@ -315,12 +245,6 @@ constinit const Command kInfo{.name = "info",
                               .flags = kObjectFlags,
                               .max_args = 0,
                               .run = RunInfo};
-constinit const Command kSystemDf{.name = "df",
-                                  .usage = "[OPTIONS]",
-                                  .summary = "Show disk usage",
-                                  .flags = kDfFlags,
-                                  .max_args = 0,
-                                  .run = RunDf};
 constinit const Command kSystemPrune{.name = "prune",
                                      .usage = "[OPTIONS]",
                                      .summary = "Remove unused data",

@@ -3,11 +3,10 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
-#include <ctime>
 
-#include "base/duration.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "base/timestamp.h"
 
 namespace estiba::cli {
 namespace {
@@ -29,28 +28,6 @@ Result<double> ParseFloat(std::string_view text) {
 Result<std::int64_t> ToInt64(double value, std::string_view text) {
   if (!(value >= 0 && value < 9.2e18)) return Bad("invalid size: '" + std::string(text) + "'");
   return static_cast<std::int64_t>(value);
-}
-
-// Local time of "2006-01-02", "2006-01-02T15:04" or "…:05[.fraction]", without a zone.
-Result<WallTime> ParseLocalTime(std::string_view text) {
-  std::tm parts{};
-  const std::string whole(text.substr(0, text.find('.')));
-  const char* end = nullptr;
-  for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d"}) {
-    parts = std::tm{};
-    end = ::strptime(whole.c_str(), format, &parts);
-    if (end != nullptr && *end == '\0') break;
-    end = nullptr;
-  }
-  if (end == nullptr) return Bad("'" + std::string(text) + "' is not a time");
-  parts.tm_isdst = -1;
-  std::int64_t nanos = 0;
-  if (const auto dot = text.find('.'); dot != std::string_view::npos) {
-    std::string digits(text.substr(dot + 1));
-    digits.resize(9, '0');
-    nanos = TRY(ParseInt(digits, 0, kNanosPerSecond - 1));
-  }
-  return WallTime(std::chrono::nanoseconds(std::int64_t{::mktime(&parts)} * kNanosPerSecond + nanos));
 }
 
 std::string SecondsText(WallTime time) {
@@ -103,18 +80,11 @@ Result<std::int64_t> ParseNanoCpus(std::string_view text) {
   return rounded;
 }
 
-Result<std::string> ParseTimestamp(std::string_view text, WallTime now) {
-  if (const auto ago = ParseGoDuration(text); ago.ok()) return SecondsText(now - *ago);
-  if (text.find_first_not_of("0123456789.") == std::string_view::npos && !text.empty()) {
-    TRY(ParseFloat(text));
-    return std::string(text);
-  }
-  if (const auto exact = ParseRfc3339(text); exact.ok()) return SecondsText(*exact);
-  const auto local = ParseLocalTime(text);
-  if (!local.ok())
-    return Bad("invalid time '" + std::string(text) +
-               "': give a Unix time, an RFC 3339 time, or a duration such as 42m");
-  return SecondsText(*local);
+Result<std::string> TimestampText(std::string_view text, WallTime now) {
+  const WallTime time = TRY(ParseTimestamp(text, now));
+  // As docker's client: what is a Unix time already goes out as it was written.
+  const bool unix_time = text.find_first_not_of("0123456789.") == std::string_view::npos;
+  return unix_time ? std::string(text) : SecondsText(time);
 }
 
 }  // namespace estiba::cli

@@ -18,8 +18,7 @@ Result<std::int64_t> ParseGoInt(std::string_view text);
 Result<std::int64_t> ParseBytes(std::string_view text);
 // "1.5" CPUs in units of 1e-9 CPU.
 Result<std::int64_t> ParseNanoCpus(std::string_view text);
-// What --since and --until take: a Unix time, an RFC 3339 time or part of one, or a duration back from `now`.
-// The answer is what the API takes, "seconds.nanoseconds".
-Result<std::string> ParseTimestamp(std::string_view text, WallTime now);
+// What --since and --until take (base/timestamp.h), as the API takes it: "seconds.nanoseconds".
+Result<std::string> TimestampText(std::string_view text, WallTime now);
 
 }  // namespace estiba::cli

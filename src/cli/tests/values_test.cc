@@ -40,11 +40,11 @@ TEST(NanoCpus, AreDecimals) {
 
 TEST(Timestamp, TakesDurationsUnixTimesAndRfc3339) {
   const WallTime now{std::chrono::seconds(1'000'000)};
-  EXPECT_EQ(*ParseTimestamp("10s", now), "999990.000000000");
-  EXPECT_EQ(*ParseTimestamp("1700000000", now), "1700000000");
-  EXPECT_EQ(*ParseTimestamp("1700000000.5", now), "1700000000.5");
-  EXPECT_EQ(*ParseTimestamp("2020-01-01T00:00:00.25Z", now), "1577836800.250000000");
-  EXPECT_FALSE(ParseTimestamp("yesterday", now).ok());
+  EXPECT_EQ(*TimestampText("10s", now), "999990.000000000");
+  EXPECT_EQ(*TimestampText("1700000000", now), "1700000000");
+  EXPECT_EQ(*TimestampText("1700000000.5", now), "1700000000.5");
+  EXPECT_EQ(*TimestampText("2020-01-01T00:00:00.25Z", now), "1577836800.250000000");
+  EXPECT_FALSE(TimestampText("yesterday", now).ok());
 }
 
 const char* NoVariables(const char*) { return nullptr; }

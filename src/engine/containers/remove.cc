@@ -160,14 +160,15 @@ void Containers::RemoveWhenGone(const ContainerPtr& container) {
 
 Result<apitypes::PruneReport> Containers::Prune(const apitypes::Filters& filters) {
   TRY(filters.Allow({"label", "label!", "until"}));
-  if (filters.Has("until"))
-    return Error(Code::kNotImplemented, "filter 'until' is not supported for containers");
+  const auto until = TRY(filters.Until(WallNow()));
   apitypes::PruneReport report;
   for (const ContainerPtr& container : All()) {
     {
       auto data = container->data.Lock();
       if (data->link || data->concluding || data->state.Running() || data->state.phase == Phase::kStarting)
         continue;
+      const WallTime created{std::chrono::nanoseconds(data->record.created)};
+      if (until && created >= *until) continue;
       if (!filters.Labels("label", data->record.create.config.labels)) continue;
       if (filters.Has("label!") && filters.Labels("label!", data->record.create.config.labels)) continue;
     }

@@ -238,7 +238,7 @@ class FakeEngine : public engine::Engine {
     TRY(Called("info"));
     return apitypes::Info{};
   }
-  Result<codec::Json> DiskUsage() override { return codec::Json::MakeObject(); }
+  Result<codec::Json> DiskUsage(const std::set<std::string>&) override { return codec::Json::MakeObject(); }
   Result<engine::Token> SubscribeEvents(const engine::EventsRequest& request,
                                         engine::EventsCallbacks callbacks) override {
     TRY(Called("events " + std::to_string(request.since) + " " + std::to_string(request.until)));

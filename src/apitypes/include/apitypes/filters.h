@@ -2,10 +2,12 @@
 
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace estiba::apitypes {
@@ -29,6 +31,8 @@ class Filters {
   bool Labels(std::string_view key, const std::map<std::string, std::string>& labels) const;
   // The flag of a key like dangling=true; `otherwise` when not given.
   Result<bool> Flag(std::string_view key, bool otherwise) const;
+  // The moment that "until" names; nothing when it was not given.
+  Result<std::optional<WallTime>> Until(WallTime now) const;
   std::string ToJson() const;
 
  private:

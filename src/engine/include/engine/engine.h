@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -228,7 +229,9 @@ class Engine {
   // ---------------------------------------------------------------------------------------------------
   virtual apitypes::Version GetVersion() = 0;  // without API versions, which the API layer knows
   virtual Result<apitypes::Info> GetInfo() = 0;
-  virtual Result<codec::Json> DiskUsage() = 0;
+  // Docker's answer, with "Blobs" (Count, Size, Reclaimable) of ours. `types` are of container, image, volume and
+  // build-cache; none: all.
+  virtual Result<codec::Json> DiskUsage(const std::set<std::string>& types) = 0;
   virtual Result<Token> SubscribeEvents(const EventsRequest& request, EventsCallbacks callbacks) = 0;
 
   // Ends a wait, a subscription, a stats stream or one client's interest in a transfer; its callbacks may
