@@ -7,7 +7,7 @@
 
 namespace estiba::codec {
 
-std::unique_ptr<Decompressor> MakeGzipDecompressor(ByteSink sink);
-std::unique_ptr<Decompressor> MakeZstdDecompressor(ByteSink sink);
+std::unique_ptr<Decompressor> MakeGzipDecompressor(ByteRoom& room);
+std::unique_ptr<Decompressor> MakeZstdDecompressor(ByteRoom& room);
 
 }  // namespace estiba::codec

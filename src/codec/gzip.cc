@@ -28,8 +28,7 @@ std::string Reason(int code) {
 // ISA-L inflates three to five times as fast as zlib.
 class GzipDecompressor final : public Decompressor {
  public:
-  explicit GzipDecompressor(ByteSink sink)
-      : sink_(std::move(sink)), state_(std::make_unique<inflate_state>()), output_(kOutput) {
+  explicit GzipDecompressor(ByteRoom& room) : room_(room), state_(std::make_unique<inflate_state>()) {
     ::isal_inflate_init(state_.get());
     state_->crc_flag = ISAL_GZIP;
   }
@@ -66,11 +65,13 @@ class GzipDecompressor final : public Decompressor {
   // Consumes what was offered, up to the end of the member.
   Status Inflate() {
     do {
-      state_->next_out = reinterpret_cast<std::uint8_t*>(output_.data());
-      state_->avail_out = static_cast<std::uint32_t>(output_.size());
+      const std::span<char> room = TRY(room_.Room());
+      const auto offered = static_cast<std::uint32_t>(std::min<std::size_t>(room.size(), 1U << 30));
+      state_->next_out = reinterpret_cast<std::uint8_t*>(room.data());
+      state_->avail_out = offered;
       const int code = ::isal_inflate(state_.get());
       if (code < 0) return Error(Code::kDataLoss, "inflate gzip stream: " + Reason(code));
-      TRY(sink_({output_.data(), output_.size() - state_->avail_out}));
+      TRY(room_.Filled(offered - state_->avail_out));
       if (state_->block_state == ISAL_BLOCK_FINISH) {
         inside_ = false;
         ++members_;
@@ -80,17 +81,16 @@ class GzipDecompressor final : public Decompressor {
     return Ok();
   }
 
-  ByteSink sink_;
+  ByteRoom& room_;
   std::unique_ptr<inflate_state> state_;
-  std::vector<char> output_;
   bool inside_ = false;
   std::uint64_t members_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Decompressor> MakeGzipDecompressor(ByteSink sink) {
-  return std::make_unique<GzipDecompressor>(std::move(sink));
+std::unique_ptr<Decompressor> MakeGzipDecompressor(ByteRoom& room) {
+  return std::make_unique<GzipDecompressor>(room);
 }
 
 struct GzipWriter::Impl {

@@ -1,6 +1,9 @@
 #include "codec/stream.h"
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
+#include <vector>
 
 #include "decompress.h"
 
@@ -9,7 +12,50 @@ namespace {
 
 class Plain final : public Decompressor {
  public:
-  explicit Plain(ByteSink sink) : sink_(std::move(sink)) {}
+  explicit Plain(ByteRoom& room) : room_(room) {}
+  Status Write(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const std::span<char> room = TRY(room_.Room());
+      const std::size_t taken = std::min(room.size(), bytes.size());
+      std::memcpy(room.data(), bytes.data(), taken);
+      TRY(room_.Filled(taken));
+      bytes.remove_prefix(taken);
+    }
+    return Ok();
+  }
+  Status Finish() override { return Ok(); }
+
+ private:
+  ByteRoom& room_;
+};
+
+// A buffer whose content goes to a sink as it comes.
+class SinkRoom final : public ByteRoom {
+ public:
+  explicit SinkRoom(ByteSink sink) : sink_(std::move(sink)), buffer_(kBuffer) {}
+  Result<std::span<char>> Room() override { return std::span<char>(buffer_); }
+  Status Filled(std::size_t bytes) override { return bytes == 0 ? Ok() : sink_({buffer_.data(), bytes}); }
+
+ private:
+  static constexpr std::size_t kBuffer = 256U << 10;
+  ByteSink sink_;
+  std::vector<char> buffer_;
+};
+
+class IntoSink final : public Decompressor {
+ public:
+  IntoSink(Compression format, ByteSink sink) : room_(std::move(sink)), stream_(MakeDecompressor(format, room_)) {}
+  Status Write(std::string_view bytes) override { return stream_->Write(bytes); }
+  Status Finish() override { return stream_->Finish(); }
+
+ private:
+  SinkRoom room_;
+  std::unique_ptr<Decompressor> stream_;
+};
+
+class PlainIntoSink final : public Decompressor {
+ public:
+  explicit PlainIntoSink(ByteSink sink) : sink_(std::move(sink)) {}
   Status Write(std::string_view bytes) override { return sink_(bytes); }
   Status Finish() override { return Ok(); }
 
@@ -34,12 +80,17 @@ Result<Compression> DetectCompression(std::string_view head) {
 }
 
 std::unique_ptr<Decompressor> MakeDecompressor(Compression format, ByteSink sink) {
+  if (format == Compression::kNone) return std::make_unique<PlainIntoSink>(std::move(sink));
+  return std::make_unique<IntoSink>(format, std::move(sink));
+}
+
+std::unique_ptr<Decompressor> MakeDecompressor(Compression format, ByteRoom& room) {
   switch (format) {
-    case Compression::kGzip: return MakeGzipDecompressor(std::move(sink));
-    case Compression::kZstd: return MakeZstdDecompressor(std::move(sink));
+    case Compression::kGzip: return MakeGzipDecompressor(room);
+    case Compression::kZstd: return MakeZstdDecompressor(room);
     case Compression::kNone: break;
   }
-  return std::make_unique<Plain>(std::move(sink));
+  return std::make_unique<Plain>(room);
 }
 
 }  // namespace estiba::codec

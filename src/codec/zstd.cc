@@ -1,7 +1,5 @@
 #include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include <zstd.h>
 
@@ -18,8 +16,7 @@ struct FreeStream {
 
 class ZstdDecompressor final : public Decompressor {
  public:
-  explicit ZstdDecompressor(ByteSink sink)
-      : sink_(std::move(sink)), context_(::ZSTD_createDCtx()), output_(::ZSTD_DStreamOutSize()) {
+  explicit ZstdDecompressor(ByteRoom& room) : room_(room), context_(::ZSTD_createDCtx()) {
     if (context_ != nullptr) ::ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, kMaxWindowLog);
   }
 
@@ -28,11 +25,12 @@ class ZstdDecompressor final : public Decompressor {
     ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
     bool full = false;
     while (in.pos < in.size || full) {
-      ZSTD_outBuffer out{output_.data(), output_.size(), 0};
+      const std::span<char> room = TRY(room_.Room());
+      ZSTD_outBuffer out{room.data(), room.size(), 0};
       const std::size_t left = ::ZSTD_decompressStream(context_.get(), &out, &in);
       if (::ZSTD_isError(left) != 0)
         return Error(Code::kDataLoss, std::string("decompress zstd stream: ") + ::ZSTD_getErrorName(left));
-      if (out.pos > 0) TRY(sink_({output_.data(), out.pos}));
+      TRY(room_.Filled(out.pos));
       // 0: a frame has ended and everything of it is out.
       inside_ = left != 0;
       full = inside_ && out.pos == out.size;
@@ -47,17 +45,16 @@ class ZstdDecompressor final : public Decompressor {
   }
 
  private:
-  ByteSink sink_;
+  ByteRoom& room_;
   std::unique_ptr<ZSTD_DCtx, FreeStream> context_;
-  std::vector<char> output_;
   bool inside_ = false;
   bool begun_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<Decompressor> MakeZstdDecompressor(ByteSink sink) {
-  return std::make_unique<ZstdDecompressor>(std::move(sink));
+std::unique_ptr<Decompressor> MakeZstdDecompressor(ByteRoom& room) {
+  return std::make_unique<ZstdDecompressor>(room);
 }
 
 }  // namespace estiba::codec

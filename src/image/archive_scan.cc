@@ -38,20 +38,31 @@ Result<std::size_t> ReadSome(int fd, std::string& buffer) {
   }
 }
 
+class BoundedRoom final : public codec::ByteRoom {
+ public:
+  explicit BoundedRoom(BytePipe& to) : to_(to) {}
+  void Packed(std::size_t bytes) { packed_ += bytes; }
+  Result<std::span<char>> Room() override { return to_.Room(); }
+  Status Filled(std::size_t bytes) override {
+    inflated_ += bytes;
+    return inflated_ > UnpackedLimit(packed_) ? Bomb("the archive", UnpackedLimit(packed_)) : to_.Filled(bytes);
+  }
+
+ private:
+  BytePipe& to_;
+  std::uint64_t packed_ = 0;
+  std::uint64_t inflated_ = 0;
+};
+
 // The archive's bytes, inflated, into the pipe.
 Status Feed(int fd, BytePipe& to) {
   std::string buffer(kRead, '\0');
   std::size_t n = TRY(ReadSome(fd, buffer));
   const codec::Compression format = TRY(codec::DetectCompression(std::string_view(buffer).substr(0, n)));
-  std::uint64_t packed = 0;
-  std::uint64_t inflated = 0;
-  const auto stream = codec::MakeDecompressor(format, [&](std::string_view bytes) -> Status {
-    inflated += bytes.size();
-    if (inflated > UnpackedLimit(packed)) return Bomb("the archive", UnpackedLimit(packed));
-    return to.Write(bytes);
-  });
+  BoundedRoom room(to);
+  const auto stream = codec::MakeDecompressor(format, room);
   while (n > 0) {
-    packed += n;
+    room.Packed(n);
     TRY(stream->Write(std::string_view(buffer).substr(0, n)));
     n = TRY(ReadSome(fd, buffer));
   }
@@ -82,10 +93,8 @@ class Scanner {
       if (!more) break;
       TRY(Take(entry));
     }
-    while (true) {  // whoever writes the archive wants it read to its end
-      const std::string_view piece = TRY(from_.Read());
-      if (piece.empty()) return std::move(out_);
-    }
+    TRY(Drain(from_));
+    return std::move(out_);
   }
 
  private:
@@ -150,8 +159,9 @@ Result<StoredFile> ScannedArchive::Find(const std::string& path) const {
 }
 
 Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& content, const std::string& lease) {
-  constexpr std::size_t kPipeBytes = 2U << 20;
-  BytePipe pipe(kPipeBytes);
+  constexpr std::size_t kPieces = 4;
+  PiecePool pool;
+  BytePipe pipe(pool, kPieces);
   Status fed = Ok();
   std::thread feeder([&] {
     fed = Feed(archive, pipe);

@@ -52,11 +52,17 @@ Error OwnerFailure(int err, const TarEntry& entry) {
   return error;
 }
 
-// Owner first: it clears setuid bits and capabilities, which follow.
+// Owner first: it clears setuid bits and capabilities, which follow. What is right already costs no change: each is a
+// transaction of the file system's.
 Status SetOwnerAndMode(int fd, const TarEntry& entry, bool in_user_namespace) {
-  if (::fchown(fd, entry.uid, entry.gid) < 0) return OwnerFailure(errno, entry);
+  struct stat made {};
+  if (::fstat(fd, &made) < 0) return Error::Errno(errno, "look at it");
+  const bool owned = made.st_uid == entry.uid && made.st_gid == entry.gid;
+  if (!owned && ::fchown(fd, entry.uid, entry.gid) < 0) return OwnerFailure(errno, entry);
   TRY(SetAttributes(fd, entry, in_user_namespace));
-  if (::fchmod(fd, entry.mode) < 0) return Error::Errno(errno, "set its mode");
+  // An attribute may be an access list, which changes the mode.
+  const bool moded = owned && entry.xattrs.empty() && (made.st_mode & 07777U) == entry.mode;
+  if (!moded && ::fchmod(fd, entry.mode) < 0) return Error::Errno(errno, "set its mode");
   return Ok();
 }
 
@@ -119,10 +125,10 @@ class DirectoryDestination final : public Destination {
     const SplitPath split = SplitLast(path);
     const int parent = TRY(tree_.Directory(split.parent));
     constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-    auto opened = os::OpenAt({parent}, split.name, kFlags, 0600);
+    auto opened = os::OpenAt({parent}, split.name, kFlags, entry.mode);
     if (!opened.ok() && opened.error().errnum() == EEXIST) {
       TRY(tree_.Remove(parent, split.name));
-      opened = os::OpenAt({parent}, split.name, kFlags, 0600);
+      opened = os::OpenAt({parent}, split.name, kFlags, entry.mode);
     }
     const os::UniqueFd file = TRY(std::move(opened));
     TRY(WriteContent(file.get(), entry, content));

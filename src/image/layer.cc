@@ -1,7 +1,8 @@
 #include "layer.h"
 
-#include <algorithm>
+#include <atomic>
 #include <memory>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -12,110 +13,150 @@
 namespace estiba::image {
 namespace {
 
-constexpr std::size_t kPipeBytes = 2U << 20;
+constexpr std::size_t kPackedPieces = 4;
+constexpr std::size_t kPlainPieces = 3;  // before and after the hash
 
 // Finds out the format from the first bytes, whatever the media type says: registries label things wrongly.
-class Inflater {
+class Inflater final : public codec::ByteRoom {
  public:
-  Inflater(codec::ByteSink sink, std::uint64_t limit) : sink_(std::move(sink)), limit_(limit) {}
+  Inflater(BytePipe& to, std::uint64_t limit) : to_(to), limit_(limit) {}
+
+  Status Run(BytePipe& from) {
+    while (true) {
+      const std::string_view piece = TRY(from.Read());
+      if (piece.empty()) break;
+      TRY(Write(piece));
+    }
+    if (stream_ == nullptr) TRY(Start());
+    return stream_->Finish();
+  }
+  bool plain() const { return plain_; }
+
+  Result<std::span<char>> Room() override { return to_.Room(); }
+  Status Filled(std::size_t bytes) override {
+    total_ += bytes;
+    return total_ > limit_ ? Bomb("the layer", limit_) : to_.Filled(bytes);
+  }
+
+ private:
+  static constexpr std::size_t kHead = 6;
 
   Status Write(std::string_view bytes) {
     if (stream_ != nullptr) return stream_->Write(bytes);
     head_.append(bytes);
     return head_.size() < kHead ? Ok() : Start();
   }
-  Status Finish() {
-    if (stream_ == nullptr) TRY(Start());
-    return stream_->Finish();
-  }
-  std::string Digest() { return hash_.Digest(); }
-
- private:
-  static constexpr std::size_t kHead = 6;
-
   Status Start() {
     const codec::Compression format = TRY(codec::DetectCompression(head_));
-    stream_ = codec::MakeDecompressor(format, [this](std::string_view bytes) { return Pass(bytes); });
+    plain_ = format == codec::Compression::kNone;
+    stream_ = codec::MakeDecompressor(format, *this);
     return stream_->Write(std::exchange(head_, {}));
   }
-  Status Pass(std::string_view bytes) {
-    total_ += bytes.size();
-    if (total_ > limit_) return Bomb("the layer", limit_);
-    hash_.Update(bytes);
-    return sink_(bytes);
-  }
 
-  codec::ByteSink sink_;
+  BytePipe& to_;
   std::uint64_t limit_;
   std::uint64_t total_ = 0;
   std::string head_;
   std::unique_ptr<codec::Decompressor> stream_;
-  codec::Sha256 hash_;
+  std::atomic<bool> plain_{false};  // read by the thread of the next stage, once it has a piece
 };
 
-Status InflateAll(BytePipe& from, BytePipe& to, std::uint64_t limit, std::string* diff_id) {
-  Inflater inflater([&to](std::string_view bytes) { return to.Write(bytes); }, limit);
-  while (true) {
-    const std::string_view piece = TRY(from.Read());
-    if (piece.empty()) break;
-    TRY(inflater.Write(piece));
-  }
-  TRY(inflater.Finish());
-  *diff_id = inflater.Digest();
-  return Ok();
-}
+// One layer's stages, a thread each: the pieces move through, whoever is behind holds up those before.
+class Stages {
+ public:
+  Stages(Destination& to, const LayerInput& input)
+      : to_(to), input_(input), limit_(UnpackedLimit(input.blob_size)),
+        inflater_(plain_, limit_) {}
 
-// Unpacks, then reads on: what follows the archive's end counts for the diff id.
-Result<Unpacked> UnpackAll(Destination& to, BytePipe& from, const UnpackOptions& options) {
-  Unpacked out = TRY(UnpackLayer(to, [&from] { return from.Read(); }, options));
-  while (true) {
-    const std::string_view piece = TRY(from.Read());
-    if (piece.empty()) return out;
+  Result<Unpacked> Run() {
+    std::thread inflating([this] { Inflate(); });
+    std::thread hashing([this] { Hash(); });
+    std::thread unpacking([this] { Unpack(); });
+    fetched_ = input_.fetch([this](std::string_view bytes) { return packed_.Write(bytes); });
+    packed_.CloseWriter(ErrorOf(fetched_));
+    if (fetched_.ok() && input_.fetched) input_.fetched();
+    inflating.join();
+    hashing.join();
+    unpacking.join();
+    TRY(FirstCause());
+    TRY(CheckDigest());
+    return std::move(unpacked_);
   }
-}
 
-std::optional<Error> ErrorOf(const Status& status) {
-  if (status.ok()) return std::nullopt;
-  return status.error().Clone();
-}
+ private:
+  static std::optional<Error> ErrorOf(const Status& status) {
+    if (status.ok()) return std::nullopt;
+    return status.error().Clone();
+  }
+
+  void Inflate() {
+    inflated_ = inflater_.Run(packed_);
+    packed_.CloseReader();
+    plain_.CloseWriter(ErrorOf(inflated_));
+  }
+
+  void Hash() {
+    const Status hashed = HashAll();
+    plain_.CloseReader();
+    hashed_.CloseWriter(ErrorOf(hashed));
+  }
+  Status HashAll() {
+    codec::Sha256 hash;
+    while (true) {
+      Piece piece = TRY(plain_.Take());
+      if (piece.bytes().empty()) break;
+      if (!SentAsIs()) hash.Update(piece.bytes());
+      TRY(hashed_.Give(std::move(piece)));
+    }
+    if (!SentAsIs()) diff_id_ = hash.Digest();
+    return Ok();
+  }
+  // A layer that is not compressed was hashed already, as a blob.
+  bool SentAsIs() const { return input_.sent_digest && inflater_.plain(); }
+
+  // Unpacks, then reads on: what follows the archive's end counts for the diff id.
+  void Unpack() {
+    UnpackOptions options;
+    options.limits.max_total = limit_;
+    unpacked_ = UnpackLayer(to_, [this] { return hashed_.Read(); }, options);
+    if (unpacked_.ok()) drained_ = Drain(hashed_);
+    hashed_.CloseReader();
+  }
+
+  // Whoever stopped because the next in line had gone is not the cause.
+  Status FirstCause() {
+    for (Status* status : {&fetched_, &inflated_})
+      if (!status->ok() && status->error().code() != Code::kCancelled) return std::move(*status).error();
+    if (!unpacked_.ok()) return std::move(unpacked_).error();
+    for (Status* status : {&drained_, &inflated_, &fetched_})
+      if (!status->ok()) return std::move(*status).error();
+    return Ok();
+  }
+
+  Status CheckDigest() {
+    if (SentAsIs()) diff_id_ = input_.sent_digest();
+    if (diff_id_ == input_.diff_id) return Ok();
+    return Error(Code::kDataLoss,
+                 "the layer's content has digest '" + diff_id_ + "', its image says '" + input_.diff_id + "'");
+  }
+
+  Destination& to_;
+  const LayerInput& input_;
+  const std::uint64_t limit_;
+  PiecePool pool_;
+  BytePipe packed_{pool_, kPackedPieces};
+  BytePipe plain_{pool_, kPlainPieces};
+  BytePipe hashed_{pool_, kPlainPieces};
+  Inflater inflater_;
+  Status fetched_ = Ok();
+  Status inflated_ = Ok();
+  Status drained_ = Ok();
+  Result<Unpacked> unpacked_ = Error(Code::kUnknown, "");
+  std::string diff_id_;
+};
 
 }  // namespace
 
-Result<Unpacked> RunLayer(Destination& to, const LayerInput& input) {
-  BytePipe packed(kPipeBytes);
-  BytePipe plain(kPipeBytes);
-  UnpackOptions options;
-  const std::uint64_t limit = UnpackedLimit(input.blob_size);
-  options.limits.max_total = limit;
-
-  Status inflated = Ok();
-  std::string diff_id;
-  std::thread inflating([&] {
-    inflated = InflateAll(packed, plain, limit, &diff_id);
-    packed.CloseReader();
-    plain.CloseWriter(ErrorOf(inflated));
-  });
-  Result<Unpacked> unpacked = Error(Code::kUnknown, "");
-  std::thread unpacking([&] {
-    unpacked = UnpackAll(to, plain, options);
-    plain.CloseReader();
-  });
-  Status fetched = input.fetch([&packed](std::string_view bytes) { return packed.Write(bytes); });
-  packed.CloseWriter(ErrorOf(fetched));
-  if (fetched.ok() && input.fetched) input.fetched();
-  inflating.join();
-  unpacking.join();
-
-  // Whoever stopped because the next in line had gone is not the cause.
-  if (!fetched.ok() && fetched.error().code() != Code::kCancelled) return std::move(fetched).error();
-  if (!inflated.ok() && inflated.error().code() != Code::kCancelled) return std::move(inflated).error();
-  if (!unpacked.ok()) return unpacked;
-  if (!inflated.ok()) return std::move(inflated).error();
-  if (!fetched.ok()) return std::move(fetched).error();
-  if (diff_id != input.diff_id)
-    return Error(Code::kDataLoss,
-                 "the layer's content has digest '" + diff_id + "', its image says '" + input.diff_id + "'");
-  return unpacked;
-}
+Result<Unpacked> RunLayer(Destination& to, const LayerInput& input) { return Stages(to, input).Run(); }
 
 }  // namespace estiba::image

@@ -19,6 +19,9 @@ struct LayerInput {
   Fetch fetch;                  // hashing and storing the blob is its business
   std::uint64_t blob_size = 0;  // what was promised: bounds the unpacked size
   std::string diff_id;
+  // The digest of what `fetch` sent, where it knows (asked after it): a layer that is not compressed is then hashed
+  // once.
+  std::function<std::string()> sent_digest;
   std::function<void()> fetched;  // called when the last byte is in, while unpacking goes on
 };
 

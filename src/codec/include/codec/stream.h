@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,11 +19,21 @@ enum class Compression : unsigned char { kNone, kGzip, kZstd };
 // By the first bytes (four suffice); other formats (bzip2, xz) are refused by name.
 Result<Compression> DetectCompression(std::string_view head);
 
+// Memory that a decompressor writes to directly, so that nobody copies what came out.
+class ByteRoom {
+ public:
+  virtual ~ByteRoom() = default;
+  // Where the next bytes go: one at least.
+  virtual Result<std::span<char>> Room() = 0;
+  // So many of them were written. Zero is allowed.
+  virtual Status Filled(std::size_t bytes) = 0;
+};
+
 // Bytes in, bytes out, in whichever format the stream turns out to be.
 class Decompressor {
  public:
   virtual ~Decompressor() = default;
-  // What came in; the output goes to the sink in pieces of at most 1 MiB.
+  // What came in; the output goes to the sink in pieces of at most 256 KiB, or to the room.
   virtual Status Write(std::string_view bytes) = 0;
   // The end of the input: kDataLoss when the stream is not complete.
   virtual Status Finish() = 0;
@@ -30,6 +41,8 @@ class Decompressor {
 // Gzip with any number of members (and zero padding after), zstd with any number of frames, skippable ones among them
 // (windows of up to 128 MiB: what `zstd --ultra -22` makes), or plain bytes.
 std::unique_ptr<Decompressor> MakeDecompressor(Compression format, ByteSink sink);
+// The same into `room`, which must outlive it.
+std::unique_ptr<Decompressor> MakeDecompressor(Compression format, ByteRoom& room);
 
 // Gzip with no name and no time in its header: the same input gives the same bytes.
 class GzipWriter {
