@@ -60,6 +60,10 @@ Result<UniqueFd> OpenBeneath(DirFd root, const std::string& path, int flags, uns
                  "beneath its directory");
 }
 
+Result<UniqueFd> OpenWithin(DirFd root, const std::string& path, int flags) {
+  return Openat2(root, path, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, "within its directory");
+}
+
 Result<UniqueFd> Duplicate(int fd) {
   const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (const int err = errno; copy < 0) return Error::Errno(err, "duplicate descriptor " + std::to_string(fd));

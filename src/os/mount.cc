@@ -67,6 +67,12 @@ Result<DetachedMount> CloneTree(DirFd dir, const std::string& path, bool recursi
   return DetachedMount(UniqueFd(static_cast<int>(fd)));
 }
 
+Status AttachMount(int mount, const std::string& path) {
+  if (::syscall(SYS_move_mount, mount, "", AT_FDCWD, path.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == 0) return Ok();
+  const int err = errno;
+  return Error::Errno(err, "attach a mount at '" + path + "'");
+}
+
 Status SetMountAttributes(int mount, const MountAttributes& attributes, bool recursive) {
   mount_attr request{};
   request.attr_set = attributes.set;

@@ -55,6 +55,8 @@ class Builder {
   int null_device = kNoSlot;  // the host's /dev/null
   int terminal = kNoSlot;
   int network = kNoSlot;     // a joined network namespace
+  int own_maps = kNoSlot;    // a user namespace with the container's maps
+  int mapped_layers = kNoSlot;  // Storage::layers_root, its ids mapped
   bool new_user = false;     // the container gets, or joins, a user namespace
   bool has_cgroup = false;
   bool in_scope = false;     // systemd makes its cgroup
@@ -105,8 +107,10 @@ std::uint64_t NamespaceFlags(const oci::Linux& config, const HostFacts& facts);
 // The container has no mount namespace: it lives in the host's, below its root.
 bool SharesHostMounts(const oci::Linux& config);
 Status AddSysctls(Builder& b, const oci::RuntimeSpec& spec);
-Status AddStorage(Builder& b, const ContainerInput& input);             // storage.cc
+Status AddStorage(Builder& b, const ContainerInput& input);             // sources.cc
 Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>& sources);
+bool IsBind(const oci::Mount& mount, const MountOptions& options);      // storage.cc
+Status CheckProc(const oci::Mount& mount, const MountOptions& options, const std::string& why);
 Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources);
 // The mounts alone, into a root that is mounted already.
 Status AttachMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources);

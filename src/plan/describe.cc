@@ -154,11 +154,17 @@ C ChildOpOf(Op op) {
                              : C::kNone;
 }
 
+unsigned OverlayVariant(const Step& step) {
+  const unsigned one = step.text.size() == 3 ? 1 : 0;
+  if (TextAt(step, 0).empty() && step.why != "root") return 4 + one;
+  return one + (NumberAt(step, 2) != 0 ? 2U : 0U);
+}
+
 // Which of the sentences of its operation a step has.
 unsigned VariantOf(const Step& step) {
   switch (step.op) {
-    case Op::kMountOverlay: return step.text.size() == 3 ? 1 : 0;
-    case Op::kOpenTree: return NumberAt(step, 7) != 0 ? 1 : 0;
+    case Op::kMountOverlay: return OverlayVariant(step);
+    case Op::kOpenTree: return (NumberAt(step, 7) != 0 ? 1U : 0U) + (step.text.size() > 1 ? 2U : 0U);
     case Op::kOpenNamespace: return NumberAt(step, 1) != 0 ? 1 : 0;
     case Op::kResolveUser: return TextAt(step, 0).empty() ? 1 : 0;
     case Op::kMoveLink: return TextAt(step, 1).empty() ? 0 : 1;
@@ -176,6 +182,7 @@ unsigned VariantOf(const Step& step) {
 std::string HostDetail(const Step& step, Language language) {
   switch (step.op) {
     case Op::kMountOverlay: return std::to_string(step.text.size() > 2 ? step.text.size() - 2 : 0);
+    case Op::kMountFilesystem: return InParentheses(MountOptionsText(step));
     case Op::kWriteCgroup: return WriteText(step, language);
     case Op::kCgroupDevices: return std::to_string(step.text.size());
     case Op::kOwnCgroup:

@@ -27,7 +27,8 @@ constexpr Least kLeast[] = {
     Host(Op::kCreateCgroup, 1), Host(Op::kWriteCgroup, 3, 1), Host(Op::kOpenTasks, 1), Host(Op::kResolveUser, 1, 2),
     Host(Op::kOwnCgroup, 0, 1),
     Host(Op::kRunHook, 1, 1), Host(Op::kOpenCgroupMount, 1, 1), Host(Op::kOpenFile, 1, 1),
-    Host(Op::kMaybeDirectory, 1), Host(Op::kCopyUp, 2), Host(Op::kWriteIdMaps, 2), Host(Op::kOomScore, 1),
+    Host(Op::kMaybeDirectory, 1), Host(Op::kCopyUp, 2), Host(Op::kMountFilesystem, 2, 2),
+    Host(Op::kWriteIdMaps, 2), Host(Op::kOomScore, 1),
     Host(Op::kEnsureBridge, 3, 2), Host(Op::kAddVeth, 4, 1), Host(Op::kConfigureInside, 3), Host(Op::kDeleteCgroup, 1),
     Host(Op::kDeleteVeth, 1), Host(Op::kKillCgroup, 1), Child(C::kAttachRoot, 1), Child(C::kMount, 3),
     Child(C::kAttach, 1), Child(C::kDevice, 1), Child(C::kBindDevice, 2), Child(C::kSymlink, 2),
@@ -50,7 +51,7 @@ bool BlobFits(const Step& step) {
   if (op == C::kSeccomp) return step.blob.size() % 8 == 0 && step.blob.size() / 8 <= BPF_MAXINSNS;
   if (op == C::kHook || step.op == Op::kRunHook) return step.blob.empty() || step.blob.back() == '\0';
   if (op == C::kScheduler) return step.blob.size() >= 48;
-  if (op != C::kMount) return true;
+  if (op != C::kMount && step.op != Op::kMountFilesystem) return true;
   for (std::size_t at = 0; at < step.blob.size();) {
     const char kind = step.blob[at];
     const std::size_t strings = kind == 'f' ? 1 : kind == 's' ? 2 : 0;

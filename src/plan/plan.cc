@@ -101,6 +101,7 @@ std::string_view OpName(Op op) {
     case Op::kMaybeDirectory: return "maybe-directory";
     case Op::kOwnCgroup: return "own-cgroup";
     case Op::kCopyUp: return "copy-up";
+    case Op::kMountFilesystem: return "mount-filesystem";
     case Op::kWriteIdMaps: return "write-id-maps";
     case Op::kOomScore: return "oom-score";
     case Op::kEnsureTable: return "ensure-table";

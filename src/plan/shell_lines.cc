@@ -22,11 +22,28 @@ std::string PathOf(const ShellState& state, int slot) {
   return found == state.paths.end() ? std::string() : found->second;
 }
 
+// A mount of its own, that others are bound from.
+std::string OwnMount(const Step& step, ShellState& state, const std::string& words) {
+  state.paths[step.out] = "\"$" + Slot(step.out) + "\"";
+  return Slot(step.out) + "=$(mktemp -d)\nmount " + words + " \"$" + Slot(step.out) + "\"";
+}
+
+std::string Filesystem(const Step& step, ShellState& state) {
+  const std::string options = MountOptionsText(step);
+  return OwnMount(step, state, "-t " + Arg(step, 0) + (options.empty() ? "" : " -o " + ShellWord(options)) + " " +
+                                   Arg(step, 1));
+}
+
 std::string Overlay(const Step& step, ShellState& state) {
+  if (NumberAt(step, 2) != 0) return {};  // id-mapped
   std::string options = "lowerdir=";
   for (std::size_t i = 2; i < step.text.size(); ++i) options += (i == 2 ? "" : ":") + step.text[i];
   if (!TextAt(step, 0).empty()) options += ",upperdir=" + step.text[0] + ",workdir=" + TextAt(step, 1);
-  state.root_mount = "mount -t overlay overlay -o " + ShellWord(options) + " \"$root\"";
+  const bool bound = TextAt(step, 0).empty() && step.text.size() == 3;
+  const std::string words = bound ? "--bind -o ro " + Arg(step, 2) : "-t overlay overlay -o " + ShellWord(options);
+  if (step.why != "root") return OwnMount(step, state, words);
+  state.paths[step.out] = "\"$root\"";
+  state.root_mount = "mount " + words + " \"$root\"";
   return ":";
 }
 
@@ -40,7 +57,8 @@ std::string OpenSource(const Step& step, ShellState& state) {
   if (NumberAt(step, 7) != 0) return {};  // id-mapped
   state.paths[step.out] = "\"$" + Slot(step.out) + "\"";
   state.sources[step.out] = &step;
-  return Slot(step.out) + "=" + Arg(step, 0);
+  const std::string made = InputOf(step, 1) == kNoSlot ? Arg(step, 0) : PathOf(state, InputOf(step, 1));
+  return Slot(step.out) + "=" + made + (step.text.size() > 1 ? "/" + Arg(step, 1) : "");
 }
 
 // 'name=systemd' is mounted as 'systemd'.
@@ -213,9 +231,8 @@ std::string HostCommands(const Step& step, ShellState& state) {
       state.paths[step.out] = "\"$root\"";
       state.root_mount = "mount --rbind \"$source\" \"$root\"";
       return "source=" + Arg(step, 0);
-    case Op::kMountOverlay:
-      state.paths[step.out] = "\"$root\"";
-      return Overlay(step, state);
+    case Op::kMountOverlay: return Overlay(step, state);
+    case Op::kMountFilesystem: return Filesystem(step, state);
     case Op::kOpenTree: return OpenSource(step, state);
     case Op::kOpenCgroupMount: return OpenCgroup(step, state);
     case Op::kCreateCgroup: return "cgroup=" + Arg(step, 0) + "\ncreate_groups" + Rest(step);

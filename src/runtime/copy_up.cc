@@ -1,12 +1,14 @@
 // What the image has in a directory becomes the first content of the empty volume mounted over it.
 
 #include <cerrno>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/file.h"
+#include "os/fsids.h"
 #include "session.h"
 
 namespace estiba::runtime {
@@ -92,8 +94,15 @@ Status CopyDirectory(int from, int to, int depth) {
 
 Status CopyUp(Session& session, const plan::Step& step) {
   const std::string context = "volume '" + step.text.at(1) + "'";
-  auto volume = TRY_CTX(os::OpenAt({AT_FDCWD}, step.text[1], O_RDONLY | O_DIRECTORY), context);
-  const std::vector<std::string> present = TRY_CTX(os::ListDirectory({volume.get()}, "."), context);
+  const int mount = session.In(step, 1);
+  // Through an id-mapped mount only who is mapped may write.
+  std::optional<os::FileIds> owner;
+  if (step.numbers.size() > 2 && step.numbers[0] != 0)
+    owner.emplace(TRY(os::FileIds::Assume(static_cast<uid_t>(step.numbers[1]), static_cast<gid_t>(step.numbers[2]))));
+  auto volume = mount >= 0 ? os::OpenAt({mount}, ".", O_RDONLY | O_DIRECTORY)
+                           : os::OpenAt({AT_FDCWD}, step.text[1], O_RDONLY | O_DIRECTORY);
+  if (!volume.ok()) return std::move(volume).error().Context(context);
+  const std::vector<std::string> present = TRY_CTX(os::ListDirectory({volume->get()}, "."), context);
   if (!present.empty()) return Ok();  // only an empty volume takes the image's content
   auto source = os::OpenInRoot({session.In(step)}, step.text.at(0), O_RDONLY | O_DIRECTORY);
   if (!source.ok()) {
@@ -103,8 +112,8 @@ Status CopyUp(Session& session, const plan::Step& step) {
   }
   struct stat st {};
   if (::fstat(source->get(), &st) != 0) return Fail(step.text[0]);
-  TRY_CTX(CopyDirectory(source->get(), volume.get(), 0), context);
-  return TRY_CTX(CopyMetadata(volume.get(), st, step.text[0]), context);
+  TRY_CTX(CopyDirectory(source->get(), volume->get(), 0), context);
+  return TRY_CTX(CopyMetadata(volume->get(), st, step.text[0]), context);
 }
 
 }  // namespace estiba::runtime

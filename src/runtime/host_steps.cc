@@ -97,6 +97,7 @@ Status RunHostStep(Session& session, const Step& step) {
     case Op::kOpenRoot: return OpenRoot(session, step);
     case Op::kMountOverlay: return MountOverlay(session, step);
     case Op::kOpenTree: return OpenTree(session, step);
+    case Op::kMountFilesystem: return MountFilesystem(session, step);
     case Op::kOpenNamespace: return OpenNamespace(session, step);
     case Op::kOpenFile: return OpenFile(session, step);
     case Op::kOpenInitRoot: return OpenInitRoot(session, step);

@@ -73,6 +73,7 @@ Result<const cgroup::Hierarchies*> HierarchiesOf(Session& session);
 Status MountOverlay(Session& session, const plan::Step& step);
 Status OpenRoot(Session& session, const plan::Step& step);
 Status OpenTree(Session& session, const plan::Step& step);
+Status MountFilesystem(Session& session, const plan::Step& step);
 Status OpenNamespace(Session& session, const plan::Step& step);
 Status MakeIdMap(Session& session, const plan::Step& step);
 Status RunCgroupStep(Session& session, const plan::Step& step);

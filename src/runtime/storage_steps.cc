@@ -1,15 +1,14 @@
-// Roots and mount sources, opened by the parent, which may walk to them; the child only attaches them.
+// Mount sources, opened by the parent, which may walk to them; the child only attaches them.
 
 #include <cerrno>
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "attached.h"
 #include "clone_into.h"
 #include "os/mount.h"
 #include "session.h"
@@ -18,93 +17,6 @@ namespace estiba::runtime {
 namespace {
 
 using plan::Step;
-
-// fsconfig(2) takes strings of up to 255 bytes; a longer path goes by its descriptor.
-constexpr std::size_t kLongestParameter = 255;
-
-struct LayerPath {
-  std::string text;
-  os::UniqueFd fd;  // keeps "/proc/self/fd/N" alive
-};
-
-Result<LayerPath> LayerPathOf(const std::string& path) {
-  LayerPath layer;
-  if (path.size() <= kLongestParameter) {
-    layer.text = path;
-    return layer;
-  }
-  layer.fd = TRY(os::OpenAt({AT_FDCWD}, path, O_PATH | O_DIRECTORY));
-  layer.text = "/proc/self/fd/" + std::to_string(layer.fd.get());
-  return layer;
-}
-
-// The working directory is /proc/self/fd while this lives: "7" is then descriptor 7.
-class InDescriptors {
- public:
-  static Result<InDescriptors> Enter() {
-    InDescriptors inside;
-    inside.back_ = TRY(os::OpenAt({AT_FDCWD}, ".", O_PATH | O_DIRECTORY));
-    if (::chdir("/proc/self/fd") == 0) return inside;
-    const int err = errno;
-    return Error::Errno(err, "change to '/proc/self/fd'");
-  }
-  InDescriptors(InDescriptors&&) = default;
-  ~InDescriptors() {
-    if (back_.valid() && ::fchdir(back_.get()) != 0) ::abort();  // we came from there
-  }
-
- private:
-  InDescriptors() = default;
-  os::UniqueFd back_;
-};
-
-Status AddLowers(os::FilesystemContext& overlay, const std::vector<std::string>& lowers, bool append,
-                 std::vector<LayerPath>& keep) {
-  if (append) {
-    for (const std::string& lower : lowers) {
-      keep.push_back(TRY_CTX(LayerPathOf(lower), "layer"));
-      TRY(overlay.SetString("lowerdir+", keep.back().text));
-    }
-    return Ok();
-  }
-  // Kernels before 6.5: one string of at most 255 bytes, so layers are descriptors relative to /proc/self/fd, where
-  // InDescriptors puts us meanwhile.
-  std::string joined;
-  for (const std::string& lower : lowers) {
-    LayerPath layer;
-    layer.fd = TRY_CTX(os::OpenAt({AT_FDCWD}, lower, O_PATH | O_DIRECTORY), "layer");
-    joined += (joined.empty() ? "" : ":") + std::to_string(layer.fd.get());
-    keep.push_back(std::move(layer));
-  }
-  if (joined.size() > kLongestParameter) {
-    return Error(Code::kFailedPrecondition, "an image of " + std::to_string(lowers.size()) + " layers")
-        .Hint("this kernel's overlay takes about 80 layers by descriptor; from 6.5 on it takes any number");
-  }
-  return overlay.SetString("lowerdir", joined);
-}
-
-// With `upper` and `work` a writable overlay.
-Status SetUpper(os::FilesystemContext& overlay, const std::string& upper, const std::string& work,
-                std::vector<LayerPath>& keep) {
-  keep.push_back(TRY(LayerPathOf(upper)));
-  Status set = overlay.SetString("upperdir", keep.back().text);
-  keep.push_back(TRY(LayerPathOf(work)));
-  if (set.ok()) set = overlay.SetString("workdir", keep.back().text);
-  struct statfs info{};
-  if (set.ok() || ::statfs(upper.c_str(), &info) != 0 || info.f_type != OVERLAYFS_SUPER_MAGIC) return set;
-  return std::move(set).error().Hint(
-      "containers' files would lie on another overlay, as inside a container: keep them on a volume or a tmpfs");
-}
-
-// A single layer without an upper one is no overlay: the layer itself, read-only.
-Status BindReadOnly(Session& session, const Step& step, const std::string& layer) {
-  auto tree = TRY(os::CloneTree({AT_FDCWD}, layer, /*recursive=*/false));
-  os::MountAttributes attributes;
-  attributes.set = MOUNT_ATTR_RDONLY;
-  TRY(os::SetMountAttributes(tree.fd(), attributes, /*recursive=*/false));
-  session.Fill(step, tree.Release());
-  return Ok();
-}
 
 // "/proc/PID/root/…": another container's file, by its own root, whatever links it has put there, and by its own mount
 // namespace, which only a caller inside may clone from.
@@ -124,6 +36,44 @@ Result<os::DetachedMount> CloneSource(const std::string& path, bool recursive) {
                        std::string_view(path).substr(end).starts_with("/root/");
   if (foreign) return CloneForeignTree(path.substr(0, end), path.substr(end + 5), recursive);
   return os::CloneTree({AT_FDCWD}, path, recursive);
+}
+
+// Links that a container has put on the way may lead anywhere beneath the source, but not out of it.
+Result<os::UniqueFd> OpenSubpath(int source, const std::string& name, const std::string& subpath) {
+  const std::string path = name + "/" + subpath;
+  auto found = os::OpenWithin({source}, subpath, O_PATH);
+  if (found.ok()) return found;
+  const int err = found.error().errnum();
+  if (err == EXDEV) {
+    return Error(Code::kInvalidArgument,
+                 "path concatenation escapes the base directory, base: " + name + ", subpath: " + subpath)
+        .Hint("a link in it leads out of it");
+  }
+  return Error::Errno(err, "cannot access path " + path);
+}
+
+Result<os::DetachedMount> CloneSubpath(const Step& step, int source, bool recursive) {
+  const auto fd = TRY(OpenSubpath(source, step.text.at(0), step.text.at(1)));
+  return os::CloneTree({fd.get()}, "", recursive);
+}
+
+// From what an earlier step mounted.
+Result<os::DetachedMount> TakeMade(const Step& step, int made, bool recursive) {
+  if (step.text.size() < 2) return os::DetachedMount(TRY(os::Duplicate(made)));
+  os::DetachedMount tree;
+  const auto clone = [&]() -> Status {
+    tree = TRY(CloneSubpath(step, made, recursive));
+    return Ok();
+  };
+  TRY(WithAttached({made}, clone));
+  return tree;
+}
+
+Result<os::DetachedMount> OpenSource(const Session& session, const Step& step, bool recursive) {
+  if (const int made = session.In(step, 1); made >= 0) return TakeMade(step, made, recursive);
+  if (step.text.size() < 2) return CloneSource(step.text.at(0), recursive);
+  const auto source = TRY(os::OpenAt({AT_FDCWD}, step.text[0], O_PATH | O_DIRECTORY));
+  return CloneSubpath(step, source.get(), recursive);
 }
 
 Error IdMapFailure(Error error, const std::string& source) {
@@ -148,28 +98,10 @@ Status OpenRoot(Session& session, const Step& step) {
   return Ok();
 }
 
-Status MountOverlay(Session& session, const Step& step) {
-  const std::string& upper = step.text.at(0);
-  const std::string& work = step.text.at(1);
-  const std::vector<std::string> lowers(step.text.begin() + 2, step.text.end());
-  if (upper.empty() && lowers.size() == 1) return BindReadOnly(session, step, lowers[0]);
-  auto overlay = TRY(os::FilesystemContext::Open("overlay"));
-  TRY(overlay.SetString("source", "overlay"));
-  std::vector<LayerPath> keep;
-  std::optional<InDescriptors> relative;
-  if (step.numbers.at(1) == 0) relative.emplace(TRY(InDescriptors::Enter()));
-  TRY(AddLowers(overlay, lowers, step.numbers.at(1) != 0, keep));
-  if (!upper.empty()) TRY(SetUpper(overlay, upper, work, keep));
-  if (step.numbers.at(0) != 0) TRY(overlay.SetFlag("userxattr"));
-  auto mount = TRY(overlay.Mount(0));
-  session.Fill(step, mount.Release());
-  return Ok();
-}
-
 Status OpenTree(Session& session, const Step& step) {
   const bool recursive = step.numbers.at(0) != 0;
-  auto tree = CloneSource(step.text.at(0), recursive);
-  if (!tree.ok() && tree.error().errnum() == ENOENT) {
+  auto tree = OpenSource(session, step, recursive);
+  if (!tree.ok() && tree.error().errnum() == ENOENT && step.text.size() < 2) {
     return Error(Code::kInvalidArgument, "bind source path does not exist: " + step.text[0]);
   }
   if (!tree.ok()) return std::move(tree).error();

@@ -39,6 +39,8 @@ Result<UniqueFd> OpenAt(DirFd dir, const std::string& path, int flags, unsigned 
 // NO_MAGICLINKS; EAGAIN from a concurrent rename is retried a bounded number of times).
 Result<UniqueFd> OpenInRoot(DirFd root, const std::string& path, int flags, unsigned mode = 0);
 // As OpenInRoot, but a ".." or symlink that would leave `root` is an error (RESOLVE_BENEATH, no symlinks at all).
+// As OpenBeneath, but symbolic links that stay beneath `root` are followed.
+Result<UniqueFd> OpenWithin(DirFd root, const std::string& path, int flags);
 Result<UniqueFd> OpenBeneath(DirFd root, const std::string& path, int flags, unsigned mode = 0);
 // A second descriptor for the same open file, CLOEXEC, numbered 3 or above.
 Result<UniqueFd> Duplicate(int fd);

@@ -42,6 +42,9 @@ class FilesystemContext {
 // A copy of what is mounted at `path` (OPEN_TREE_CLONE); with everything below it when `recursive`.
 Result<DetachedMount> CloneTree(DirFd dir, const std::string& path, bool recursive, bool follow = true);
 
+// Mounts it over the directory `path` (move_mount(2)); `mount` is then that place.
+Status AttachMount(int mount, const std::string& path);
+
 // Which mount an open file is on (statx(2), kernel ≥ 5.8).
 struct MountId {
   std::uint64_t number = 0;

@@ -26,6 +26,21 @@ struct Storage {
   std::vector<std::string> lowers;  // kOverlay: absolute paths, top layer first; at least one
   std::string upper;                // kOverlay: an existing directory; empty: a read-only root of the lowers alone
   std::string work;
+  // Not empty: ids are mapped to the container's user namespace, so that files belong on disk to whom they do without
+  // one. The directories that hold every lower, and upper and work; one file system each, which can be id-mapped.
+  std::string layers_root{};
+  std::string upper_root{};
+};
+
+// What a bind of spec.mounts shows, when that is not all of a folder of the host's.
+struct MountSource {
+  std::string destination{};           // of the mount in spec.mounts
+  std::string subpath{};               // beneath the source; a link on the way that leads out of it is refused
+  // A file system, mounted for this container; an empty type: none.
+  std::string type{};                  // "nfs"
+  std::string device{};                // ":/export"
+  std::vector<std::string> options{};  // as of mount(8): "addr=10.0.0.1", "vers=4"
+  std::vector<std::string> layers{};   // an image's, as Storage::lowers: shown read-only
 };
 
 // One attachment to a bridge network; everything in it is already allocated by the engine.
@@ -75,6 +90,7 @@ struct ContainerInput {
   bool relayed_terminal = false;  // what comes out of it goes on to another terminal, which ends lines its own way
   std::string bundle;       // for hooks' state document
   std::vector<CopyUp> copy_up;
+  std::vector<MountSource> sources{};
   std::optional<security::CompiledSeccomp> seccomp{};  // what linux.seccomp compiles to, where the caller knows
 };
 

@@ -26,9 +26,11 @@ enum class Op : std::uint16_t {
   kNone = 0,
   // ---- host, before the clone ----
   kOpenRoot = 1,         // text: path                                   out: mount tree
-  kMountOverlay = 2,     // text: upper, work, lowers…                   numbers: OverlayFlags   out: mount
-  kOpenTree = 3,         // text: source                                 numbers: see storage.cc in: kMakeIdMapFd's or a
-                         //                                              user namespace          out: mount tree
+  kMountOverlay = 2,     // text: upper, work, lowers…                   numbers: userxattr, append[, 1, uid and gid of
+                         //                                              who makes it] in: [mounts that the lowers and
+                         //                                              that upper and work are in] out: mount
+  kOpenTree = 3,         // text: source[, path beneath it]              numbers: see sources.cc in: [a user namespace,
+                         //                                              mount that is the source] out: mount tree
   kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…, 1: the child is born into
                          //                                              it                      out: namespace
   kCreateCgroup = 5,     // text: path, controllers…                     numbers: 1: in every hierarchy or not at all
@@ -44,7 +46,10 @@ enum class Op : std::uint16_t {
   kAttachCgroup = 15,    // joins hierarchies that cannot be joined by the child itself
   kMaybeDirectory = 16,  // text: path                                   makes a missing bind source
   kOwnCgroup = 18,       //                                              numbers: uid of whom the cgroup is handed to
-  kCopyUp = 17,          // text: directory in the root                  in: root  out: tree to copy into a volume
+  kCopyUp = 17,          // text: directory in the root, the volume's    numbers: [1, uid and gid of who copies]
+                         //                                              in: root[, mount of the volume]
+  kMountFilesystem = 20, // text: type, source; blob: options            numbers: attributes, child::SuperFlags
+                         //                                              out: mount
   kOpenInitRoot = 19,    // exec: the root of the container's PID 1      out: directory
   // ---- host, while the child runs ----
   kWriteIdMaps = 40,     // text: uid_map, gid_map                       numbers: deny setgroups

@@ -1,0 +1,148 @@
+// Overlays: the root's, and those of images that are mounted.
+
+#include <cerrno>
+#include <optional>
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "attached.h"
+#include "os/fsids.h"
+#include "os/mount.h"
+#include "session.h"
+
+namespace estiba::runtime {
+namespace {
+
+using plan::Step;
+
+// fsconfig(2) takes strings of up to 255 bytes; a longer path goes by its descriptor.
+constexpr std::size_t kLongestParameter = 255;
+
+struct LayerPath {
+  std::string text;
+  os::UniqueFd fd;  // keeps "/proc/self/fd/N" alive
+};
+
+Result<os::UniqueFd> OpenLayer(int in, const std::string& path) {
+  return os::OpenAt({in < 0 ? AT_FDCWD : in}, path, O_PATH | O_DIRECTORY);
+}
+
+// `in`: the mount that it is in, or none.
+Result<LayerPath> LayerPathOf(int in, const std::string& path) {
+  LayerPath layer;
+  if (in < 0 && path.size() <= kLongestParameter) {
+    layer.text = path;
+    return layer;
+  }
+  layer.fd = TRY(OpenLayer(in, path));
+  layer.text = "/proc/self/fd/" + std::to_string(layer.fd.get());
+  return layer;
+}
+
+// The working directory is /proc/self/fd while this lives: "7" is then descriptor 7.
+class InDescriptors {
+ public:
+  static Result<InDescriptors> Enter() {
+    InDescriptors inside;
+    inside.back_ = TRY(os::OpenAt({AT_FDCWD}, ".", O_PATH | O_DIRECTORY));
+    if (::chdir("/proc/self/fd") == 0) return inside;
+    const int err = errno;
+    return Error::Errno(err, "change to '/proc/self/fd'");
+  }
+  InDescriptors(InDescriptors&&) = default;
+  ~InDescriptors() {
+    if (back_.valid() && ::fchdir(back_.get()) != 0) ::abort();  // we came from there
+  }
+
+ private:
+  InDescriptors() = default;
+  os::UniqueFd back_;
+};
+
+Status AddLowers(os::FilesystemContext& overlay, int in, const std::vector<std::string>& lowers, bool append,
+                 std::vector<LayerPath>& keep) {
+  if (append) {
+    for (const std::string& lower : lowers) {
+      keep.push_back(TRY_CTX(LayerPathOf(in, lower), "layer"));
+      TRY(overlay.SetString("lowerdir+", keep.back().text));
+    }
+    return Ok();
+  }
+  // Kernels before 6.5: one string of at most 255 bytes, so layers are descriptors relative to /proc/self/fd, where
+  // InDescriptors puts us meanwhile.
+  std::string joined;
+  for (const std::string& lower : lowers) {
+    LayerPath layer;
+    layer.fd = TRY_CTX(OpenLayer(in, lower), "layer");
+    joined += (joined.empty() ? "" : ":") + std::to_string(layer.fd.get());
+    keep.push_back(std::move(layer));
+  }
+  if (joined.size() > kLongestParameter) {
+    return Error(Code::kFailedPrecondition, "an image of " + std::to_string(lowers.size()) + " layers")
+        .Hint("this kernel's overlay takes about 80 layers by descriptor; from 6.5 on it takes any number");
+  }
+  return overlay.SetString("lowerdir", joined);
+}
+
+// With `upper` and `work` a writable overlay.
+Status SetUpper(os::FilesystemContext& overlay, int in, const std::string& upper, const std::string& work,
+                std::vector<LayerPath>& keep) {
+  keep.push_back(TRY(LayerPathOf(in, upper)));
+  Status set = overlay.SetString("upperdir", keep.back().text);
+  keep.push_back(TRY(LayerPathOf(in, work)));
+  if (set.ok()) set = overlay.SetString("workdir", keep.back().text);
+  struct statfs info{};
+  if (set.ok() || in >= 0 || ::statfs(upper.c_str(), &info) != 0 || info.f_type != OVERLAYFS_SUPER_MAGIC) return set;
+  return std::move(set).error().Hint(
+      "containers' files would lie on another overlay, as inside a container: keep them on a volume or a tmpfs");
+}
+
+// A single layer without an upper one is no overlay: the layer itself, read-only.
+Status BindReadOnly(Session& session, const Step& step, const std::string& layer) {
+  const int in = session.In(step);
+  auto tree = TRY(os::CloneTree({in < 0 ? AT_FDCWD : in}, layer, /*recursive=*/false));
+  os::MountAttributes attributes;
+  attributes.set = MOUNT_ATTR_RDONLY;
+  TRY(os::SetMountAttributes(tree.fd(), attributes, /*recursive=*/false));
+  session.Fill(step, tree.Release());
+  return Ok();
+}
+
+Status MakeOverlay(Session& session, const Step& step) {
+  const std::string& upper = step.text.at(0);
+  const std::vector<std::string> lowers(step.text.begin() + 2, step.text.end());
+  if (upper.empty() && lowers.size() == 1) return BindReadOnly(session, step, lowers[0]);
+  // What overlayfs makes for itself in the work directory is made by who mounts it.
+  std::optional<os::FileIds> owner;
+  if (step.numbers.size() > 4 && step.numbers[2] != 0)
+    owner.emplace(TRY(os::FileIds::Assume(static_cast<uid_t>(step.numbers[3]), static_cast<gid_t>(step.numbers[4]))));
+  auto overlay = TRY(os::FilesystemContext::Open("overlay"));
+  TRY(overlay.SetString("source", "overlay"));
+  std::vector<LayerPath> keep;
+  std::optional<InDescriptors> relative;
+  if (step.numbers.at(1) == 0) relative.emplace(TRY(InDescriptors::Enter()));
+  TRY(AddLowers(overlay, session.In(step, 0), lowers, step.numbers.at(1) != 0, keep));
+  if (!upper.empty()) TRY(SetUpper(overlay, session.In(step, 1), upper, step.text.at(1), keep));
+  if (step.numbers.at(0) != 0) TRY(overlay.SetFlag("userxattr"));
+  auto mount = TRY(overlay.Mount(0));
+  session.Fill(step, mount.Release());
+  return Ok();
+}
+
+}  // namespace
+
+Status MountOverlay(Session& session, const Step& step) {
+  std::vector<int> mapped;
+  for (std::size_t i = 0; i < step.in.size(); ++i) {
+    if (session.In(step, i) >= 0) mapped.push_back(session.In(step, i));
+  }
+  Status made = WithAttached(mapped, [&] { return MakeOverlay(session, step); });
+  if (made.ok() || mapped.empty() || made.error().errnum() != EINVAL) return made;
+  return std::move(made).error().Hint("id-mapped layers of an overlay need kernel 5.19");
+}
+
+}  // namespace estiba::runtime
