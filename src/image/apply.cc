@@ -123,6 +123,7 @@ class Applier {
       if (options_.pull_words) reporter_.Say(work.id(), "Pull complete");
       return Ok();
     }
+    if (Adopt(work)) return Ok();
     work.tree = TRY(stores_.snapshots.CreateUnfinished(options_.lease));
     LayerInput input;
     input.fetch = std::move(fetch);
@@ -136,6 +137,18 @@ class Applier {
     if (!work.unpacked.NeedsSettling()) TRY(Finish(work));
     if (options_.pull_words) reporter_.Say(work.id(), "Pull complete");
     return Ok();
+  }
+
+  // A tree that was unpacked while its archive was read.
+  bool Adopt(Work& work) {
+    std::optional<PreparedLayer> ready;
+    if (options_.prepared != nullptr && work.blob_there) ready = options_.prepared->Take(work.diff_id);
+    if (!ready) return false;
+    work.tree = std::move(ready->tree);
+    work.to = std::move(ready->to);
+    work.unpacked = std::move(ready->unpacked);
+    reporter_.Say(work.id(), options_.fetching, work.blob.size, work.blob.size);
+    return true;
   }
 
   static Status Finish(Work& work) {

@@ -9,6 +9,7 @@
 #include "codec/stream.h"
 #include "image/work.h"
 #include "oci/image.h"
+#include "prepared.h"
 #include "progress_sink.h"
 
 namespace estiba::image {
@@ -22,6 +23,7 @@ struct ApplyOptions {
   unsigned parallel = 3;
   // The words for a layer's bytes coming in: "Downloading" (pull) or "Loading layer" (load).
   std::string fetching = "Downloading";
+  PreparedLayers* prepared = nullptr;  // trees that are there already, by diff id
   bool pull_words = true;  // "Pulling fs layer", "Waiting", "Download complete", …
 };
 

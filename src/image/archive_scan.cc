@@ -20,6 +20,8 @@ constexpr std::size_t kRead = 256U << 10;
 constexpr std::size_t kMaxDocument = 8U << 20;
 constexpr std::uint64_t kMaxEntries = 200'000;
 constexpr int kMaxLinks = 8;
+constexpr std::string_view kBlobs = "blobs/sha256/";
+constexpr std::string_view kTar = ".tar";
 
 bool IsDocument(const std::string& path) {
   return path == "manifest.json" || path == "index.json" || path == "oci-layout";
@@ -83,8 +85,9 @@ Result<std::string> TargetOf(const std::string& path, const std::string& link) {
 
 class Scanner {
  public:
-  Scanner(BytePipe& from, const store::ContentStore& content, const std::string& lease)
-      : from_(from), content_(content), lease_(lease), reader_([&from] { return from.Read(); }, Limits()) {}
+  Scanner(BytePipe& from, const store::ContentStore& content, const std::string& lease, PreparedLayers& prepared)
+      : from_(from), content_(content), lease_(lease), prepared_(prepared),
+        reader_([&from] { return from.Read(); }, Limits()) {}
 
   Result<ScannedArchive> Run() {
     codec::TarEntry entry;
@@ -115,31 +118,46 @@ class Scanner {
       return Ok();
     }
     if (entry.kind != codec::TarKind::kFile || IsLegacy(path)) return Ok();
-    if (!IsDocument(path)) return Store(path);
+    if (!IsDocument(path)) return Store(path, entry.size);
     out_.documents[path] = TRY(reader_.ReadAll(kMaxDocument));
     return Ok();
   }
 
-  Status Store(const std::string& path) {
+  Status Store(const std::string& path, std::uint64_t promised) {
     store::Ingest ingest = TRY(content_.CreateIngest(lease_));
-    while (true) {
-      const codec::TarReader::Chunk chunk = TRY(reader_.Read());
-      if (chunk.bytes.empty()) break;
-      if (chunk.offset != ingest.size())
-        return Error(Code::kInvalidArgument, "archive entry '" + path + "' is a sparse file; images have none");
-      TRY(ingest.Write(chunk.bytes));
+    codec::TarReader::Chunk chunk = TRY(reader_.Read());
+    const Fetch rest = [&](const codec::ByteSink& sink) -> Status {
+      for (; !chunk.bytes.empty(); chunk = TRY(reader_.Read())) {
+        if (chunk.offset != ingest.size())
+          return Error(Code::kInvalidArgument, "archive entry '" + path + "' is a sparse file; images have none");
+        TRY(ingest.Write(chunk.bytes));
+        TRY(sink(chunk.bytes));
+      }
+      return Ok();
+    };
+    if (LooksLikeLayer(chunk.bytes) && !IsKnown(path)) {
+      TRY(prepared_.Pass(promised, rest, [&ingest] { return ingest.Digest(); }));
+    } else {
+      TRY(rest([](std::string_view) { return Ok(); }));
     }
     const std::uint64_t size = ingest.size();
-    constexpr std::string_view kBlobs = "blobs/sha256/";
     const std::string digest = path.starts_with(kBlobs) ? "sha256:" + path.substr(kBlobs.size()) : ingest.Digest();
     TRY_CTX(ingest.Commit(digest, size), "archive entry '" + path + "'");
     out_.files[path] = {digest, size};
     return Ok();
   }
 
+  // By its name, as layouts and podman's archives have it: its layer is most probably there as well.
+  bool IsKnown(std::string_view path) const {
+    if (path.starts_with(kBlobs)) path.remove_prefix(kBlobs.size());
+    if (path.ends_with(kTar)) path.remove_suffix(kTar.size());
+    return content_.Has("sha256:" + std::string(path));
+  }
+
   BytePipe& from_;
   const store::ContentStore& content_;
   const std::string& lease_;
+  PreparedLayers& prepared_;
   codec::TarReader reader_;
   ScannedArchive out_;
 };
@@ -158,7 +176,8 @@ Result<StoredFile> ScannedArchive::Find(const std::string& path) const {
   return Error(Code::kInvalidArgument, "the archive has no '" + path + "'");
 }
 
-Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& content, const std::string& lease) {
+Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& content, const std::string& lease,
+                                   PreparedLayers& prepared) {
   constexpr std::size_t kPieces = 4;
   PiecePool pool;
   BytePipe pipe(pool, kPieces);
@@ -167,7 +186,7 @@ Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& conte
     fed = Feed(archive, pipe);
     pipe.CloseWriter(fed.ok() ? std::nullopt : std::optional<Error>(fed.error().Clone()));
   });
-  auto scanned = Scanner(pipe, content, lease).Run();
+  auto scanned = Scanner(pipe, content, lease, prepared).Run();
   pipe.CloseReader();
   feeder.join();
   return scanned;

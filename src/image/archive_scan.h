@@ -1,10 +1,12 @@
 #pragma once
-// One pass over an image archive: its documents in memory, everything else into the content store.
+// One pass over an image archive: its documents in memory, everything else into the content store, and what may be a
+// layer unpacked on the way.
 
 #include <map>
 #include <string>
 
 #include "base/result.h"
+#include "prepared.h"
 #include "store/content.h"
 
 namespace estiba::image {
@@ -24,6 +26,7 @@ struct ScannedArchive {
 };
 
 // Reads the descriptor to its end; plain, gzip or zstd.
-Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& content, const std::string& lease);
+Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& content, const std::string& lease,
+                                   PreparedLayers& prepared);
 
 }  // namespace estiba::image

@@ -83,6 +83,8 @@ class Stages {
     return std::move(unpacked_);
   }
 
+  const std::string& diff_id() const { return diff_id_; }
+
  private:
   static std::optional<Error> ErrorOf(const Status& status) {
     if (status.ok()) return std::nullopt;
@@ -135,7 +137,7 @@ class Stages {
 
   Status CheckDigest() {
     if (SentAsIs()) diff_id_ = input_.sent_digest();
-    if (diff_id_ == input_.diff_id) return Ok();
+    if (input_.diff_id.empty() || diff_id_ == input_.diff_id) return Ok();
     return Error(Code::kDataLoss,
                  "the layer's content has digest '" + diff_id_ + "', its image says '" + input_.diff_id + "'");
   }
@@ -157,6 +159,11 @@ class Stages {
 
 }  // namespace
 
-Result<Unpacked> RunLayer(Destination& to, const LayerInput& input) { return Stages(to, input).Run(); }
+Result<Unpacked> RunLayer(Destination& to, const LayerInput& input, std::string* diff_id) {
+  Stages stages(to, input);
+  Unpacked unpacked = TRY(stages.Run());
+  if (diff_id != nullptr) *diff_id = stages.diff_id();
+  return unpacked;
+}
 
 }  // namespace estiba::image

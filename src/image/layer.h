@@ -18,7 +18,7 @@ using Fetch = std::function<Status(const codec::ByteSink&)>;
 struct LayerInput {
   Fetch fetch;                  // hashing and storing the blob is its business
   std::uint64_t blob_size = 0;  // what was promised: bounds the unpacked size
-  std::string diff_id;
+  std::string diff_id;          // what the tar must have; empty: any
   // The digest of what `fetch` sent, where it knows (asked after it): a layer that is not compressed is then hashed
   // once.
   std::function<std::string()> sent_digest;
@@ -26,7 +26,7 @@ struct LayerInput {
 };
 
 // Unpacks into `to`; kDataLoss when the tar does not have the diff id. The first cause of a failure is what is
-// reported, whichever thread saw it.
-Result<Unpacked> RunLayer(Destination& to, const LayerInput& input);
+// reported, whichever thread saw it. `diff_id`, if given, is set to the tar's.
+Result<Unpacked> RunLayer(Destination& to, const LayerInput& input, std::string* diff_id = nullptr);
 
 }  // namespace estiba::image

@@ -59,8 +59,9 @@ Result<std::vector<SavedImage>> ParseSaved(const std::string& text) {
 
 class Loader {
  public:
-  Loader(const TransferJob& job, const Stores& stores, Reporter& reporter, ScannedArchive archive)
-      : job_(job), stores_(stores), reporter_(reporter), archive_(std::move(archive)) {}
+  Loader(const TransferJob& job, const Stores& stores, Reporter& reporter, ScannedArchive archive,
+         PreparedLayers& prepared)
+      : job_(job), stores_(stores), reporter_(reporter), archive_(std::move(archive)), prepared_(prepared) {}
 
   Status Run() {
     const bool layout = archive_.documents.contains("index.json") && archive_.documents.contains("oci-layout");
@@ -184,6 +185,7 @@ class Loader {
     options.user_xattrs = job_.user_xattrs;
     options.fetching = "Loading layer";
     options.pull_words = false;
+    options.prepared = &prepared_;
     if (job_.parallel != 0) options.parallel = job_.parallel;
     std::atomic<bool> stop{false};
     Applied applied =
@@ -208,14 +210,16 @@ class Loader {
   const Stores& stores_;
   Reporter& reporter_;
   ScannedArchive archive_;
+  PreparedLayers& prepared_;
   std::vector<Candidate> candidates_;
 };
 
 }  // namespace
 
 Status Load(const TransferJob& job, const Stores& stores, int archive, Reporter& reporter) {
-  ScannedArchive scanned = TRY(ScanArchive(archive, stores.content, job.lease));
-  return Loader(job, stores, reporter, std::move(scanned)).Run();
+  PreparedLayers prepared(stores, job.lease, job.user_xattrs);
+  ScannedArchive scanned = TRY(ScanArchive(archive, stores.content, job.lease, prepared));
+  return Loader(job, stores, reporter, std::move(scanned), prepared).Run();
 }
 
 }  // namespace estiba::image

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 
@@ -214,3 +215,78 @@ def test_an_index_of_platforms_gives_the_one_that_runs_here(stores, tmp_path):
     image = only(load(stores, tmp_path / "x.tar"))
     assert image["id"] == digest(config)
     assert image["names"] == ["docker.io/library/multi:1"]
+
+
+def reads_of_blobs(trace):
+    """Bytes that were read from the content store's blobs, by name."""
+    read = {}
+    for line in trace.read_text().splitlines():
+        found = re.search(r"\bread\(\d+<[^>]*/sha256/([0-9a-f]{64})>.* = (\d+)$", line)
+        if found:
+            read[found[1]] = read.get(found[1], 0) + int(found[2])
+    return read
+
+
+@pytest.mark.parametrize("form", ["docker-archive", "oci-archive", "old"])
+def test_a_layer_is_not_read_back_from_the_disk(stores, tmp_path, form):
+    """Archives tell at their end what their layers are: they are unpacked while they come."""
+    need_program("strace")
+    old = tmp_path / "old.tar"
+    image_archive(old, "x:1", [[("big", os.urandom(3 << 20), None)], [("other", b"o" * (2 << 20), None)]])
+    if form == "old":
+        path = old
+    else:
+        need_program("skopeo")
+        path = tmp_path / "x.tar"
+        copy(f"docker-archive:{old}", f"{form}:{path}:x:1")
+    trace = tmp_path / "trace"
+    done = load(stores, path, wrap=["strace", "-f", "-y", "-qq", "-e", "trace=read", "-o", str(trace)])
+    layers = {one["digest"].removeprefix("sha256:") for one in only(done)["layers"]}
+    read = reads_of_blobs(trace)
+    assert len(read) > 0 and not layers & set(read), read
+    assert (stores.layer(only(done)["layers"][0]["chainId"]) / "big").stat().st_size == 3 << 20
+
+
+def test_one_layer_at_two_places_of_several_images(stores, tmp_path):
+    """Its tree is the first image's; for the others it is unpacked once more."""
+    base, top = layer([("base", b"b", None)]), layer([("top", b"t", None)])
+    manifest = [{"Config": "a.json", "RepoTags": ["a:1"], "Layers": ["l1", "l2", "l1"]},
+                {"Config": "b.json", "RepoTags": ["b:1"], "Layers": ["l2", "l1"]}]
+    archive(tmp_path / "x.tar", {"l1": base, "l2": top, "l3": base, "a.json": config_of(base, top, base),
+                                 "b.json": config_of(top, base), "manifest.json": json.dumps(manifest).encode()})
+    for image in load(stores, tmp_path / "x.tar").images():
+        for one in image["layers"]:
+            assert os.listdir(stores.layer(one["chainId"])) == (["base"] if one["diffId"] == digest(base) else ["top"])
+    assert len(stores.layers()) == 5
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("damage", ["tar", "gzip", "hostile"])
+def test_a_damaged_layer_matters_when_an_image_names_it(stores, tmp_path, named, damage):
+    good = layer([("good", b"g" * 5000, None)])
+    bad = {"tar": layer([("bad", b"b" * 5000, None)])[:3000], "gzip": gzip.compress(good)[:-20],
+           "hostile": layer([("../bad", b"b", None)])}[damage]
+    files = {"bad": bad, "good": good, "c.json": config_of(*([bad] if named else []), good)}
+    manifest = [{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["bad", "good"] if named else ["good"]}]
+    archive(tmp_path / "x.tar", {**files, "manifest.json": json.dumps(manifest).encode()})
+    if not named:
+        assert len(only(load(stores, tmp_path / "x.tar"))["layers"]) == 1
+        return
+    says = {"tar": "Truncated tar archive", "gzip": "cut short", "hostile": "'../bad' leads out of the image"}[damage]
+    with pytest.raises(Failed, match=says) as failed:
+        load(stores, tmp_path / "x.tar")
+    assert digest(bad) in failed.value.message
+    assert stores.layers() == set()
+
+
+def test_loading_again_unpacks_nothing(stores, tmp_path):
+    need_program("strace")
+    need_program("skopeo")
+    image_archive(tmp_path / "old.tar", "x:1", [[("file", b"content", None)]])
+    copy(f"docker-archive:{tmp_path}/old.tar", f"docker-archive:{tmp_path}/x.tar:x:1")
+    first = only(load(stores, tmp_path / "x.tar"))
+    trace = tmp_path / "trace"
+    wrap = ["strace", "-f", "-qq", "-e", "trace=mkdirat", "-o", str(trace)]
+    again = only(load(stores, tmp_path / "x.tar", wrap=wrap))
+    assert again["id"] == first["id"]
+    assert "test-" not in trace.read_text()  # a tree's temporary name
