@@ -1,12 +1,14 @@
 #include "apply.h"
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
 #include <thread>
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "bring.h"
 #include "codec/sha256.h"
 #include "layer.h"
 #include "limit.h"
@@ -23,6 +25,10 @@ struct Work {
   std::string chain_id;
   bool blob_there = false;
   bool tree_there = false;
+  bool told = false;                   // that it waits for another transfer
+  bool taken = false;                  // by a worker
+  bool done = false;                   // unpacked, or there
+  std::optional<store::Claim> claim;   // until its tree has its place
   std::optional<store::Snapshots::Unfinished> tree;
   std::unique_ptr<Destination> to;  // until the tree is whole
   Unpacked unpacked;
@@ -60,7 +66,6 @@ class Applier {
   Result<Applied> Run(const std::vector<oci::Descriptor>& blobs, const std::vector<std::string>& diff_ids) {
     TRY(Plan(blobs, diff_ids));
     TRY(RunAll());
-    TRY(CommitAll());
     return Report();
   }
 
@@ -73,12 +78,8 @@ class Applier {
       work.blob = blobs[i];
       work.diff_id = diff_ids[i];
       work.chain_id = chain_ids[i];
-      const auto size = stores_.content.Size(blobs[i].digest);
-      work.blob_there = size.ok();
-      // A size that is too large would raise the limit of what the layer may unpack to.
-      if (size.ok() && *size != blobs[i].size)
-        return Error(Code::kDataLoss, work.Name() + " has " + std::to_string(*size) + " bytes, its manifest says " +
-                                          std::to_string(blobs[i].size));
+      work.blob_there = stores_.content.Has(blobs[i].digest);
+      if (work.blob_there) TRY(CheckSize(work));
       work.tree_there = stores_.snapshots.HasLayer(chain_ids[i]);
       nothing_new_ = nothing_new_ && work.blob_there && work.tree_there;
       const bool all_there = work.blob_there && work.tree_there;
@@ -87,39 +88,90 @@ class Applier {
     return Ok();
   }
 
+  // A size that is too large would raise the limit of what the layer may unpack to.
+  Status CheckSize(const Work& work) {
+    const std::uint64_t size = TRY(stores_.content.Size(work.blob.digest));
+    if (size == work.blob.size) return Ok();
+    return Error(Code::kDataLoss, work.Name() + " has " + std::to_string(size) + " bytes, its manifest says " +
+                                      std::to_string(work.blob.size));
+  }
+
   // A fixed number of workers takes layers in turn; the first failure is the one reported.
   Status RunAll() {
-    std::vector<std::size_t> todo;
-    for (std::size_t i = 0; i < work_.size(); ++i) {
-      if (!work_[i].blob_there || !work_[i].tree_there) todo.push_back(i);
+    std::size_t todo = 0;
+    for (Work& work : work_) {
+      work.taken = work.done = work.blob_there && work.tree_there;
+      if (work.done) continue;
+      if (++todo > Workers() && options_.pull_words) reporter_.Say(work.id(), "Waiting");
     }
-    const std::size_t workers = std::min<std::size_t>(todo.size(), std::clamp(options_.parallel, 1U, kMaxParallel));
-    for (std::size_t i = workers; i < todo.size() && options_.pull_words; ++i)
-      reporter_.Say(work_[todo[i]].id(), "Waiting");
-    std::atomic<std::size_t> next{0};
-    std::mutex mutex;
-    std::optional<Error> failure;
-    const auto worker = [&] {
-      for (std::size_t i = next++; i < todo.size() && !stop_.load(); i = next++) {
-        Status status = RunOne(work_[todo[i]]);
-        if (status.ok()) continue;
-        const std::lock_guard lock(mutex);
-        if (!failure) failure = std::move(status).error().Context(work_[todo[i]].Name());
-        stop_.store(true);
-      }
-    };
     std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < workers; ++i) threads.emplace_back(worker);
-    worker();
+    for (std::size_t i = 1; i < std::min(todo, Workers()); ++i) threads.emplace_back([this] { RunWorker(); });
+    RunWorker();
     for (std::thread& thread : threads) thread.join();
-    if (failure) return std::move(*failure);
+    if (failure_) return std::move(*failure_);
     return Ok();
+  }
+  std::size_t Workers() const { return std::clamp(options_.parallel, 1U, kMaxParallel); }
+
+  void RunWorker() {
+    while (true) {
+      auto next = Next();
+      if (!next.ok()) return Fail(std::move(next).error());
+      if (*next == nullptr) return;
+      Work& work = **next;
+      Status status = RunOne(work);
+      if (!status.ok()) return Fail(std::move(status).error().Context(work.Name()));
+      status = CommitReady(work);
+      if (!status.ok()) return Fail(std::move(status).error());
+    }
+  }
+
+  void Fail(Error error) {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::move(error);
+    stop_.store(true);
+  }
+
+  // The lowest layer that no other transfer is unpacking; waits while there are only such. Null when none is left. Any
+  // order will do: who has claimed a layer waits for layers below it alone.
+  Result<Work*> Next() {
+    while (!stop_.load()) {
+      bool waiting = false;
+      {
+        const std::lock_guard lock(mutex_);
+        for (Work& work : work_) {
+          if (work.taken) continue;
+          work.taken = TRY_CTX(ClaimTree(work), work.Name());
+          if (work.taken) return &work;
+          waiting = true;
+        }
+      }
+      if (!waiting) return nullptr;
+      std::this_thread::sleep_for(kClaimPoll);
+    }
+    return nullptr;
+  }
+
+  Result<bool> ClaimTree(Work& work) {
+    if (work.tree_there) return true;
+    work.claim = TRY(store::TryClaim({stores_.content.fd()}, "layer " + work.chain_id));
+    if (!work.claim) {
+      if (!std::exchange(work.told, true)) SayWaiting(work);
+      return false;
+    }
+    // Looked at with the claim in hand: whoever had it may just have given the layer its place.
+    work.tree_there = stores_.snapshots.HasLayer(work.chain_id);
+    if (work.tree_there) work.claim.reset();
+    return true;
+  }
+  void SayWaiting(const Work& work) {
+    if (options_.pull_words) reporter_.Say(work.id(), "Waiting");
   }
 
   Status RunOne(Work& work) {
     Fetch fetch = [this, &work](const codec::ByteSink& sink) { return Bring(work, sink); };
     if (work.tree_there) {
-      TRY(fetch([](std::string_view) { return Ok(); }));
+      if (!work.blob_there) TRY(fetch([](std::string_view) { return Ok(); }));
       if (options_.pull_words) reporter_.Say(work.id(), "Pull complete");
       return Ok();
     }
@@ -160,6 +212,13 @@ class Applier {
   // The blob's bytes to the sink, and into the content store when they are not there.
   Status Bring(Work& work, const codec::ByteSink& sink) {
     Counter counter(reporter_, work.id(), options_.fetching, work.blob.size);
+    std::optional<store::Claim> claim;
+    if (!work.blob_there) {
+      claim = TRY(ClaimBlob(stores_.content, work.blob.digest, stop_, [this, &work] { SayWaiting(work); }));
+      if (!claim) TRY(CheckSize(work));
+      work.blob_there = !claim;
+      if (work.blob_there && work.tree_there) return Ok();
+    }
     if (work.blob_there) {
       const bool tell = !options_.pull_words;
       return SendBlob(stores_.content, work.blob.digest, [&](std::string_view bytes) -> Status {
@@ -182,20 +241,46 @@ class Applier {
     return Ok();
   }
 
-  // Lowest first: a layer that needs those below finds them at their places.
-  Status CommitAll() {
-    if (std::ranges::none_of(work_, [](const Work& work) { return work.tree.has_value(); })) return Ok();
-    for (std::size_t i = 0; i < work_.size(); ++i) {
+  // Gives the layers that are whole their places, lowest first: one that needs those below finds them at theirs. One
+  // worker at a time does so, for all that have become ready; others go on.
+  Status CommitReady(Work& finished) {
+    {
+      const std::lock_guard lock(mutex_);
+      finished.done = true;
+      if (std::exchange(committing_, true)) return Ok();
+    }
+    while (true) {
+      std::size_t end = committed_;
+      {
+        const std::lock_guard lock(mutex_);
+        while (end < work_.size() && work_[end].done) ++end;
+        if (end == committed_) {
+          committing_ = false;
+          return Ok();
+        }
+      }
+      TRY(Commit(committed_, end));
+      committed_ = end;
+    }
+  }
+
+  Status Commit(std::size_t begin, std::size_t end) {
+    bool any = false;
+    for (std::size_t i = begin; i < end; ++i) {
       Work& work = work_[i];
+      any = any || work.tree;
       if (!work.to) continue;
       TRY_CTX(Settle(i), work.Name());
       TRY_CTX(Finish(work), work.Name());
     }
+    if (!any) return Ok();
     TRY(stores_.snapshots.Sync());
-    for (Work& work : work_) {
+    for (std::size_t i = begin; i < end; ++i) {
+      Work& work = work_[i];
       if (!work.tree) continue;
       TRY_CTX(stores_.snapshots.CommitLayer(*work.tree, work.chain_id), work.Name());
       work.tree.reset();
+      work.claim.reset();
     }
     return Ok();
   }
@@ -244,6 +329,10 @@ class Applier {
   std::atomic<bool>& stop_;
   std::vector<Work> work_;
   bool nothing_new_ = true;
+  std::mutex mutex_;  // of what follows, and who takes and who has done which layer
+  std::optional<Error> failure_;
+  bool committing_ = false;
+  std::size_t committed_ = 0;  // the committing worker's
 };
 
 }  // namespace

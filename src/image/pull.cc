@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "apply.h"
+#include "bring.h"
 #include "oci/reference.h"
 #include "registry/client.h"
 
@@ -58,7 +59,8 @@ class Puller {
   Result<oci::ImageConfig> FetchConfig(const oci::Descriptor& descriptor) {
     if (descriptor.size > kMaxConfig)
       return Error(Code::kResourceExhausted, "the image's config is larger than 4 MiB");
-    if (!stores_.content.Has(descriptor.digest)) {
+    const std::optional<store::Claim> claim = TRY(ClaimBlob(stores_.content, descriptor.digest, stop_, [] {}));
+    if (claim) {
       store::Ingest ingest = TRY(stores_.content.CreateIngest(job_.lease));
       TRY(client_.GetBlob(path_, descriptor,
                           [&ingest](std::string_view bytes) { return ingest.Write(bytes); }));

@@ -51,7 +51,8 @@ def test_a_hostile_layer_is_refused_by_the_name_of_its_entry(bring, stores, tmp_
     with pytest.raises(Failed) as failed:
         bring(tmp_path / "x.tar")
     assert named in failed.value.message
-    assert stores.layers() == set()
+    fine = digest(layer([("fine", b"1", None)])).removeprefix("sha256:")
+    assert stores.layers() <= {fine}  # others may wait for it
     assert not os.path.exists(OUTSIDE)
 
 

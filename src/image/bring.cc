@@ -1,0 +1,20 @@
+#include "bring.h"
+
+#include <thread>
+
+namespace estiba::image {
+
+Result<std::optional<store::Claim>> ClaimBlob(const store::ContentStore& content, const std::string& digest,
+                                              const std::atomic<bool>& stop, const std::function<void()>& waiting) {
+  for (bool told = false; !stop.load(); told = true) {
+    std::optional<store::Claim> claim = TRY(store::TryClaim({content.fd()}, "blob " + digest));
+    // Looked at with the claim in hand: whoever had it may just have brought the blob.
+    if (claim && content.Has(digest)) return std::optional<store::Claim>();
+    if (claim) return claim;
+    if (!told) waiting();
+    std::this_thread::sleep_for(kClaimPoll);
+  }
+  return Error(Code::kCancelled, "the transfer was stopped");
+}
+
+}  // namespace estiba::image
