@@ -57,7 +57,7 @@ Status Limit(__rlimit_resource resource, rlim_t value, const char* name) {
 }  // namespace
 
 Status EnterSandbox(const image::TransferJob& job) {
-  const bool network = job.kind == image::JobKind::kPull || job.kind == image::JobKind::kLogin;
+  const bool network = job.kind != image::JobKind::kLoad && job.kind != image::JobKind::kSave;
   TRY(Limit(RLIMIT_CORE, 0, "core"));
   TRY(Limit(RLIMIT_NOFILE, 1024, "nofile"));
   TRY(Limit(RLIMIT_AS, rlim_t{2} << 30, "as"));

@@ -29,6 +29,8 @@ constexpr auto kExamples = std::to_array<Remark>({
     {"explain", "estiba explain web"},
     {"explain", "estiba explain --shell web > web.sh"},
     {"pull", "estiba pull localhost:5000/nginx:1.25"},
+    {"push", "estiba push localhost:5000/web:1"},
+    {"push", "estiba push --all-tags localhost:5000/web"},
     {"load", "estiba load -i images.tar"},
     {"save", "estiba save -o images.tar web:1 db:1"},
     {"stop", "estiba stop -t 3 web db"},

@@ -125,6 +125,7 @@ Status EngineImpl::OpenNouns() {
                               [this](const image::LoadedImage& loaded, const std::string& reference) {
                                 return images_->Record(loaded, reference);
                               },
+                              [this](const image::PushedTag& pushed) { return images_->RecordPush(pushed); },
                               [this] { CollectLater(); }};
   transfers_ = std::make_unique<Transfers>(std::move(transfers));
   Containers::Wiring wiring{};

@@ -13,7 +13,6 @@ namespace {
 using codec::Json;
 using codec::Reader;
 
-constexpr const char* kImages = "images";
 constexpr const char* kTags = "tags";
 
 std::string ShortDigest(const std::string& id) { return ShortId(id.substr(id.find(':') + 1)); }

@@ -26,6 +26,8 @@
 
 namespace estiba::engine {
 
+inline constexpr const char* kImages = "images";  // table of the records, by id
+
 struct ImageRecord {
   std::string id;  // digest of the config
   std::string manifest_digest;
@@ -75,6 +77,12 @@ class Images {
   Result<std::vector<apitypes::ImageDeleteItem>> Remove(const std::string& name, bool force);
   Result<apitypes::PruneReport> Prune(const apitypes::Filters& filters);
   Result<image::SaveItem> ForSave(const std::string& name) const;
+  // What a push of a name's tag, or of all its tags, sends. kNotFound in docker's words.
+  Result<std::vector<image::PushItem>> ForPush(const oci::Reference& name, const std::string& tag) const;
+  // Where else on that registry the blobs of these images are, as far as pulls and pushes have told.
+  std::vector<image::BlobOrigin> OriginsOf(const std::vector<image::PushItem>& items, const oci::Reference& name) const;
+  // The registry has the image by this digest now. Nothing when the image has gone meanwhile.
+  Status RecordPush(const image::PushedTag& pushed);
   // Runs `hold` if the image is there; it cannot go meanwhile. What `hold` makes known to the callbacks keeps it.
   Status WhileThere(const std::string& id, const std::function<void()>& hold);
   // References that name this image, normalised.

@@ -15,6 +15,10 @@ Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference
   return out;
 }
 
+Result<image::PullSource> DestinationOf(const oci::Reference& reference, const Config& config) {
+  return TRY(SourcesOf(reference, config)).back();
+}
+
 Result<bool> IsInsecure(const std::string& host, const Config& config) {
   const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
   const sources::Registry* registry = conf.Find(host);

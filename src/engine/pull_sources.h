@@ -1,6 +1,6 @@
 #pragma once
-// Where a pull looks, by the machine's registries.conf. It is read anew each time: whoever changes it expects no
-// restart.
+// Where a pull looks and a push goes, by the machine's registries.conf. It is read anew each time: whoever changes it
+// expects no restart.
 
 #include <string>
 #include <vector>
@@ -14,6 +14,8 @@ namespace estiba::engine {
 
 // kPermissionDenied when the registry is blocked.
 Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config);
+// Where a push goes: the registry itself, wherever registries.conf says it is; mirrors are read alone.
+Result<image::PullSource> DestinationOf(const oci::Reference& reference, const Config& config);
 // Whether plain HTTP and unverified certificates are fine for a registry itself.
 Result<bool> IsInsecure(const std::string& host, const Config& config);
 

@@ -165,6 +165,12 @@ void Transfers::OnLine(const Ptr& transfer, std::string_view line) {
     case image::EventKind::kProgress:
       if (const std::string shown = image::DockerProgressLine(value); !shown.empty()) Tell(transfer, shown);
       break;
+    case image::EventKind::kPushed: {
+      Tell(transfer, image::DockerPushedLine(value));
+      auto state = state_.Lock();
+      transfer->pushed.push_back(value.pushed);
+      break;
+    }
     case image::EventKind::kLogin: Tell(transfer, image::DockerLoginAnswer(value)); break;
     case image::EventKind::kImage: {
       auto state = state_.Lock();
@@ -208,10 +214,12 @@ void Transfers::Conclude(const Ptr& transfer) {
   auto exit = transfer->process.Wait();
   std::optional<Error> failure;
   std::vector<image::LoadedImage> images;
+  std::vector<image::PushedTag> pushed;
   {
     auto state = state_.Lock();
     if (transfer->failure.has_value()) failure.emplace(transfer->failure->Clone());
     images = transfer->images;
+    pushed = transfer->pushed;
   }
   if (!failure.has_value() && !transfer->done) {
     failure.emplace(Code::kAborted, "the transfer of '" + transfer->key + "' ended early" +
@@ -221,6 +229,10 @@ void Transfers::Conclude(const Ptr& transfer) {
     if (transfer->job.kind == image::JobKind::kSave) break;
     const std::string reference = transfer->job.kind == image::JobKind::kPull ? transfer->job.reference : "";
     Status recorded = wiring_.record(image, reference);
+    if (!recorded.ok() && !failure.has_value()) failure.emplace(std::move(recorded).error());
+  }
+  for (const image::PushedTag& tag : pushed) {
+    Status recorded = wiring_.record_push(tag);
     if (!recorded.ok() && !failure.has_value()) failure.emplace(std::move(recorded).error());
   }
   WarnIf(wiring_.content->DeleteLeftovers(transfer->job.lease), "clear after a transfer", transfer->key);

@@ -1,6 +1,6 @@
 #pragma once
-// Running estiba-transfer: pulls, loads and saves. The program parses what registries and archives send; here only its
-// events are read. One reference is pulled once however many clients ask.
+// Running estiba-transfer: pulls, pushes, loads and saves. The program parses what registries and archives send; here
+// only its events are read. One reference is pulled once however many clients ask.
 
 #include <condition_variable>
 #include <deque>
@@ -36,6 +36,8 @@ class Transfers {
     std::string snapshots_root;
     // Called on a worker with every image before the clients hear of the end.
     std::function<Status(const image::LoadedImage&, const std::string& reference)> record;
+    // The same for every tag that a registry has taken, also when a later one failed.
+    std::function<Status(const image::PushedTag&)> record_push;
     // Called on a worker after a transfer that failed, or one that WhenIdle() was refused for: what it brought and
     // nothing recorded, and what was let go meanwhile, can be cleared.
     std::function<void()> clear;
@@ -64,6 +66,7 @@ class Transfers {
     std::map<Token, ProgressCallbacks> clients;
     std::deque<std::string> lines;               // for clients that join later, bounded
     std::vector<image::LoadedImage> images;
+    std::vector<image::PushedTag> pushed;
     std::optional<Error> failure;
     bool done = false;
   };

@@ -29,9 +29,16 @@ void Reporter::Image(const LoadedImage& image) {
   Send(event);
 }
 
-void Counter::Add(std::uint64_t bytes) {
+void Reporter::Pushed(const PushedTag& pushed) {
+  TransferEvent event;
+  event.kind = EventKind::kPushed;
+  event.pushed = pushed;
+  Send(event);
+}
+
+void Counter::Set(std::uint64_t current) {
   constexpr std::chrono::milliseconds kInterval{100};
-  current_ += bytes;
+  current_ = current;
   const auto now = std::chrono::steady_clock::now();
   if (now < next_ && current_ != total_) return;
   next_ = now + kInterval;

@@ -17,6 +17,7 @@ class Reporter {
   void Say(const std::string& id, const std::string& status, std::uint64_t current = 0, std::uint64_t total = 0);
   void Stream(const std::string& text);
   void Image(const LoadedImage& image);
+  void Pushed(const PushedTag& pushed);
 
  private:
   void Send(const TransferEvent& event);
@@ -29,7 +30,8 @@ class Counter {
  public:
   Counter(Reporter& reporter, std::string id, std::string status, std::uint64_t total)
       : reporter_(reporter), id_(std::move(id)), status_(std::move(status)), total_(total) {}
-  void Add(std::uint64_t bytes);
+  void Add(std::uint64_t bytes) { Set(current_ + bytes); }
+  void Set(std::uint64_t current);
 
  private:
   Reporter& reporter_;

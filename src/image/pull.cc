@@ -1,12 +1,12 @@
 #include "pull.h"
 
-#include <algorithm>
 #include <atomic>
 
 #include "apply.h"
 #include "bring.h"
 #include "oci/reference.h"
 #include "registry/client.h"
+#include "remote.h"
 
 namespace estiba::image {
 namespace {
@@ -27,7 +27,8 @@ class Puller {
     const registry::FetchedManifest found = TRY(Resolve(std::move(top)));
     const oci::Manifest manifest = TRY(oci::ParseManifest(found.bytes));
     const oci::ImageConfig config = TRY(FetchConfig(manifest.config));
-    TRY(CheckPlatform(config.platform));
+    // A platform asked for by name is checked; else the image runs where it can.
+    TRY(oci::CheckPlatform(reference_.Familiar(), config.platform, job_.platform));
     image.id = manifest.config.digest;
     image.manifest_digest = found.digest;
     image.manifest_media_type = manifest.media_type.empty() ? found.media_type : manifest.media_type;
@@ -70,15 +71,6 @@ class Puller {
     return oci::ParseImageConfig(text);
   }
 
-  // A platform asked for by name is checked; else the image runs where it can.
-  Status CheckPlatform(const oci::Platform& has) {
-    if (job_.platform.os.empty() || has.architecture.empty()) return Ok();
-    if (has.os == job_.platform.os && has.architecture == job_.platform.architecture) return Ok();
-    return Error(Code::kNotFound, "image with reference " + reference_.Familiar() + " was found but its platform (" +
-                                      has.ToString() + ") does not match the specified platform (" +
-                                      job_.platform.ToString() + ")");
-  }
-
   Status Apply(const oci::Manifest& manifest, const oci::ImageConfig& config, LoadedImage& image) {
     const FetchBlob fetch = [this](const oci::Descriptor& blob, const codec::ByteSink& sink) {
       return client_.GetBlob(path_, blob, sink);
@@ -103,16 +95,6 @@ class Puller {
   std::atomic<bool>& stop_;  // also ends the client's calls
 };
 
-// Credentials are for one registry: no mirror gets them.
-registry::ClientOptions ClientFor(const TransferJob& job, const PullSource& source, const std::string& own_host) {
-  registry::ClientOptions options;
-  options.host = source.host;
-  options.insecure =
-      source.insecure || std::ranges::find(job.insecure_registries, source.host) != job.insecure_registries.end();
-  if (source.host == own_host) options.credentials = job.auth;
-  return options;
-}
-
 // What the last place said, with what the others had said.
 Error NoneOf(std::vector<Error> failures) {
   Error last = std::move(failures.back());
@@ -133,8 +115,7 @@ Result<std::string> Login(const TransferJob& job) {
 
 Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
   oci::Reference reference = TRY(oci::ParseReferenceOrLatest(job.reference));
-  std::vector<PullSource> sources = job.sources;
-  if (sources.empty()) sources.push_back({reference.domain, reference.path, /*insecure=*/false});
+  const std::vector<PullSource> sources = SourcesOf(job, reference);
   const std::string wanted = reference.digest.empty() ? reference.tag : reference.digest;
   reporter.Say(wanted, "Pulling from " + reference.path);
   std::atomic<bool> stop{false};

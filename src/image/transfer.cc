@@ -15,8 +15,8 @@ using codec::Reader;
 constexpr std::size_t kMaxJob = 4U << 20;
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 4> kJobKinds{"pull", "load", "save", "login"};
-constexpr std::array<std::string_view, 5> kEventKinds{"progress", "image", "failed", "done", "login"};
+constexpr std::array<std::string_view, 5> kJobKinds{"pull", "load", "save", "login", "push"};
+constexpr std::array<std::string_view, 6> kEventKinds{"progress", "image", "failed", "done", "login", "pushed"};
 
 template <typename Kind, std::size_t N>
 void ReadKind(Reader& in, const std::array<std::string_view, N>& names, Kind* out) {
@@ -93,6 +93,42 @@ void ReadImage(Reader& in, LoadedImage* out) {
   in.Read("upToDate", &out->up_to_date);
 }
 
+void AddPushes(Json& out, const TransferJob& job) {
+  Json pushes = Json::MakeArray();
+  for (const PushItem& item : job.pushes)
+    pushes.Append(Json::MakeObject({{"tag", item.tag},
+                                    {"imageId", item.image_id},
+                                    {"manifestDigest", item.manifest_digest},
+                                    {"indexDigests", item.index_digests}}));
+  if (!job.pushes.empty()) out.Add("pushes", std::move(pushes));
+  Json origins = Json::MakeArray();
+  for (const BlobOrigin& origin : job.origins)
+    origins.Append(Json::MakeObject({{"digest", origin.digest}, {"repositories", origin.repositories}}));
+  if (!job.origins.empty()) out.Add("origins", std::move(origins));
+}
+
+void ReadPushes(Reader& in, TransferJob* out) {
+  in.EachObject("pushes", [out](Reader& item) {
+    PushItem& one = out->pushes.emplace_back();
+    item.Read("tag", &one.tag);
+    item.Read("imageId", &one.image_id);
+    item.Require("manifestDigest", &one.manifest_digest);
+    item.Read("indexDigests", &one.index_digests);
+  });
+  in.EachObject("origins", [out](Reader& item) {
+    BlobOrigin& one = out->origins.emplace_back();
+    item.Require("digest", &one.digest);
+    item.Read("repositories", &one.repositories);
+  });
+}
+
+Json WritePushed(const PushedTag& pushed) {
+  return Json::MakeObject({{"tag", pushed.tag},
+                           {"imageId", pushed.image_id},
+                           {"repoDigest", pushed.repo_digest},
+                           {"size", pushed.size}});
+}
+
 Result<Json> ParseBounded(std::string_view text, std::size_t limit) {
   codec::JsonLimits limits;
   limits.bytes = limit;
@@ -120,6 +156,7 @@ std::string WriteJob(const TransferJob& job) {
   for (const SaveItem& item : job.images)
     images.Append(Json::MakeObject({{"manifestDigest", item.manifest_digest}, {"names", item.names}}));
   if (!job.images.empty()) out.Add("images", std::move(images));
+  AddPushes(out, job);
   return out.Dump();
 }
 
@@ -153,6 +190,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
     item.Require("manifestDigest", &one.manifest_digest);
     item.Read("names", &one.names);
   });
+  ReadPushes(in, &out);
   TRY_CTX(in.Finish(), "parse job");
   if (!platform.empty()) out.platform = TRY_CTX(oci::ParsePlatform(platform), "parse job");
   return out;
@@ -160,6 +198,14 @@ Result<TransferJob> ParseJob(std::string_view text) {
 
 std::string DockerLoginAnswer(const TransferEvent& event) {
   return Json::MakeObject({{"IdentityToken", event.identity_token}, {"Status", "Login Succeeded"}}).Dump() + "\n";
+}
+
+std::string DockerPushedLine(const TransferEvent& event) {
+  const PushedTag& pushed = event.pushed;
+  const Json aux = Json::MakeObject({{"Tag", pushed.tag},
+                                     {"Digest", pushed.repo_digest.substr(pushed.repo_digest.find('@') + 1)},
+                                     {"Size", pushed.size}});
+  return Json::MakeObject({{"progressDetail", Json::MakeObject()}, {"aux", aux}}).Dump() + "\r\n";
 }
 
 std::string WriteEvent(const TransferEvent& event) {
@@ -172,6 +218,7 @@ std::string WriteEvent(const TransferEvent& event) {
   AddText(out, "stream", event.stream);
   AddText(out, "identityToken", event.identity_token);
   if (event.kind == EventKind::kImage) out.Add("image", WriteImage(event.image));
+  if (event.kind == EventKind::kPushed) out.Add("pushed", WritePushed(event.pushed));
   if (event.kind == EventKind::kFailed) {
     out.Add("code", static_cast<unsigned>(event.code));
     out.Add("message", event.message);
@@ -193,6 +240,12 @@ Result<TransferEvent> ParseEvent(std::string_view line) {
   in.Read("stream", &out.stream);
   in.Read("identityToken", &out.identity_token);
   in.Object("image", [&out](Reader& image) { ReadImage(image, &out.image); });
+  in.Object("pushed", [&out](Reader& pushed) {
+    pushed.Read("tag", &out.pushed.tag);
+    pushed.Read("imageId", &out.pushed.image_id);
+    pushed.Require("repoDigest", &out.pushed.repo_digest);
+    pushed.Read("size", &out.pushed.size);
+  });
   in.Read("code", &code);
   in.Read("message", &out.message);
   in.Read("hint", &out.hint);

@@ -4,6 +4,7 @@
 #include "oci/reference.h"
 #include "progress_sink.h"
 #include "pull.h"
+#include "push.h"
 #include "save.h"
 
 namespace estiba::image {
@@ -13,6 +14,7 @@ Status RunJob(const TransferJob& job, const Stores& stores, int archive, const E
   Reporter reporter(events);
   switch (job.kind) {
     case JobKind::kPull: return TRY_CTX(Pull(job, stores, reporter), "pull '" + job.reference + "'");
+    case JobKind::kPush: return TRY_CTX(Push(job, stores, reporter), "push '" + job.reference + "'");
     case JobKind::kLogin: {
       TransferEvent event;
       event.kind = EventKind::kLogin;

@@ -114,4 +114,18 @@ Result<Descriptor> SelectManifest(const Index& index, const Platform& platform) 
                                     (offers.empty() ? "" : " (there are " + Join(offers, ", ") + ")"));
 }
 
+Status CheckPlatform(std::string_view name, const Platform& has, const Platform& wanted) {
+  if (wanted.os.empty() || has.architecture.empty()) return Ok();
+  if (has.os == wanted.os && has.architecture == wanted.architecture) return Ok();
+  return Error(Code::kNotFound, "image with reference " + std::string(name) + " was found but its platform (" +
+                                    has.ToString() + ") does not match the specified platform (" + wanted.ToString() +
+                                    ")");
+}
+
+bool IsForeignLayer(const Descriptor& layer) {
+  return layer.media_type.find("nondistributable") != std::string::npos ||
+         layer.media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" ||
+         layer.media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar";
+}
+
 }  // namespace estiba::oci

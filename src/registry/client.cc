@@ -50,21 +50,9 @@ Result<FetchedManifest> Client::GetManifest(const std::string& repository, const
     out.bytes.append(piece);
     return Ok();
   };
-  for (unsigned failures = 1;; ++failures) {
-    out.bytes.clear();
-    Trouble trouble{};
-    auto answered = impl_->Send({repository}, request, &trouble);
-    const bool broken = !answered.ok() && answered.error().code() == Code::kUnavailable;
-    if (!answered.ok() && (!broken || trouble != Trouble::kBroken || failures >= impl_->options.attempts))
-      return broken ? impl_->Unreachable(std::move(answered).error()) : std::move(answered).error();
-    const bool again = answered.ok() && IsTransient(answered->status) && failures < impl_->options.attempts;
-    if (answered.ok() && !again) {
-      if (answered->status != 200) return impl_->Refused(*answered, what, {repository});
-      out.media_type = answered->content_type;
-      break;
-    }
-    TRY(impl_->Wait(failures, answered.ok() ? answered->retry_after : std::string()));
-  }
+  const Response answered = TRY(impl_->SendPatiently({repository}, request, [&out] { out.bytes.clear(); }));
+  if (answered.status != 200) return impl_->Refused(answered, what, {repository});
+  out.media_type = answered.content_type;
   out.digest = codec::DigestOf(out.bytes);
   if (by_digest && out.digest != tag_or_digest)
     return Error(Code::kDataLoss, what + ": the registry sent bytes with digest '" + out.digest + "'");

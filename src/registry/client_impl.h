@@ -2,6 +2,7 @@
 // What a Client's calls share: where the registry is, how it is spoken to and who we are to it (session.cc).
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,7 +31,15 @@ struct Client::Impl {
   // One exchange of the registry with the authorisation that `access` needs, found out by the first refusal.
   // `request.url` is a path ("/v2/…") or, of an upload, a whole address; only the registry itself is authorised to.
   Result<Response> Send(const Access& access, Request request, Trouble* trouble);
+  // The same, again and again as long as the failure may pass. `before` each.
+  Result<Response> SendPatiently(const Access& access, const Request& request,
+                                 const std::function<void()>& before = {});
+  // To an address that is not the registry's: with no authorisation. kPermissionDenied when it is not safe to go there.
+  Result<Response> SendElsewhere(Request request, Trouble* trouble);
+  // "https://HOST:PORT", or with http once that is known to be what it speaks.
+  std::string Origin() const;
   Result<Response> SendAny(Request& request, Trouble* trouble);
+  void Prepare(Request& request, const std::string& host) const;
   Result<std::string> AskChallenge(Trouble* trouble);
   Result<std::string> Authorise(const Access& access, const Response& refused);
   Result<std::string> FetchToken(const Challenge& challenge, const std::vector<std::string>& scopes);

@@ -1,5 +1,6 @@
 #include "curl.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxErrorBody = 64U << 10;
 constexpr long kMaxRedirects = 5;
+constexpr long kUploadBuffer = 1L << 20;
 constexpr const char* kUserAgent = "estiba/0.1";
 
 struct FreeList {
@@ -23,21 +25,33 @@ struct Exchange {
   const std::atomic<bool>* stop;
   CURL* handle;
   Response response;
-  std::optional<Error> failure;  // of the body function
+  std::optional<Error> failure;  // of the body or upload function
+  std::uint64_t sent = 0;
+  bool answered = false;  // since the body was begun
   char text[CURL_ERROR_SIZE] = {};
 };
 
 std::size_t OnHeader(char* bytes, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   const std::string_view line = Trim(std::string_view(bytes, size * count));
-  if (line.starts_with("HTTP/")) exchange.response = {};  // the next answer of a chain of redirects
+  if (line.starts_with("HTTP/")) {
+    exchange.response = {};  // the next answer of a chain of redirects
+    exchange.answered = true;
+  }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size * count;
   const std::string name = ToLower(line.substr(0, colon));
   const std::string value(Trim(line.substr(colon + 1)));
   if (name == "content-type") exchange.response.content_type = value.substr(0, value.find(';'));
-  if (name == "content-range") exchange.response.content_range = value;
-  if (name == "retry-after") exchange.response.retry_after = value;
+  Response& response = exchange.response;
+  const std::pair<std::string_view, std::string*> kept[] = {
+      {"content-range", &response.content_range}, {"retry-after", &response.retry_after},
+      {"location", &response.location},           {"range", &response.range},
+      {"docker-content-digest", &response.digest}, {"oci-subject", &response.subject},
+      {"oci-chunk-min-length", &response.chunk_min_length}};
+  for (const auto& [known, field] : kept)
+    if (name == known) *field = value;
+  if (name == "link") response.link += (response.link.empty() ? "" : ", ") + value;
   // Several may be offered: a bearer token is what registries want.
   if (name == "www-authenticate" && (exchange.response.authenticate.empty() || ToLower(value).starts_with("bearer")))
     exchange.response.authenticate = value;
@@ -56,6 +70,33 @@ std::size_t OnBody(char* bytes, std::size_t size, std::size_t count, void* user)
   }
   if (exchange.response.body.size() < kMaxErrorBody) exchange.response.body.append(piece.substr(0, kMaxErrorBody));
   return piece.size();
+}
+
+std::size_t OnUpload(char* bytes, std::size_t size, std::size_t count, void* user) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  const Upload& upload = *exchange.request.upload;
+  const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(size * count, upload.size - exchange.sent));
+  if (room == 0) return 0;
+  auto read = upload.read(exchange.sent, bytes, room);
+  if (!read.ok()) {
+    exchange.failure = std::move(read).error();
+    return CURL_READFUNC_ABORT;
+  }
+  exchange.answered = false;
+  exchange.sent += *read;
+  if (upload.progress) upload.progress(exchange.sent);
+  return *read;
+}
+
+int OnSeek(void* user, curl_off_t offset, int origin) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  // A redirect wants the body again. So does libcurl by itself when a kept connection broke; what went over that one
+  // has arrived, though, and sending it once more to the same upload would double it.
+  if (!exchange.answered && exchange.sent > 0) return CURL_SEEKFUNC_FAIL;
+  if (origin != SEEK_SET || offset < 0 || static_cast<std::uint64_t>(offset) > exchange.request.upload->size)
+    return CURL_SEEKFUNC_CANTSEEK;
+  exchange.sent = static_cast<std::uint64_t>(offset);
+  return CURL_SEEKFUNC_OK;
 }
 
 int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -79,7 +120,29 @@ Trouble TroubleOf(CURLcode code) {
 curl_slist* Headers(const Request& request) {
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) list = ::curl_slist_append(list, header.c_str());
+  // A registry that never says "100 Continue" would cost a second for each upload.
+  if (request.upload) list = ::curl_slist_append(list, "Expect:");
   return list;
+}
+
+void SetUpUpload(CURL* handle, const Upload& upload, Exchange& exchange) {
+  ::curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+  ::curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(upload.size));
+  ::curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
+  ::curl_easy_setopt(handle, CURLOPT_READFUNCTION, OnUpload);
+  ::curl_easy_setopt(handle, CURLOPT_READDATA, &exchange);
+  ::curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, OnSeek);
+  ::curl_easy_setopt(handle, CURLOPT_SEEKDATA, &exchange);
+}
+
+void SetUpMethod(CURL* handle, const Request& request, Exchange& exchange) {
+  if (!request.form.empty()) ::curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, request.form.c_str());
+  if (request.upload) SetUpUpload(handle, *request.upload, exchange);
+  if (request.method == "HEAD") {
+    ::curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+  } else if (!request.method.empty()) {
+    ::curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
 }
 
 void SetUp(CURL* handle, const Request& request, const Curl::Options& options, Exchange& exchange,
@@ -101,7 +164,8 @@ void SetUp(CURL* handle, const Request& request, const Curl::Options& options, E
   ::curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // there are threads
   ::curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
   ::curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  ::curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
+  const std::chrono::seconds stall = request.stall_timeout.value_or(options.stall_timeout);
+  ::curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(stall.count()));
   ::curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L << 10);
   ::curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange.text);
   ::curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, OnHeader);
@@ -115,12 +179,21 @@ void SetUp(CURL* handle, const Request& request, const Curl::Options& options, E
     ::curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     ::curl_easy_setopt(handle, CURLOPT_USERPWD, request.basic_auth.c_str());
   }
-  if (!request.form.empty()) ::curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, request.form.c_str());
+  SetUpMethod(handle, request, exchange);
   if (request.range_start > 0)
     ::curl_easy_setopt(handle, CURLOPT_RANGE, (std::to_string(request.range_start) + "-").c_str());
 }
 
 }  // namespace
+
+Upload UploadOf(std::string_view bytes) {
+  Upload out;
+  out.size = bytes.size();
+  out.read = [bytes](std::uint64_t at, char* to, std::size_t room) -> Result<std::size_t> {
+    return bytes.copy(to, room, static_cast<std::size_t>(at));
+  };
+  return out;
+}
 
 Curl::~Curl() {
   for (void* handle : *idle_.Lock()) ::curl_easy_cleanup(handle);
@@ -147,11 +220,14 @@ void Curl::Return(void* handle) {
 
 Result<Response> Curl::Perform(const Request& request, Trouble* trouble) {
   void* handle = TRY(Take());
-  Exchange exchange{request, options_.stop, handle, {}, std::nullopt, {}};
+  Exchange exchange{request, options_.stop, handle, {}, std::nullopt, 0, false, {}};
   const std::unique_ptr<curl_slist, FreeList> headers(Headers(request));
   SetUp(handle, request, options_, exchange, headers.get());
   const CURLcode code = ::curl_easy_perform(handle);
   ::curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &exchange.response.status);
+  const char* url = nullptr;
+  ::curl_easy_getinfo(handle, CURLINFO_EFFECTIVE_URL, &url);
+  exchange.response.url = url == nullptr ? "" : url;
   Return(handle);
   if (exchange.failure) return std::move(*exchange.failure);
   if (code == CURLE_OK) return std::move(exchange.response);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,10 +16,23 @@
 
 namespace estiba::registry {
 
+// A body that is sent: `size` bytes, read when they are needed and again when a redirect wants them.
+struct Upload {
+  std::uint64_t size = 0;
+  // At most `room` bytes from `at` on to `out`; answers how many, 0 never.
+  std::function<Result<std::size_t>(std::uint64_t at, char* out, std::size_t room)> read;
+  std::function<void(std::uint64_t sent)> progress = {};
+};
+// The bytes outlive the request.
+Upload UploadOf(std::string_view bytes);
+
 struct Request {
-  std::string url;
+  std::string method = {};   // empty: GET
+  std::string url = {};
   std::vector<std::string> headers;
   std::string form;          // not empty: a POST of it
+  std::optional<Upload> upload;  // of PUT, POST and PATCH
+  std::optional<std::chrono::seconds> stall_timeout;  // instead of the client's
   std::string basic_auth;    // "user:password"
   bool allow_http = false;   // plain HTTP, also after a redirect
   bool verify_tls = true;
@@ -34,6 +48,13 @@ struct Response {
   std::string authenticate;   // WWW-Authenticate, the one we can use
   std::string content_range;
   std::string retry_after;
+  std::string url;             // that answered, after redirects
+  std::string location;
+  std::string range;
+  std::string link;
+  std::string digest;          // Docker-Content-Digest
+  std::string subject;         // OCI-Subject
+  std::string chunk_min_length;  // OCI-Chunk-Min-Length
   std::string body;           // of other answers, at most 64 KiB: an error's text
 };
 

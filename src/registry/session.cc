@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 
+#include "address.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "client_impl.h"
@@ -76,13 +77,29 @@ Error Client::Impl::Refused(const Response& response, const std::string& what, c
                                        std::to_string(response.status) + " for " + what + ": " + text);
 }
 
-// HTTPS; plain HTTP when the host is lenient and does not speak TLS, or has nobody at its port.
-Result<Response> Client::Impl::SendAny(Request& request, Trouble* trouble) {
-  const std::string path = request.url;
-  const std::string server = ServerOf(options.host);
+std::string Client::Impl::Origin() const { return (plain_http.load() ? "http://" : "https://") + ServerOf(options.host); }
+
+void Client::Impl::Prepare(Request& request, const std::string& host) const {
   request.allow_http = lenient;
   request.verify_tls = !lenient;
-  request.direct = IsLoopback(options.host);  // a proxy's loopback is another machine's
+  request.direct = IsLoopback(host);  // a proxy's loopback is another machine's
+}
+
+Result<Response> Client::Impl::SendElsewhere(Request request, Trouble* trouble) {
+  const auto address = ParseAddress(request.url);
+  if (!address || (address->scheme != "https" && !lenient))
+    return Error(Code::kPermissionDenied,
+                 "registry '" + options.host + "' refers to '" + request.url + "', which is not reached by https");
+  Prepare(request, address->authority);
+  return curl.Perform(request, trouble);
+}
+
+// HTTPS; plain HTTP when the host is lenient and does not speak TLS, or has nobody at its port.
+Result<Response> Client::Impl::SendAny(Request& request, Trouble* trouble) {
+  Prepare(request, options.host);
+  if (!request.url.starts_with('/')) return curl.Perform(request, trouble);
+  const std::string path = request.url;
+  const std::string server = ServerOf(options.host);
   std::optional<Error> refused;
   if (!plain_http.load()) {
     request.url = "https://" + server + path;
@@ -123,6 +140,20 @@ Result<Response> Client::Impl::Send(const Access& access, Request request, Troub
   request.headers = headers;
   request.headers.push_back("Authorization: " + value);
   return SendAny(request, trouble);
+}
+
+Result<Response> Client::Impl::SendPatiently(const Access& access, const Request& request,
+                                             const std::function<void()>& before) {
+  for (unsigned failures = 1;; ++failures) {
+    if (before) before();
+    Trouble trouble{};
+    auto answered = Send(access, request, &trouble);
+    const bool broken = !answered.ok() && answered.error().code() == Code::kUnavailable;
+    if (!answered.ok() && (!broken || trouble != Trouble::kBroken || failures >= options.attempts))
+      return broken ? Unreachable(std::move(answered).error()) : std::move(answered).error();
+    if (answered.ok() && (!IsTransient(answered->status) || failures >= options.attempts)) return answered;
+    TRY(Wait(failures, answered.ok() ? answered->retry_after : std::string()));
+  }
 }
 
 // Some registries (GCR) say how to log in at their root alone.

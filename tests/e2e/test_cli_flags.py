@@ -50,6 +50,7 @@ ANSWERS = [
     ("GET /system/df", {}),
     ("POST /images/load", {"stream": "loaded"}),
     ("POST /images/create", {"status": "pulled"}),
+    ("POST /images/.*/push", {"status": "pushed"}),
     ("DELETE /images/", [{"Deleted": ID}]),
     ("DELETE /networks/gone", None),  # 404
     ("GET ", {"Version": "1"}),
@@ -60,7 +61,7 @@ DOCS = pathlib.Path(__file__).parents[2] / "docs/commands"
 
 # Commands whose arguments are not one container; the help of the others asks for none or one.
 ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
-             "pull": "one", "rmi": "one", "save": "one", "tag": "one two", "network connect": "back web",
+             "pull": "one", "push": "one", "rmi": "one", "save": "one", "tag": "one two", "network connect": "back web",
              "network disconnect": "back web", "network create": "back", "network rm": "gone", "volume create": "data",
              "images": "", "stats": ""}
 NEEDED = {"system prune": "--force", "container prune": "--force", "image prune": "--force", "network prune": "--force",

@@ -6,6 +6,8 @@
 The first rule that matches a request and has uses left applies. Faults: status (with retry_after), delay seconds before
 the answer, cut the body at a byte, reset the connection at a byte, truncate the answer to so many bytes and say so
 in Content-Length, corrupt the byte at an offset, replace the body, ignore Range, drop headers, require a bearer token.
+Of uploads: take only so many bytes of the body and hang up, pass on only so many and answer as if it were the end, set
+headers of the answer, answer with another status than the registry's.
 """
 
 import ctypes
@@ -39,6 +41,9 @@ class Rule:
     ignore_range: bool = False
     drop_headers: tuple = ()
     set_headers: dict = field(default_factory=dict)
+    take: int | None = None       # of an upload's body, then hang up
+    pass_on: int | None = None    # of an upload's body, and the rest is lost on the way
+    as_status: int | None = None  # instead of the registry's own
     used: int = 0
 
     def matches(self, method, path):
@@ -115,7 +120,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.serve("GET")
 
+    def do_PUT(self):
+        self.serve("PUT")
+
+    def do_PATCH(self):
+        self.serve("PATCH")
+
+    def do_DELETE(self):
+        self.serve("DELETE")
+
     def do_POST(self):
+        if self.path.startswith("/v2/"):
+            return self.serve("POST")
+        return self.refresh()
+
+    def refresh(self):
         """The token service's other form: a refresh token for a token."""
         form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         proxy = self.server.proxy
@@ -149,11 +168,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return False
         if self.headers.get("Authorization") == f"Bearer {proxy.token}":
             return True
+        self.drain()
         challenge = f'Bearer realm="http://{proxy.name}/token",service="test",scope="repository:any:pull"'
         self.answer(401, {"WWW-Authenticate": challenge}, b'{"errors":[{"code":"UNAUTHORIZED","message":"no token"}]}')
         return False
 
+    def drain(self):
+        if self.command in ("PUT", "PATCH", "POST"):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
     def refuse(self, rule):
+        self.drain()
         headers = dict(rule.set_headers)
         if rule.retry_after is not None:
             headers["Retry-After"] = rule.retry_after
@@ -165,15 +190,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def relay(self, method, rule):
-        headers = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")}
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in ("connection",)}
         if rule.ignore_range:
             headers.pop("Range", None)
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.proxy.upstream_port, timeout=60)
         try:
-            upstream.request(method, self.path, headers=headers)
+            body = self.take_body(method, rule, headers)
+            if body is None and method in ("PUT", "PATCH"):
+                return
+            upstream.request(method, self.path, headers=headers, body=body)
             answer = upstream.getresponse()
             self.pass_on(method, rule, answer)
         except (BrokenPipeError, ConnectionResetError):
@@ -181,17 +210,38 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             upstream.close()
 
+    def take_body(self, method, rule, headers):
+        if method not in ("PUT", "PATCH", "POST"):
+            return None
+        length = int(headers.get("Content-Length", 0))
+        if rule.take is not None and rule.take < length:
+            self.rfile.read(rule.take)
+            self.break_off()
+            return None
+        body = self.rfile.read(length)
+        if rule.pass_on is not None:
+            body = body[:rule.pass_on]
+            headers["Content-Length"] = str(len(body))
+            if "Content-Range" in headers:
+                start = int(headers["Content-Range"].partition("-")[0])
+                headers["Content-Range"] = f"{start}-{start + len(body) - 1}"
+        return body
+
     def pass_on(self, method, rule, answer):
         length = int(answer.headers.get("Content-Length", 0))
         if rule.body is not None:
             length = len(rule.body)
         if rule.truncate is not None:
             length = min(length, rule.truncate)
-        self.send_response(answer.status)
+        self.send_response(rule.as_status or answer.status)
         for key, value in answer.headers.items():
             if key.lower() not in ("content-length", "connection", *(name.lower() for name in rule.drop_headers)):
-                self.send_header(key, rule.set_headers.get(key, value))
-        self.send_header("Content-Length", str(length))
+                value = rule.set_headers.get(key, value)
+                self.send_header(key, value(answer.headers.get(key)) if callable(value) else value)
+        for key in rule.set_headers.keys() - answer.headers.keys():
+            self.send_header(key, rule.set_headers[key])
+        if method == "HEAD" or answer.status != 204:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
         if method == "HEAD":
             return

@@ -95,3 +95,9 @@ def pull(stores, reference, **job):
 def save(stores, path, images, **job):
     with open(path, "wb") as archive:
         return Transfer(stores, {"kind": "save", "images": images, **job}, archive.fileno()).finish()
+
+
+def push(stores, repository, image, tag="1", **job):
+    """`image` as a pull or a load has told of it."""
+    item = {"tag": tag, "imageId": image["id"], "manifestDigest": image["manifestDigest"]}
+    return Transfer(stores, {"kind": "push", "reference": repository, "pushes": [item], **job}).finish()

@@ -128,6 +128,23 @@ Status Pull(Call& call) {
   return Ok();
 }
 
+Status Push(Call& call) {
+  engine::PushRequest request;
+  request.name = call.id();
+  request.tag = call.query("tag");
+  // An OCI platform as JSON, unlike a pull's.
+  if (call.minor >= 46 && call.has("platform")) {
+    const codec::Json platform = TRY_CTX(codec::ParseJson(call.query("platform")), "invalid value of 'platform'");
+    const std::string variant = platform.GetString("variant");
+    request.platform = platform.GetString("os") + "/" + platform.GetString("architecture");
+    if (!variant.empty()) request.platform += "/" + variant;
+  }
+  request.auth = apitypes::AuthConfig::FromHeader(call.exchange->headers().Get("X-Registry-Auth"));
+  const engine::Token token = TRY(call.engine->PushImage(request, ProgressTo(call.exchange)));
+  CancelWhenGone(call, token);
+  return Ok();
+}
+
 Status CheckLogin(Call& call) {
   const codec::Json body = TRY(call.body(/*required=*/true));
   const apitypes::AuthConfig auth = TRY(apitypes::AuthConfig::FromJson(body));
@@ -196,6 +213,7 @@ void AddImageRoutes(Router* router) {
   router->Add("GET", "/images/json", List);
   router->Add("POST", "/images/create", Pull);
   router->Add("POST", "/images/load", Load);
+  router->Add("POST", "/images/{id*}/push", Push);
   router->Add("POST", "/auth", CheckLogin);
   router->Add("POST", "/images/prune", Prune);
   router->Add("GET", "/images/get", SaveMany);

@@ -34,7 +34,8 @@ class TransfersTest : public ::testing::Test {
   void Open(std::function<void()> before_spawn = {}, std::function<void()> clear = [] {}) {
     transfers_ = std::make_unique<Transfers>(Transfers::Wiring{
         loop_.get(), workers_.get(), &tokens_, &*content_, &*snapshots_, dir_ / "program", std::move(before_spawn),
-        dir_ / "snapshots", [](const image::LoadedImage&, const std::string&) { return Ok(); }, std::move(clear)});
+        dir_ / "snapshots", [](const image::LoadedImage&, const std::string&) { return Ok(); },
+        [](const image::PushedTag&) { return Ok(); }, std::move(clear)});
   }
   void LetGo() { std::ofstream(dir_ / "go") << "now"; }
   // The end of a transfer that was begun here.

@@ -27,6 +27,28 @@ TEST(TransferJob, ComesBack) {
   EXPECT_EQ(back.platform.ToString(), "linux/arm/v7");
 }
 
+TEST(TransferJob, OfAPushComesBack) {
+  TransferJob job;
+  job.kind = JobKind::kPush;
+  job.lease = "t1";
+  job.pushes = {{"1", "sha256:i", "sha256:m", {"sha256:x"}}};
+  job.origins = {{"sha256:l", {"base", "library/debian"}}};
+  ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
+  EXPECT_EQ(WriteJob(back), WriteJob(job));
+  EXPECT_EQ(back.pushes.at(0).index_digests, std::vector<std::string>{"sha256:x"});
+  EXPECT_EQ(back.origins.at(0).repositories.size(), 2U);
+}
+
+TEST(TransferEvent, TellsOfAPushedTag) {
+  TransferEvent event;
+  event.kind = EventKind::kPushed;
+  event.pushed = {"1", "sha256:i", "h.io/app@sha256:m", 527};
+  ASSERT_OK_AND_ASSIGN(const TransferEvent back, ParseEvent(WriteEvent(event)));
+  EXPECT_EQ(back.pushed.image_id, "sha256:i");
+  EXPECT_EQ(DockerPushedLine(back),
+            "{\"progressDetail\":{},\"aux\":{\"Tag\":\"1\",\"Digest\":\"sha256:m\",\"Size\":527}}\r\n");
+}
+
 TEST(TransferJob, RefusesOtherKinds) {
   EXPECT_FALSE(ParseJob(R"({"kind":"format","lease":"a"})").ok());
   EXPECT_FALSE(ParseJob(R"({"kind":"pull"})").ok());

@@ -273,6 +273,23 @@ TEST_F(Api, PullStreamsProgressAndReportsLateErrorsInTheStream) {
   EXPECT_EQ(Send("POST", "/images/create?fromImage=a&tag=1").status, 404);
 }
 
+TEST_F(Api, APushNamesItsTagAndPlatform) {
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.line("{\"status\":\"The push refers to repository [h:5000/a]\"}\r\n");
+    callbacks.done(Error(Code::kUnauthenticated, "no"));
+  };
+  apitypes::AuthConfig auth;
+  auth.username = "me";
+  const http::Headers headers{{"X-Registry-Auth", auth.ToHeader()}};
+  EXPECT_EQ(Send("POST", "/v1.47/images/h:5000/a/push?tag=1", "", headers).status, 401);
+  EXPECT_THAT(engine_.calls(), Contains("push h:5000/a '1'  me"));
+  const std::string platform =
+      "%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22arm%22%2C%22variant%22%3A%22v7%22%7D";
+  Send("POST", "/v1.47/images/h:5000/a/push?platform=" + platform);
+  EXPECT_THAT(engine_.calls(), Contains("push h:5000/a '' linux/arm/v7 "));
+  EXPECT_EQ(Send("POST", "/v1.47/images/h:5000/a/push?platform=linux").status, 400);
+}
+
 TEST_F(Api, ALoginIsAnsweredByTheRegistrysWord) {
   engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
     callbacks.line("{\"IdentityToken\":\"t\",\"Status\":\"Login Succeeded\"}\n");

@@ -171,6 +171,12 @@ class FakeEngine : public engine::Engine {
     on_transfer(std::move(callbacks));
     return engine::Token{9};
   }
+  Result<engine::Token> PushImage(const engine::PushRequest& request,
+                                  engine::ProgressCallbacks callbacks) override {
+    TRY(Called("push " + request.name + " '" + request.tag + "' " + request.platform + " " + request.auth.username));
+    on_transfer(std::move(callbacks));
+    return engine::Token{9};
+  }
   Result<engine::Token> LoadImages(os::UniqueFd archive, engine::ProgressCallbacks callbacks) override {
     TRY(Called("load"));
     char buffer[65536];

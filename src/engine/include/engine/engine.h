@@ -128,6 +128,13 @@ struct PullRequest {
   apitypes::AuthConfig auth;
 };
 
+struct PushRequest {
+  std::string name;      // "localhost:5000/app"; no tag, no digest
+  std::string tag;       // empty: all tags that the name has here
+  std::string platform;  // empty: whatever the tag names
+  apitypes::AuthConfig auth;
+};
+
 enum class ExplainFormat : unsigned char { kText, kJson, kShell };
 
 struct EngineOptions {
@@ -201,6 +208,8 @@ class Engine {
   virtual Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) = 0;
   // Cancelling takes this client off; the transfer ends when nobody is left.
   virtual Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) = 0;
+  // kNotFound when there is no such image here. Cancelling ends the push.
+  virtual Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) = 0;
   // Asks the registry at `auth.server_address`. Its one line is docker's answer, when it lets the user in.
   virtual Result<Token> CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) = 0;
   // `archive`: a descriptor to read docker-save or OCI archives from.

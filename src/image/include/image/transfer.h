@@ -21,7 +21,7 @@ inline constexpr int kContentFd = 3;
 inline constexpr int kSnapshotsFd = 4;
 inline constexpr int kArchiveFd = 5;
 
-enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin };
+enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin, kPush };
 
 // One image to save: its manifest in the content store and the names to write for it (normalised references; may be
 // empty).
@@ -30,7 +30,22 @@ struct SaveItem {
   std::vector<std::string> names;
 };
 
-// A place to pull from, tried in order.
+// One tag to push.
+struct PushItem {
+  std::string tag;
+  std::string image_id;
+  std::string manifest_digest;
+  // Indexes that it came from: the first whose every image is in the content store is pushed in its place.
+  std::vector<std::string> index_digests;
+};
+
+// Repositories of the push's own registry that have a blob.
+struct BlobOrigin {
+  std::string digest;
+  std::vector<std::string> repositories;
+};
+
+// A place to pull from, tried in order; or the one to push to.
 struct PullSource {
   std::string host;  // "docker.io", "localhost:5000"
   std::string path;  // of the repository there
@@ -44,15 +59,20 @@ struct TransferJob {
   // instead ("userxattr").
   bool user_xattrs = false;
 
-  // pull, login
-  std::string reference;                 // "localhost:5000/app:1"; normalised by the program. Login: a host
+  // pull, push, login
+  std::string reference;                 // "localhost:5000/app:1"; normalised by the program. Push: without a tag.
+                                         // Login: a host
   oci::Platform platform;                // empty: the host's (and no check against the image's config)
   std::string known_id;                  // the image that the reference names now, or empty
   std::vector<PullSource> sources;       // of a pull; none: the reference's own registry
   oci::RegistryAuth auth;                     // for the reference's own registry, wherever else is looked
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
-  // Layers fetched and unpacked at the same time; 0: the default, 3.
+  // Layers fetched and unpacked (the default, 0, is 3) or blobs pushed (5) at the same time.
   unsigned parallel = 0;
+
+  // push
+  std::vector<PushItem> pushes;
+  std::vector<BlobOrigin> origins;
 
   // save
   std::vector<SaveItem> images;
@@ -79,7 +99,15 @@ struct LoadedImage {
   bool up_to_date = false;      // pull: the reference named this very image, and all of it was there
 };
 
-enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone, kLogin };
+enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone, kLogin, kPushed };
+
+// A tag that the registry has taken.
+struct PushedTag {
+  std::string tag;
+  std::string image_id;
+  std::string repo_digest;  // "localhost:5000/app@sha256:…"
+  std::uint64_t size = 0;   // of the manifest
+};
 
 struct TransferEvent {
   EventKind kind = EventKind::kProgress;
@@ -93,6 +121,8 @@ struct TransferEvent {
   std::string stream;  // load: "Loaded image: …\n" (docker sends it as "stream")
 
   LoadedImage image;  // kImage
+
+  PushedTag pushed;  // kPushed
 
   std::string identity_token;  // kLogin: what to keep instead of the password, or empty
 
@@ -111,6 +141,8 @@ Result<TransferEvent> ParseEvent(std::string_view line);
 // A progress event as docker's API sends it: {"status":…,"progressDetail":{…},"progress":"[==> ] 1.2MB/3MB","id":…}
 // ended by "\r\n"; empty for an event that clients do not see.
 std::string DockerProgressLine(const TransferEvent& event);
+// The "aux" line of docker's API for a tag that was pushed.
+std::string DockerPushedLine(const TransferEvent& event);
 // The answer of docker's API to a login that went well.
 std::string DockerLoginAnswer(const TransferEvent& event);
 

@@ -124,6 +124,13 @@ std::string WriteIndex(const Index& index);
 std::string WriteManifest(const Manifest& manifest);
 std::string WriteImageConfig(const ImageConfig& config);
 
+// kNotFound, in docker's words, when an image for `has` was found under a name for which `wanted` was asked for. An
+// image that does not say what it is for goes with everything.
+Status CheckPlatform(std::string_view name, const Platform& has, const Platform& wanted);
+
+// A layer that is had from elsewhere and may not be put into registries (docker's foreign, OCI's nondistributable).
+bool IsForeignLayer(const Descriptor& layer);
+
 // The manifest of `index` that runs on `platform`: its operating system and architecture, the variant if it has one,
 // else the best earlier variant (arm v7 runs v6; amd64 v1). Attestations ("unknown/unknown") never match. kNotFound
 // names the platforms that there are.

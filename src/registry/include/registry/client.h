@@ -3,9 +3,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "codec/stream.h"
@@ -31,6 +33,28 @@ struct FetchedManifest {
   std::string digest;  // of the bytes
 };
 
+// Where a push goes.
+struct PushTarget {
+  std::string repository;
+  // Repositories of the same registry that any of the blobs may be mounted from: one token then does for all.
+  std::vector<std::string> mount_from;
+};
+
+struct BlobPush {
+  oci::Descriptor blob;
+  // At most `room` bytes from offset `at` on to `out`; answers how many, never 0. Mostly called in order, but a broken
+  // connection or a redirect goes back.
+  std::function<Result<std::size_t>(std::uint64_t at, char* out, std::size_t room)> read;
+  std::vector<std::string> mount_from;  // those of the target's that may have this very blob, in this order
+  std::function<void(std::uint64_t sent)> progress;  // of blob.size; may go back. Empty: nobody asks
+};
+
+struct BlobPushed {
+  enum class How : unsigned char { kWasThere, kMounted, kSent };
+  How how = How::kSent;
+  std::string mounted_from;  // the repository
+};
+
 class Client {
  public:
   static Result<Client> Create(ClientOptions options);
@@ -45,12 +69,23 @@ class Client {
   // is checked (kDataLoss), the digest is for the sink's owner to check. A sink's own error comes back as it is.
   Status GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink);
 
+  // Brings a blob to a registry that may have it: by asking, by mounting it from another repository, in one piece, or,
+  // where that breaks or is refused, in chunks that go on from where the registry stands. Its digest is the registry's
+  // to check. kUnauthenticated and kPermissionDenied as for pulls.
+  Result<BlobPushed> PushBlob(const PushTarget& target, const BlobPush& push);
+
+  // By tag or digest; exactly these bytes. Answers whether the registry keeps the list of what refers to the manifest's
+  // subject (OCI-Subject); else that is the pusher's to do.
+  Result<bool> PutManifest(const PushTarget& target, const std::string& tag_or_digest, std::string_view bytes,
+                           const std::string& media_type);
+
   // Asks the registry whether it lets us in. Answers the identity token that its token service gave for the
   // password, or "" where there is no such thing. kUnauthenticated when it does not.
   Result<std::string> CheckLogin();
 
  private:
   struct Impl;
+  class Pusher;
   explicit Client(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -46,8 +46,8 @@ class RegistriesConf {
 
   // The registry with the longest prefix of "quay.io/team/app:1", or null.
   const Registry* Find(std::string_view name) const;
-  // Where to fetch from, in order: the mirrors that serve such a reference, then the registry itself. kPermissionDenied
-  // when it is blocked.
+  // Where to fetch from, in order: the mirrors that serve such a reference, then, always last, the registry itself.
+  // kPermissionDenied when it is blocked.
   Result<std::vector<Source>> Resolve(const oci::Reference& reference) const;
 
   const std::vector<Registry>& registries() const { return registries_; }

@@ -1,0 +1,38 @@
+#include <utility>
+
+#include "codec/json.h"
+#include "engine_impl.h"
+#include "oci/reference.h"
+#include "pull_sources.h"
+
+namespace estiba::engine {
+
+Result<Token> EngineImpl::PushImage(const PushRequest& request, ProgressCallbacks callbacks) {
+  const oci::Reference name = TRY(oci::ParseReference(request.name));
+  if (!name.digest.empty()) return Error(Code::kInvalidArgument, "cannot push a digest reference");
+  if (!name.tag.empty() && !request.tag.empty())
+    return Error(Code::kInvalidArgument, "'" + request.name + "' has a tag, and another is given beside it");
+  image::TransferJob job;
+  job.kind = image::JobKind::kPush;
+  job.reference = name.Name();
+  job.pushes = TRY(images_->ForPush(name, name.tag.empty() ? request.tag : name.tag));
+  if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
+  const auto now = config();
+  const image::PullSource destination = TRY(DestinationOf(name, *now));
+  if (destination.host == name.domain && destination.path == name.path)
+    job.origins = images_->OriginsOf(job.pushes, name);
+  job.sources = {destination};
+  job.insecure_registries = now->insecure_registries;
+  job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};
+  callbacks.line(codec::Json::MakeObject({{"status", "The push refers to repository [" + name.Name() + "]"}}).Dump() +
+                 "\r\n");
+  const Done done = std::move(callbacks.done);
+  callbacks.done = [this, done, shown = name.FamiliarName(), pushes = job.pushes](Status status) {
+    for (const image::PushItem& item : pushes)
+      if (status.ok()) events_.Publish("image", "push", shown + ":" + item.tag, {{"name", shown}});
+    done(std::move(status));
+  };
+  return transfers_->Start("", std::move(job), {}, std::move(callbacks));
+}
+
+}  // namespace estiba::engine

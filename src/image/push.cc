@@ -1,0 +1,243 @@
+#include "push.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include <unistd.h>
+
+#include "oci/reference.h"
+#include "registry/client.h"
+#include "remote.h"
+
+namespace estiba::image {
+namespace {
+
+constexpr std::size_t kMaxDocument = 4U << 20;
+constexpr unsigned kParallel = 5;  // docker's --max-concurrent-uploads
+
+struct Document {
+  std::string digest;
+  std::string text;
+  std::string media_type;
+};
+
+// A blob to push and what it is called in progress lines.
+struct Blob {
+  oci::Descriptor descriptor;
+  std::string id;  // empty: not shown (a config)
+};
+
+class ImagePusher {
+ public:
+  ImagePusher(const TransferJob& job, const Stores& stores, Reporter& reporter, oci::Reference repository,
+              registry::Client client, std::string path, std::atomic<bool>& stop)
+      : job_(job), stores_(stores), reporter_(reporter), repository_(std::move(repository)),
+        client_(std::move(client)), target_{std::move(path), {}}, stop_(stop) {
+    std::set<std::string> sources;
+    for (const BlobOrigin& origin : job.origins) sources.insert(origin.repositories.begin(), origin.repositories.end());
+    target_.mount_from.assign(sources.begin(), sources.end());
+  }
+
+  Status PushTag(const PushItem& item) {
+    const Document top = TRY(Choose(item));
+    const oci::DocumentKind kind = TRY(oci::KindOfDocument(top.text, top.media_type));
+    if (kind == oci::DocumentKind::kIndex) {
+      TRY(PushChildren(top));
+    } else {
+      TRY(PushBlobsOf(top));
+    }
+    TRY(client_.PutManifest(target_, item.tag, top.text, top.media_type));
+    reporter_.Say("", item.tag + ": digest: " + top.digest + " size: " + std::to_string(top.text.size()));
+    reporter_.Pushed({item.tag, item.image_id, repository_.Name() + "@" + top.digest, top.text.size()});
+    return Ok();
+  }
+
+ private:
+  Result<Document> Read(const std::string& digest, const std::string& media_type = {}) const {
+    Document out;
+    out.digest = digest;
+    out.text = TRY_CTX(stores_.content.Read(digest, kMaxDocument), "read the image's manifest");
+    out.media_type = media_type;
+    const oci::DocumentKind kind = TRY(oci::KindOfDocument(out.text, media_type));
+    if (!out.media_type.empty()) return out;
+    if (kind == oci::DocumentKind::kIndex) {
+      const oci::Index index = TRY(oci::ParseIndex(out.text));
+      out.media_type = index.media_type.empty() ? oci::media::kOciIndex : index.media_type;
+    } else {
+      const oci::Manifest manifest = TRY(oci::ParseManifest(out.text));
+      out.media_type = manifest.media_type.empty() ? oci::media::kOciManifest : manifest.media_type;
+    }
+    return out;
+  }
+
+  // An index names what only some of which may be here: a registry refuses one that is not whole.
+  Result<Document> Choose(const PushItem& item) const {
+    if (!job_.platform.os.empty()) return ReadFor(item);
+    for (const std::string& digest : item.index_digests) {
+      if (!stores_.content.Has(digest)) continue;
+      auto document = Read(digest);
+      if (document.ok() && IsWhole(*document)) return document;
+    }
+    return Read(item.manifest_digest);
+  }
+
+  // One platform's image alone.
+  Result<Document> ReadFor(const PushItem& item) const {
+    Document document = TRY(Read(item.manifest_digest));
+    const oci::Manifest manifest = TRY(oci::ParseManifest(document.text));
+    const std::string text = TRY(stores_.content.Read(manifest.config.digest, kMaxDocument));
+    const oci::ImageConfig config = TRY(oci::ParseImageConfig(text));
+    TRY(oci::CheckPlatform(repository_.FamiliarName() + ":" + item.tag, config.platform, job_.platform));
+    return document;
+  }
+
+  bool IsWhole(const Document& document) const {
+    const auto index = oci::ParseIndex(document.text);
+    if (!index.ok()) return false;
+    return std::ranges::all_of(index->manifests, [this](const oci::Descriptor& child) {
+      if (!stores_.content.Has(child.digest)) return false;
+      const auto inner = Read(child.digest, child.media_type);
+      const auto manifest = inner.ok() ? oci::ParseManifest(inner->text) : inner.error().Clone();
+      if (!manifest.ok() || !stores_.content.Has(manifest->config.digest)) return false;
+      return std::ranges::all_of(manifest->layers, [this](const oci::Descriptor& layer) {
+        return oci::IsForeignLayer(layer) || stores_.content.Has(layer.digest);
+      });
+    });
+  }
+
+  Status PushChildren(const Document& top) {
+    const oci::Index index = TRY(oci::ParseIndex(top.text));
+    for (const oci::Descriptor& child : index.manifests) {
+      const Document document = TRY(Read(child.digest, child.media_type));
+      TRY(PushBlobsOf(document));
+      TRY(client_.PutManifest(target_, document.digest, document.text, document.media_type));
+    }
+    return Ok();
+  }
+
+  // Named by their diff ids, as docker does; by their digests where there are none (artifacts).
+  std::vector<std::string> IdsOf(const oci::Manifest& manifest) const {
+    std::vector<std::string> ids;
+    const auto text = stores_.content.Read(manifest.config.digest, kMaxDocument);
+    const auto config = text.ok() ? oci::ParseImageConfig(*text) : text.error().Clone();
+    const bool known = config.ok() && config->diff_ids.size() == manifest.layers.size();
+    for (std::size_t i = 0; i < manifest.layers.size(); ++i)
+      ids.push_back(ShortId(known ? config->diff_ids[i] : manifest.layers[i].digest));
+    return ids;
+  }
+
+  Status PushBlobsOf(const Document& document) {
+    const oci::Manifest manifest = TRY(oci::ParseManifest(document.text));
+    const std::vector<std::string> ids = IdsOf(manifest);
+    std::vector<Blob> blobs;
+    // The topmost layer first, as docker lists them.
+    for (std::size_t i = manifest.layers.size(); i-- > 0;) {
+      const oci::Descriptor& layer = manifest.layers[i];
+      reporter_.Say(ids[i], "Preparing");
+      if (oci::IsForeignLayer(layer)) {
+        reporter_.Say(ids[i], "Skipped foreign layer");
+      } else if (done_.insert(layer.digest).second) {
+        blobs.push_back({layer, ids[i]});
+      } else {
+        reporter_.Say(ids[i], "Layer already exists");
+      }
+    }
+    if (done_.insert(manifest.config.digest).second) blobs.push_back({manifest.config, ""});
+    return PushAll(blobs);
+  }
+
+  Status PushAll(const std::vector<Blob>& blobs) {
+    const std::size_t parallel = std::min<std::size_t>(job_.parallel == 0 ? kParallel : job_.parallel, blobs.size());
+    for (std::size_t i = parallel; i < blobs.size(); ++i)
+      if (!blobs[i].id.empty()) reporter_.Say(blobs[i].id, "Waiting");
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    std::optional<Error> failure;
+    const auto work = [&] {
+      for (std::size_t i = next++; i < blobs.size() && !stop_.load(); i = next++) {
+        Status pushed = PushOne(blobs[i]);
+        if (pushed.ok()) continue;
+        const std::lock_guard lock(mutex);
+        // What ends because of another's failure says nothing.
+        if (!failure) failure.emplace(std::move(pushed).error());
+        stop_.store(true);
+      }
+    };
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 1; i < parallel; ++i) threads.emplace_back(work);
+    work();
+    threads.clear();
+    if (failure) return std::move(*failure);
+    return Ok();
+  }
+
+  Status PushOne(const Blob& blob) {
+    const oci::Descriptor& descriptor = blob.descriptor;
+    const auto kept = stores_.content.Size(descriptor.digest);
+    if (!kept.ok())
+      return Error(Code::kNotFound, "blob '" + descriptor.digest + "' of the image is not kept")
+          .Hint("pull or load the image again");
+    if (*kept != descriptor.size)
+      return Error(Code::kDataLoss, "blob '" + descriptor.digest + "' has " + std::to_string(*kept) +
+                                        " bytes, not the " + std::to_string(descriptor.size) + " of its manifest");
+    const os::UniqueFd file = TRY(stores_.content.OpenBlob(descriptor.digest));
+    Counter counter(reporter_, blob.id, "Pushing", descriptor.size);
+    registry::BlobPush push;
+    push.blob = descriptor;
+    push.read = [&](std::uint64_t at, char* out, std::size_t room) {
+      return ReadAt(file.get(), descriptor, at, out, room);
+    };
+    if (!blob.id.empty()) push.progress = [&counter](std::uint64_t sent) { counter.Set(sent); };
+    for (const BlobOrigin& origin : job_.origins)
+      if (origin.digest == descriptor.digest) push.mount_from = origin.repositories;
+    const registry::BlobPushed pushed = TRY(client_.PushBlob(target_, push));
+    if (!blob.id.empty()) reporter_.Say(blob.id, Word(pushed));
+    return Ok();
+  }
+
+  static Result<std::size_t> ReadAt(int fd, const oci::Descriptor& blob, std::uint64_t at, char* out,
+                                    std::size_t room) {
+    const ssize_t n = ::pread(fd, out, room, static_cast<off_t>(at));
+    if (n < 0) return Error::Errno(errno, "read blob '" + blob.digest + "'");
+    if (n == 0) return Error(Code::kDataLoss, "blob '" + blob.digest + "' ends at byte " + std::to_string(at));
+    return static_cast<std::size_t>(n);
+  }
+
+  static std::string Word(const registry::BlobPushed& pushed) {
+    switch (pushed.how) {
+      case registry::BlobPushed::How::kWasThere: return "Layer already exists";
+      case registry::BlobPushed::How::kMounted: return "Mounted from " + pushed.mounted_from;
+      case registry::BlobPushed::How::kSent: break;
+    }
+    return "Pushed";
+  }
+
+  const TransferJob& job_;
+  const Stores& stores_;
+  Reporter& reporter_;
+  const oci::Reference repository_;
+  registry::Client client_;
+  registry::PushTarget target_;
+  std::atomic<bool>& stop_;  // also ends the client's calls
+  std::set<std::string> done_;
+};
+
+}  // namespace
+
+Status Push(const TransferJob& job, const Stores& stores, Reporter& reporter) {
+  const oci::Reference repository = TRY(oci::ParseReference(job.reference));
+  const PullSource destination = SourcesOf(job, repository).front();
+  std::atomic<bool> stop{false};
+  registry::ClientOptions options = ClientFor(job, destination, repository.domain);
+  options.stop = &stop;
+  registry::Client client = TRY(registry::Client::Create(std::move(options)));
+  ImagePusher pusher(job, stores, reporter, repository, std::move(client), destination.path, stop);
+  for (const PushItem& item : job.pushes) TRY(pusher.PushTag(item));
+  return Ok();
+}
+
+}  // namespace estiba::image

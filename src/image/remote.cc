@@ -1,0 +1,21 @@
+#include "remote.h"
+
+#include <algorithm>
+
+namespace estiba::image {
+
+std::vector<PullSource> SourcesOf(const TransferJob& job, const oci::Reference& reference) {
+  if (!job.sources.empty()) return job.sources;
+  return {{reference.domain, reference.path, /*insecure=*/false}};
+}
+
+registry::ClientOptions ClientFor(const TransferJob& job, const PullSource& source, const std::string& own_host) {
+  registry::ClientOptions options;
+  options.host = source.host;
+  options.insecure =
+      source.insecure || std::ranges::find(job.insecure_registries, source.host) != job.insecure_registries.end();
+  if (source.host == own_host) options.credentials = job.auth;
+  return options;
+}
+
+}  // namespace estiba::image
