@@ -174,7 +174,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return False
 
     def drain(self):
-        if self.command in ("PUT", "PATCH", "POST"):
+        if self.command in ("PUT", "PATCH", "POST") and self.path.startswith("/v2/"):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def refuse(self, rule):
