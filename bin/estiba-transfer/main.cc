@@ -18,8 +18,6 @@
 namespace estiba::transfer {
 namespace {
 
-constexpr std::size_t kMaxJob = 4U << 20;
-
 void Send(const image::TransferEvent& event) {
   // Nobody listens any more: the engine is gone or has given up, and will clear what is left by the lease.
   if (!os::WriteAll(image::kEventFd, image::WriteEvent(event)).ok()) ::_exit(1);
@@ -57,7 +55,7 @@ Status Run(const image::TransferJob& job) {
 int Main() {
   ::umask(0);
   ::signal(SIGPIPE, SIG_IGN);
-  const auto text = os::ReadAll(image::kJobFd, kMaxJob);
+  const auto text = os::ReadAll(image::kJobFd, image::kMaxJob);
   if (!text.ok()) return SendFailure(text.error()), 1;
   const auto job = image::ParseJob(*text);
   if (!job.ok()) return SendFailure(job.error()), 1;

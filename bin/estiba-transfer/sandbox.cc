@@ -54,10 +54,23 @@ Status Limit(__rlimit_resource resource, rlim_t value, const char* name) {
   return Ok();
 }
 
+bool NeedsNetwork(const image::TransferJob& job) {
+  switch (job.kind) {
+    case image::JobKind::kPull:
+    case image::JobKind::kPush:
+    case image::JobKind::kLogin: return true;
+    case image::JobKind::kRestore: return !job.reference.empty();
+    case image::JobKind::kLoad:
+    case image::JobKind::kSave:
+    case image::JobKind::kCheck: return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 Status EnterSandbox(const image::TransferJob& job) {
-  const bool network = job.kind != image::JobKind::kLoad && job.kind != image::JobKind::kSave;
+  const bool network = NeedsNetwork(job);
   TRY(Limit(RLIMIT_CORE, 0, "core"));
   TRY(Limit(RLIMIT_NOFILE, 1024, "nofile"));
   TRY(Limit(RLIMIT_AS, rlim_t{2} << 30, "as"));

@@ -82,6 +82,7 @@ class EngineImpl final : public Engine {
   apitypes::Version GetVersion() override;
   Result<apitypes::Info> GetInfo() override;
   Result<codec::Json> DiskUsage(const std::set<std::string>& types) override;
+  Status CheckStore(bool repair, ProgressCallbacks callbacks) override;
   Result<Token> SubscribeEvents(const EventsRequest& request, EventsCallbacks callbacks) override;
   void Cancel(Token token) override;
   Result<std::string> ExplainContainer(const std::string& id, ExplainFormat format) override;
@@ -103,6 +104,12 @@ class EngineImpl final : public Engine {
   Status LoadBuiltin(const std::string& archive);
   image::TransferJob LoadJob() const;
   void CollectLater();
+  Status RunCheck(bool repair, const ProgressCallbacks& callbacks);
+  Result<std::vector<image::TransferEvent>> FindBroken(const ProgressCallbacks& callbacks);
+  // Answers how many findings are left.
+  Result<std::size_t> Repair(const std::vector<image::TransferEvent>& broken, const ProgressCallbacks& callbacks);
+  Status RestoreImage(const ImageRecord& image, const ProgressCallbacks& callbacks);
+  Result<image::TransferJob> FetchJob(const std::string& reference) const;
   Status AddImageUsage(codec::Json& report);
   Status AddContainerUsage(codec::Json& report);
   Status AddVolumeUsage(codec::Json& report);
@@ -134,6 +141,7 @@ class EngineImpl final : public Engine {
   std::unique_ptr<Transfers> transfers_;
   std::unique_ptr<Containers> containers_;
   std::atomic<bool> collecting_ = false;
+  std::atomic<bool> checking_ = false;
 };
 
 }  // namespace estiba::engine

@@ -113,6 +113,13 @@ void Images::Tell(const char* action, const std::string& id, const std::string& 
   if (callbacks_.event) callbacks_.event(action, id, name);
 }
 
+std::vector<ImagePtr> Images::All() const {
+  std::vector<ImagePtr> all;
+  auto state = state_.Lock();
+  for (const auto& [id, image] : state->by_id) all.push_back(image);
+  return all;
+}
+
 std::size_t Images::count() const { return state_.Lock()->by_id.size(); }
 
 Result<ImagePtr> Images::Get(const std::string& name) const {
@@ -310,12 +317,7 @@ Result<apitypes::PruneReport> Images::Prune(const apitypes::Filters& filters) {
   const auto until = TRY(filters.Until(WallNow()));
   const bool only_dangling = TRY(filters.Flag("dangling", true));
   apitypes::PruneReport report;
-  std::vector<ImagePtr> all;
-  {
-    auto state = state_.Lock();
-    for (const auto& [id, image] : state->by_id) all.push_back(image);
-  }
-  for (const ImagePtr& image : all) {
+  for (const ImagePtr& image : All()) {
     const std::lock_guard change(changes_);
     if (only_dangling && !NamesOf(image->id).empty()) continue;
     if (until && WallTime(std::chrono::seconds(image->created)) >= *until) continue;

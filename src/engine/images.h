@@ -92,6 +92,9 @@ class Images {
   // brings is not recorded yet.
   Result<std::uint64_t> Collect();
 
+  // Every image there is.
+  std::vector<ImagePtr> All() const;
+
   // Room on disk, each layer and blob counted once.
   struct Usage {
     std::uint64_t layers = 0;      // unpacked

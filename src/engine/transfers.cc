@@ -64,9 +64,10 @@ Token Transfers::AddClient(const Ptr& transfer, ProgressCallbacks callbacks) {
 }
 
 Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
-                               ProgressCallbacks callbacks) {
+                               ProgressCallbacks callbacks, Finding finding) {
   auto transfer = std::make_shared<Transfer>();
   transfer->key = key;
+  transfer->finding = std::move(finding);
   transfer->job = std::move(job);
   Token token = 0;
   {
@@ -106,7 +107,8 @@ Transfers::Ptr Transfers::Find(State& state, const std::string& key) {
   return nullptr;
 }
 
-Status Transfers::RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive) {
+Status Transfers::RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive, Finding finding,
+                             std::function<void(std::string_view)> line) {
   struct Waiter {
     std::mutex mutex;
     std::condition_variable changed;
@@ -114,13 +116,13 @@ Status Transfers::RunAndWait(const std::string& key, image::TransferJob job, os:
   };
   auto waiter = std::make_shared<Waiter>();
   ProgressCallbacks callbacks;
-  callbacks.line = [](std::string_view) {};
+  callbacks.line = line ? std::move(line) : [](std::string_view) {};
   callbacks.done = [waiter](Status status) {
     const std::lock_guard lock(waiter->mutex);
     waiter->result.emplace(std::move(status));
     waiter->changed.notify_all();
   };
-  TRY(Start(key, std::move(job), std::move(archive), std::move(callbacks)));
+  TRY(Start(key, std::move(job), std::move(archive), std::move(callbacks), std::move(finding)));
   std::unique_lock lock(waiter->mutex);
   waiter->changed.wait(lock, [&] { return waiter->result.has_value(); });
   return std::move(*waiter->result);
@@ -172,6 +174,9 @@ void Transfers::OnLine(const Ptr& transfer, std::string_view line) {
       break;
     }
     case image::EventKind::kLogin: Tell(transfer, image::DockerLoginAnswer(value)); break;
+    case image::EventKind::kFinding:
+      if (transfer->finding) transfer->finding(value);
+      break;
     case image::EventKind::kImage: {
       auto state = state_.Lock();
       transfer->images.push_back(value.image);
@@ -226,7 +231,7 @@ void Transfers::Conclude(const Ptr& transfer) {
                                         (exit.ok() ? " (exit " + std::to_string(exit.value().ToShell()) + ")" : ""));
   }
   for (const image::LoadedImage& image : images) {
-    if (transfer->job.kind == image::JobKind::kSave) break;
+    if (transfer->job.kind == image::JobKind::kSave || transfer->job.kind == image::JobKind::kRestore) break;
     const std::string reference = transfer->job.kind == image::JobKind::kPull ? transfer->job.reference : "";
     Status recorded = wiring_.record(image, reference);
     if (!recorded.ok() && !failure.has_value()) failure.emplace(std::move(recorded).error());

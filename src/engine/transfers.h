@@ -46,9 +46,13 @@ class Transfers {
 
   // `key` joins a transfer that runs already ("" never does). The archive is for load and save.
   Result<Token> Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
-                      ProgressCallbacks callbacks);
-  // Waits for the end, for callers on a worker.
-  Status RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive);
+                      ProgressCallbacks callbacks) {
+    return Start(key, std::move(job), std::move(archive), std::move(callbacks), {});
+  }
+  // Waits for the end, for callers on a worker. `finding` hears what a check finds, on the loop's thread.
+  using Finding = std::function<void(const image::TransferEvent&)>;
+  Status RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive, Finding finding = {},
+                    std::function<void(std::string_view)> line = {});
   bool Idle();
   // Runs `work` if no transfer runs, and lets none begin meanwhile: what they bring is not recorded yet. False, with
   // nothing done, when one runs.
@@ -64,6 +68,7 @@ class Transfers {
     os::UniqueFd events;
     std::string buffer;                          // the loop's thread only
     std::map<Token, ProgressCallbacks> clients;
+    Finding finding;
     std::deque<std::string> lines;               // for clients that join later, bounded
     std::vector<image::LoadedImage> images;
     std::vector<image::PushedTag> pushed;
@@ -79,6 +84,8 @@ class Transfers {
     bool refused = false;  // WhenIdle found one running
   };
 
+  Result<Token> Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
+                      ProgressCallbacks callbacks, Finding finding);
   static Ptr Find(State& state, const std::string& key);
   Status Spawn(const Ptr& transfer, const os::UniqueFd& archive);
   Token AddClient(const Ptr& transfer, ProgressCallbacks callbacks);  // with the state locked

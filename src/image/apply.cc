@@ -12,11 +12,11 @@
 #include "codec/sha256.h"
 #include "layer.h"
 #include "limit.h"
+#include "stored_blob.h"
 
 namespace estiba::image {
 namespace {
 
-constexpr std::size_t kRead = 256U << 10;
 constexpr unsigned kMaxParallel = 16;
 
 struct Work {
@@ -36,18 +36,6 @@ struct Work {
   std::string id() const { return ShortId(blob.digest); }
   std::string Name() const { return "layer '" + blob.digest + "'"; }
 };
-
-Status SendBlob(const store::ContentStore& content, const std::string& digest, const codec::ByteSink& sink) {
-  const os::UniqueFd blob = TRY(content.OpenBlob(digest));
-  std::string buffer(kRead, '\0');
-  while (true) {
-    const ssize_t n = ::read(blob.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error::Errno(errno, "read blob '" + digest + "'");
-    if (n == 0) return Ok();
-    TRY(sink(std::string_view(buffer).substr(0, static_cast<std::size_t>(n))));
-  }
-}
 
 class Applier {
  public:

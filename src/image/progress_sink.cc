@@ -2,6 +2,15 @@
 
 namespace estiba::image {
 
+void Reporter::Finding(const std::string& kind, const std::string& id, const std::string& what) {
+  TransferEvent event;
+  event.kind = EventKind::kFinding;
+  event.id = id;
+  event.status = kind;
+  event.message = what;
+  Send(event);
+}
+
 void Reporter::Send(const TransferEvent& event) {
   const std::lock_guard lock(mutex_);
   sink_(event);

@@ -18,6 +18,8 @@ class Reporter {
   void Stream(const std::string& text);
   void Image(const LoadedImage& image);
   void Pushed(const PushedTag& pushed);
+  // `kind` is "blob" or "layer", `id` its digest or chain id.
+  void Finding(const std::string& kind, const std::string& id, const std::string& what);
 
  private:
   void Send(const TransferEvent& event);

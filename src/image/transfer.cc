@@ -12,11 +12,11 @@ namespace {
 using codec::Json;
 using codec::Reader;
 
-constexpr std::size_t kMaxJob = 4U << 20;
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 5> kJobKinds{"pull", "load", "save", "login", "push"};
-constexpr std::array<std::string_view, 6> kEventKinds{"progress", "image", "failed", "done", "login", "pushed"};
+constexpr std::array<std::string_view, 7> kJobKinds{"pull", "load", "save", "login", "push", "check", "restore"};
+constexpr std::array<std::string_view, 7> kEventKinds{"progress", "image",  "failed", "done",
+                                                      "login",    "pushed", "finding"};
 
 template <typename Kind, std::size_t N>
 void ReadKind(Reader& in, const std::array<std::string_view, N>& names, Kind* out) {
@@ -59,6 +59,12 @@ Json WriteLayer(const LayerInfo& layer) {
   return out;
 }
 
+Json WriteLayers(const std::vector<LayerInfo>& layers) {
+  Json out = Json::MakeArray();
+  for (const LayerInfo& layer : layers) out.Append(WriteLayer(layer));
+  return out;
+}
+
 Json WriteImage(const LoadedImage& image) {
   Json out = Json::MakeObject();
   out.Add("id", image.id);
@@ -66,20 +72,22 @@ Json WriteImage(const LoadedImage& image) {
   out.Add("manifestMediaType", image.manifest_media_type);
   AddText(out, "repoDigest", image.repo_digest);
   out.Add("names", image.names);
-  Json layers = Json::MakeArray();
-  for (const LayerInfo& layer : image.layers) layers.Append(WriteLayer(layer));
-  out.Add("layers", std::move(layers));
+  out.Add("layers", WriteLayers(image.layers));
   out.Add("size", image.size);
   if (image.up_to_date) out.Add("upToDate", true);
   return out;
 }
 
 void ReadLayer(Reader& in, LayerInfo* out) {
-  in.Require("digest", &out->digest);
+  in.Read("digest", &out->digest);
   in.Require("diffId", &out->diff_id);
   in.Require("chainId", &out->chain_id);
   in.Read("size", &out->size);
   in.Read("unpackedSize", &out->unpacked_size);
+}
+
+void ReadLayers(Reader& in, std::vector<LayerInfo>* out) {
+  in.EachObject("layers", [out](Reader& layer) { ReadLayer(layer, &out->emplace_back()); });
 }
 
 void ReadImage(Reader& in, LoadedImage* out) {
@@ -88,7 +96,7 @@ void ReadImage(Reader& in, LoadedImage* out) {
   in.Read("manifestMediaType", &out->manifest_media_type);
   in.Read("repoDigest", &out->repo_digest);
   in.Read("names", &out->names);
-  in.EachObject("layers", [out](Reader& layer) { ReadLayer(layer, &out->layers.emplace_back()); });
+  ReadLayers(in, &out->layers);
   in.Read("size", &out->size);
   in.Read("upToDate", &out->up_to_date);
 }
@@ -157,6 +165,10 @@ std::string WriteJob(const TransferJob& job) {
     images.Append(Json::MakeObject({{"manifestDigest", item.manifest_digest}, {"names", item.names}}));
   if (!job.images.empty()) out.Add("images", std::move(images));
   AddPushes(out, job);
+  Json checks = Json::MakeArray();
+  for (const CheckItem& item : job.checks)
+    checks.Append(Json::MakeObject({{"blobs", item.blobs}, {"layers", WriteLayers(item.layers)}}));
+  if (!job.checks.empty()) out.Add("checks", std::move(checks));
   return out.Dump();
 }
 
@@ -191,6 +203,11 @@ Result<TransferJob> ParseJob(std::string_view text) {
     item.Read("names", &one.names);
   });
   ReadPushes(in, &out);
+  in.EachObject("checks", [&out](Reader& item) {
+    CheckItem& one = out.checks.emplace_back();
+    item.Read("blobs", &one.blobs);
+    ReadLayers(item, &one.layers);
+  });
   TRY_CTX(in.Finish(), "parse job");
   if (!platform.empty()) out.platform = TRY_CTX(oci::ParsePlatform(platform), "parse job");
   return out;
@@ -224,6 +241,7 @@ std::string WriteEvent(const TransferEvent& event) {
     out.Add("message", event.message);
     AddText(out, "hint", event.hint);
   }
+  if (event.kind == EventKind::kFinding) out.Add("message", event.message);
   return out.Dump() + "\n";
 }
 

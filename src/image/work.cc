@@ -1,10 +1,12 @@
 #include "image/work.h"
 
+#include "check.h"
 #include "load.h"
 #include "oci/reference.h"
 #include "progress_sink.h"
 #include "pull.h"
 #include "push.h"
+#include "restore.h"
 #include "save.h"
 
 namespace estiba::image {
@@ -23,6 +25,8 @@ Status RunJob(const TransferJob& job, const Stores& stores, int archive, const E
       return Ok();
     }
     case JobKind::kLoad: return TRY_CTX(Load(job, stores, archive, reporter), "load");
+    case JobKind::kCheck: return TRY_CTX(Check(job, stores, reporter), "check");
+    case JobKind::kRestore: return TRY_CTX(Restore(job, stores, reporter), "restore");
     case JobKind::kSave: return TRY_CTX(Save(job, stores, archive), "save");
   }
   return Error(Code::kInvalidArgument, "unknown job");

@@ -48,6 +48,7 @@ ANSWERS = [
     ("GET /volumes/", {"Name": "data"}),
     ("GET /events", EVENT),
     ("GET /system/df", {}),
+    ("POST /estiba/v1/store/check", {"status": "checked"}),
     ("POST /images/load", {"stream": "loaded"}),
     ("POST /images/create", {"status": "pulled"}),
     ("POST /images/.*/push", {"status": "pushed"}),

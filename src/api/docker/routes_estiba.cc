@@ -1,7 +1,8 @@
 // Our own paths. GET /estiba/containers/{id}/plan: the plan of a container. POST /estiba/plan?name=: the plan
 // of a container that is not made; the body is that of /containers/create. `format` is text (default), json
-// or shell.
+// or shell. POST /estiba/v1/store/check?repair=1: progress lines, the last an error when something broken is left.
 #include "call.h"
+#include "progress.h"
 #include "router.h"
 
 namespace estiba::api::docker {
@@ -37,11 +38,14 @@ Status ExplainCreate(Call& call) {
   return Ok();
 }
 
+Status CheckStore(Call& call) { return call.engine->CheckStore(call.flag("repair"), ProgressTo(call.exchange)); }
+
 }  // namespace
 
 void AddEstibaRoutes(Router* router) {
   router->Add("GET", "/estiba/containers/{id}/plan", ExplainContainer);
   router->Add("POST", "/estiba/plan", ExplainCreate);
+  router->Add("POST", "/estiba/v1/store/check", CheckStore);
 }
 
 }  // namespace estiba::api::docker

@@ -14,6 +14,7 @@ extern const Command kVolumeCreate, kVolumeLs, kVolumePrune, kVolumeRm;
 extern const Command kNetworkConnect, kNetworkCreate, kNetworkDisconnect, kNetworkLs, kNetworkPrune,
     kNetworkRm;
 extern const Command kEvents, kInfo, kSystemDf, kSystemPrune, kVersionCommand;
+extern const Command kStoreCheck;
 
 // Help of the options many commands share.
 inline constexpr std::string_view kListFormatHelp =

@@ -17,6 +17,7 @@ constexpr auto kGroups = std::to_array<Group>({
     {"container", "Manage containers"},
     {"image", "Manage images"},
     {"network", "Manage networks"},
+    {"store", "Manage what images are made of"},
     {"system", "Manage Estiba"},
     {"volume", "Manage volumes"},
 });
@@ -102,6 +103,8 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"network", "prune", &kNetworkPrune},
     {"network", "remove", &kNetworkRm, true},
     {"network", "rm", &kNetworkRm},
+    {"store", "check", &kStoreCheck},
+    {"system", "check", &kStoreCheck, true},
     {"system", "df", &kSystemDf},
     {"system", "events", &kEvents},
     {"system", "info", &kInfo},

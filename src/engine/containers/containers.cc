@@ -190,6 +190,21 @@ std::set<std::string> Containers::LayersInUse() {
   return layers;
 }
 
+std::map<std::string, std::string> Containers::HoldStarts(std::set<std::string> layers, Rollback& release) {
+  // Before the look around: of a start that is under way, either we see that it is, or it sees what we hold.
+  *held_layers_.Lock() = layers;
+  release.Add([this] { held_layers_.Lock()->clear(); });
+  std::map<std::string, std::string> busy;
+  for (const ContainerPtr& container : All()) {
+    auto data = container->data.Lock();
+    if (!data->link && !data->concluding && data->state.phase != Phase::kStarting) continue;
+    for (const std::string& layer : data->record.layers) {
+      if (layers.contains(layer)) busy.emplace(layer, data->record.name);
+    }
+  }
+  return busy;
+}
+
 std::set<std::string> Containers::VolumesInUse() {
   std::set<std::string> names;
   for (const ContainerPtr& container : AllAndBeingMade()) {

@@ -22,6 +22,7 @@
 #include "../volumes.h"
 #include "base/guarded.h"
 #include "base/result.h"
+#include "base/rollback.h"
 #include "engine/engine.h"
 #include "http/loop.h"
 #include "http/workers.h"
@@ -131,6 +132,8 @@ class Containers {
   // ---- for the other nouns -----------------------------------------------------------------------------------
   std::vector<ImageUser> UsersOfImage(const std::string& image_id);
   std::set<std::string> LayersInUse();
+  // No container starts on these layers until the guard goes. Answers those that run on one meanwhile: layer → name.
+  std::map<std::string, std::string> HoldStarts(std::set<std::string> layers, Rollback& release);
   std::set<std::string> VolumesInUse();
   // Ids of the containers that use a volume.
   std::vector<std::string> UsersOfVolume(const std::string& name, const std::string& but = "");
@@ -193,6 +196,7 @@ class Containers {
     std::vector<Endpoint> endpoints;
     PortSet ports;
   };
+  Status CheckLayersSettled(const ContainerRecord& record);
   Status StartLocked(const ContainerPtr& container, std::uint64_t restart_count);
   Result<SpecContext> ContextOf(const ContainerRecord& record);
   Result<plan::Plan> MakePlan(const ContainerRecord& record, const SpecContext& context,
@@ -285,6 +289,7 @@ class Containers {
   Wiring w_;
   Guarded<Registry> registry_;
   Guarded<std::map<std::string, ExecRecord>> execs_;
+  Guarded<std::set<std::string>> held_layers_;  // being repaired
   RemovedExits removed_exits_;
   std::mutex name_files_;  // orders what is written into the hosts files of running containers
   std::atomic<bool> stopping_ = false;

@@ -227,6 +227,15 @@ Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std
   return Ok();
 }
 
+Status Containers::CheckLayersSettled(const ContainerRecord& record) {
+  auto held = held_layers_.Lock();
+  for (const std::string& layer : record.layers) {
+    if (held->contains(layer))
+      return Error(Code::kUnavailable, "layer '" + layer + "' of its image is being repaired").Hint("try again soon");
+  }
+  return Ok();
+}
+
 Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t restart_count) {
   ContainerRecord record;
   {
@@ -275,6 +284,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     data->state.restart_count = restart_count;
     ++data->state.starts;
   }
+  TRY(CheckLayersSettled(record));
   TRY(SaveState(container));
   Status sent = SendLaunch(container, launch.ports, restart_count);
   if (!sent.ok()) {

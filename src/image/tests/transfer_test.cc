@@ -71,6 +71,31 @@ TEST(TransferEvent, ComesBackOnOneLine) {
   EXPECT_EQ(back.image.layers.at(0).unpacked_size, 20U);
 }
 
+TEST(TransferJob, CarriesWhatIsToBeChecked) {
+  TransferJob job;
+  job.kind = JobKind::kCheck;
+  job.lease = "t1";
+  CheckItem& item = job.checks.emplace_back();
+  item.blobs = {"sha256:m", "sha256:i"};
+  item.layers = {{"sha256:d", "sha256:f", "sha256:c", 10, 20}, {"", "sha256:g", "sha256:e", 0, 0}};
+  ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
+  EXPECT_EQ(WriteJob(back), WriteJob(job));
+  EXPECT_EQ(back.kind, JobKind::kCheck);
+  EXPECT_EQ(back.checks.at(0).layers.at(1).digest, "");
+  EXPECT_EQ(back.checks.at(0).blobs.size(), 2U);
+}
+
+TEST(TransferEvent, CarriesAFinding) {
+  TransferEvent event;
+  event.kind = EventKind::kFinding;
+  event.id = "sha256:c";
+  event.status = "layer";
+  event.message = "'/etc' is missing";
+  ASSERT_OK_AND_ASSIGN(const TransferEvent back, ParseEvent(WriteEvent(event)));
+  EXPECT_EQ(back.kind, EventKind::kFinding);
+  EXPECT_EQ(back.id + back.status + back.message, "sha256:clayer'/etc' is missing");
+}
+
 TEST(TransferEvent, CarriesAFailure) {
   TransferEvent event;
   event.kind = EventKind::kFailed;

@@ -244,6 +244,7 @@ class FakeEngine : public engine::Engine {
     TRY(Called("info"));
     return apitypes::Info{};
   }
+  Status CheckStore(bool, engine::ProgressCallbacks) override { return Called("check"); }
   Result<codec::Json> DiskUsage(const std::set<std::string>&) override { return codec::Json::MakeObject(); }
   Result<engine::Token> SubscribeEvents(const engine::EventsRequest& request,
                                         engine::EventsCallbacks callbacks) override {

@@ -241,6 +241,9 @@ class Engine {
   // Docker's answer, with "Blobs" (Count, Size, Reclaimable) of ours. `types` are of container, image, volume and
   // build-cache; none: all.
   virtual Result<codec::Json> DiskUsage(const std::set<std::string>& types) = 0;
+  // Reads every blob and compares every layer with what it was made of. With `repair`, what is broken is made again
+  // from what is sound, or fetched. Fails when something broken is left, which the lines before name.
+  virtual Status CheckStore(bool repair, ProgressCallbacks callbacks) = 0;
   virtual Result<Token> SubscribeEvents(const EventsRequest& request, EventsCallbacks callbacks) = 0;
 
   // Ends a wait, a subscription, a stats stream or one client's interest in a transfer; its callbacks may

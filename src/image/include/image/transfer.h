@@ -15,13 +15,14 @@
 
 namespace estiba::image {
 
+inline constexpr std::size_t kMaxJob = 64U << 20;  // bytes: a check names every layer there is
 inline constexpr int kJobFd = 0;
 inline constexpr int kEventFd = 1;
 inline constexpr int kContentFd = 3;
 inline constexpr int kSnapshotsFd = 4;
 inline constexpr int kArchiveFd = 5;
 
-enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin, kPush };
+enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin, kPush, kCheck, kRestore };
 
 // One image to save: its manifest in the content store and the names to write for it (normalised references; may be
 // empty).
@@ -52,6 +53,21 @@ struct PullSource {
   bool insecure = false;  // plain HTTP and unverified certificates are fine
 };
 
+// An applied layer, lowest first in what has several.
+struct LayerInfo {
+  std::string digest;    // of the blob in the content store; empty in a check: it is not kept
+  std::string diff_id;   // of the uncompressed tar
+  std::string chain_id;  // names the snapshot
+  std::uint64_t size = 0;           // of the blob
+  std::uint64_t unpacked_size = 0;  // bytes of the files (0 for a layer that was there already)
+};
+
+// One image to check.
+struct CheckItem {
+  std::vector<std::string> blobs;  // digests of its documents: manifest, config, index
+  std::vector<LayerInfo> layers;
+};
+
 struct TransferJob {
   JobKind kind = JobKind::kPull;
   std::string lease;  // letters, digits, '.', '_': starts every temporary name
@@ -74,17 +90,12 @@ struct TransferJob {
   std::vector<PushItem> pushes;
   std::vector<BlobOrigin> origins;
 
-  // save
+  // save; restore: the manifest of one image whose missing blobs and layers are to be made from what is there, and
+  // from `reference`'s registry if there is one
   std::vector<SaveItem> images;
-};
 
-// An applied layer, lowest first in LoadedImage.
-struct LayerInfo {
-  std::string digest;    // of the blob in the content store
-  std::string diff_id;   // of the uncompressed tar
-  std::string chain_id;  // names the snapshot
-  std::uint64_t size = 0;           // of the blob
-  std::uint64_t unpacked_size = 0;  // bytes of the files (0 for a layer that was there already)
+  // check
+  std::vector<CheckItem> checks;
 };
 
 // An image whose blobs and layers are in the stores: for the engine to record.
@@ -99,7 +110,7 @@ struct LoadedImage {
   bool up_to_date = false;      // pull: the reference named this very image, and all of it was there
 };
 
-enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone, kLogin, kPushed };
+enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone, kLogin, kPushed, kFinding };
 
 // A tag that the registry has taken.
 struct PushedTag {
@@ -123,10 +134,11 @@ struct TransferEvent {
   LoadedImage image;  // kImage
 
   PushedTag pushed;  // kPushed
+  // kFinding of a check: `status` is "blob" or "layer", `id` its digest or chain id, `message` what is wrong with it.
 
   std::string identity_token;  // kLogin: what to keep instead of the password, or empty
 
-  // kFailed
+  // kFailed (the message also of kFinding)
   Code code = Code::kUnknown;
   std::string message;
   std::string hint;

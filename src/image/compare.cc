@@ -1,0 +1,196 @@
+#include "compare.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "os/file.h"
+
+namespace estiba::image {
+namespace {
+
+constexpr std::size_t kPiece = 256U << 10;
+constexpr std::size_t kMaxAttribute = 64U << 10;
+constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+
+using What = std::optional<std::string>;  // nothing: equal
+
+Result<std::map<std::string, std::string>> AttributesOf(int file) {
+  std::map<std::string, std::string> out;
+  std::string names(kMaxAttribute, '\0');
+  const ssize_t size = ::flistxattr(file, names.data(), names.size());
+  if (size < 0 && errno == ENOTSUP) return out;
+  if (size < 0) return Error::Errno(errno, "list attributes");
+  names.resize(static_cast<std::size_t>(size));
+  std::string value(kMaxAttribute, '\0');
+  for (const std::string& name : Split(names, '\0')) {
+    if (name.empty()) continue;
+    const ssize_t length = ::fgetxattr(file, name.c_str(), value.data(), value.size());
+    if (length < 0) return Error::Errno(errno, "read attribute '" + name + "'");
+    out[name] = value.substr(0, static_cast<std::size_t>(length));
+  }
+  return out;
+}
+
+Result<std::size_t> ReadFull(int file, std::string& buffer) {
+  std::size_t done = 0;
+  while (done < buffer.size()) {
+    const ssize_t n = ::read(file, buffer.data() + done, buffer.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error::Errno(errno, "read");
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+Result<std::string> LinkTarget(int parent, const std::string& name) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t n = ::readlinkat(parent, name.c_str(), target.data(), target.size());
+  if (n < 0) return Error::Errno(errno, "read link '" + name + "'");
+  target.resize(static_cast<std::size_t>(n));
+  return target;
+}
+
+bool SameTime(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
+
+What CompareMetadata(const struct stat& expected, const struct stat& actual, bool timeless) {
+  if ((expected.st_mode & S_IFMT) != (actual.st_mode & S_IFMT)) return "is of another kind";
+  if (expected.st_mode != actual.st_mode) return "has another mode";
+  if (expected.st_uid != actual.st_uid || expected.st_gid != actual.st_gid) return "has another owner";
+  const bool directory = S_ISDIR(expected.st_mode);
+  if (!directory && expected.st_size != actual.st_size) return "has another size";
+  if (!directory && expected.st_nlink != actual.st_nlink) return "has other hard links";
+  if ((S_ISCHR(expected.st_mode) || S_ISBLK(expected.st_mode)) && expected.st_rdev != actual.st_rdev)
+    return "is another device";
+  if (!timeless && !SameTime(expected.st_mtim, actual.st_mtim)) return "has another time";
+  return std::nullopt;
+}
+
+class Comparer {
+ public:
+  Comparer(os::DirFd expected, os::DirFd actual, const std::set<std::string>& timeless)
+      : expected_(expected), actual_(actual), timeless_(timeless) {}
+
+  Result<std::optional<Difference>> Run() {
+    std::vector<std::string> todo{""};
+    while (!todo.empty()) {
+      const std::string path = std::move(todo.back());
+      todo.pop_back();
+      auto difference = TRY_CTX(CompareDirectory(path, todo), "compare '" + path + "'");
+      if (difference) return difference;
+    }
+    return std::optional<Difference>();
+  }
+
+ private:
+  // Adds the directories in it to `todo`.
+  Result<std::optional<Difference>> CompareDirectory(const std::string& path, std::vector<std::string>& todo) {
+    const std::string at = path.empty() ? "." : path;
+    const os::UniqueFd left = TRY(os::OpenBeneath(expected_, at, kDirectory));
+    const os::UniqueFd right = TRY(os::OpenBeneath(actual_, at, kDirectory));
+    if (path.empty()) {
+      What what = TRY(CompareRoots(left.get(), right.get()));
+      if (what) return Found(path, "", std::move(*what));
+    }
+    std::vector<std::string> names = TRY(os::ListDirectory({left.get()}, "."));
+    std::vector<std::string> others = TRY(os::ListDirectory({right.get()}, "."));
+    std::ranges::sort(names);
+    std::ranges::sort(others);
+    for (const std::string& name : others) {
+      if (!std::ranges::binary_search(names, name)) return Found(path, name, "does not belong to the layer");
+    }
+    for (const std::string& name : names) {
+      if (!std::ranges::binary_search(others, name)) return Found(path, name, "is missing");
+      const std::string whole = path.empty() ? name : path + "/" + name;
+      What what = TRY(CompareEntry(left.get(), right.get(), name, timeless_.contains(whole)));
+      if (what) return Found(path, name, std::move(*what));
+      if (is_directory_) todo.push_back(whole);
+    }
+    return std::optional<Difference>();
+  }
+
+  static std::optional<Difference> Found(const std::string& path, const std::string& name, std::string what) {
+    return Difference{path.empty() ? name : path + "/" + name, std::move(what)};
+  }
+
+  static Result<What> CompareRoots(int left, int right) {
+    struct stat expected {};
+    struct stat actual {};
+    if (::fstat(left, &expected) < 0 || ::fstat(right, &actual) < 0) return Error::Errno(errno, "look at the root");
+    if (What what = CompareMetadata(expected, actual, /*timeless=*/true)) return what;
+    return CompareAttributes(left, right);
+  }
+
+  Result<What> CompareEntry(int left, int right, const std::string& name, bool timeless) {
+    struct stat expected {};
+    struct stat actual {};
+    if (::fstatat(left, name.c_str(), &expected, AT_SYMLINK_NOFOLLOW) < 0 ||
+        ::fstatat(right, name.c_str(), &actual, AT_SYMLINK_NOFOLLOW) < 0)
+      return Error::Errno(errno, "look at '" + name + "'");
+    is_directory_ = S_ISDIR(expected.st_mode);
+    if (What what = CompareMetadata(expected, actual, timeless)) return what;
+    if (S_ISLNK(expected.st_mode)) return CompareLinks(left, right, name);
+    if (!S_ISREG(expected.st_mode) && !is_directory_) return What();
+    if (!is_directory_ && expected.st_nlink > 1) {
+      const auto [known, fresh] = partners_.emplace(expected.st_ino, actual.st_ino);
+      if (known->second != actual.st_ino) return What("has other hard links");
+      if (!fresh) return What();  // compared by its first name
+    }
+    const int flags = O_RDONLY | O_NOFOLLOW | (is_directory_ ? O_DIRECTORY : 0);
+    const os::UniqueFd mine = TRY(os::OpenAt({left}, name, flags));
+    const os::UniqueFd theirs = TRY(os::OpenAt({right}, name, flags));
+    What what = TRY(CompareAttributes(mine.get(), theirs.get()));
+    if (what || is_directory_) return what;
+    return CompareContent(mine.get(), theirs.get());
+  }
+
+  static Result<What> CompareLinks(int left, int right, const std::string& name) {
+    const std::string expected = TRY(LinkTarget(left, name));
+    const std::string actual = TRY(LinkTarget(right, name));
+    return expected == actual ? What() : What("leads to '" + actual + "', not '" + expected + "'");
+  }
+
+  // Of files or directories.
+  static Result<What> CompareAttributes(int left, int right) {
+    const auto mine = TRY(AttributesOf(left));
+    const auto theirs = TRY(AttributesOf(right));
+    return mine == theirs ? What() : What("has other attributes");
+  }
+
+  Result<What> CompareContent(int left, int right) {
+    while (true) {
+      const std::size_t mine = TRY(ReadFull(left, left_));
+      const std::size_t theirs = TRY(ReadFull(right, right_));
+      if (std::string_view(left_).substr(0, mine) != std::string_view(right_).substr(0, theirs))
+        return What("has other content");
+      if (mine == 0) return What();
+    }
+  }
+
+  os::DirFd expected_;
+  os::DirFd actual_;
+  const std::set<std::string>& timeless_;
+  bool is_directory_ = false;  // the entry compared last
+  std::map<ino_t, ino_t> partners_;  // of files with several names
+  std::string left_ = std::string(kPiece, '\0');
+  std::string right_ = std::string(kPiece, '\0');
+};
+
+}  // namespace
+
+Result<std::optional<Difference>> CompareTrees(os::DirFd expected, os::DirFd actual,
+                                               const std::set<std::string>& timeless) {
+  return Comparer(expected, actual, timeless).Run();
+}
+
+}  // namespace estiba::image
