@@ -1,0 +1,130 @@
+"""kill -9 at random instants while images come and go: what was acknowledged is whole, nothing else is left."""
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+
+import pytest
+
+from harness.engine import kill_quietly, process_name
+from harness.registry import Registry
+from harness.tar import image_archive
+from harness.wait import wait_until
+
+NAMES = ["one:1", "two:1", "three:1"]
+
+
+def layers_of(index):
+    """Images that share their lowest layer; the second needs it for a hard link, too."""
+    common = [("etc", "dir", None), ("etc/common", os.urandom(700_000), None)]
+    if index is None:
+        return common
+    own = [(f"own{number}", os.urandom(400_000), None) for number in range(3)]
+    return [[("etc/linked", "hard", "etc/common"), *own], [(f"top{index}", os.urandom(900_000), None)]]
+
+
+@pytest.fixture
+def sources(engine, tmp_path):
+    """The same images in a registry and as archives: (name in the registry, archive)."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    registry = Registry(folder, engine.host)
+    common = layers_of(None)
+    made = []
+    for index, name in enumerate(NAMES):
+        archive = tmp_path / f"{index}.tar"
+        image_archive(archive, "loaded-" + name, [common, *layers_of(index)])
+        made.append((registry.push(archive, name), archive))
+    yield made
+    registry.stop()
+
+
+def recorded(engine):
+    """Blobs and layers that the engine's records name."""
+    blobs, layers = set(), set()
+    with contextlib.closing(sqlite3.connect(engine.data_root / "estiba.db")) as database:
+        for (text,) in database.execute("SELECT value FROM doc_images"):
+            image = json.loads(text)
+            digests = [image["id"], image["manifest"], *(name.split("@")[1] for name in image["repo_digests"]),
+                       *(layer["digest"] for layer in image["layers"])]
+            blobs |= {digest.removeprefix("sha256:") for digest in digests}
+            layers |= {layer["chain_id"].removeprefix("sha256:") for layer in image["layers"]}
+    return blobs, layers
+
+
+def on_disk(engine):
+    root = engine.data_root
+    return set(os.listdir(root / "content/sha256")), set(os.listdir(root / "snapshots/layers"))
+
+
+def clean(engine):
+    root = engine.data_root
+    unfinished = os.listdir(root / "content/ingest") + os.listdir(root / "snapshots/tmp")
+    return not unfinished and recorded(engine) == on_disk(engine)
+
+
+class Model:
+    """What clients were told: names that must be there, and those that must not."""
+
+    def __init__(self):
+        self.there = set()
+        self.gone = set()
+
+    def told(self, operation, name, succeeded):
+        for names in (self.there, self.gone):
+            if operation == "prune":
+                names.clear()
+            names.discard(name)
+        if succeeded and operation in ("pull", "load"):
+            self.there.add(name)
+        if succeeded and operation == "rmi":
+            self.gone.add(name)
+
+    def check(self, engine):
+        have = set(engine.out("images", "--format", "{{.Repository}}:{{.Tag}}").split())
+        assert self.there <= have, f"acknowledged, but lost: {self.there - have}"
+        assert not self.gone & have, f"removed, but there: {self.gone & have}"
+
+
+def pick(rng, sources):
+    name, archive = rng.choice(sources)
+    loaded = "loaded-" + name.split("/")[1]
+    return rng.choice([
+        ("pull", name, ["pull", "-q", name]),
+        ("pull", name, ["pull", "-q", name]),
+        ("load", loaded, ["load", "-q", "-i", str(archive)]),
+        ("rmi", rng.choice([name, loaded]), None),
+        ("prune", "", ["image", "prune", "-a", "-f"]),
+        ("check", "", ["store", "check", "--repair", "-q"]),
+    ])
+
+
+def kill_something(engine, rng):
+    """The engine, the transfer, or both; those that are there."""
+    what = rng.choice([("estibad",), ("estibad",), ("estiba-transfer",), ("estibad", "estiba-transfer")])
+    for pid in engine.host.processes():
+        if process_name(pid).split(" ")[0].split("/")[-1] in what:
+            kill_quietly(pid)
+
+
+def test_killed_at_any_instant_the_store_is_sound(engine, sources, rng, full):
+    model = Model()
+    for _ in range(300 if full else 40):
+        operation, name, command = pick(rng, sources)
+        client = engine.popen(*(command or ["rmi", name]))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            client.wait(rng.uniform(0, 0.12))
+        kill_something(engine, rng)
+        out, err = client.communicate(timeout=60)
+        model.told(operation, name, client.returncode == 0)
+        engine.kill_all()
+        engine.start()
+        wait_until(lambda: clean(engine), f"nothing is left of '{operation} {name}' ({out}{err})")
+        checked = engine.cli("store", "check", check=False)
+        assert checked.returncode == 0, f"after '{operation} {name}': {checked.stdout}{checked.stderr}"
+        model.check(engine)
+    for name, _ in sources:  # and it goes on working
+        engine.cli("pull", name)
+    engine.cli("store", "check")
