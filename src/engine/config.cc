@@ -48,6 +48,14 @@ void ReadRegistries(TomlTable table, Config& config) {
   table.Finish();
 }
 
+void ReadImages(TomlTable table, ImagePolicy& policy) {
+  table.ReadSize("keep_storage", &policy.keep_storage, 0, kMaxSize);
+  table.ReadDuration("unused_for", &policy.unused_for);
+  table.ReadDuration("minimum_age", &policy.minimum_age);
+  table.ReadBool("keep_blobs", &policy.keep_blobs);
+  table.Finish();
+}
+
 void ReadNetwork(TomlTable table, Config& config) {
   table.Read("bridge", &config.bridge);
   if (config.bridge.empty() || config.bridge.size() > 15 || config.bridge.find('/') != std::string::npos) {
@@ -113,6 +121,7 @@ void ReadTop(TomlTable top, Config& config) {
   top.Table("log", [&](TomlTable table) { ReadLog(std::move(table), config); });
   top.Table("container_log", [&](TomlTable table) { ReadContainerLog(std::move(table), config); });
   top.Table("registries", [&](TomlTable table) { ReadRegistries(std::move(table), config); });
+  top.Table("images", [&](TomlTable table) { ReadImages(std::move(table), config.images); });
   top.Table("network", [&](TomlTable table) { ReadNetwork(std::move(table), config); });
   top.Table("limits", [&](TomlTable table) { ReadLimits(std::move(table), config); });
   top.Finish();

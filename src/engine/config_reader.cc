@@ -1,5 +1,6 @@
 #include "config_reader.h"
 
+#include "base/duration.h"
 #include "base/parse.h"
 #include "base/text.h"
 
@@ -62,6 +63,20 @@ void TomlTable::ReadSize(const char* key, std::int64_t* out, std::int64_t min, s
     return Fail(key, std::to_string(number) + " is not between " + std::to_string(min) + " and " + std::to_string(max));
   }
   *out = number;
+}
+
+void TomlTable::ReadDuration(const char* key, std::chrono::nanoseconds* out) {
+  const codec::TomlValue* value = Take(key, Kind::kString);
+  if (value == nullptr) return;
+  const auto parsed = ParseGoDuration(value->text);
+  if (!parsed.ok()) return Fail(key, parsed.error().Message());
+  if (parsed->count() < 0) return Fail(key, "must not be below 0");
+  *out = *parsed;
+}
+
+void TomlTable::ReadBool(const char* key, bool* out) {
+  const codec::TomlValue* value = Take(key, Kind::kBoolean);
+  if (value != nullptr) *out = value->boolean;
 }
 
 void TomlTable::ReadPath(const char* key, std::string* out) {

@@ -1,6 +1,7 @@
 #pragma once
 // A table of a TOML document being read: every key must be asked for, the first complaint stays.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,6 +25,8 @@ class TomlTable {
   void ReadInt(const char* key, int* out, std::int64_t min, std::int64_t max);
   // A number, or a text with a unit: 10485760, "10MiB", "10m".
   void ReadSize(const char* key, std::int64_t* out, std::int64_t min, std::int64_t max);
+  void ReadDuration(const char* key, std::chrono::nanoseconds* out);  // "720h", not below 0
+  void ReadBool(const char* key, bool* out);
   void ReadPath(const char* key, std::string* out);  // absolute, no final '/'
   void Table(const char* key, const std::function<void(TomlTable)>& read);
   void EachTable(const char* key, const std::function<void(TomlTable)>& read);

@@ -38,7 +38,7 @@ Error LockedError(const std::string& data_root) {
 
 std::vector<store::Migration> Migrations() {
   return {store::CreateTables({"containers", "states", "execs", "images", "tags", "volumes", "networks", kMeta}),
-          store::CreateTables({RemovedExits::kTable})};
+          store::CreateTables({RemovedExits::kTable}), store::CreateTables({kImageUses})};
 }
 
 }  // namespace
@@ -122,8 +122,10 @@ Status EngineImpl::OpenNouns() {
   Transfers::Wiring transfers{options_.loop, workers_.get(), &tokens_, &*content_, &*snapshots_,
                               transfer.ok() ? transfer.value() : "estiba-transfer", options_.before_spawn,
                               now->data_root + "/snapshots",
-                              [this](const image::LoadedImage& loaded, const std::string& reference) {
-                                return images_->Record(loaded, reference);
+                              [this](const image::LoadedImage& loaded, const std::string& reference) -> Status {
+                                TRY(images_->Record(loaded, reference));
+                                TidyAfterTransfer();
+                                return Ok();
                               },
                               [this](const image::PushedTag& pushed) { return images_->RecordPush(pushed); },
                               [this] { CollectLater(); }};
@@ -155,6 +157,7 @@ Status EngineImpl::OpenNouns() {
   callbacks.event = [this](const std::string& action, const std::string& id, const std::string& name) {
     events_.Publish("image", action, id, {{"name", name}});
   };
+  callbacks.keep_blobs = [this] { return config()->images.keep_blobs; };
   images_->SetCallbacks(std::move(callbacks));
   return Ok();
 }
@@ -167,6 +170,7 @@ Status EngineImpl::Open() {
   const bool host_restarted = TRY(NoteBoot());
   TRY_CTX(containers_->Reconcile(host_restarted), "meet the containers again");
   ClearLater();
+  TidyHourly();
   return Ok();
 }
 
@@ -209,6 +213,7 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   next.insecure_registries = fresh.insecure_registries;
   next.default_registry = fresh.default_registry;
   next.registries_folders = fresh.registries_folders;
+  next.images = fresh.images;
   next.dns = fresh.dns;
   next.limits = fresh.limits;
   *config_.Lock() = std::make_shared<const Config>(std::move(next));
@@ -263,11 +268,20 @@ void EngineImpl::CollectLater() {
     collecting_ = false;  // what is let go from here on is for the next one
     // Refused beside a transfer, whose end calls us again.
     (void)transfers_->WhenIdle([this] {
+      WarnIf(images_->ApplyPolicy(config()->images, WallNow()), "apply the policy for images", "");
       const auto collected = images_->Collect();
       if (!collected.ok()) log::Warn("clear unused layers", {{"error", collected.error().Message()}});
     });
   });
   if (!queued) collecting_ = false;
+}
+
+// What nobody uses gets old while nothing else happens.
+void EngineImpl::TidyHourly() {
+  options_.loop->AddTimer(std::chrono::hours(1), [this] {
+    if (config()->images.removes()) CollectLater();
+    TidyHourly();
+  });
 }
 
 // ---- images ---------------------------------------------------------------------------------------------------------
@@ -329,6 +343,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.user_xattrs = now->rootless;
     job.insecure_registries = now->insecure_registries;
     job.sources = TRY(SourcesOf(reference, *now));
+    job.keep_blobs = now->images.keep_blobs;
     if (const auto known = images_->Get(job.reference); known.ok()) job.known_id = (*known)->id;
     if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
     job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};
@@ -343,6 +358,22 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
   return transfers_->Start(key, std::move(job), std::move(archive), std::move(callbacks));
 }
 
+// Called while the transfer ends: what is refused beside it comes right behind it.
+void EngineImpl::TidyAfterTransfer() {
+  const ImagePolicy& policy = config()->images;
+  if (policy.removes() || !policy.keep_blobs) CollectLater();
+}
+
+// What a save or a push sends: blobs that the settings have dropped come from their registry again.
+Result<Images::Hold> EngineImpl::HoldBlobs(const ImageRecord& image) {
+  Images::Hold hold = images_->HoldBlobs(image.id);
+  if (images_->MissingBlobs(image).empty() || config()->images.keep_blobs) return hold;
+  ProgressCallbacks silent;
+  silent.line = [](std::string_view) {};
+  TRY_CTX(RestoreImage(image, silent), "fetch the layers of '" + image.id + "' again (images.keep_blobs is false)");
+  return hold;
+}
+
 Result<Token> EngineImpl::LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) {
   return transfers_->Start("", LoadJob(), std::move(archive), std::move(callbacks));
 }
@@ -350,13 +381,20 @@ Result<Token> EngineImpl::LoadImages(os::UniqueFd archive, ProgressCallbacks cal
 Result<SavedImages> EngineImpl::SaveImages(const std::vector<std::string>& names) {
   image::TransferJob job;
   job.kind = image::JobKind::kSave;
-  for (const std::string& name : names) job.images.push_back(TRY(images_->ForSave(name)));
+  const auto held = std::make_shared<std::vector<Images::Hold>>();
+  for (const std::string& name : names) {
+    job.images.push_back(TRY(images_->ForSave(name)));
+    const ImagePtr image = TRY(images_->Get(name));
+    held->push_back(TRY(HoldBlobs(*image)));
+  }
   if (job.images.empty()) return Error(Code::kInvalidArgument, "no image to save was named");
   os::Pipe pipe = TRY(os::MakePipe());
   auto ended = std::make_shared<std::promise<Status>>();
   ProgressCallbacks callbacks;
   callbacks.line = [](std::string_view) {};
-  callbacks.done = [ended](Status status) {
+  callbacks.done = [this, ended, held](Status status) {
+    held->clear();
+    TidyAfterTransfer();
     // It may be too late to answer with it.
     if (!status.ok()) log::Warn("save images", {{"error", status.error().Message()}});
     ended->set_value(std::move(status));

@@ -104,6 +104,9 @@ class EngineImpl final : public Engine {
   Status LoadBuiltin(const std::string& archive);
   image::TransferJob LoadJob() const;
   void CollectLater();
+  void TidyHourly();
+  void TidyAfterTransfer();
+  Result<Images::Hold> HoldBlobs(const ImageRecord& image);
   Status RunCheck(bool repair, const ProgressCallbacks& callbacks);
   Result<std::vector<image::TransferEvent>> FindBroken(const ProgressCallbacks& callbacks);
   // Answers how many findings are left.

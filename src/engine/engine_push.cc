@@ -17,6 +17,11 @@ Result<Token> EngineImpl::PushImage(const PushRequest& request, ProgressCallback
   job.reference = name.Name();
   job.pushes = TRY(images_->ForPush(name, name.tag.empty() ? request.tag : name.tag));
   if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
+  const auto held = std::make_shared<std::vector<Images::Hold>>();
+  for (const image::PushItem& item : job.pushes) {
+    const ImagePtr image = TRY(images_->Get(item.image_id));
+    held->push_back(TRY(HoldBlobs(*image)));
+  }
   const auto now = config();
   const image::PullSource destination = TRY(DestinationOf(name, *now));
   if (destination.host == name.domain && destination.path == name.path)
@@ -27,7 +32,9 @@ Result<Token> EngineImpl::PushImage(const PushRequest& request, ProgressCallback
   callbacks.line(codec::Json::MakeObject({{"status", "The push refers to repository [" + name.Name() + "]"}}).Dump() +
                  "\r\n");
   const Done done = std::move(callbacks.done);
-  callbacks.done = [this, done, shown = name.FamiliarName(), pushes = job.pushes](Status status) {
+  callbacks.done = [this, done, held, shown = name.FamiliarName(), pushes = job.pushes](Status status) {
+    held->clear();
+    TidyAfterTransfer();
     for (const image::PushItem& item : pushes)
       if (status.ok()) events_.Publish("image", "push", shown + ":" + item.tag, {{"name", shown}});
     done(std::move(status));

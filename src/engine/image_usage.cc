@@ -68,8 +68,11 @@ Result<Images::Unused> Images::TakeUnusedAway() {
       callbacks_.layers_in_use ? callbacks_.layers_in_use() : std::set<std::string>{};
   {
     auto state = state_.Lock();
+    auto held = held_->Lock();
+    const bool keep_blobs = !callbacks_.keep_blobs || callbacks_.keep_blobs();
     for (const auto& [id, image] : state->by_id) {
-      for (std::string& blob : image->Blobs()) blobs.insert(std::move(blob));
+      const bool elsewhere = !keep_blobs && !image->repo_digests.empty() && !held->contains(id);
+      for (std::string& blob : elsewhere ? image->Documents() : image->Blobs()) blobs.insert(std::move(blob));
       for (const image::LayerInfo& layer : image->layers) chains.insert(layer.chain_id);
     }
   }

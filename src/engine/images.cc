@@ -39,11 +39,16 @@ Error NoSuchImage(const std::string& name) { return Error(Code::kNotFound, "No s
 
 }  // namespace
 
-std::vector<std::string> ImageRecord::Blobs() const {
-  std::vector<std::string> blobs = {id, manifest_digest};
-  for (const image::LayerInfo& layer : layers) blobs.push_back(layer.digest);
+std::vector<std::string> ImageRecord::Documents() const {
+  std::vector<std::string> documents = {id, manifest_digest};
   for (const std::string& reference : repo_digests)
-    blobs.push_back(reference.substr(reference.find('@') + 1));
+    documents.push_back(reference.substr(reference.find('@') + 1));
+  return documents;
+}
+
+std::vector<std::string> ImageRecord::Blobs() const {
+  std::vector<std::string> blobs = Documents();
+  for (const image::LayerInfo& layer : layers) blobs.push_back(layer.digest);
   return blobs;
 }
 
@@ -91,6 +96,7 @@ Result<std::unique_ptr<Images>> Images::Open(store::Database* database, store::C
                                              store::Snapshots* snapshots) {
   std::unique_ptr<Images> images(new Images(database, content, snapshots));
   TRY_CTX(images->Load(), "load images");
+  TRY_CTX(images->LoadUses(WallNow()), "load images");
   return images;
 }
 
@@ -200,9 +206,12 @@ Status Images::Record(const image::LoadedImage& loaded, const std::string& pulle
   batch.Put(kImages, record.id, record.ToJson().Dump());
   for (const std::string& name : loaded.names) batch.Put(kTags, name, record.id);
   TRY(database_->Apply(batch));
-  auto state = state_.Lock();
-  state->by_id[record.id] = std::make_shared<const ImageRecord>(record);
-  for (const std::string& name : loaded.names) state->tags[name] = record.id;
+  {
+    auto state = state_.Lock();
+    state->by_id[record.id] = std::make_shared<const ImageRecord>(record);
+    for (const std::string& name : loaded.names) state->tags[name] = record.id;
+  }
+  NoteUse(record.id, WallNow());
   return Ok();
 }
 
@@ -216,9 +225,12 @@ std::vector<std::string> Images::NamesOf(const std::string& id) const {
 }
 
 Status Images::WhileThere(const std::string& id, const std::function<void()>& hold) {
-  const std::lock_guard change(changes_);
-  TRY(Get(id));
-  hold();
+  {
+    const std::lock_guard change(changes_);
+    TRY(Get(id));
+    hold();
+  }
+  NoteUse(id, WallNow());
   return Ok();
 }
 
@@ -274,11 +286,13 @@ Result<std::vector<apitypes::ImageDeleteItem>> Images::DeleteImage(const ImagePt
   }
   store::Batch batch;
   batch.Delete(kImages, image->id);
+  batch.Delete(kImageUses, image->id);
   for (const std::string& name : names) batch.Delete(kTags, name);
   TRY(database_->Apply(batch));
   {
     auto state = state_.Lock();
     state->by_id.erase(image->id);
+    state->used.erase(image->id);
     for (const std::string& name : names) state->tags.erase(name);
   }
   std::vector<apitypes::ImageDeleteItem> items;

@@ -13,9 +13,11 @@
 #include "apitypes/filters.h"
 #include "apitypes/image.h"
 #include "apitypes/volume.h"
+#include "base/clock.h"
 #include "base/guarded.h"
 #include "base/result.h"
 #include "codec/json.h"
+#include "engine/config.h"
 #include "image/transfer.h"
 #include "oci/image.h"
 #include "oci/reference.h"
@@ -28,6 +30,8 @@ namespace estiba::engine {
 
 inline constexpr const char* kImages = "images";  // table of the records, by id
 
+inline constexpr const char* kImageUses = "image_uses";  // table: id → seconds of the last use
+
 struct ImageRecord {
   std::string id;  // digest of the config
   std::string manifest_digest;
@@ -37,7 +41,8 @@ struct ImageRecord {
   std::int64_t created = 0;  // seconds
   std::map<std::string, std::string> labels;
 
-  std::vector<std::string> Blobs() const;
+  std::vector<std::string> Documents() const;  // digests of config, manifest, indexes
+  std::vector<std::string> Blobs() const;      // with those of the layers
   codec::Json ToJson() const;
   static Result<ImageRecord> FromJson(const codec::Json& json);
 };
@@ -56,6 +61,7 @@ class Images {
     std::function<std::vector<ImageUser>(const std::string& image_id)> users;
     std::function<std::set<std::string>()> layers_in_use;
     std::function<void(const std::string& action, const std::string& id, const std::string& name)> event;
+    std::function<bool()> keep_blobs;
   };
   static Result<std::unique_ptr<Images>> Open(store::Database* database, store::ContentStore* content,
                                               store::Snapshots* snapshots);
@@ -66,6 +72,16 @@ class Images {
   Result<oci::ImageConfig> Config(const ImageRecord& image) const;
   static ImageDefaults Defaults(const oci::ImageConfig& config);
   std::size_t count() const;
+
+  // What the policy of the settings asks for. Not while a transfer runs.
+  Status ApplyPolicy(const ImagePolicy& policy, WallTime now);
+  // An image is used when it comes, and when a container of it comes or goes.
+  void NoteUse(const std::string& id, WallTime now);
+  // While one lives, the blobs of the image's layers stay whatever the settings say.
+  using Hold = std::shared_ptr<void>;
+  Hold HoldBlobs(const std::string& id);
+  // Layers' blobs that the settings have dropped.
+  std::vector<std::string> MissingBlobs(const ImageRecord& image) const;
 
   // What a transfer brought. The names move to it from whatever they named before.
   Status Record(const image::LoadedImage& loaded, const std::string& pulled_reference);
@@ -109,11 +125,13 @@ class Images {
   struct State {
     std::map<std::string, ImagePtr> by_id;
     std::map<std::string, std::string> tags;  // normalised reference → id
+    std::map<std::string, WallTime> used;     // id → when it was used last
   };
 
   Images(store::Database* database, store::ContentStore* content, store::Snapshots* snapshots)
       : database_(database), content_(content), snapshots_(snapshots) {}
   Status Load();
+  Status LoadUses(WallTime now);
   // These three hold `changes_`.
   Result<std::vector<apitypes::ImageDeleteItem>> Untag(const ImagePtr& image, const std::string& reference, bool force);
   Result<std::vector<apitypes::ImageDeleteItem>> DeleteImage(const ImagePtr& image, bool force);
@@ -125,6 +143,9 @@ class Images {
     std::uint64_t bytes = 0;          // of blobs, which are deleted, and of layers
   };
   Result<Unused> TakeUnusedAway();
+  // Bytes that those of `by_id` take, and containers' layers.
+  static std::uint64_t Needed(const std::map<std::string, ImagePtr>& by_id);
+  Result<bool> RemoveByPolicy(const ImagePtr& image, const char* why);
   void Tell(const char* action, const std::string& id, const std::string& name) const;
 
   store::Database* database_;
@@ -133,6 +154,9 @@ class Images {
   Callbacks callbacks_;
   std::mutex changes_;  // one change at a time: what was looked up is still so when it is recorded
   mutable Guarded<State> state_;
+  // Id → how many hold its blobs. Shared with them: one may outlive this.
+  std::shared_ptr<Guarded<std::map<std::string, unsigned>>> held_ =
+      std::make_shared<Guarded<std::map<std::string, unsigned>>>();
 };
 
 }  // namespace estiba::engine

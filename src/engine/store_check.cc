@@ -33,10 +33,14 @@ bool Concerns(const std::vector<TransferEvent>& broken, const ImageRecord& image
          });
 }
 
-image::CheckItem ItemFor(const ImageRecord& image) {
+// `missing`: blobs that are not kept.
+image::CheckItem ItemFor(const ImageRecord& image, const std::vector<std::string>& missing) {
   image::CheckItem item;
-  item.blobs = image.Blobs();
+  item.blobs = image.Documents();
   item.layers = image.layers;
+  for (image::LayerInfo& layer : item.layers) {
+    if (std::ranges::find(missing, layer.digest) != missing.end()) layer.digest.clear();
+  }
   return item;
 }
 
@@ -75,7 +79,10 @@ Result<std::vector<TransferEvent>> EngineImpl::FindBroken(const ProgressCallback
   image::TransferJob job;
   job.kind = image::JobKind::kCheck;
   job.user_xattrs = config()->rootless;
-  for (const ImagePtr& image : images_->All()) job.checks.push_back(ItemFor(*image));
+  for (const ImagePtr& image : images_->All()) {
+    const bool dropped = !config()->images.keep_blobs && !image->repo_digests.empty();
+    job.checks.push_back(ItemFor(*image, dropped ? images_->MissingBlobs(*image) : std::vector<std::string>{}));
+  }
   Guarded<std::vector<TransferEvent>> broken;
   const auto keep = [&](const TransferEvent& event) {
     callbacks.line(LineOf("", event.status + " '" + event.id + "' " + event.message));

@@ -66,9 +66,10 @@ class Applier {
       work.blob = blobs[i];
       work.diff_id = diff_ids[i];
       work.chain_id = chain_ids[i];
+      work.tree_there = stores_.snapshots.HasLayer(chain_ids[i]);
       work.blob_there = stores_.content.Has(blobs[i].digest);
       if (work.blob_there) TRY(CheckSize(work));
-      work.tree_there = stores_.snapshots.HasLayer(chain_ids[i]);
+      if (work.tree_there && !options_.keep_blobs) work.blob_there = true;  // nobody will ask for it
       nothing_new_ = nothing_new_ && work.blob_there && work.tree_there;
       const bool all_there = work.blob_there && work.tree_there;
       if (options_.pull_words) reporter_.Say(work.id(), all_there ? "Already exists" : "Pulling fs layer");

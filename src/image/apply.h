@@ -21,6 +21,7 @@ struct ApplyOptions {
   std::string lease;
   bool user_xattrs = false;
   unsigned parallel = 3;
+  bool keep_blobs = true;  // false: the blob of a layer that is unpacked already is not fetched
   // The words for a layer's bytes coming in: "Downloading" (pull) or "Loading layer" (load).
   std::string fetching = "Downloading";
   PreparedLayers* prepared = nullptr;  // trees that are there already, by diff id

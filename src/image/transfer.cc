@@ -159,6 +159,7 @@ std::string WriteJob(const TransferJob& job) {
     sources.Append(Json::MakeObject({{"host", source.host}, {"path", source.path}, {"insecure", source.insecure}}));
   if (!job.sources.empty()) out.Add("sources", std::move(sources));
   if (!job.insecure_registries.empty()) out.Add("insecureRegistries", job.insecure_registries);
+  if (!job.keep_blobs) out.Add("keepBlobs", false);
   if (job.parallel != 0) out.Add("parallel", job.parallel);
   Json images = Json::MakeArray();
   for (const SaveItem& item : job.images)
@@ -196,6 +197,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
     item.Read("insecure", &one.insecure);
   });
   in.Read("insecureRegistries", &out.insecure_registries);
+  in.Read("keepBlobs", &out.keep_blobs);
   in.Read("parallel", &out.parallel);
   in.EachObject("images", [&out](Reader& item) {
     SaveItem& one = out.images.emplace_back();

@@ -120,6 +120,7 @@ Status Containers::CarryOutRemoval(const ContainerPtr& container) {
     const auto name = registry->names.find(record.name);
     if (name != registry->names.end() && name->second == record.id) registry->names.erase(name);
   }
+  w_.images->NoteUse(record.image_id, WallNow());
   Publish(container, "destroy");
   TellRemoved(container, state.exit_code);
   return Ok();

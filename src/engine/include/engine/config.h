@@ -2,6 +2,7 @@
 // The engine's settings: /etc/estiba/estibad.toml for root, ~/.config/estiba/estibad.toml for a user. Every key has
 // a default; a key nobody knows is refused with its line.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,16 @@ struct DefaultLimits {
   // Unset leaves what the engine was started with.
   std::optional<std::pair<std::uint64_t, std::uint64_t>> nofile;
   std::optional<std::pair<std::uint64_t, std::uint64_t>> nproc;
+};
+
+// Which images go by themselves: only those that no container has, and that nobody used for `minimum_age`.
+struct ImagePolicy {
+  std::int64_t keep_storage = 0;           // bytes that images may take; what was not used longest goes first. 0: any
+  std::chrono::nanoseconds unused_for{0};  // those unused for so long go; 0: they stay
+  std::chrono::nanoseconds minimum_age = std::chrono::minutes(10);
+  bool keep_blobs = true;  // false: a layer's blob goes once the layer is unpacked, if a registry has it
+
+  bool removes() const { return keep_storage > 0 || unused_for.count() > 0; }
 };
 
 struct Config {
@@ -57,6 +68,8 @@ struct Config {
   std::string default_bind = "0.0.0.0";     // where -p publishes when no address is given
   std::vector<std::string> dns;
   std::vector<AddressPool> address_pools;
+
+  ImagePolicy images;
 
   std::string cgroup_parent = "estiba";
   std::string init_program;  // estiba-init; found beside the engine when empty

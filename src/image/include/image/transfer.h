@@ -85,6 +85,7 @@ struct TransferJob {
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
   // Layers fetched and unpacked (the default, 0, is 3) or blobs pushed (5) at the same time.
   unsigned parallel = 0;
+  bool keep_blobs = true;  // false: the blob of a layer that is unpacked already is not fetched
 
   // push
   std::vector<PushItem> pushes;
