@@ -343,6 +343,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.user_xattrs = now->rootless;
     job.insecure_registries = now->insecure_registries;
     job.sources = TRY(SourcesOf(reference, *now));
+    job.signed_by = TRY(SignaturesOf(reference, *now));
     job.keep_blobs = now->images.keep_blobs;
     if (const auto known = images_->Get(job.reference); known.ok()) job.known_id = (*known)->id;
     if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));

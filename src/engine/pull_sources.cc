@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sources/folders.h"
+#include "sources/policy.h"
 
 namespace estiba::engine {
 
@@ -17,6 +18,11 @@ Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference
 
 Result<image::PullSource> DestinationOf(const oci::Reference& reference, const Config& config) {
   return TRY(SourcesOf(reference, config)).back();
+}
+
+Result<std::vector<oci::SignedBy>> SignaturesOf(const oci::Reference& reference, const Config& config) {
+  const std::optional<sources::Policy> policy = TRY(sources::LoadPolicy(config.registries_folders));
+  return policy ? sources::SignaturesFor(*policy, reference) : std::vector<oci::SignedBy>{};
 }
 
 Result<bool> IsInsecure(const std::string& host, const Config& config) {

@@ -16,6 +16,9 @@ namespace estiba::engine {
 Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config);
 // Where a push goes: the registry itself, wherever registries.conf says it is; mirrors are read alone.
 Result<image::PullSource> DestinationOf(const oci::Reference& reference, const Config& config);
+// The signatures that policy.json asks of a pull; kPermissionDenied when it is rejected. Without the file nothing is
+// asked.
+Result<std::vector<oci::SignedBy>> SignaturesOf(const oci::Reference& reference, const Config& config);
 // Whether plain HTTP and unverified certificates are fine for a registry itself.
 Result<bool> IsInsecure(const std::string& host, const Config& config);
 

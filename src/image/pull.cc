@@ -7,6 +7,7 @@
 #include "oci/reference.h"
 #include "registry/client.h"
 #include "remote.h"
+#include "signature.h"
 
 namespace estiba::image {
 namespace {
@@ -24,6 +25,8 @@ class Puller {
   Status Run(registry::FetchedManifest top) {
     LoadedImage image;
     image.repo_digest = top.digest;
+    // Before anything is kept. An index that is signed vouches for the images it names.
+    TRY(CheckSignatures(job_.signed_by, client_, path_, reference_, top.digest));
     const registry::FetchedManifest found = TRY(Resolve(std::move(top)));
     const oci::Manifest manifest = TRY(oci::ParseManifest(found.bytes));
     const oci::ImageConfig config = TRY(FetchConfig(manifest.config));

@@ -143,6 +143,25 @@ Result<Json> ParseBounded(std::string_view text, std::size_t limit) {
   return codec::ParseJson(text, limits);
 }
 
+Json WriteSignedBy(const oci::SignedBy& one) {
+  Json out = Json::MakeObject({{"keys", one.keys}, {"match", static_cast<unsigned>(one.identity.match)}});
+  AddText(out, "reference", one.identity.reference);
+  AddText(out, "prefix", one.identity.prefix);
+  AddText(out, "signedPrefix", one.identity.signed_prefix);
+  return out;
+}
+
+void ReadSignedBy(Reader& in, oci::SignedBy* out) {
+  std::uint32_t match = 0;
+  in.Read("keys", &out->keys);
+  in.Read("match", &match);
+  in.Read("reference", &out->identity.reference);
+  in.Read("prefix", &out->identity.prefix);
+  in.Read("signedPrefix", &out->identity.signed_prefix);
+  if (match > static_cast<std::uint32_t>(oci::SignedIdentity::Match::kRemap)) return in.Fail("match", "is not known");
+  out->identity.match = static_cast<oci::SignedIdentity::Match>(match);
+}
+
 }  // namespace
 
 std::string WriteJob(const TransferJob& job) {
@@ -159,6 +178,9 @@ std::string WriteJob(const TransferJob& job) {
     sources.Append(Json::MakeObject({{"host", source.host}, {"path", source.path}, {"insecure", source.insecure}}));
   if (!job.sources.empty()) out.Add("sources", std::move(sources));
   if (!job.insecure_registries.empty()) out.Add("insecureRegistries", job.insecure_registries);
+  Json signed_by = Json::MakeArray();
+  for (const oci::SignedBy& one : job.signed_by) signed_by.Append(WriteSignedBy(one));
+  if (!job.signed_by.empty()) out.Add("signedBy", std::move(signed_by));
   if (!job.keep_blobs) out.Add("keepBlobs", false);
   if (job.parallel != 0) out.Add("parallel", job.parallel);
   Json images = Json::MakeArray();
@@ -197,6 +219,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
     item.Read("insecure", &one.insecure);
   });
   in.Read("insecureRegistries", &out.insecure_registries);
+  in.EachObject("signedBy", [&out](Reader& one) { ReadSignedBy(one, &out.signed_by.emplace_back()); });
   in.Read("keepBlobs", &out.keep_blobs);
   in.Read("parallel", &out.parallel);
   in.EachObject("images", [&out](Reader& item) {

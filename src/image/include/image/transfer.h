@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "oci/image.h"
+#include "oci/signature.h"
 #include "oci/registry_auth.h"
 
 namespace estiba::image {
@@ -85,6 +86,7 @@ struct TransferJob {
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
   // Layers fetched and unpacked (the default, 0, is 3) or blobs pushed (5) at the same time.
   unsigned parallel = 0;
+  std::vector<oci::SignedBy> signed_by;  // what the policy asks of a pull
   bool keep_blobs = true;  // false: the blob of a layer that is unpacked already is not fetched
 
   // push
