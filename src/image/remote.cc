@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace estiba::image {
+namespace {
+
+constexpr unsigned kMaxRanges = 16;
+
+}  // namespace
 
 std::vector<PullSource> SourcesOf(const TransferJob& job, const oci::Reference& reference) {
   if (!job.sources.empty()) return job.sources;
@@ -14,6 +19,7 @@ registry::ClientOptions ClientFor(const TransferJob& job, const PullSource& sour
   options.host = source.host;
   options.insecure =
       source.insecure || std::ranges::find(job.insecure_registries, source.host) != job.insecure_registries.end();
+  options.parallel_ranges = std::clamp(job.parallel_ranges, 1U, kMaxRanges);
   if (source.host == own_host) options.credentials = job.auth;
   return options;
 }

@@ -183,6 +183,7 @@ std::string WriteJob(const TransferJob& job) {
   if (!job.signed_by.empty()) out.Add("signedBy", std::move(signed_by));
   if (!job.keep_blobs) out.Add("keepBlobs", false);
   if (job.parallel != 0) out.Add("parallel", job.parallel);
+  if (job.parallel_ranges != 0) out.Add("parallelRanges", job.parallel_ranges);
   Json images = Json::MakeArray();
   for (const SaveItem& item : job.images)
     images.Append(Json::MakeObject({{"manifestDigest", item.manifest_digest}, {"names", item.names}}));
@@ -222,6 +223,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
   in.EachObject("signedBy", [&out](Reader& one) { ReadSignedBy(one, &out.signed_by.emplace_back()); });
   in.Read("keepBlobs", &out.keep_blobs);
   in.Read("parallel", &out.parallel);
+  in.Read("parallelRanges", &out.parallel_ranges);
   in.EachObject("images", [&out](Reader& item) {
     SaveItem& one = out.images.emplace_back();
     item.Require("manifestDigest", &one.manifest_digest);

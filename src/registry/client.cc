@@ -9,6 +9,7 @@
 #include "codec/sha256.h"
 #include "client_impl.h"
 #include "oci/reference.h"
+#include "ranges.h"
 
 namespace estiba::registry {
 namespace {
@@ -109,6 +110,16 @@ Status Client::Impl::BlobAttempt(const std::string& repository, const oci::Descr
 
 Status Client::GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink) {
   std::uint64_t received = 0;
+  if (IsForRanges(impl_->options, blob.size)) {
+    const auto send = [&](Request request) {
+      Trouble trouble{};
+      return impl_->Send({repository}, std::move(request), &trouble);
+    };
+    const auto wait = [this](unsigned failures) { return impl_->Wait(failures, ""); };
+    const RangeSource source{impl_->options, "/v2/" + repository + "/blobs/" + blob.digest, send, wait};
+    TRY(GetRanges(source, blob.size, sink, &received));
+  }
+  if (received == blob.size && received > 0) return Ok();
   unsigned failures = 0;
   for (unsigned attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const std::uint64_t before = received;

@@ -101,7 +101,9 @@ int OnSeek(void* user, curl_off_t offset, int origin) {
 
 int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   const auto& exchange = *static_cast<Exchange*>(user);
-  return exchange.stop != nullptr && exchange.stop->load() ? 1 : 0;
+  for (const std::atomic<bool>* stop : {exchange.stop, exchange.request.stop})
+    if (stop != nullptr && stop->load()) return 1;
+  return 0;
 }
 
 Trouble TroubleOf(CURLcode code) {
@@ -180,8 +182,9 @@ void SetUp(CURL* handle, const Request& request, const Curl::Options& options, E
     ::curl_easy_setopt(handle, CURLOPT_USERPWD, request.basic_auth.c_str());
   }
   SetUpMethod(handle, request, exchange);
-  if (request.range_start > 0)
-    ::curl_easy_setopt(handle, CURLOPT_RANGE, (std::to_string(request.range_start) + "-").c_str());
+  const std::string end = request.range_end > 0 ? std::to_string(request.range_end - 1) : "";
+  if (request.range_start > 0 || request.range_end > 0)
+    ::curl_easy_setopt(handle, CURLOPT_RANGE, (std::to_string(request.range_start) + "-" + end).c_str());
 }
 
 }  // namespace

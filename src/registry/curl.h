@@ -38,6 +38,8 @@ struct Request {
   bool verify_tls = true;
   bool direct = false;       // past any proxy of the environment
   std::uint64_t range_start = 0;
+  std::uint64_t range_end = 0;  // the byte after the last; 0: all that follow
+  const std::atomic<bool>* stop = nullptr;  // besides the client's
   // Body of a 2xx answer. Called with the answer's head complete; its error ends the exchange.
   std::function<Status(const struct Response&, std::string_view)> body;
 };

@@ -5,7 +5,8 @@
 
 The first rule that matches a request and has uses left applies. Faults: status (with retry_after), delay seconds before
 the answer, cut the body at a byte, reset the connection at a byte, truncate the answer to so many bytes and say so
-in Content-Length, corrupt the byte at an offset, replace the body, ignore Range, drop headers, require a bearer token.
+in Content-Length, corrupt the byte at an offset, replace the body, ignore Range, answer when so many requests have
+come, drop headers, require a bearer token.
 Of uploads: take only so many bytes of the body and hang up, pass on only so many and answer as if it were the end, set
 headers of the answer, answer with another status than the registry's.
 """
@@ -39,12 +40,16 @@ class Rule:
     corrupt: int | None = None
     body: bytes | None = None
     ignore_range: bool = False
+    barrier: int | None = None
     drop_headers: tuple = ()
     set_headers: dict = field(default_factory=dict)
     take: int | None = None       # of an upload's body, then hang up
     pass_on: int | None = None    # of an upload's body, and the rest is lost on the way
     as_status: int | None = None  # instead of the registry's own
     used: int = 0
+
+    def __post_init__(self):
+        self.gate = threading.Barrier(self.barrier) if self.barrier else None
 
     def matches(self, method, path):
         return self.method == method and re.search(self.path, path) and (self.times is None or self.used < self.times)
@@ -150,6 +155,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         proxy.enter_host()
         rule = proxy.take(method, self.path, self.headers)
         time.sleep(rule.delay)
+        if rule.gate is not None:
+            rule.gate.wait(30)
         if proxy.token is not None and not self.authorised(proxy):
             return None
         if rule.status is not None:

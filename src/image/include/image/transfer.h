@@ -88,6 +88,8 @@ struct TransferJob {
   unsigned parallel = 0;
   std::vector<oci::SignedBy> signed_by;  // what the policy asks of a pull
   bool keep_blobs = true;  // false: the blob of a layer that is unpacked already is not fetched
+  // Ranges of one large blob fetched at the same time; 0: blobs are fetched whole.
+  unsigned parallel_ranges = 0;
 
   // push
   std::vector<PushItem> pushes;
