@@ -42,6 +42,7 @@ void ReadRegistries(TomlTable table, Config& config) {
   table.Read("insecure", &config.insecure_registries);
   table.Read("default", &config.default_registry);
   table.ReadInt("parallel_ranges", &config.parallel_ranges, 1, 16);
+  table.ReadInt("stall_timeout", &config.stall_timeout, 1, 3600);
   table.Read("folders", &config.registries_folders);
   for (const std::string& folder : config.registries_folders) {
     if (!folder.starts_with('/')) table.Fail("folders", "must be absolute paths, not '" + folder + "'");

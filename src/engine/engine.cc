@@ -342,6 +342,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.reference = reference.ToString();
     job.user_xattrs = now->rootless;
     job.insecure_registries = now->insecure_registries;
+    job.stall_timeout = static_cast<unsigned>(now->stall_timeout);
     job.parallel_ranges = static_cast<unsigned>(now->parallel_ranges);
     job.sources = TRY(SourcesOf(reference, *now));
     job.signed_by = TRY(SignaturesOf(reference, *now));

@@ -19,6 +19,7 @@ registry::ClientOptions ClientFor(const TransferJob& job, const PullSource& sour
   options.host = source.host;
   options.insecure =
       source.insecure || std::ranges::find(job.insecure_registries, source.host) != job.insecure_registries.end();
+  if (job.stall_timeout != 0) options.stall_timeout = std::chrono::seconds(job.stall_timeout);
   options.parallel_ranges = std::clamp(job.parallel_ranges, 1U, kMaxRanges);
   if (source.host == own_host) options.credentials = job.auth;
   return options;

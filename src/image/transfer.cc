@@ -183,6 +183,7 @@ std::string WriteJob(const TransferJob& job) {
   if (!job.signed_by.empty()) out.Add("signedBy", std::move(signed_by));
   if (!job.keep_blobs) out.Add("keepBlobs", false);
   if (job.parallel != 0) out.Add("parallel", job.parallel);
+  if (job.stall_timeout != 0) out.Add("stallTimeout", job.stall_timeout);
   if (job.parallel_ranges != 0) out.Add("parallelRanges", job.parallel_ranges);
   Json images = Json::MakeArray();
   for (const SaveItem& item : job.images)
@@ -223,6 +224,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
   in.EachObject("signedBy", [&out](Reader& one) { ReadSignedBy(one, &out.signed_by.emplace_back()); });
   in.Read("keepBlobs", &out.keep_blobs);
   in.Read("parallel", &out.parallel);
+  in.Read("stallTimeout", &out.stall_timeout);
   in.Read("parallelRanges", &out.parallel_ranges);
   in.EachObject("images", [&out](Reader& item) {
     SaveItem& one = out.images.emplace_back();

@@ -6,11 +6,12 @@
 The first rule that matches a request and has uses left applies. Faults: status (with retry_after), delay seconds before
 the answer, cut the body at a byte, reset the connection at a byte, truncate the answer to so many bytes and say so
 in Content-Length, corrupt the byte at an offset, replace the body, ignore Range, answer when so many requests have
-come, drop headers, require a bearer token.
+come, fall silent at a byte, send a body without an end, drop headers, require a bearer token.
 Of uploads: take only so many bytes of the body and hang up, pass on only so many and answer as if it were the end, set
 headers of the answer, answer with another status than the registry's.
 """
 
+import contextlib
 import ctypes
 import http.client
 import http.server
@@ -23,6 +24,7 @@ import time
 from dataclasses import dataclass, field
 
 CHUNK = 16384
+FLOOD = 1 << 30
 CLONE_NEWNET = 0x40000000
 
 
@@ -41,6 +43,9 @@ class Rule:
     body: bytes | None = None
     ignore_range: bool = False
     barrier: int | None = None
+    endless: bool = False
+    stall: int | None = None
+    sent: int = 0
     drop_headers: tuple = ()
     set_headers: dict = field(default_factory=dict)
     take: int | None = None       # of an upload's body, then hang up
@@ -161,6 +166,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return None
         if rule.status is not None:
             return self.refuse(rule)
+        if rule.endless:
+            return self.flood(rule)
         if rule.reset == 0:
             return self.break_off()
         return self.relay(method, rule)
@@ -260,12 +267,36 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if rule.corrupt is not None and sent <= rule.corrupt < sent + len(piece):
                 at = rule.corrupt - sent
                 piece = piece[:at] + bytes([piece[at] ^ 0x55]) + piece[at + 1:]
-            stop = min((limit for limit in (rule.cut, rule.reset) if limit is not None), default=length)
+            stop = min((limit for limit in (rule.cut, rule.reset, rule.stall) if limit is not None), default=length)
             self.wfile.write(piece[:max(0, stop - sent)])
             sent += len(piece)
             if sent > stop or sent == stop < length:
                 self.wfile.flush()
+                if rule.stall is not None:
+                    return self.fall_silent()
                 return self.break_off() if rule.reset is not None else self.hang_up()
+
+    def flood(self, rule):
+        """A body of no declared length and no end; `sent` counts what the client took before it hung up."""
+        self.close_connection = True
+        self.send_response(200)
+        for key, value in rule.set_headers.items():
+            self.send_header(key, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        try:
+            while rule.sent < FLOOD:
+                self.wfile.write(b" " * CHUNK)
+                rule.sent += CHUNK
+        except OSError:
+            self.wfile = self.rfile = open("/dev/null", "r+b", buffering=0)  # pylint: disable=consider-using-with
+
+    def fall_silent(self):
+        """Nothing more, and no end, until the client gives up."""
+        self.close_connection = True
+        self.connection.settimeout(60)
+        with contextlib.suppress(OSError):
+            self.connection.recv(1)
 
     def hang_up(self):
         self.close_connection = True

@@ -51,8 +51,8 @@ TEST(Config, EverySectionIsRead) {
   ASSERT_OK_AND_ASSIGN(Config config,
                        Parse("[log]\nlevel = \"debug\"\nmax_size = \"1MiB\"\n"
                              "[container_log]\nmax_size = \"5m\"\nmax_files = 2\n"
-                                                          "[images]\nkeep_storage = \"2g\"\nunused_for = \"72h\"\nkeep_blobs = false\n"
-                             "[registries]\ninsecure = [\"r:5000\"]\nparallel_ranges = 4\n"
+                             "[images]\nkeep_storage = \"2g\"\nunused_for = \"72h\"\nkeep_blobs = false\n"
+                             "[registries]\ninsecure = [\"r:5000\"]\nparallel_ranges = 4\nstall_timeout = 7\n"
                              "[network]\nbridge = \"br9\"\nmtu = 1400\n"
                              "[[network.address_pools]]\nbase = \"10.9.0.0/16\"\nsize = 24\n"
                              "[limits]\npids = 100\nmemory = \"1g\"\nnofile = \"1024:4096\"\n"));
@@ -65,6 +65,7 @@ TEST(Config, EverySectionIsRead) {
   EXPECT_EQ(config.images.unused_for, std::chrono::hours(72));
   EXPECT_FALSE(config.images.keep_blobs);
   EXPECT_EQ(config.parallel_ranges, 4);
+  EXPECT_EQ(config.stall_timeout, 7);
   EXPECT_EQ(config.bridge, "br9");
   ASSERT_EQ(config.address_pools.size(), 1U);
   EXPECT_EQ(config.address_pools[0].size, 24);

@@ -58,6 +58,7 @@ struct Config {
   int container_log_max_files = 3;
 
   std::vector<std::string> insecure_registries;  // HOST[:PORT]
+  int stall_timeout = 60;                        // seconds without a byte, until a connection is given up
   int parallel_ranges = 1;                       // of one large blob, fetched at the same time
   std::string default_registry = "docker.io";
   // Of registries.conf and registries.conf.d; what a later one says wins.

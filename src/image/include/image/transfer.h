@@ -88,6 +88,7 @@ struct TransferJob {
   unsigned parallel = 0;
   std::vector<oci::SignedBy> signed_by;  // what the policy asks of a pull
   bool keep_blobs = true;  // false: the blob of a layer that is unpacked already is not fetched
+  unsigned stall_timeout = 0;  // seconds without a byte until a connection is given up; 0: the default, 60
   // Ranges of one large blob fetched at the same time; 0: blobs are fetched whole.
   unsigned parallel_ranges = 0;
 

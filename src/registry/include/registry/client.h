@@ -24,7 +24,7 @@ struct ClientOptions {
   std::chrono::seconds stall_timeout{60};       // no byte for so long: the connection is given up
   std::chrono::milliseconds first_backoff{500};  // doubled with every failed attempt in a row
   unsigned attempts = 5;                        // in a row without a byte of progress
-  // Of one large blob, fetched side by side and held in memory (16 MiB at most) until their turn; 1: one request a blob.
+  // Of one large blob, fetched side by side and held in memory (16 MiB at most) until their turn; 1: blobs are whole.
   unsigned parallel_ranges = 1;
   const std::atomic<bool>* stop = nullptr;      // set: calls end soon, with kCancelled
 };
