@@ -76,16 +76,19 @@ Result<Images::Unused> Images::TakeUnusedAway() {
       for (const image::LayerInfo& layer : image->layers) chains.insert(layer.chain_id);
     }
   }
+  std::vector<std::string> old_blobs = TRY(content_->List());
+  std::erase_if(old_blobs, [&](const std::string& digest) { return blobs.contains(digest); });
+  std::vector<std::string> old_layers = TRY(snapshots_->ListLayers());
+  std::erase_if(old_layers, [&](const std::string& chain) { return chains.contains(chain); });
   Unused unused;
-  const std::vector<std::string> have_blobs = TRY(content_->List());
-  for (const std::string& digest : have_blobs) {
-    if (blobs.contains(digest)) continue;
+  if (old_blobs.empty() && old_layers.empty()) return unused;
+  // After a power failure no record may come back whose blobs have gone.
+  TRY(database_->Checkpoint());
+  for (const std::string& digest : old_blobs) {
     unused.bytes += OrZero(content_->Size(digest));
     TRY(content_->Delete(digest));
   }
-  const std::vector<std::string> have_layers = TRY(snapshots_->ListLayers());
-  for (const std::string& chain : have_layers) {
-    if (chains.contains(chain)) continue;
+  for (const std::string& chain : old_layers) {
     unused.bytes += OrZero(snapshots_->LayerSize(chain));
     std::string name = TRY(snapshots_->TakeLayerAway(chain));
     unused.layers.push_back(std::move(name));

@@ -205,7 +205,7 @@ Status Images::Record(const image::LoadedImage& loaded, const std::string& pulle
   store::Batch batch;
   batch.Put(kImages, record.id, record.ToJson().Dump());
   for (const std::string& name : loaded.names) batch.Put(kTags, name, record.id);
-  TRY(database_->Apply(batch));
+  TRY(database_->ApplyDurably(batch));
   {
     auto state = state_.Lock();
     state->by_id[record.id] = std::make_shared<const ImageRecord>(record);

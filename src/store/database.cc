@@ -189,6 +189,13 @@ Status Migrate(sqlite3* connection, const std::vector<Migration>& migrations) {
   return transaction.Commit();
 }
 
+Status ApplyAll(sqlite3* connection, const Batch& batch) {
+  Transaction transaction(connection);
+  TRY(transaction.Begin());
+  for (const Batch::Change& change : batch.changes()) TRY(Change(connection, change));
+  return transaction.Commit();
+}
+
 Status Configure(sqlite3* connection) {
   // A moment's patience for a backup that reads; nobody else writes.
   ::sqlite3_busy_timeout(connection, 2000);
@@ -262,10 +269,16 @@ Status Database::Delete(const std::string& table, const std::string& key) {
 
 Status Database::Apply(const Batch& batch) {
   const std::lock_guard lock(impl_->mutex);
-  Transaction transaction(impl_->connection.get());
-  TRY(transaction.Begin());
-  for (const Batch::Change& change : batch.changes()) TRY(Change(impl_->connection.get(), change));
-  return transaction.Commit();
+  return ApplyAll(impl_->connection.get(), batch);
+}
+
+Status Database::ApplyDurably(const Batch& batch) {
+  const std::lock_guard lock(impl_->mutex);
+  sqlite3* connection = impl_->connection.get();
+  TRY(Execute(connection, "PRAGMA synchronous = FULL"));
+  Status applied = ApplyAll(connection, batch);
+  TRY(Execute(connection, "PRAGMA synchronous = NORMAL"));
+  return applied;
 }
 
 Status Database::Checkpoint() {

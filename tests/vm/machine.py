@@ -17,7 +17,7 @@ PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-transfer", "estiba-in
 TOOLS = ["nft", "apparmor_parser", "setpriv", "tar"]
 MODULES = ["overlay", "veth", "bridge", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet",
            "tun", "unix_diag", "tcp_diag", "udp_diag", "raw_diag", "inet_diag", "af_packet_diag", "netlink_diag",
-           "nf_conntrack_netlink", "loop"]
+           "nf_conntrack_netlink", "loop", "virtio_pci", "virtio_blk", "ext4"]
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /new
@@ -124,7 +124,8 @@ def write(path, text):
     path.chmod(0o755)
 
 
-def build_guest(folder, tests, seconds):
+def build_guest(folder, tests, seconds, add=None):
+    """(kernel image, initramfs). `add` is called with the guest's root, to put more into it."""
     guest = pathlib.Path(folder) / "guest"
     for name in ["bin", "etc", "lib", "lib64", "opt", "usr", "share/estiba/images"]:
         (guest / name).mkdir(parents=True, exist_ok=True)
@@ -155,6 +156,8 @@ def build_guest(folder, tests, seconds):
         write(guest / "guest/tests" / kind / test.name, test.read_text())
     if (guest / "guest/tests/systemd").exists():
         add_systemd(guest)
+    if add:
+        add(guest)
     archive = pathlib.Path(folder) / "initramfs"
     with open(archive, "wb") as out:
         names = subprocess.run(["find", "."], cwd=guest, check=True, capture_output=True).stdout
@@ -162,15 +165,18 @@ def build_guest(folder, tests, seconds):
     return image, archive
 
 
+def command(image, archive, options="", devices=()):
+    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1536", "-smp", "2", "-nographic",
+            "-no-reboot", "-nic", "none", *devices, "-kernel", str(image), "-initrd", str(archive),
+            "-append", f"console=ttyS0 quiet panic=-1 random.trust_cpu=on no_timer_check {options}"]
+
+
 def run(folder, tests, seconds=600, timeout=1500, options=""):
     """Boots once, runs every script of `tests`; {script name: (exit code, output)}. Missing names never ended."""
     image, archive = build_guest(folder, tests, seconds)
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1536", "-smp", "2", "-nographic",
-               "-no-reboot", "-nic", "none", "-kernel", str(image), "-initrd", str(archive),
-               "-append", f"console=ttyS0 quiet panic=-1 random.trust_cpu=on no_timer_check {options}"]
     try:
-        console = subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL,
-                                 check=False).stdout
+        console = subprocess.run(command(image, archive, options), capture_output=True, timeout=timeout,
+                                 stdin=subprocess.DEVNULL, check=False).stdout
     except subprocess.TimeoutExpired as late:
         console = late.stdout or b""
     text = console.decode(errors="replace").replace("\r", "")

@@ -1,6 +1,7 @@
 #pragma once
 // The engine's documents: tables of key → JSON text in one SQLite file. WAL with synchronous=NORMAL: what was
-// acknowledged survives kill -9 of anything; a power failure may lose the last moments, never consistency.
+// acknowledged survives kill -9 of anything; a power failure may lose the last moments but what was applied durably,
+// never consistency.
 
 #include <cstdint>
 #include <functional>
@@ -74,6 +75,8 @@ class Database {
   Status Put(const std::string& table, const std::string& key, std::string_view value);
   Status Delete(const std::string& table, const std::string& key);
   Status Apply(const Batch& batch);
+  // The same, and on disk before it answers: what must not be lost to a power failure. Some milliseconds.
+  Status ApplyDurably(const Batch& batch);
   // Moves the write-ahead log into the file (before a copy, or when idle).
   Status Checkpoint();
   unsigned version() const;
