@@ -14,6 +14,11 @@
 #include "store/content.h"
 
 namespace estiba::store {
+namespace {
+
+constexpr std::uint64_t kWriteBack = 8U << 20;
+
+}  // namespace
 
 struct Ingest::Impl {
   os::UniqueFd directory;  // ingest/
@@ -22,6 +27,7 @@ struct Ingest::Impl {
   os::UniqueFd file;
   codec::Sha256 hash;
   std::uint64_t size = 0;
+  std::uint64_t started = 0;  // on their way to the disk
   std::string digest;  // once finished
   bool placed = false;
 
@@ -55,6 +61,11 @@ Status Ingest::Write(std::string_view bytes) {
   TRY_CTX(os::WriteAll(impl_->file.get(), bytes), "store a blob");
   impl_->hash.Update(bytes);
   impl_->size += bytes.size();
+  if (impl_->size - impl_->started < kWriteBack) return Ok();
+  // The disk starts now, so that there is little to wait for at the end. Only a hint: nothing is done about a failure.
+  ::sync_file_range(impl_->file.get(), static_cast<off64_t>(impl_->started),
+                    static_cast<off64_t>(impl_->size - impl_->started), SYNC_FILE_RANGE_WRITE);
+  impl_->started = impl_->size;
   return Ok();
 }
 
