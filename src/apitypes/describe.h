@@ -175,6 +175,7 @@ void Describe(A& f, BindOptions& v) {
   f.Omit("CreateMountpoint", v.create_mountpoint);
   f.Omit("ReadOnlyNonRecursive", v.read_only_non_recursive);
   f.Omit("ReadOnlyForceRecursive", v.read_only_force_recursive);
+  f.Omit("IDMap", v.id_map);
 }
 template <typename A>
 void Describe(A& f, VolumeOptions& v) {

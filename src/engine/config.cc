@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "codec/toml.h"
 #include "config_reader.h"
+#include "spec/id_maps.h"
 #include "os/file.h"
 
 namespace estiba::engine {
@@ -108,6 +109,18 @@ void ReadLimits(TomlTable table, Config& config) {
   table.Finish();
 }
 
+void ReadUserns(TomlTable table, Config& config) {
+  std::string mode = config.userns_auto ? "auto" : "host";
+  table.Read("mode", &mode);
+  if (mode != "auto" && mode != "host") table.Fail("mode", "must be \"host\" or \"auto\", not '" + mode + "'");
+  config.userns_auto = mode == "auto";
+  if (config.userns_auto && config.rootless) table.Fail("mode", "\"auto\" needs root: a user's ids are all in use");
+  table.Read("ids", &config.userns_ids);
+  if (!ParseIdPool(config.userns_ids).ok())
+    table.Fail("ids", "must be \"FIRST:COUNT\", FIRST above 0, not '" + config.userns_ids + "'");
+  table.Finish();
+}
+
 void ReadTop(TomlTable top, Config& config) {
   const std::string old_run_root = config.run_root;
   top.ReadPath("data_root", &config.data_root);
@@ -125,6 +138,7 @@ void ReadTop(TomlTable top, Config& config) {
   top.Table("registries", [&](TomlTable table) { ReadRegistries(std::move(table), config); });
   top.Table("images", [&](TomlTable table) { ReadImages(std::move(table), config.images); });
   top.Table("network", [&](TomlTable table) { ReadNetwork(std::move(table), config); });
+  top.Table("userns", [&](TomlTable table) { ReadUserns(std::move(table), config); });
   top.Table("limits", [&](TomlTable table) { ReadLimits(std::move(table), config); });
   top.Finish();
 }

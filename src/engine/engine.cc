@@ -216,6 +216,8 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   next.images = fresh.images;
   next.dns = fresh.dns;
   next.limits = fresh.limits;
+  next.userns_auto = fresh.userns_auto;
+  next.userns_ids = fresh.userns_ids;
   *config_.Lock() = std::make_shared<const Config>(std::move(next));
   events_.Publish("daemon", "reload", host_.name, {{"name", host_.name}});
   return later;

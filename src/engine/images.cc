@@ -224,13 +224,13 @@ std::vector<std::string> Images::NamesOf(const std::string& id) const {
   return names;
 }
 
-Status Images::WhileThere(const std::string& id, const std::function<void()>& hold) {
+Status Images::WhileThere(const std::vector<std::string>& ids, const std::function<void()>& hold) {
   {
     const std::lock_guard change(changes_);
-    TRY(Get(id));
+    for (const std::string& id : ids) TRY(Get(id));
     hold();
   }
-  NoteUse(id, WallNow());
+  for (const std::string& id : ids) NoteUse(id, WallNow());
   return Ok();
 }
 

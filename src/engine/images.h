@@ -100,7 +100,7 @@ class Images {
   // The registry has the image by this digest now. Nothing when the image has gone meanwhile.
   Status RecordPush(const image::PushedTag& pushed);
   // Runs `hold` if the image is there; it cannot go meanwhile. What `hold` makes known to the callbacks keeps it.
-  Status WhileThere(const std::string& id, const std::function<void()>& hold);
+  Status WhileThere(const std::vector<std::string>& ids, const std::function<void()>& hold);
   // References that name this image, normalised.
   std::vector<std::string> NamesOf(const std::string& id) const;
 

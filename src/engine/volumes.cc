@@ -1,6 +1,8 @@
 #include "volumes.h"
 
 #include <fcntl.h>
+#include <netdb.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -20,6 +22,9 @@ codec::Json ToJson(const VolumeRecord& record) {
   codec::Json labels = codec::Json::MakeObject();
   for (const auto& [key, value] : record.labels) labels.Add(key, value);
   json.Set("labels", std::move(labels));
+  codec::Json options = codec::Json::MakeObject();
+  for (const auto& [key, value] : record.options) options.Add(key, value);
+  if (!record.options.empty()) json.Set("options", std::move(options));
   return json;
 }
 
@@ -31,8 +36,41 @@ Result<VolumeRecord> FromJson(const std::string& text) {
   reader.Read("created", &record.created);
   reader.Read("anonymous", &record.anonymous);
   reader.Read("labels", &record.labels);
+  reader.Read("options", &record.options);
   TRY(reader.Finish());
   return record;
+}
+
+// The first address of a host, in numbers.
+Result<std::string> Resolve(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (failed != 0) {
+    return Error(Code::kUnavailable, "error resolving passed in network volume address: lookup " + host + ": " +
+                                         ::gai_strerror(failed));
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  char text[NI_MAXHOST];
+  if (::getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0)
+    return Error(Code::kUnavailable, "error resolving passed in network volume address: " + host);
+  return std::string(text);
+}
+
+// The kernel takes servers by their address alone; mount(8)'s helpers look them up otherwise.
+Status ResolveServer(VolumeDevice& device) {
+  const bool cifs = device.type == "cifs" || device.type == "smb3";
+  if (!cifs && device.type != "nfs" && device.type != "nfs4") return Ok();
+  for (std::string& option : device.options) {
+    if (!option.starts_with("addr=")) continue;
+    option = "addr=" + TRY(Resolve(option.substr(5)));
+    return Ok();
+  }
+  if (!cifs || !device.device.starts_with("//")) return Ok();
+  const std::string address = TRY(Resolve(device.device.substr(2, device.device.find('/', 2) - 2)));
+  device.options.push_back("addr=" + address);
+  return Ok();
 }
 
 }  // namespace
@@ -61,6 +99,7 @@ apitypes::Volume Volumes::Describe(const VolumeRecord& record) const {
   volume.name = record.name;
   volume.created_at = record.created;
   volume.labels = record.labels;
+  volume.options = record.options;
   if (record.anonymous) volume.labels.emplace("com.docker.volume.anonymous", "");
   volume.mountpoint = Mountpoint(record.name);
   return volume;
@@ -71,9 +110,9 @@ Result<apitypes::Volume> Volumes::Create(const apitypes::VolumeCreate& create, b
     return Error(Code::kNotFound, "error looking up volume plugin " + create.driver + ": plugin \"" + create.driver +
                                       "\" not found");
   }
-  if (!create.driver_opts.empty()) {
-    return Error(Code::kInvalidArgument, "DriverOpts is not supported by this engine's local driver");
-  }
+  TRY_CTX(CheckDriverOptions(create.driver_opts), "create " + create.name);
+  if (create.driver_opts.contains("size"))
+    return Error(Code::kInvalidArgument, "create " + create.name + ": quota size requested but no quota support");
   VolumeRecord record;
   record.name = create.name;
   if (record.name.empty()) {
@@ -90,6 +129,7 @@ Result<apitypes::Volume> Volumes::Create(const apitypes::VolumeCreate& create, b
   record.created = FormatRfc3339(WallNow());
   record.anonymous = anonymous;
   record.labels = create.labels;
+  record.options = create.driver_opts;
   TRY(database_->Put(kTable, record.name, ToJson(record).Dump()));
   TRY_CTX(MakeFolder(record.name), "make volume '" + record.name + "'");
   state_.Lock()->records.emplace(record.name, record);
@@ -127,6 +167,17 @@ Result<std::vector<apitypes::Volume>> Volumes::List(const apitypes::Filters& fil
     if (named) volumes.push_back(Describe(record));
   }
   return volumes;
+}
+
+Result<std::optional<VolumeDevice>> Volumes::DeviceOf(const std::string& name) const {
+  std::optional<VolumeDevice> device;
+  {
+    auto state = state_.Lock();
+    const auto found = state->records.find(name);
+    if (found != state->records.end()) device = engine::DeviceOf(found->second.options);
+  }
+  if (device.has_value() && !device->bind) TRY_CTX(ResolveServer(*device), "volume '" + name + "'");
+  return device;
 }
 
 Status Volumes::Delete(const std::string& name, const std::function<bool()>& in_use) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "base/guarded.h"
 #include "base/result.h"
 #include "os/fd.h"
+#include "spec/volume_device.h"
 #include "store/database.h"
 
 namespace estiba::engine {
@@ -23,6 +25,7 @@ struct VolumeRecord {
   std::string created;  // RFC 3339
   bool anonymous = false;
   std::map<std::string, std::string> labels;
+  DriverOptions options{};
 };
 
 class Volumes {
@@ -43,6 +46,8 @@ class Volumes {
   // is gone.
   Status Delete(const std::string& name, const std::function<bool()>& in_use);
   bool Anonymous(const std::string& name) const;
+  // What is mounted for it, a host's name in it looked up as docker does; nothing: it is a folder.
+  Result<std::optional<VolumeDevice>> DeviceOf(const std::string& name) const;
   // Bytes of its files; -1 when that cannot be told.
   std::int64_t Size(const std::string& name) const;
   // Nothing has been put in it yet.

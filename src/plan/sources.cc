@@ -242,6 +242,12 @@ void Narrow(const MountSource* source, int made, Step& open) {
   if (source != nullptr && !source->subpath.empty()) open.text.push_back(source->subpath);
 }
 
+// An image is called by its name.
+bool FindLayers(const ContainerInput& input, const oci::Mount& mount) {
+  const MountSource* source = FindSource(input, mount);
+  return source != nullptr && !source->layers.empty();
+}
+
 void AddCopyUps(Builder& b, const ContainerInput& input, const std::vector<int>& sources) {
   for (const CopyUp& copy : input.copy_up) {
     Step& step = b.Host(Op::kCopyUp, "mounts", {copy.destination, copy.volume});
@@ -291,16 +297,18 @@ Status AddMountSources(Builder& b, const ContainerInput& input, std::vector<int>
     if (bind && !options.data.empty()) {
       return Error(Code::kInvalidArgument, why + ": a bind mount takes no option '" + options.data[0].first + "'");
     }
-    const std::string source = bind ? Absolute(mount.source, input.bundle) : instead;
-    if (source.empty() || source[0] != '/') {
+    const std::string source = !bind                       ? instead
+                               : FindLayers(input, mount) ? mount.source
+                                                          : Absolute(mount.source, input.bundle);
+    const MountSource* made_of = bind ? FindSource(input, mount) : nullptr;
+    const int made = made_of != nullptr ? TRY(AddMadeSource(b, input, *made_of, why)) : kNoSlot;
+    if (made == kNoSlot && (source.empty() || source[0] != '/')) {
       return Error(Code::kInvalidArgument, why + ": source '" + mount.source + "' is not absolute");
     }
     if (!bind) {  // with everything the host has mounted below
       options.recursive_set = std::exchange(options.set, 0);
       options.recursive_clear = std::exchange(options.clear, 0);
     }
-    const MountSource* made_of = bind ? FindSource(input, mount) : nullptr;
-    const int made = made_of != nullptr ? TRY(AddMadeSource(b, input, *made_of, why)) : kNoSlot;
     if (bind && Contains(input.made_when_missing, mount.destination)) b.Host(Op::kMaybeDirectory, why, {source});
     if (bind && made == kNoSlot) ClearUnnamed(b, options);
     sources[i] = b.NewSlot();

@@ -121,7 +121,7 @@ Result<std::vector<std::string>> Snapshots::ListUnfinished() const { return os::
 
 Snapshots::ContainerPaths Snapshots::PathsOf(const std::string& container_id) const {
   const std::string base = path_ + "containers/" + container_id;
-  return {base + "/fs", base + "/work"};
+  return {base, base + "/fs", base + "/work"};
 }
 
 Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& container_id,

@@ -1,5 +1,7 @@
 #include "containers.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 
 #include "../names.h"
@@ -174,7 +176,9 @@ std::vector<ImageUser> Containers::UsersOfImage(const std::string& image_id) {
   std::vector<ImageUser> users;
   for (const ContainerPtr& container : AllAndBeingMade()) {
     auto data = container->data.Lock();
-    if (data->record.image_id != image_id) continue;
+    const bool mounted = std::ranges::find(data->record.mounts, image_id, &MountPoint::image_id) !=
+                         data->record.mounts.end();
+    if (data->record.image_id != image_id && !mounted) continue;
     const ImageUser user{container->id, data->state.Running()};
     users.insert(user.running ? users.begin() : users.end(), user);
   }
@@ -186,6 +190,7 @@ std::set<std::string> Containers::LayersInUse() {
   for (const ContainerPtr& container : AllAndBeingMade()) {
     auto data = container->data.Lock();
     layers.insert(data->record.layers.begin(), data->record.layers.end());
+    for (const MountPoint& mount : data->record.mounts) layers.insert(mount.layers.begin(), mount.layers.end());
   }
   return layers;
 }

@@ -185,7 +185,7 @@ class Containers {
   Status CheckNetworks(ContainerRecord& record, std::vector<std::string>& warnings);
   Status AddVolumesFrom(const apitypes::ContainerCreate& create, std::vector<MountPoint>& mounts);
   Status MakeVolumes(const ContainerRecord& record, std::vector<std::string>& made);
-  Status HoldImage(const ContainerPtr& container);
+  Status HoldImages(const ContainerPtr& container);
   Status Make(const ContainerPtr& container);
   void TakeBack(const ContainerPtr& container, const std::vector<std::string>& volumes);
   Status CheckBinds(const ContainerRecord& record);
@@ -204,6 +204,20 @@ class Containers {
   Result<plan::Network> PlanNetwork(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
                                     const std::vector<net::PublishedPort>& ports);
   Result<plan::Storage> PlanStorage(const ContainerRecord& record);
+
+  // ---- mount_sources.cc
+  Status FindMountImages(std::vector<MountPoint>& mounts);
+  Status AddVolumeDevices(const ContainerRecord& record, SpecContext& context);
+  // Topmost first.
+  Result<std::vector<std::string>> LayerPaths(const std::vector<std::string>& chain_ids);
+  Result<std::vector<plan::MountSource>> PlanSources(const ContainerRecord& record, const SpecContext& context);
+  void PlanCopyUps(const ContainerRecord& record, const SpecContext& context, plan::ContainerInput& input);
+
+  // ---- user_namespace.cc
+  Result<bool> WantsUserNamespace(const apitypes::HostConfig& host) const;
+  // With `creation` held until the record is registered: two that are made at once get ids of their own.
+  Status AllocateIds(ContainerRecord& record);
+
   // `last`: the endpoints of the run before.
   Status Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch);
   monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
@@ -291,6 +305,7 @@ class Containers {
   Guarded<std::map<std::string, ExecRecord>> execs_;
   Guarded<std::set<std::string>> held_layers_;  // being repaired
   RemovedExits removed_exits_;
+  std::mutex creation_;    // from finding free ids to registering who has them
   std::mutex name_files_;  // orders what is written into the hosts files of running containers
   std::atomic<bool> stopping_ = false;
 };

@@ -184,6 +184,8 @@ Status Containers::MakeVolumes(const ContainerRecord& record, std::vector<std::s
     const bool known = w_.volumes->Has(mount.source);
     apitypes::VolumeCreate create;
     create.name = mount.source;
+    create.labels = mount.labels;
+    create.driver_opts = mount.driver_options;
     TRY(w_.volumes->Create(create, mount.anonymous));
     if (known) continue;
     made.push_back(mount.source);
@@ -225,15 +227,24 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   for (const image::LayerInfo& layer : image->layers) record.layers.push_back(layer.chain_id);
   record.mounts = TRY(CollectMounts(record.create));
   TRY(AddVolumesFrom(record.create, record.mounts));
+  TRY(FindMountImages(record.mounts));
   TRY(CheckBinds(record));
+  TRY(AllocateIds(record));
   TRY(CheckSpec(record));
   return draft;
 }
 
-// From here on the image and its layers are in use.
-Status Containers::HoldImage(const ContainerPtr& container) {
-  const std::string image = container->data.Lock()->record.image_id;
-  return w_.images->WhileThere(image, [&] { registry_.Lock()->being_made.emplace(container->id, container); });
+// From here on the images and their layers are in use.
+Status Containers::HoldImages(const ContainerPtr& container) {
+  std::vector<std::string> images;
+  {
+    auto data = container->data.Lock();
+    images.push_back(data->record.image_id);
+    for (const MountPoint& mount : data->record.mounts) {
+      if (!mount.image_id.empty()) images.push_back(mount.image_id);
+    }
+  }
+  return w_.images->WhileThere(images, [&] { registry_.Lock()->being_made.emplace(container->id, container); });
 }
 
 void Containers::TakeBack(const ContainerPtr& container, const std::vector<std::string>& volumes) {
@@ -268,6 +279,9 @@ Status Containers::Make(const ContainerPtr& container) {
 Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& name,
                                                              const std::string& platform,
                                                              apitypes::ContainerCreate create) {
+  std::unique_lock<std::mutex> creating;
+  const bool needs_ids = TRY(WantsUserNamespace(create.host_config));
+  if (needs_ids) creating = std::unique_lock(creation_);
   Draft draft = TRY(MakeDraft(std::move(create), platform));
   TRY(NameVolumes(draft.record));
   auto container = std::make_shared<Container>(draft.record.id);
@@ -284,7 +298,8 @@ Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& 
     }
   }
   rollback.Add([&] { registry_.Lock()->being_made.erase(container->id); });
-  TRY(HoldImage(container));
+  TRY(HoldImages(container));
+  if (needs_ids) creating.unlock();
   TRY(Make(container));
   {
     auto registry = registry_.Lock();

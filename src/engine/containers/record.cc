@@ -10,6 +10,12 @@ using codec::Reader;
 
 constexpr const char* kPhases[] = {"created", "starting", "running", "paused", "restarting", "exited"};
 
+Json TextMap(const std::map<std::string, std::string>& map) {
+  Json json = Json::MakeObject();
+  for (const auto& [key, value] : map) json.Add(key, value);
+  return json;
+}
+
 Json MountToJson(const MountPoint& mount) {
   Json json = Json::MakeObject(
       {{"kind", static_cast<int>(mount.kind)}, {"source", mount.source}, {"target", mount.target}});
@@ -24,14 +30,38 @@ Json MountToJson(const MountPoint& mount) {
   json.Set("options", mount.options);
   json.Set("mode", mount.mode);
   json.Set("field", mount.field);
+  if (!mount.subpath.empty()) json.Set("subpath", mount.subpath);
+  if (!mount.id_map.empty()) json.Set("id_map", mount.id_map);
+  if (!mount.labels.empty()) json.Set("labels", TextMap(mount.labels));
+  if (!mount.driver_options.empty()) json.Set("driver_options", TextMap(mount.driver_options));
+  if (!mount.image_id.empty()) json.Set("image_id", mount.image_id);
+  if (!mount.layers.empty()) json.Set("layers", mount.layers);
   return json;
+}
+
+Json MapsToJson(const std::vector<oci::IdMapping>& maps) {
+  Json list = Json::MakeArray();
+  for (const oci::IdMapping& map : maps)
+    list.Append(Json::MakeObject({{"inside", map.container_id}, {"outside", map.host_id}, {"count", map.size}}));
+  return list;
+}
+
+std::vector<oci::IdMapping> ReadMaps(Reader& reader, const char* key) {
+  std::vector<oci::IdMapping> maps;
+  reader.EachObject(key, [&](Reader& item) {
+    oci::IdMapping& map = maps.emplace_back();
+    item.Read("inside", &map.container_id);
+    item.Read("outside", &map.host_id);
+    item.Read("count", &map.size);
+  });
+  return maps;
 }
 
 MountPoint MountFromJson(Reader& reader) {
   MountPoint mount;
   std::uint32_t kind = 0;
   reader.Read("kind", &kind);
-  if (kind > static_cast<std::uint32_t>(MountPoint::Kind::kTmpfs)) reader.Fail("kind", "unknown");
+  if (kind > static_cast<std::uint32_t>(MountPoint::Kind::kImage)) reader.Fail("kind", "unknown");
   mount.kind = static_cast<MountPoint::Kind>(kind);
   reader.Read("source", &mount.source);
   reader.Require("target", &mount.target);
@@ -46,6 +76,12 @@ MountPoint MountFromJson(Reader& reader) {
   reader.Read("options", &mount.options);
   reader.Read("mode", &mount.mode);
   reader.Read("field", &mount.field);
+  reader.Read("subpath", &mount.subpath);
+  reader.Read("id_map", &mount.id_map);
+  reader.Read("labels", &mount.labels);
+  reader.Read("driver_options", &mount.driver_options);
+  reader.Read("image_id", &mount.image_id);
+  reader.Read("layers", &mount.layers);
   return mount;
 }
 
@@ -99,6 +135,8 @@ Json ContainerRecord::ToJson() const {
   Json list = Json::MakeArray();
   for (const MountPoint& mount : mounts) list.Append(MountToJson(mount));
   json.Set("mounts", std::move(list));
+  if (!ids.uids.empty()) json.Set("uid_map", MapsToJson(ids.uids));
+  if (!ids.gids.empty()) json.Set("gid_map", MapsToJson(ids.gids));
   json.Set("removing", removing);
   json.Set("removes_volumes", removes_volumes);
   return json;
@@ -118,6 +156,8 @@ Result<ContainerRecord> ContainerRecord::FromJson(const Json& json) {
   reader.Read("image_id", &record.image_id);
   reader.Read("layers", &record.layers);
   reader.EachObject("mounts", [&](Reader& mount) { record.mounts.push_back(MountFromJson(mount)); });
+  record.ids.uids = ReadMaps(reader, "uid_map");
+  record.ids.gids = ReadMaps(reader, "gid_map");
   reader.Read("removing", &record.removing);
   reader.Read("removes_volumes", &record.removes_volumes);
   TRY(reader.Finish());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../networks.h"
+#include "../spec/id_maps.h"
 #include "../spec/mount_point.h"
 #include "../spec/process.h"
 #include "apitypes/container.h"
@@ -26,6 +27,7 @@ struct ContainerRecord {
   std::string image_id;             // "sha256:…"
   std::vector<std::string> layers;  // chain ids, lowest first
   std::vector<MountPoint> mounts;   // volumes have their names
+  IdMaps ids{};                     // of its user namespace; empty: it has none
   bool removing = false;            // decided; start-up carries it out
   bool removes_volumes = false;     // the anonymous ones go with it
 

@@ -63,6 +63,7 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   context.capabilities = w_.host->capabilities;
   context.apparmor_profile = TRY(ChooseAppArmorProfile(host, w_.apparmor->Look()));
   context.devices = TRY(FindDevices(host));
+  TRY(AddVolumeDevices(record, context));
   for (const auto& [key, mode] :
        {std::pair("pid", host.pid_mode), {"ipc", host.ipc_mode}, {"network", host.network_mode}}) {
     if (!JoinedContainer(mode).empty()) context.joined[key] = TRY(JoinedPid(mode));
@@ -73,10 +74,12 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
 Result<plan::Storage> Containers::PlanStorage(const ContainerRecord& record) {
   plan::Storage storage;
   storage.kind = plan::Storage::Kind::kOverlay;
-  for (auto chain = record.layers.rbegin(); chain != record.layers.rend(); ++chain) {
-    storage.lowers.push_back(TRY(w_.snapshots->LayerPath(*chain)));
-  }
+  storage.lowers = TRY(LayerPaths(record.layers));
   const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
+  if (!record.ids.empty()) {
+    storage.layers_root = w_.snapshots->LayersPath();
+    storage.upper_root = paths.home;
+  }
   storage.upper = paths.upper;
   storage.work = paths.work;
   return storage;
@@ -117,11 +120,9 @@ Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const Spe
   input.cgroup_path = context.cgroup_path;
   for (const MountPoint& mount : record.mounts) {
     if (mount.create_source) input.made_when_missing.push_back(mount.target);
-    if (mount.kind != MountPoint::Kind::kVolume || mount.no_copy || mount.read_only) continue;
-    if (w_.volumes->Empty(mount.source)) {
-      input.copy_up.push_back({mount.target, w_.volumes->Mountpoint(mount.source)});
-    }
   }
+  input.sources = TRY(PlanSources(record, context));
+  PlanCopyUps(record, context, input);
   return plan::BuildContainer(input, w_.host->facts);
 }
 

@@ -115,6 +115,10 @@ apitypes::MountPoint Containers::MountView(const MountPoint& mount) const {
       view.driver = "local";
       break;
     case MountPoint::Kind::kTmpfs: view.type = "tmpfs"; break;
+    case MountPoint::Kind::kImage:
+      view.type = "image";
+      view.source = mount.source;
+      break;
   }
   return view;
 }

@@ -29,6 +29,10 @@ void BuildNamespaces(const ContainerRecord& record, const SpecContext& context, 
     AddNamespace(spec, oci::NamespaceType::kNetwork, NamespacePath(context, "network", "net"));
   }
   if (host.cgroupns_mode != "host") AddNamespace(spec, oci::NamespaceType::kCgroup);
+  if (record.ids.empty()) return;
+  AddNamespace(spec, oci::NamespaceType::kUser);
+  spec.linux_config.uid_mappings = record.ids.uids;
+  spec.linux_config.gid_mappings = record.ids.gids;
 }
 
 std::string Hostname(const ContainerRecord& record, const SpecContext& context) {
@@ -111,7 +115,7 @@ Result<oci::RuntimeSpec> BuildSpec(const ContainerRecord& record, const SpecCont
     spec.domainname = record.create.config.domainname;
   }
   BuildNamespaces(record, context, spec);
-  spec.mounts = BuildMounts(record, context);
+  spec.mounts = TRY(BuildMounts(record, context));
   oci::Linux& config = spec.linux_config;
   config.resources = BuildResources(host.resources, context);
   // The plan starts with refusing all but the default nodes.

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "engine/config.h"
 #include "oci/runtime_spec.h"
+#include "volume_device.h"
 
 namespace estiba::engine {
 
@@ -24,6 +25,7 @@ struct HostDevice {
 struct SpecContext {
   std::string container_dir;  // holds hostname, hosts and resolv.conf
   std::string volumes_root;   // volume NAME is in <root>/NAME/_data
+  std::map<std::string, VolumeDevice> volume_devices;  // by name: those that are no folder of ours
   std::string init_program;   // for --init
   std::string host_name;      // of the host
   std::string cgroup_path;
@@ -48,7 +50,7 @@ oci::Resources BuildResources(const apitypes::Resources& wanted, const SpecConte
 
 // ---- parts ---------------------------------------------------------------------------------------------------
 // Docker's default mounts, the three name files, then the container's own, parents first.
-std::vector<oci::Mount> BuildMounts(const ContainerRecord& record, const SpecContext& context);
+Result<std::vector<oci::Mount>> BuildMounts(const ContainerRecord& record, const SpecContext& context);
 Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, oci::RuntimeSpec& spec);
 
 // What of `--security-opt` applies. kInvalidArgument for an option nobody knows.

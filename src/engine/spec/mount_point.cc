@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../names.h"
+#include "id_maps.h"
 #include "base/text.h"
 
 namespace estiba::engine {
@@ -46,6 +47,11 @@ Status ApplyMode(MountPoint& mount, std::string_view text, std::string_view mode
       mount.read_only = word == "ro";
     } else if (Contains(kPropagations, word) && mount.kind == MountPoint::Kind::kBind && mount.propagation.empty()) {
       mount.propagation = word;
+    } else if (word == "idmap" && mount.id_map.empty()) {
+      mount.id_map = kContainerIds;
+    } else if (word.starts_with("idmap=") && mount.id_map.empty()) {
+      mount.id_map = word.substr(6);
+      TRY(ParseIdMap(mount.id_map, {}));
     } else if (word == "nocopy" && mount.kind == MountPoint::Kind::kVolume) {
       mount.no_copy = true;
     } else if (word != "z" && word != "Z" && word != "cached" && word != "delegated" && word != "consistent") {

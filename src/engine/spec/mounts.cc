@@ -51,7 +51,22 @@ std::vector<oci::Mount> DefaultMounts(const HostConfig& host, const SpecContext&
   return mounts;
 }
 
-oci::Mount FromPoint(const MountPoint& point, const SpecContext& context) {
+// One volume serves containers of every user namespace: on disk its files belong to whom they do without one.
+Status MapIds(const ContainerRecord& record, const MountPoint& point, bool ours, oci::Mount& mount) {
+  const bool like_container = point.id_map == kContainerIds || (point.id_map.empty() && ours && !record.ids.empty());
+  if (like_container && record.ids.empty()) {
+    return Error(Code::kInvalidArgument, "idmap: the container has no user namespace to map ids to")
+        .Hint("say which: idmap=uids=DISK-SEEN-COUNT;gids=DISK-SEEN-COUNT, or run with --userns=auto");
+  }
+  if (like_container) mount.options.emplace_back("idmap");
+  if (point.id_map.empty() || like_container) return Ok();
+  IdMaps maps = TRY(ParseIdMap(point.id_map, record.ids));
+  mount.uid_mappings = std::move(maps.uids);
+  mount.gid_mappings = std::move(maps.gids);
+  return Ok();
+}
+
+Result<oci::Mount> FromPoint(const ContainerRecord& record, const MountPoint& point, const SpecContext& context) {
   if (point.kind == MountPoint::Kind::kTmpfs) {
     std::vector<std::string> options = {"nosuid", "nodev", "noexec"};
     for (const std::string& option :
@@ -63,13 +78,25 @@ oci::Mount FromPoint(const MountPoint& point, const SpecContext& context) {
     return Make(point.target, "tmpfs", "tmpfs", std::move(options));
   }
   std::string source = point.source;
-  if (point.kind == MountPoint::Kind::kVolume) source = context.volumes_root + "/" + point.source + "/_data";
   std::vector<std::string> options = {point.recursive ? "rbind" : "bind"};
+  bool ours = false;  // its files are the engine's, on its file system
+  if (point.kind == MountPoint::Kind::kVolume) {
+    source = context.volumes_root + "/" + point.source + "/_data";
+    const auto device = context.volume_devices.find(point.source);
+    ours = device == context.volume_devices.end();
+    if (!ours && device->second.bind) {
+      source = device->second.device;
+      if (!device->second.recursive) options[0] = "bind";
+      options.insert(options.end(), device->second.options.begin(), device->second.options.end());
+    }
+  }
   // As docker: with what is mounted below, where the kernel can; only who insists is refused where it cannot.
   const bool tree = point.read_only_recursive && (context.recursive_read_only || point.read_only_forced);
   if (point.read_only) options.emplace_back(point.recursive && tree ? "rro" : "ro");
   options.push_back(point.propagation.empty() ? "rprivate" : point.propagation);
-  return Make(point.target, "bind", std::move(source), std::move(options));
+  oci::Mount mount = Make(point.target, "bind", std::move(source), std::move(options));
+  TRY_CTX(MapIds(record, point, ours, mount), point.field);
+  return mount;
 }
 
 // The name files, unless a mount of the container's own covers them.
@@ -80,6 +107,7 @@ std::vector<oci::Mount> NameFiles(const ContainerRecord& record, const SpecConte
     const auto covers = [&](const MountPoint& point) { return point.target == target; };
     if (std::any_of(record.mounts.begin(), record.mounts.end(), covers)) continue;
     mounts.push_back(Make(target, "bind", context.container_dir + "/" + name, {"rbind", "rprivate"}));
+    if (!record.ids.empty()) mounts.back().options.emplace_back("idmap");
   }
   return mounts;
 }
@@ -90,14 +118,14 @@ std::size_t Depth(const std::string& path) {
 
 }  // namespace
 
-std::vector<oci::Mount> BuildMounts(const ContainerRecord& record, const SpecContext& context) {
+Result<std::vector<oci::Mount>> BuildMounts(const ContainerRecord& record, const SpecContext& context) {
   const HostConfig& host = record.create.host_config;
   std::vector<oci::Mount> mounts = DefaultMounts(host, context);
   std::vector<oci::Mount> own = NameFiles(record, context);
   if (host.init.value_or(false)) {
     own.push_back(Make(kInitTarget, "bind", context.init_program, {"bind", "ro"}));
   }
-  for (const MountPoint& point : record.mounts) own.push_back(FromPoint(point, context));
+  for (const MountPoint& point : record.mounts) own.push_back(TRY(FromPoint(record, point, context)));
   for (oci::Mount& mount : own) {
     // What the user mounts at a default place replaces the default.
     std::erase_if(mounts, [&](const oci::Mount& other) { return other.destination == mount.destination; });

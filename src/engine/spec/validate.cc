@@ -5,6 +5,7 @@
 #include "../config_reader.h"
 #include "base/parse.h"
 #include "build.h"
+#include "id_maps.h"
 
 namespace estiba::engine {
 namespace {
@@ -44,7 +45,6 @@ Status RefuseUnsupported(const HostConfig& host) {
   TRY(Refuse(resources.kernel_memory_tcp > 0, "HostConfig.KernelMemoryTCP"));
   TRY(Refuse(resources.cpu_count != 0, "HostConfig.CpuCount"));
   TRY(Refuse(resources.cpu_percent != 0, "HostConfig.CpuPercent"));
-  TRY(Refuse(!OneOf(host.userns_mode, {"", "host"}), "HostConfig.UsernsMode"));
   TRY(Refuse(!OneOf(host.uts_mode, {"", "host"}), "HostConfig.UTSMode"));
   if (!OneOf(host.runtime, {"", "estiba", "runc"})) {
     return Bad("unknown or invalid runtime name: " + host.runtime);
@@ -59,6 +59,7 @@ Status ValidateModes(const HostConfig& host) {
   if (!OneOf(host.ipc_mode, {"", "private", "shareable", "host", "none"}) && JoinedContainer(host.ipc_mode).empty()) {
     return Bad("invalid IPC mode: " + host.ipc_mode);
   }
+  TRY(ParseUserns(host.userns_mode));
   if (!OneOf(host.pid_mode, {"", "private", "host"}) && JoinedContainer(host.pid_mode).empty()) {
     return Bad("invalid PID mode: " + host.pid_mode);
   }

@@ -97,6 +97,8 @@ struct BindOptions {
   bool create_mountpoint = false;
   bool read_only_non_recursive = false;
   bool read_only_force_recursive = false;
+  // Ours: how ids are mapped. "container": to its user namespace; "uids=…;gids=…": as given (podman's idmap=).
+  std::string id_map;
 };
 struct VolumeOptions {
   bool no_copy = false;

@@ -73,6 +73,10 @@ struct Config {
 
   ImagePolicy images;
 
+  // Containers that say nothing of it get a user namespace of their own.
+  bool userns_auto = false;
+  std::string userns_ids = "1073741824:268435456";  // "FIRST:COUNT": ids of the host that those are cut from
+
   std::string cgroup_parent = "estiba";
   std::string init_program;  // estiba-init; found beside the engine when empty
   DefaultLimits limits;

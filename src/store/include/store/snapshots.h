@@ -25,6 +25,8 @@ class Snapshots {
   bool HasLayer(const std::string& chain_id) const;
   // Where a layer is, for overlay's lowerdir.
   Result<std::string> LayerPath(const std::string& chain_id) const;
+  // The directory that all layers are in.
+  std::string LayersPath() const { return path_ + "layers"; }
   Result<os::UniqueFd> OpenLayer(const std::string& chain_id) const;
   Result<std::vector<std::string>> ListLayers() const;
   // Deletes a layer in two steps, so that it is whole or not there: the first is quick and answers what to delete in
@@ -51,6 +53,7 @@ class Snapshots {
 
   // Writable layers of containers.
   struct ContainerPaths {
+    std::string home;   // …/ID
     std::string upper;  // …/ID/fs
     std::string work;   // …/ID/work
   };
