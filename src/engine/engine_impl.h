@@ -70,6 +70,8 @@ class EngineImpl final : public Engine {
   Result<apitypes::Volume> InspectVolume(const std::string& name) override;
   Result<apitypes::Volume> CreateVolume(const apitypes::VolumeCreate& create) override;
   Status RemoveVolume(const std::string& name, bool force) override;
+  Status RenameVolume(const std::string& name, const std::string& to) override;
+  Result<apitypes::Volume> SnapshotVolume(const std::string& name, const std::string& copy) override;
   Result<apitypes::PruneReport> PruneVolumes(const apitypes::Filters& filters) override;
   Result<std::vector<apitypes::Network>> ListNetworks(const apitypes::Filters& filters) override;
   Result<apitypes::Network> InspectNetwork(const std::string& name) override;

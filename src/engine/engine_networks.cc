@@ -198,6 +198,16 @@ Status EngineImpl::RemoveVolume(const std::string& name, bool force) {
   return Ok();
 }
 
+Status EngineImpl::RenameVolume(const std::string& name, const std::string& to) {
+  return containers_->RenameVolume(name, to);
+}
+
+Result<apitypes::Volume> EngineImpl::SnapshotVolume(const std::string& name, const std::string& copy) {
+  apitypes::Volume volume = TRY(volumes_->Snapshot(name, copy));
+  events_.Publish("volume", "create", copy, {{"driver", "local"}, {"snapshotOf", name}});
+  return volume;
+}
+
 Result<apitypes::PruneReport> EngineImpl::PruneVolumes(const apitypes::Filters& filters) {
   const bool all = TRY(filters.Flag("all", false));
   const auto used = containers_->VolumesInUse();

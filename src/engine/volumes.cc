@@ -9,12 +9,12 @@
 #include "codec/json_reader.h"
 #include "names.h"
 #include "os/file.h"
+#include "store/limits.h"
 #include "store/tree_size.h"
+#include "warn.h"
 
 namespace estiba::engine {
 namespace {
-
-constexpr const char* kTable = "volumes";
 
 codec::Json ToJson(const VolumeRecord& record) {
   codec::Json json = codec::Json::MakeObject(
@@ -25,6 +25,9 @@ codec::Json ToJson(const VolumeRecord& record) {
   codec::Json options = codec::Json::MakeObject();
   for (const auto& [key, value] : record.options) options.Add(key, value);
   if (!record.options.empty()) json.Set("options", std::move(options));
+  if (!record.renamed_from.empty()) json.Set("renamed_from", record.renamed_from);
+  if (record.unfinished) json.Set("unfinished", true);
+  if (record.project != 0) json.Set("project", record.project);
   return json;
 }
 
@@ -37,6 +40,9 @@ Result<VolumeRecord> FromJson(const std::string& text) {
   reader.Read("anonymous", &record.anonymous);
   reader.Read("labels", &record.labels);
   reader.Read("options", &record.options);
+  reader.Read("renamed_from", &record.renamed_from);
+  reader.Read("unfinished", &record.unfinished);
+  reader.Read("project", &record.project);
   TRY(reader.Finish());
   return record;
 }
@@ -75,6 +81,8 @@ Status ResolveServer(VolumeDevice& device) {
 
 }  // namespace
 
+std::string Volumes::ToText(const VolumeRecord& record) { return ToJson(record).Dump(); }
+
 Result<std::unique_ptr<Volumes>> Volumes::Open(store::Database* database, const std::string& root) {
   TRY(os::EnsureDirectory(root, 0711));
   os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, root, O_RDONLY | O_DIRECTORY));
@@ -82,14 +90,18 @@ Result<std::unique_ptr<Volumes>> Volumes::Open(store::Database* database, const 
   const std::vector<store::Document> documents = TRY(database->List(kTable));
   for (const store::Document& document : documents) {
     VolumeRecord record = TRY_CTX(FromJson(document.value), "volume '" + document.key + "'");
-    TRY(volumes->MakeFolder(record.name));
+    TRY_CTX(volumes->Finish(record), "volume '" + document.key + "'");
+    if (record.unfinished) continue;
+    TRY(volumes->MakeFolder(record));
     volumes->state_.Lock()->records.emplace(document.key, std::move(record));
   }
   return volumes;
 }
 
-Status Volumes::MakeFolder(const std::string& name) {
-  const os::UniqueFd outer = TRY(os::EnsureDirectoryAt({folder_.get()}, name, 0711));
+Status Volumes::MakeFolder(const VolumeRecord& record) {
+  const os::UniqueFd outer = TRY(os::EnsureDirectoryAt({folder_.get()}, record.name, 0711));
+  const std::uint64_t limit = TRY(SizeOf(record.options));
+  if (record.project != 0) TRY(store::LimitDirectory({outer.get()}, record.project, limit));
   TRY(os::EnsureDirectoryAt({outer.get()}, "_data", 0755));
   return Ok();
 }
@@ -111,8 +123,6 @@ Result<apitypes::Volume> Volumes::Create(const apitypes::VolumeCreate& create, b
                                       "\" not found");
   }
   TRY_CTX(CheckDriverOptions(create.driver_opts), "create " + create.name);
-  if (create.driver_opts.contains("size"))
-    return Error(Code::kInvalidArgument, "create " + create.name + ": quota size requested but no quota support");
   VolumeRecord record;
   record.name = create.name;
   if (record.name.empty()) {
@@ -126,14 +136,36 @@ Result<apitypes::Volume> Volumes::Create(const apitypes::VolumeCreate& create, b
     const auto found = state->records.find(record.name);
     if (found != state->records.end()) return Describe(found->second);
   }
+  const std::lock_guard making(making_);
+  // Somebody may have been first.
+  if (auto known = Find(record.name); known.ok()) return Describe(*known);
   record.created = FormatRfc3339(WallNow());
   record.anonymous = anonymous;
   record.labels = create.labels;
   record.options = create.driver_opts;
-  TRY(database_->Put(kTable, record.name, ToJson(record).Dump()));
-  TRY_CTX(MakeFolder(record.name), "make volume '" + record.name + "'");
-  state_.Lock()->records.emplace(record.name, record);
-  return Describe(record);
+  TRY_CTX(AllocateProject(record), "create " + record.name);
+  TRY(database_->Put(kTable, record.name, ToText(record)));
+  Status made = MakeFolder(record);
+  if (made.ok()) {
+    state_.Lock()->records.emplace(record.name, record);
+    return Describe(record);
+  }
+  WarnIf(DeleteNow(record.name, record.project), "take a volume back", record.name);
+  return std::move(made).error().Context("make volume '" + record.name + "'");
+}
+
+Status Volumes::AllocateProject(VolumeRecord& record) const {
+  constexpr std::uint32_t kFirstProject = 0x30000000;  // those of containers are below
+  const std::uint64_t limit = TRY(SizeOf(record.options));
+  if (limit == 0) return Ok();
+  TRY(store::CheckProjectLimits({folder_.get()}, root_));
+  std::vector<std::uint32_t> taken;
+  {
+    auto state = state_.Lock();
+    for (const auto& [name, other] : state->records) taken.push_back(other.project);
+  }
+  record.project = TRY(store::FindFreeProject({folder_.get()}, kFirstProject, taken));
+  return Ok();
 }
 
 Result<apitypes::Volume> Volumes::Get(const std::string& name) const {
@@ -187,7 +219,8 @@ Status Volumes::Delete(const std::string& name, const std::function<bool()>& in_
     if (in_use()) return Error(Code::kConflict, "remove " + name + ": volume is in use");
     state->going.insert(name);
   }
-  Status deleted = DeleteNow(name);
+  const auto record = Find(name);
+  Status deleted = DeleteNow(name, record.ok() ? record->project : 0);
   auto state = state_.Lock();
   if (deleted.ok()) state->records.erase(name);
   state->going.erase(name);
@@ -195,9 +228,10 @@ Status Volumes::Delete(const std::string& name, const std::function<bool()>& in_
   return deleted;
 }
 
-Status Volumes::DeleteNow(const std::string& name) {
+Status Volumes::DeleteNow(const std::string& name, std::uint32_t project) {
   // Data first: a record without a folder is made whole at the next start, a folder without a record is lost room.
   TRY_CTX(os::DeleteTree({folder_.get()}, name), "remove volume '" + name + "'");
+  if (project != 0) TRY(store::LiftLimit({folder_.get()}, project));
   return database_->Delete(kTable, name);
 }
 

@@ -3,8 +3,10 @@
 
 #include <condition_variable>
 #include <functional>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,10 +28,15 @@ struct VolumeRecord {
   bool anonymous = false;
   std::map<std::string, std::string> labels;
   DriverOptions options{};
+  std::uint32_t project = 0;   // of the option "size"; 0: none
+  std::string renamed_from{};  // the folder may still have this name
+  bool unfinished = false;     // being copied: nobody has been told of it
 };
 
 class Volumes {
  public:
+  static constexpr const char* kTable = "volumes";  // in the database
+
   // `root` is DATA/volumes. Folders that no record knows are left alone; records whose folder is missing get it.
   static Result<std::unique_ptr<Volumes>> Open(store::Database* database, const std::string& root);
 
@@ -45,6 +52,11 @@ class Volumes {
   // kConflict when `in_use` says so; no container that asks for it meanwhile gets the one that goes. Succeeds when it
   // is gone.
   Status Delete(const std::string& name, const std::function<bool()>& in_use);
+  // The volume under another name, recorded together with `batch` (what refers to it). kConflict when there is one of
+  // that name, kNotFound when there is none of this.
+  Status Rename(const std::string& name, const std::string& to, const std::function<Status(store::Batch&)>& add);
+  // A copy of what is in `name` now, as a volume of its own, files sharing their bytes where the file system can.
+  Result<apitypes::Volume> Snapshot(const std::string& name, const std::string& copy);
   bool Anonymous(const std::string& name) const;
   // What is mounted for it, a host's name in it looked up as docker does; nothing: it is a folder.
   Result<std::optional<VolumeDevice>> DeviceOf(const std::string& name) const;
@@ -57,8 +69,20 @@ class Volumes {
   Volumes(store::Database* database, std::string root, os::UniqueFd folder)
       : database_(database), root_(std::move(root)), folder_(std::move(folder)) {}
   apitypes::Volume Describe(const VolumeRecord& record) const;
-  Status MakeFolder(const std::string& name);
-  Status DeleteNow(const std::string& name);
+  static std::string ToText(const VolumeRecord& record);
+  Status MakeFolder(const VolumeRecord& record);
+  // With `making_` held: the project of its size limit.
+  Status AllocateProject(VolumeRecord& record) const;
+  Status DeleteNow(const std::string& name, std::uint32_t project);
+  // After a start: what an earlier engine had recorded and not done.
+  Status Finish(VolumeRecord& record);
+  // Of two names nobody takes one meanwhile; Drop lets them go.
+  void Take(const std::set<std::string>& names);
+  void Drop(const std::set<std::string>& names);
+  Result<VolumeRecord> Find(const std::string& name) const;
+  // `name` is there, is a folder of ours, and `to` is free.
+  Result<VolumeRecord> CheckCopy(const std::string& name, const std::string& to) const;
+  Status CopyInto(const VolumeRecord& record, const std::string& from);
 
   store::Database* database_;
   std::string root_;
@@ -69,6 +93,7 @@ class Volumes {
   };
   mutable Guarded<State> state_;
   std::condition_variable gone_;
+  std::mutex making_;  // orders creations: whose a name and a project are
 };
 
 }  // namespace estiba::engine

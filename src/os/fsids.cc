@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 
 #include <linux/capability.h>
@@ -14,14 +15,26 @@ namespace {
 
 constexpr auto kKeep = static_cast<uid_t>(-1);  // no id: setfsuid(2) then only answers the current one
 
+using Sets = std::array<__user_cap_data_struct, 2>;
+
+Result<Sets> ReadSets() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  Sets sets{};
+  if (::syscall(SYS_capget, &header, sets.data()) < 0) return Error::Errno(errno, "read capabilities");
+  return sets;
+}
+
+Status WriteSets(const Sets& sets) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  if (::syscall(SYS_capset, &header, sets.data()) < 0) return Error::Errno(errno, "set capabilities");
+  return Ok();
+}
+
 // Leaving uid 0 the kernel drops those capabilities that are about files (capabilities(7)).
 Status RaiseAll() {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, 2> sets{};
-  if (::syscall(SYS_capget, &header, sets.data()) < 0) return Error::Errno(errno, "read capabilities");
+  Sets sets = TRY(ReadSets());
   for (auto& set : sets) set.effective = set.permitted;
-  if (::syscall(SYS_capset, &header, sets.data()) < 0) return Error::Errno(errno, "keep capabilities");
-  return Ok();
+  return WriteSets(sets);
 }
 
 }  // namespace
@@ -43,6 +56,20 @@ FileIds::~FileIds() {
   ::setfsgid(gid_);
   // We came from there.
   if (static_cast<uid_t>(::setfsuid(kKeep)) != uid_ || static_cast<gid_t>(::setfsgid(kKeep)) != gid_) std::abort();
+}
+
+Result<WithoutCapability> WithoutCapability::Drop(unsigned capability) {
+  Sets sets = TRY(ReadSets());
+  std::uint32_t& effective = sets.at(capability / 32).effective;
+  const std::uint32_t bit = 1U << capability % 32;
+  if ((effective & bit) == 0) return WithoutCapability(false);
+  effective &= ~bit;
+  TRY(WriteSets(sets));
+  return WithoutCapability(true);
+}
+
+WithoutCapability::~WithoutCapability() {
+  if (dropped_ && !RaiseAll().ok()) std::abort();  // we had it
 }
 
 }  // namespace estiba::os

@@ -156,6 +156,7 @@ struct Tree {
   std::string work{};
   int layers = kNoSlot;    // what the lowers are in
   int writable = kNoSlot;  // what upper and work are in
+  bool limited = false;    // Storage::limited
 };
 
 int AddOverlay(Builder& b, const oci::Linux& config, const Tree& tree, const std::string& why) {
@@ -166,10 +167,12 @@ int AddOverlay(Builder& b, const oci::Linux& config, const Tree& tree, const std
   const int slot = b.NewSlot();
   Step& step = b.Host(Op::kMountOverlay, why, std::move(text), {userxattr, append});
   step.out = slot;
-  if (tree.layers == kNoSlot) return slot;
-  step.in = {tree.layers, tree.writable};
-  const std::vector<std::uint64_t> owner = RootOutside(config);
+  if (tree.layers != kNoSlot) step.in = {tree.layers, tree.writable};
+  if (tree.layers == kNoSlot && !tree.limited) return slot;
+  const std::vector<std::uint64_t> owner =
+      tree.layers != kNoSlot ? RootOutside(config) : std::vector<std::uint64_t>{0, 0, 0};
   step.numbers.insert(step.numbers.end(), owner.begin(), owner.end());
+  if (tree.limited) step.numbers.push_back(1);
   return slot;
 }
 
@@ -197,7 +200,7 @@ Status AddMappedStorage(Builder& b, const ContainerInput& input) {
   const Storage& storage = input.storage;
   TRY(CheckMapped(b, config));
   const std::vector<std::string> lowers = TRY(AllBelow(storage.layers_root, storage.lowers));
-  Tree tree{.lowers = lowers};
+  Tree tree{.lowers = lowers, .limited = storage.limited};
   b.mapped_layers = tree.layers = AddMappedTree(b, config, storage.layers_root, "linux.uidMappings");
   if (!storage.upper.empty()) {
     tree.upper = TRY(Below(storage.upper_root, storage.upper));
@@ -274,7 +277,9 @@ Status AddStorage(Builder& b, const ContainerInput& input) {
   }
   if (storage.lowers.empty()) return Error(Code::kInvalidArgument, "root: an overlay needs at least one layer");
   if (!storage.layers_root.empty()) return AddMappedStorage(b, input);
-  b.root = AddOverlay(b, input.spec.linux_config, {storage.lowers, storage.upper, storage.work}, "root");
+  const Tree tree{
+      .lowers = storage.lowers, .upper = storage.upper, .work = storage.work, .limited = storage.limited};
+  b.root = AddOverlay(b, input.spec.linux_config, tree, "root");
   return Ok();
 }
 

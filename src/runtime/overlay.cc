@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <sys/vfs.h>
@@ -120,6 +121,10 @@ Status MakeOverlay(Session& session, const Step& step) {
   std::optional<os::FileIds> owner;
   if (step.numbers.size() > 4 && step.numbers[2] != 0)
     owner.emplace(TRY(os::FileIds::Assume(static_cast<uid_t>(step.numbers[3]), static_cast<gid_t>(step.numbers[4]))));
+  // Files are written with the rights of who mounts it, and CAP_SYS_RESOURCE is above quotas.
+  std::optional<os::WithoutCapability> bounded;
+  if (step.numbers.size() > 5 && step.numbers[5] != 0)
+    bounded.emplace(TRY(os::WithoutCapability::Drop(CAP_SYS_RESOURCE)));
   auto overlay = TRY(os::FilesystemContext::Open("overlay"));
   TRY(overlay.SetString("source", "overlay"));
   std::vector<LayerPath> keep;

@@ -11,6 +11,7 @@
 #include "names.h"
 #include "oci/reference.h"
 #include "os/file.h"
+#include "store/limits.h"
 #include "store/tree_size.h"
 
 namespace estiba::store {
@@ -125,7 +126,8 @@ Snapshots::ContainerPaths Snapshots::PathsOf(const std::string& container_id) co
 }
 
 Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& container_id,
-                                                             const std::string& top_chain_id) const {
+                                                             const std::string& top_chain_id,
+                                                             const SizeLimit& limit) const {
   TRY(CheckId(container_id));
   struct stat like {};
   like.st_mode = 0755;
@@ -135,6 +137,7 @@ Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& 
       return Error::Errno(errno, "find layer '" + top_chain_id + "'");
   }
   const os::UniqueFd home = TRY(os::EnsureDirectoryAt({containers_.get()}, container_id, 0710));
+  if (limit.bytes > 0) TRY(LimitDirectory({home.get()}, limit.project, limit.bytes));
   TRY(os::EnsureDirectoryAt({home.get()}, "work", 0700));
   if (::mkdirat(home.get(), "fs", 0755) == 0) {
     const os::UniqueFd upper = TRY(os::OpenAt({home.get()}, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -164,6 +167,16 @@ Result<std::uint64_t> Snapshots::ContainerSize(const std::string& container_id) 
 Result<std::uint64_t> Snapshots::LayerSize(const std::string& chain_id) const {
   const std::string hex = TRY(oci::DigestHex(chain_id));
   return TreeSize({layers_.get()}, hex);
+}
+
+Status Snapshots::CheckLimits() const { return CheckProjectLimits({containers_.get()}, path_); }
+
+Result<std::uint32_t> Snapshots::FindProject(std::uint32_t first, const std::vector<std::uint32_t>& taken) const {
+  return FindFreeProject({containers_.get()}, first, taken);
+}
+
+Status Snapshots::ReleaseProject(std::uint32_t project) const {
+  return LiftLimit({containers_.get()}, project);
 }
 
 }  // namespace estiba::store

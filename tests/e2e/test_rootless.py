@@ -55,6 +55,25 @@ def test_another_user_in_the_image(engine):
     assert engine.out("run", "--rm", "-u", "1234:4321", *NONE, "estiba/busybox", "id").startswith("uid=1234 gid=4321")
 
 
+def test_a_users_mounts(engine):
+    engine.cli("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "-o", "o=size=1m", "ram")
+    engine.cli("volume", "create", "v")
+    assert engine.out("run", "--rm", *NONE, "-v", "ram:/r", "-v", "v:/d", "estiba/busybox", "sh", "-c",
+                      "mkdir /d/sub; echo x > /d/sub/f; grep -c ' /r tmpfs' /proc/mounts") == "1"
+    assert engine.out("run", "--rm", *NONE, "--mount", "type=volume,source=v,target=/d,volume-subpath=sub",
+                      "--mount", "type=image,source=estiba/busybox,target=/i", "estiba/busybox", "sh", "-c",
+                      "cat /d/f; ls -d /i/bin").split() == ["x", "/i/bin"]
+    engine.cli("volume", "rm", "ram", "v")
+
+
+@pytest.mark.parametrize("options,says", [
+    (["--userns", "auto"], "id-mapped layers need CAP_SYS_ADMIN"), (["--uidmap", "0:1:100"], "id-mapped layers need"),
+    (["-v", "/etc:/d:idmap=uids=0-1-1"], "idmap needs CAP_SYS_ADMIN over the file system")])
+def test_ids_that_a_user_cannot_map(engine, options, says):
+    result = engine.cli("run", "--rm", *NONE, *options, "estiba/busybox", "true", check=False)
+    assert result.returncode == 125 and says in result.stderr
+
+
 def test_files_in_volumes_belong_to_the_user(engine):
     shared = engine.folder / "shared"
     shared.mkdir()

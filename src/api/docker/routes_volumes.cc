@@ -44,6 +44,19 @@ Status Prune(Call& call) {
   return Ok();
 }
 
+// Ours.
+Status Rename(Call& call) {
+  TRY(call.engine->RenameVolume(call.id(), call.query("name")));
+  RespondEmpty(*call.exchange, 204);
+  return Ok();
+}
+
+Status Snapshot(Call& call) {
+  const auto volume = TRY(call.engine->SnapshotVolume(call.id(), call.query("name")));
+  RespondJson(call, 201, volume.ToJson());
+  return Ok();
+}
+
 }  // namespace
 
 void AddVolumeRoutes(Router* router) {
@@ -52,6 +65,8 @@ void AddVolumeRoutes(Router* router) {
   router->Add("POST", "/volumes/create", Create);
   router->Add("POST", "/volumes/prune", Prune);
   router->Add("DELETE", "/volumes/{id}", Remove);
+  router->Add("POST", "/estiba/v1/volumes/{id}/rename", Rename);
+  router->Add("POST", "/estiba/v1/volumes/{id}/snapshot", Snapshot);
 }
 
 }  // namespace estiba::api::docker

@@ -114,8 +114,10 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"volume", "list", &kVolumeLs, true},
     {"volume", "ls", &kVolumeLs},
     {"volume", "prune", &kVolumePrune},
+    {"volume", "rename", &kVolumeRename},
     {"volume", "remove", &kVolumeRm, true},
     {"volume", "rm", &kVolumeRm},
+    {"volume", "snapshot", &kVolumeSnapshot},
 });
 
 }  // namespace

@@ -102,8 +102,51 @@ Result<int> RunPrune(App& app, const Options& options) {
   return 0;
 }
 
+http::Query NameQuery(const std::string& name) {
+  http::Query query;
+  query.Add("name", name);
+  return query;
+}
+
+std::string OwnPath(const std::string& volume, const char* what) {
+  return "/estiba/v1/volumes/" + http::PercentEncode(volume) + "/" + what;
+}
+
+Result<int> RunRename(App& app, const Options& options) {
+  Api* engine = TRY(app.Engine());
+  TRY(engine->Post(OwnPath(options.arg(0), "rename"), NameQuery(options.arg(1))));
+  return 0;
+}
+
+Result<int> RunSnapshot(App& app, const Options& options) {
+  Api* engine = TRY(app.Engine());
+  const Json volume =
+      TRY(engine->Post(OwnPath(options.arg(0), "snapshot"), NameQuery(options.arg(1))));
+  PrintLine(volume.GetString("Name"));
+  return 0;
+}
+
 }  // namespace
 
+constinit const Command kVolumeRename{.name = "rename",
+                                      .usage = "VOLUME NEW_NAME",
+                                      .summary = "Rename a volume",
+                                      .flags = {},
+                                      .min_args = 2,
+                                      .max_args = 2,
+                                      .run = RunRename,
+                                      .details = "Stopped containers that use it follow; while one that uses it runs, "
+                                                 "it is refused."};
+constinit const Command kVolumeSnapshot{.name = "snapshot",
+                                        .usage = "VOLUME NEW_VOLUME",
+                                        .summary = "Make a volume with a copy of what is in another",
+                                        .flags = {},
+                                        .min_args = 2,
+                                        .max_args = 2,
+                                        .run = RunSnapshot,
+                                        .details = "Files share their bytes with the original where the file system "
+                                                   "can (btrfs, xfs). Of a volume that is written to meanwhile each "
+                                                   "file is copied as it is at its moment: stop or pause what writes."};
 constinit const Command kVolumeCreate{.name = "create",
                                       .usage = "[OPTIONS] [VOLUME]",
                                       .summary = "Create a volume",

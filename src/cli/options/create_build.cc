@@ -190,16 +190,30 @@ Status Limits(const Options& options, apitypes::Resources* limits) {
   return Throttles(options, limits);
 }
 
+// --uidmap and --gidmap are the mode "map".
+Result<std::string> UsernsMode(const Options& options) {
+  std::string mode = options.Text("userns");
+  std::vector<std::string> maps;
+  for (const std::string& map : options.List("uidmap")) maps.push_back("uidmapping=" + map);
+  for (const std::string& map : options.List("gidmap")) maps.push_back("gidmapping=" + map);
+  if (!maps.empty()) {
+    if (!mode.empty()) return Bad("conflicting options: --userns and --uidmap, --gidmap");
+    return "map:" + Join(maps, ",");
+  }
+  const bool known = mode.empty() || mode == "host" || mode == "auto" || mode.starts_with("auto:");
+  if (!known) return Bad("--userns: invalid USER mode");
+  return mode;
+}
+
 Status Isolation(const Options& options, HostConfig* host) {
   host->pid_mode = options.Text("pid");
   host->ipc_mode = options.Text("ipc");
   host->uts_mode = options.Text("uts");
-  host->userns_mode = options.Text("userns");
+  host->userns_mode = TRY(UsernsMode(options));
   host->cgroupns_mode = options.Text("cgroupns");
   TRY(CheckMode("--pid", host->pid_mode, {"host"}, true, "PID"));
   TRY(CheckMode("--ipc", host->ipc_mode, {"host", "private", "shareable", "none"}, true, "IPC"));
   TRY(CheckMode("--uts", host->uts_mode, {"host"}, false, "UTS"));
-  TRY(CheckMode("--userns", host->userns_mode, {"host"}, false, "USER"));
   TRY(CheckMode("--cgroupns", host->cgroupns_mode, {"host", "private"}, false, "CGROUP"));
   host->privileged = options.On("privileged");
   host->cap_add = options.List("cap-add");

@@ -81,6 +81,8 @@ Result<bool> ApplyTyped(Mount* mount, const std::string& key, const std::string&
     Bind(mount).non_recursive = TRY(MountFlag(key, value, has_value));
   } else if (key == "bind-recursive") {
     TRY(ApplyBindRecursive(mount, value));
+  } else if (key == "idmap") {
+    Bind(mount).id_map = has_value && !value.empty() ? value : "container";
   } else if (key == "bind-create-src") {
     Bind(mount).create_mountpoint = TRY(MountFlag(key, value, has_value));
   } else if (key == "volume-nocopy") {
@@ -103,6 +105,8 @@ Result<bool> ApplyTyped(Mount* mount, const std::string& key, const std::string&
     const auto mode = ParseMode(value);
     if (!mode.ok()) return Bad("invalid value for " + key + ": " + value);
     Tmpfs(mount).mode = *mode;
+  } else if (key == "tmpfs-options") {
+    for (const std::string& option : Split(value, ';')) Tmpfs(mount).options.push_back({option});
   } else {
     return false;
   }
@@ -118,7 +122,8 @@ Status ApplyField(Mount* mount, const std::string& field) {
     mount->read_only = TRY(MountFlag(key, value, has_value));
     return Ok();
   }
-  const bool flag = key == "volume-nocopy" || key == "bind-nonrecursive" || key == "bind-create-src";
+  const bool flag =
+      key == "volume-nocopy" || key == "bind-nonrecursive" || key == "bind-create-src" || key == "idmap";
   if (!has_value && !flag) return Bad("invalid field '" + field + "' must be a key=value pair");
   if (key == "type") {
     mount->type = ToLower(value);

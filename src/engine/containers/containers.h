@@ -135,6 +135,8 @@ class Containers {
   // No container starts on these layers until the guard goes. Answers those that run on one meanwhile: layer → name.
   std::map<std::string, std::string> HoldStarts(std::set<std::string> layers, Rollback& release);
   std::set<std::string> VolumesInUse();
+  // Containers that use it follow; kConflict while one of them runs (rename_volume.cc).
+  Status RenameVolume(const std::string& name, const std::string& to);
   // Ids of the containers that use a volume.
   std::vector<std::string> UsersOfVolume(const std::string& name, const std::string& but = "");
   std::map<std::string, apitypes::NetworkContainer> ContainersOfNetwork(const NetworkRecord& network);
@@ -213,10 +215,16 @@ class Containers {
   Result<std::vector<plan::MountSource>> PlanSources(const ContainerRecord& record, const SpecContext& context);
   void PlanCopyUps(const ContainerRecord& record, const SpecContext& context, plan::ContainerInput& input);
 
+  // ---- rename_volume.cc
+  // By id.
+  std::vector<ContainerPtr> ContainersOfVolume(const std::string& volume);
+  Status CheckMayFollow(const ContainerPtr& container, const std::string& volume);
+
   // ---- user_namespace.cc
   Result<bool> WantsUserNamespace(const apitypes::HostConfig& host) const;
   // With `creation` held until the record is registered: two that are made at once get ids of their own.
   Status AllocateIds(ContainerRecord& record);
+  Status AllocateProject(ContainerRecord& record);
 
   // `last`: the endpoints of the run before.
   Status Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch);

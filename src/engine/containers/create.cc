@@ -170,6 +170,10 @@ Status Containers::CheckSpec(const ContainerRecord& record) {
 
 Status Containers::CheckBinds(const ContainerRecord& record) {
   for (const MountPoint& mount : record.mounts) {
+    if (!mount.id_map.empty() && w_.config()->rootless) {
+      return Error(Code::kFailedPrecondition, mount.field + ": idmap needs CAP_SYS_ADMIN over the file system of '" +
+                                                  mount.source + "', which nobody has in a user's own engine");
+    }
     if (mount.kind != MountPoint::Kind::kBind || mount.create_source) continue;
     if (::access(mount.source.c_str(), F_OK) == 0) continue;
     return Error(Code::kInvalidArgument,
@@ -230,6 +234,7 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   TRY(FindMountImages(record.mounts));
   TRY(CheckBinds(record));
   TRY(AllocateIds(record));
+  TRY(AllocateProject(record));
   TRY(CheckSpec(record));
   return draft;
 }
@@ -250,6 +255,8 @@ Status Containers::HoldImages(const ContainerPtr& container) {
 void Containers::TakeBack(const ContainerPtr& container, const std::vector<std::string>& volumes) {
   WarnIf(os::DeleteTree({AT_FDCWD}, Folder(container->id)), "take a container back", container->id);
   WarnIf(w_.snapshots->DeleteContainer(container->id), "take a container back", container->id);
+  if (const std::uint32_t project = container->data.Lock()->record.project; project != 0)
+    WarnIf(w_.snapshots->ReleaseProject(project), "take a container's size limit back", container->id);
   for (const std::string& volume : volumes) {
     const auto used = [&] { return !UsersOfVolume(volume, container->id).empty(); };
     WarnIf(w_.volumes->Delete(volume, used), "take a volume back", volume);
@@ -270,7 +277,9 @@ Status Containers::Make(const ContainerPtr& container) {
   rollback.Add([&] { TakeBack(container, volumes); });
   TRY(SaveRecord(container));
   TRY(MakeVolumes(record, volumes));
-  TRY(w_.snapshots->EnsureContainer(record.id, record.layers.back()));
+  store::Snapshots::SizeLimit limit{.project = record.project};
+  limit.bytes = TRY(SizeLimit(record.create.host_config));
+  TRY(w_.snapshots->EnsureContainer(record.id, record.layers.back(), limit));
   TRY(os::EnsureDirectory(Folder(record.id), 0710));
   rollback.Commit();
   return Ok();
@@ -280,7 +289,8 @@ Result<apitypes::ContainerCreateResponse> Containers::Create(const std::string& 
                                                              const std::string& platform,
                                                              apitypes::ContainerCreate create) {
   std::unique_lock<std::mutex> creating;
-  const bool needs_ids = TRY(WantsUserNamespace(create.host_config));
+  const bool maps = TRY(WantsUserNamespace(create.host_config));
+  const bool needs_ids = maps || !create.host_config.storage_opt.empty();
   if (needs_ids) creating = std::unique_lock(creation_);
   Draft draft = TRY(MakeDraft(std::move(create), platform));
   TRY(NameVolumes(draft.record));

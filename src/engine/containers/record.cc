@@ -137,6 +137,7 @@ Json ContainerRecord::ToJson() const {
   json.Set("mounts", std::move(list));
   if (!ids.uids.empty()) json.Set("uid_map", MapsToJson(ids.uids));
   if (!ids.gids.empty()) json.Set("gid_map", MapsToJson(ids.gids));
+  if (project != 0) json.Set("project", project);
   json.Set("removing", removing);
   json.Set("removes_volumes", removes_volumes);
   return json;
@@ -158,6 +159,7 @@ Result<ContainerRecord> ContainerRecord::FromJson(const Json& json) {
   reader.EachObject("mounts", [&](Reader& mount) { record.mounts.push_back(MountFromJson(mount)); });
   record.ids.uids = ReadMaps(reader, "uid_map");
   record.ids.gids = ReadMaps(reader, "gid_map");
+  reader.Read("project", &record.project);
   reader.Read("removing", &record.removing);
   reader.Read("removes_volumes", &record.removes_volumes);
   TRY(reader.Finish());

@@ -28,6 +28,7 @@ struct ContainerRecord {
   std::vector<std::string> layers;  // chain ids, lowest first
   std::vector<MountPoint> mounts;   // volumes have their names
   IdMaps ids{};                     // of its user namespace; empty: it has none
+  std::uint32_t project = 0;        // of --storage-opt size=; 0: none
   bool removing = false;            // decided; start-up carries it out
   bool removes_volumes = false;     // the anonymous ones go with it
 

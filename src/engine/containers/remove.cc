@@ -109,6 +109,7 @@ Status Containers::CarryOutRemoval(const ContainerPtr& container) {
     parked.swap(data->parked);
   }
   TRY(w_.snapshots->DeleteContainer(record.id));
+  if (record.project != 0) TRY(w_.snapshots->ReleaseProject(record.project));
   TRY(os::DeleteTree({AT_FDCWD}, Folder(record.id)));
   TRY(os::DeleteTree({AT_FDCWD}, RunFolder(record.id)));
   if (record.removes_volumes || record.create.host_config.auto_remove) DeleteVolumesOf(record);

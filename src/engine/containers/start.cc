@@ -76,6 +76,7 @@ Result<plan::Storage> Containers::PlanStorage(const ContainerRecord& record) {
   storage.kind = plan::Storage::Kind::kOverlay;
   storage.lowers = TRY(LayerPaths(record.layers));
   const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
+  storage.limited = record.project != 0;
   if (!record.ids.empty()) {
     storage.layers_root = w_.snapshots->LayersPath();
     storage.upper_root = paths.home;

@@ -1,5 +1,6 @@
-// Which ids a container's user namespace has.
+// Which ids a container's user namespace has, and which project of the quotas its files are.
 
+#include "../spec/validate.h"
 #include "containers.h"
 
 namespace estiba::engine {
@@ -26,6 +27,9 @@ Status CheckShared(const HostConfig& host) {
   return Ok();
 }
 
+// Far from those that people number by hand.
+constexpr std::uint32_t kFirstProject = 0x20000000;
+
 }  // namespace
 
 Result<bool> Containers::WantsUserNamespace(const HostConfig& host) const {
@@ -33,8 +37,8 @@ Result<bool> Containers::WantsUserNamespace(const HostConfig& host) const {
   if (request.kind == UsernsRequest::Kind::kHost) return false;
   if (request.kind == UsernsRequest::Kind::kDefault && !w_.config()->userns_auto) return false;
   if (w_.config()->rootless) {
-    return Error(Code::kFailedPrecondition, "--userns=" + host.userns_mode + ": id-mapped layers need CAP_SYS_ADMIN over "
-                                            "their file system, which nobody has in a user's own engine")
+    return Error(Code::kFailedPrecondition, "--userns=" + host.userns_mode + ": id-mapped layers need CAP_SYS_ADMIN "
+                                            "over their file system, which nobody has in a user's own engine")
         .Hint("a user's containers are in the user's own user namespace already; run as root for one each");
   }
   TRY(CheckShared(host));
@@ -56,6 +60,16 @@ Status Containers::AllocateIds(ContainerRecord& record) {
   }
   const IdPool pool = TRY(ParseIdPool(w_.config()->userns_ids));
   record.ids = TRY(FindFreeIds(pool, request.size, taken));
+  return Ok();
+}
+
+Status Containers::AllocateProject(ContainerRecord& record) {
+  const std::uint64_t bytes = TRY(SizeLimit(record.create.host_config));
+  if (bytes == 0) return Ok();
+  TRY_CTX(w_.snapshots->CheckLimits(), "--storage-opt size");
+  std::vector<std::uint32_t> taken;
+  for (const ContainerPtr& other : AllAndBeingMade()) taken.push_back(other->data.Lock()->record.project);
+  record.project = TRY_CTX(w_.snapshots->FindProject(kFirstProject, taken), "--storage-opt size");
   return Ok();
 }
 

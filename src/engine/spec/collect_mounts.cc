@@ -30,7 +30,7 @@ Result<MountPoint> FromBind(const apitypes::Mount& wanted, const std::string& fi
   mount.read_only_recursive = !options.read_only_non_recursive;
   mount.read_only_forced = options.read_only_force_recursive;
   mount.id_map = options.id_map;
-  if (!mount.id_map.empty() && mount.id_map != kContainerIds) TRY_CTX(ParseIdMap(mount.id_map, {}), field);
+  if (!mount.id_map.empty() && mount.id_map != kContainerIds) TRY_CTX(ParseIdMap(mount.id_map, nullptr), field);
   return mount;
 }
 

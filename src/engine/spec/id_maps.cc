@@ -15,9 +15,9 @@ Error Bad(std::string what) { return Error(Code::kInvalidArgument, std::move(wha
 
 // "0:100000:65536", in whatever separates the numbers.
 Result<oci::IdMapping> ParseRange(const std::string& text, char separator) {
-  const Error bad = Bad("invalid id mapping '" + text + "'");
+  const Error bad = Bad("invalid id mapping '" + text + "': expected three numbers with '" + separator + "' between");
   const std::vector<std::string> parts = Split(text, separator);
-  if (parts.size() != 3) return bad.Clone().Hint(std::string("expected FIRST") + separator + "FIRST" + separator + "COUNT");
+  if (parts.size() != 3) return bad.Clone();
   std::uint32_t numbers[3] = {};
   for (std::size_t i = 0; i < 3; ++i) {
     const auto number = ParseUint(parts[i], UINT32_MAX - 1);
@@ -57,12 +57,12 @@ Result<std::uint32_t> Outside(const std::vector<oci::IdMapping>& container, cons
              (container.empty() ? "no user namespace" : "no such range in its user namespace"));
 }
 
-Result<std::vector<oci::IdMapping>> ParseHalf(std::string_view text, const std::vector<oci::IdMapping>& container) {
+Result<std::vector<oci::IdMapping>> ParseHalf(std::string_view text, const std::vector<oci::IdMapping>* container) {
   std::vector<oci::IdMapping> maps;
   for (const std::string& item : Split(text, '#')) {
     const bool relative = item.starts_with('@');
     oci::IdMapping range = TRY(ParseRange(item.substr(relative ? 1 : 0), '-'));
-    if (relative) range.host_id = TRY(Outside(container, range));
+    if (relative && container != nullptr) range.host_id = TRY(Outside(*container, range));
     maps.push_back(range);
   }
   TRY(CheckRanges(maps));
@@ -71,9 +71,9 @@ Result<std::vector<oci::IdMapping>> ParseHalf(std::string_view text, const std::
 
 Result<UsernsRequest> ParseAuto(std::string_view options) {
   UsernsRequest request{.kind = UsernsRequest::Kind::kAuto};
-  if (options.empty()) return request;
   for (const std::string& option : Split(options, ',')) {
-    if (!option.starts_with("size=")) return Bad("invalid user namespace mode: unknown option '" + option + "' of auto");
+    if (!option.starts_with("size="))
+      return Bad("invalid user namespace mode: unknown option '" + option + "' of auto");
     const auto size = ParseUint(std::string_view(option).substr(5), 1U << 28);
     if (!size.ok() || *size == 0) return Bad("invalid user namespace mode: size '" + option.substr(5) + "'");
     request.size = static_cast<std::uint32_t>(*size);
@@ -104,16 +104,17 @@ Result<UsernsRequest> ParseMaps(std::string_view options) {
 
 }  // namespace
 
-Result<IdMaps> ParseIdMap(std::string_view text, const IdMaps& container) {
+Result<IdMaps> ParseIdMap(std::string_view text, const IdMaps* container) {
   constexpr oci::IdMapping kSame{0, 0, UINT32_MAX};
   IdMaps maps;
   for (const std::string& half : Split(text, ';')) {
     if (half.starts_with("uids=") && maps.uids.empty()) {
-      maps.uids = TRY(ParseHalf(std::string_view(half).substr(5), container.uids));
+      maps.uids = TRY(ParseHalf(std::string_view(half).substr(5), container == nullptr ? nullptr : &container->uids));
     } else if (half.starts_with("gids=") && maps.gids.empty()) {
-      maps.gids = TRY(ParseHalf(std::string_view(half).substr(5), container.gids));
+      maps.gids = TRY(ParseHalf(std::string_view(half).substr(5), container == nullptr ? nullptr : &container->gids));
     } else {
-      return Bad("invalid idmap '" + std::string(text) + "': expected uids=DISK-SEEN-COUNT[#…];gids=DISK-SEEN-COUNT[#…]");
+      return Bad("invalid idmap '" + std::string(text) +
+                 "': expected uids=DISK-SEEN-COUNT[#…];gids=DISK-SEEN-COUNT[#…]");
     }
   }
   if (maps.uids.empty()) maps.uids = {kSame};
@@ -124,7 +125,7 @@ Result<IdMaps> ParseIdMap(std::string_view text, const IdMaps& container) {
 Result<UsernsRequest> ParseUserns(const std::string& mode) {
   if (mode.empty()) return UsernsRequest{};
   if (mode == "host") return UsernsRequest{.kind = UsernsRequest::Kind::kHost};
-  if (mode == "auto") return ParseAuto("");
+  if (mode == "auto") return UsernsRequest{.kind = UsernsRequest::Kind::kAuto};
   if (mode.starts_with("auto:")) return ParseAuto(std::string_view(mode).substr(5));
   if (mode.starts_with("map:")) return ParseMaps(std::string_view(mode).substr(4));
   return Bad("invalid USER mode: " + mode).Hint("host, auto, auto:size=N, or --uidmap and --gidmap");

@@ -51,7 +51,7 @@ Status ApplyMode(MountPoint& mount, std::string_view text, std::string_view mode
       mount.id_map = kContainerIds;
     } else if (word.starts_with("idmap=") && mount.id_map.empty()) {
       mount.id_map = word.substr(6);
-      TRY(ParseIdMap(mount.id_map, {}));
+      TRY(ParseIdMap(mount.id_map, nullptr));
     } else if (word == "nocopy" && mount.kind == MountPoint::Kind::kVolume) {
       mount.no_copy = true;
     } else if (word != "z" && word != "Z" && word != "cached" && word != "delegated" && word != "consistent") {

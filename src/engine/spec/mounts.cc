@@ -60,7 +60,7 @@ Status MapIds(const ContainerRecord& record, const MountPoint& point, bool ours,
   }
   if (like_container) mount.options.emplace_back("idmap");
   if (point.id_map.empty() || like_container) return Ok();
-  IdMaps maps = TRY(ParseIdMap(point.id_map, record.ids));
+  IdMaps maps = TRY(ParseIdMap(point.id_map, &record.ids));
   mount.uid_mappings = std::move(maps.uids);
   mount.gid_mappings = std::move(maps.gids);
   return Ok();

@@ -34,7 +34,6 @@ Status RefuseUnsupported(const HostConfig& host) {
   TRY(Refuse(!host.cgroup.empty(), "HostConfig.Cgroup"));
   TRY(Refuse(!host.links.empty(), "HostConfig.Links"));
   TRY(Refuse(!OneOf(host.isolation, {"", "default"}), "HostConfig.Isolation"));
-  TRY(Refuse(!host.storage_opt.empty(), "HostConfig.StorageOpt"));
   TRY(Refuse(!resources.device_requests.empty(), "HostConfig.DeviceRequests"));
   TRY(Refuse(!resources.blkio_weight_device.empty(), "HostConfig.BlkioWeightDevice"));
   TRY(Refuse(!resources.blkio_device_read_bps.empty(), "HostConfig.BlkioDeviceReadBps"));
@@ -111,6 +110,17 @@ Status ValidateRanges(const HostConfig& host) {
 
 }  // namespace
 
+Result<std::uint64_t> SizeLimit(const HostConfig& host) {
+  std::uint64_t bytes = 0;
+  for (const auto& [key, value] : host.storage_opt) {
+    if (key != "size") return Bad("--storage-opt: Unknown option " + key);
+    const auto size = ParseSize(value);
+    if (!size.ok() || *size < 0) return Bad("--storage-opt size: invalid size: '" + value + "'");
+    bytes = static_cast<std::uint64_t>(*size);
+  }
+  return bytes;
+}
+
 Status ValidateRestartPolicy(const apitypes::RestartPolicy& policy, bool auto_remove) {
   if (!OneOf(policy.name, {"", "no", "always", "unless-stopped", "on-failure"})) {
     return Bad("invalid restart policy: unknown policy '" + policy.name +
@@ -184,6 +194,7 @@ Status ValidateCreate(apitypes::ContainerCreate& create, const HostLimits& host,
   TRY(ValidateRestartPolicy(config.restart_policy, config.auto_remove));
   TRY(ValidateResources(config.resources, host, warnings));
   TRY(ValidateRanges(config));
+  TRY(SizeLimit(config));
   TRY(ParseSecurityOptions(config.security_opt));
   return Ok();
 }

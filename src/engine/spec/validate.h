@@ -23,6 +23,8 @@ struct HostLimits {
 Status ValidateCreate(apitypes::ContainerCreate& create, const HostLimits& host, std::vector<std::string>* warnings);
 Status ValidateResources(const apitypes::Resources& resources, const HostLimits& host,
                          std::vector<std::string>* warnings);
+// Bytes of --storage-opt size=; 0: no limit.
+Result<std::uint64_t> SizeLimit(const apitypes::HostConfig& host);
 Status ValidateRestartPolicy(const apitypes::RestartPolicy& policy, bool auto_remove);
 
 // Puts the image's defaults under what the request says.

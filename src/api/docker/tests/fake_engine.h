@@ -209,6 +209,13 @@ class FakeEngine : public engine::Engine {
   Status RemoveVolume(const std::string& name, bool force) override {
     return Called("remove volume " + name + (force ? " force" : ""));
   }
+  Status RenameVolume(const std::string& name, const std::string& to) override {
+    return Called("rename volume " + name + " " + to);
+  }
+  Result<apitypes::Volume> SnapshotVolume(const std::string& name, const std::string& copy) override {
+    TRY(Called("snapshot volume " + name + " " + copy));
+    return apitypes::Volume{};
+  }
   Result<apitypes::PruneReport> PruneVolumes(const apitypes::Filters& filters) override {
     return Pruned("volumes " + filters.ToJson());
   }

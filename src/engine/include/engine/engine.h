@@ -223,6 +223,10 @@ class Engine {
   virtual Result<apitypes::Volume> InspectVolume(const std::string& name) = 0;
   virtual Result<apitypes::Volume> CreateVolume(const apitypes::VolumeCreate& create) = 0;
   virtual Status RemoveVolume(const std::string& name, bool force) = 0;
+  // Containers that use it follow; kConflict while one of them runs.
+  virtual Status RenameVolume(const std::string& name, const std::string& to) = 0;
+  // A volume `copy` with what is in `name` now.
+  virtual Result<apitypes::Volume> SnapshotVolume(const std::string& name, const std::string& copy) = 0;
   virtual Result<apitypes::PruneReport> PruneVolumes(const apitypes::Filters& filters) = 0;
 
   virtual Result<std::vector<apitypes::Network>> ListNetworks(const apitypes::Filters& filters) = 0;

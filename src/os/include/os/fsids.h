@@ -25,4 +25,17 @@ class FileIds {
   gid_t gid_ = 0;
 };
 
+// The thread does without one of its capabilities until this is dropped.
+class WithoutCapability {
+ public:
+  static Result<WithoutCapability> Drop(unsigned capability);
+  WithoutCapability(WithoutCapability&& other) noexcept : dropped_(other.dropped_) { other.dropped_ = false; }
+  WithoutCapability& operator=(WithoutCapability&&) = delete;
+  ~WithoutCapability();
+
+ private:
+  explicit WithoutCapability(bool dropped) : dropped_(dropped) {}
+  bool dropped_;
+};
+
 }  // namespace estiba::os

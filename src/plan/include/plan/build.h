@@ -30,6 +30,7 @@ struct Storage {
   // one. The directories that hold every lower, and upper and work; one file system each, which can be id-mapped.
   std::string layers_root{};
   std::string upper_root{};
+  bool limited = false;             // a quota bounds the upper directory: who makes the overlay must not be above it
 };
 
 // What a bind of spec.mounts shows, when that is not all of a folder of the host's.

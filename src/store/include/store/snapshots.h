@@ -58,9 +58,21 @@ class Snapshots {
     std::string work;   // …/ID/work
   };
   ContainerPaths PathsOf(const std::string& container_id) const;
+  // How much a container may write, by a project of the file system's quotas.
+  struct SizeLimit {
+    std::uint32_t project = 0;
+    std::uint64_t bytes = 0;  // 0: no limit
+  };
+  // kFailedPrecondition, with what to do, where the file system keeps no limits of projects.
+  Status CheckLimits() const;
+  // From `first` on one that is nobody's on the file system, and not in `taken`.
+  Result<std::uint32_t> FindProject(std::uint32_t first, const std::vector<std::uint32_t>& taken) const;
+  // Once nothing of the container is left.
+  Status ReleaseProject(std::uint32_t project) const;
   // Ensures fs and work. A new fs gets the owner and mode of the root of the topmost layer (`top_chain_id`,
   // or root:root 0755 when empty): overlayfs shows the upper's.
-  Result<ContainerPaths> EnsureContainer(const std::string& container_id, const std::string& top_chain_id) const;
+  Result<ContainerPaths> EnsureContainer(const std::string& container_id, const std::string& top_chain_id,
+                                         const SizeLimit& limit = SizeLimit()) const;
   // Succeeds if it is gone.
   Status DeleteContainer(const std::string& container_id) const;
   Result<std::vector<std::string>> ListContainers() const;  // ids

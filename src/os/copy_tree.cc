@@ -1,0 +1,196 @@
+#include "os/copy_tree.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "os/file.h"
+
+namespace estiba::os {
+namespace {
+
+constexpr int kDeepest = 1024;
+constexpr std::size_t kMaxAttributes = 64U << 10;  // XATTR_LIST_MAX and XATTR_SIZE_MAX of the kernel
+
+Error Fail(int err, const std::string& name) { return Error::Errno(err, "copy '" + name + "'"); }
+
+// An O_PATH descriptor takes no f*xattr call, and a link has no other.
+std::string Magic(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+Status CopyAttributes(int from, int to, const std::string& name) {
+  std::string names(kMaxAttributes, '\0');
+  const ssize_t size = ::listxattr(Magic(from).c_str(), names.data(), names.size());
+  if (const int err = errno; size < 0) return err == ENOTSUP ? Ok() : Status(Fail(err, name));
+  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+    const std::string key = names.data() + at;
+    at += key.size() + 1;
+    std::string value(kMaxAttributes, '\0');
+    const ssize_t length = ::getxattr(Magic(from).c_str(), key.c_str(), value.data(), value.size());
+    if (length < 0 && errno == ENODATA) continue;
+    if (const int err = errno; length < 0) return Fail(err, name + "' (attribute '" + key + "')");
+    if (::setxattr(Magic(to).c_str(), key.c_str(), value.data(), static_cast<std::size_t>(length), 0) == 0) continue;
+    const int err = errno;
+    // Of a security module that is not here, or of a file system that knows it alone.
+    if (err == ENOTSUP || (err == EPERM && key.starts_with("security."))) continue;
+    return Fail(err, name + "' (attribute '" + key + "')");
+  }
+  return Ok();
+}
+
+// Owner before mode and attributes: chown(2) clears set-id bits and capabilities. Times last: the others change them.
+Status CopyMetadata(int from, int to, const struct stat& st, const std::string& name) {
+  if (::fchown(to, st.st_uid, st.st_gid) != 0) return Fail(errno, name);
+  if (::fchmod(to, st.st_mode & 07777U) != 0) return Fail(errno, name);
+  TRY(CopyAttributes(from, to, name));
+  const timespec times[2] = {st.st_atim, st.st_mtim};
+  if (::futimens(to, times) != 0) return Fail(errno, name);
+  return Ok();
+}
+
+Status CopyRange(int from, int to, off_t start, off_t end, const std::string& name) {
+  char buffer[64 * 1024];
+  while (start < end) {
+    const auto want = static_cast<std::size_t>(end - start);
+    off_t in = start;
+    off_t out = start;
+    ssize_t done = ::copy_file_range(from, &in, to, &out, want, 0U);
+    if (done < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS)) {
+      done = ::pread(from, buffer, std::min(sizeof buffer, want), start);
+      if (done > 0) done = ::pwrite(to, buffer, static_cast<std::size_t>(done), start);
+    }
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return Fail(errno, name);
+    if (done == 0) return Ok();  // it has been cut short
+    start += done;
+  }
+  return Ok();
+}
+
+// Holes stay holes.
+Status CopyBytes(int from, int to, off_t size, const std::string& name) {
+  if (::ioctl(to, FICLONE, from) == 0) return Ok();
+  if (::ftruncate(to, size) != 0) return Fail(errno, name);
+  for (off_t at = 0; at < size;) {
+    off_t start = ::lseek(from, at, SEEK_DATA);
+    if (start < 0 && errno == ENXIO) return Ok();  // a hole up to the end
+    if (start < 0) start = at;
+    off_t end = ::lseek(from, start, SEEK_HOLE);
+    if (end < 0 || end > size) end = size;
+    if (end <= start) return Ok();
+    TRY(CopyRange(from, to, start, end, name));
+    at = end;
+  }
+  return Ok();
+}
+
+class Copier {
+ public:
+  explicit Copier(int root) : root_(root) {}
+
+  Status Directory(int from, int to, int depth) {
+    const std::vector<std::string> names = TRY(ListDirectory({from}, "."));
+    for (const std::string& name : names) {
+      const std::size_t length = path_.size();
+      path_ += (length == 0 ? "" : "/") + name;
+      TRY(Entry(from, to, name, depth));
+      path_.resize(length);
+    }
+    return Ok();
+  }
+
+ private:
+  struct Copied {
+    std::string path;         // in the copy
+    std::uint64_t left = 0;   // names that have not come yet
+  };
+
+  Status Entry(int from, int to, const std::string& name, int depth) {
+    auto file = OpenAt({from}, name, O_PATH | O_NOFOLLOW);
+    if (!file.ok()) return file.error().errnum() == ENOENT ? Ok() : Status(std::move(file).error());
+    struct stat st {};
+    if (::fstat(file->get(), &st) != 0) return Fail(errno, name);
+    if (S_ISDIR(st.st_mode)) return Subdirectory(file->get(), to, name, st, depth);
+    const bool linked = st.st_nlink > 1 && TRY(Link(to, name, st));
+    if (linked) return Ok();
+    Remember(st);
+    if (S_ISREG(st.st_mode)) return File(file->get(), to, name, st);
+    return Other(file->get(), to, name, st);
+  }
+
+  Status Subdirectory(int file, int to, const std::string& name, const struct stat& st, int depth) {
+    if (depth >= kDeepest) return Error(Code::kResourceExhausted, "copy '" + name + "': nested too deep");
+    if (::mkdirat(to, name.c_str(), 0700) != 0) return Fail(errno, name);
+    const UniqueFd source = TRY(OpenAt({file}, ".", O_RDONLY | O_DIRECTORY));
+    const UniqueFd target = TRY(OpenAt({to}, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY(Directory(source.get(), target.get(), depth + 1));
+    return CopyMetadata(source.get(), target.get(), st, name);
+  }
+
+  Status File(int file, int to, const std::string& name, const struct stat& st) {
+    // The file that was looked at, whatever its name is now.
+    const UniqueFd source = TRY(OpenAt({AT_FDCWD}, Magic(file), O_RDONLY | O_NONBLOCK));
+    const UniqueFd target = TRY(OpenAt({to}, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+    TRY(CopyBytes(source.get(), target.get(), st.st_size, name));
+    return CopyMetadata(source.get(), target.get(), st, name);
+  }
+
+  Status Other(int file, int to, const std::string& name, const struct stat& st) {
+    if (S_ISLNK(st.st_mode)) {
+      std::string content(PATH_MAX, '\0');
+      const ssize_t size = ::readlinkat(file, "", content.data(), content.size());
+      if (size < 0) return Fail(errno, name);
+      content.resize(static_cast<std::size_t>(size));
+      if (::symlinkat(content.c_str(), to, name.c_str()) != 0) return Fail(errno, name);
+    } else if (::mknodat(to, name.c_str(), st.st_mode & ~mode_t{07777}, st.st_rdev) != 0) {
+      return Fail(errno, name);
+    }
+    if (::fchownat(to, name.c_str(), st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0) return Fail(errno, name);
+    if (!S_ISLNK(st.st_mode) && ::fchmodat(to, name.c_str(), st.st_mode & 07777U, 0) != 0) return Fail(errno, name);
+    const timespec times[2] = {st.st_atim, st.st_mtim};
+    if (::utimensat(to, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return Fail(errno, name);
+    return Ok();
+  }
+
+  // True when the file was copied under another of its names, of which this is one now.
+  Result<bool> Link(int to, const std::string& name, const struct stat& st) {
+    const auto found = copied_.find({st.st_dev, st.st_ino});
+    if (found == copied_.end()) return false;
+    if (::linkat(root_, found->second.path.c_str(), to, name.c_str(), 0) != 0) {
+      // Deeper than a path may be, or more names than this file system allows: a file of its own.
+      if (errno == ENAMETOOLONG || errno == EMLINK) return false;
+      return Fail(errno, name);
+    }
+    if (--found->second.left == 0) copied_.erase(found);
+    return true;
+  }
+
+  void Remember(const struct stat& st) {
+    if (st.st_nlink > 1) copied_.insert_or_assign({st.st_dev, st.st_ino}, Copied{path_, st.st_nlink - 1});
+  }
+
+  int root_;
+  std::string path_;  // of what is being copied
+  std::map<std::pair<dev_t, ino_t>, Copied> copied_;
+};
+
+}  // namespace
+
+Status CopyTree(DirFd from, DirFd to) {
+  struct stat st {};
+  if (::fstat(from.fd, &st) != 0) return Fail(errno, ".");
+  TRY(Copier(to.fd).Directory(from.fd, to.fd, 0));
+  return CopyMetadata(from.fd, to.fd, st, ".");
+}
+
+}  // namespace estiba::os
