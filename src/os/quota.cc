@@ -7,16 +7,19 @@
 #include <linux/fs.h>
 #include <linux/quota.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace estiba::os {
 namespace {
 
 constexpr std::uint64_t kBlock = 1024;  // of limits, whatever the file system's
+constexpr long kQuotactlFd = 443;        // the same on every architecture
+// Not every libc has them as unsigned.
+constexpr int kGetAttributes = static_cast<int>(FS_IOC_FSGETXATTR);
+constexpr int kSetAttributes = static_cast<int>(FS_IOC_FSSETXATTR);
 
 long Quotactl(int fd, unsigned command, std::uint32_t project, void* argument) {
-  return ::syscall(SYS_quotactl_fd, fd, QCMD(command, PRJQUOTA), project, argument);
+  return ::syscall(kQuotactlFd, fd, QCMD(command, PRJQUOTA), project, argument);
 }
 
 std::string Name(std::uint32_t project) { return "project " + std::to_string(project); }
@@ -41,10 +44,10 @@ Result<bool> IsProjectFree(int fd, std::uint32_t project) {
 
 Status SetProject(int directory, std::uint32_t project) {
   fsxattr attributes{};
-  if (::ioctl(directory, FS_IOC_FSGETXATTR, &attributes) != 0) return Error::Errno(errno, "read a directory's project");
+  if (::ioctl(directory, kGetAttributes, &attributes) != 0) return Error::Errno(errno, "read a directory's project");
   attributes.fsx_projid = project;
   attributes.fsx_xflags |= FS_XFLAG_PROJINHERIT;
-  if (::ioctl(directory, FS_IOC_FSSETXATTR, &attributes) == 0) return Ok();
+  if (::ioctl(directory, kSetAttributes, &attributes) == 0) return Ok();
   return Error::Errno(errno, "give a directory to " + Name(project));
 }
 

@@ -26,7 +26,7 @@ std::string Options(const std::string& blob) {
     if (flag || at >= blob.size()) continue;
     const std::string value(blob.c_str() + at);
     at += value.size() + 1;
-    options += "=" + value;
+    options += "=" + (key.starts_with("pass") ? std::string("***") : value);  // cifs
   }
   return options;
 }

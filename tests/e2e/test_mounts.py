@@ -129,6 +129,7 @@ def test_a_mounted_image_stays_through_rmi_prune_and_restarts(engine, image):
     engine.cli("image", "prune", "-af")
     assert json.loads(engine.out("inspect", "user"))[0]["Mounts"][0] == {
         "Type": "image", "Source": "files:1", "Destination": "/i", "Mode": "", "RW": False, "Propagation": ""}
+    wait_until(lambda: "second" in engine.out("logs", "user"), "it has read the image")
     pid = engine.state("user")["Pid"]
     engine.kill()
     os.kill(pid, signal.SIGKILL)  # its monitor runs the plan again, by itself

@@ -68,8 +68,9 @@ def test_a_users_mounts(engine):
 
 @pytest.mark.parametrize("options,says", [
     (["--userns", "auto"], "id-mapped layers need CAP_SYS_ADMIN"), (["--uidmap", "0:1:100"], "id-mapped layers need"),
-    (["-v", "/etc:/d:idmap=uids=0-1-1"], "idmap needs CAP_SYS_ADMIN over the file system")])
-def test_ids_that_a_user_cannot_map(engine, options, says):
+    (["-v", "/etc:/d:idmap=uids=0-1-1"], "idmap needs CAP_SYS_ADMIN over the file system"),
+    (["--storage-opt", "size=1g"], "quotas are root's to set")])
+def test_what_the_kernel_keeps_from_users(engine, options, says):
     result = engine.cli("run", "--rm", *NONE, *options, "estiba/busybox", "true", check=False)
     assert result.returncode == 125 and says in result.stderr
 

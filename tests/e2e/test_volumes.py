@@ -46,7 +46,7 @@ def test_a_rename_that_cannot_be(engine):
     assert "volume already exists" in refused(engine, "volume", "rename", "one", "two")
     assert "no such volume" in refused(engine, "volume", "rename", "none", "x")
     assert "same name" in refused(engine, "volume", "rename", "one", "one")
-    assert "invalid" in refused(engine, "volume", "rename", "one", "../x")
+    assert "Invalid local volume name" in refused(engine, "volume", "rename", "one", "../x")
     engine.cli("run", "-d", "--name", "user", *NONE, "-v", "one:/d", BOX, "sleep", "1000")
     says = refused(engine, "volume", "rename", "one", "three")
     assert "volume is in use by running container user" in says and "stop it first" in says

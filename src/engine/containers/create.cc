@@ -277,7 +277,7 @@ Status Containers::Make(const ContainerPtr& container) {
   rollback.Add([&] { TakeBack(container, volumes); });
   TRY(SaveRecord(container));
   TRY(MakeVolumes(record, volumes));
-  store::Snapshots::SizeLimit limit{.project = record.project};
+  store::SizeLimit limit{.project = record.project};
   limit.bytes = TRY(SizeLimit(record.create.host_config));
   TRY(w_.snapshots->EnsureContainer(record.id, record.layers.back(), limit));
   TRY(os::EnsureDirectory(Folder(record.id), 0710));

@@ -66,6 +66,8 @@ Status Containers::AllocateIds(ContainerRecord& record) {
 Status Containers::AllocateProject(ContainerRecord& record) {
   const std::uint64_t bytes = TRY(SizeLimit(record.create.host_config));
   if (bytes == 0) return Ok();
+  if (w_.config()->rootless)
+    return Error(Code::kFailedPrecondition, "--storage-opt size: quotas are root's to set, not a user's own engine's");
   TRY_CTX(w_.snapshots->CheckLimits(), "--storage-opt size");
   std::vector<std::uint32_t> taken;
   for (const ContainerPtr& other : AllAndBeingMade()) taken.push_back(other->data.Lock()->record.project);

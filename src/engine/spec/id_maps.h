@@ -18,8 +18,8 @@ struct IdMaps {
 };
 
 // What an id-mapped mount asks for, as podman writes it: "uids=0-1000-1#1-2000-10;gids=0-1000-1": first id on disk,
-// first id that is seen, how many. '@' before a range: what is seen is an id of the `container`'s user namespace. Ids of the
-// half that is left away stay as they are. Without a container only the letters are looked at.
+// first id that is seen, how many. '@' before a range: what is seen is an id of the `container`'s user namespace. Ids
+// of the half that is left away stay as they are. Without a container only the letters are looked at.
 Result<IdMaps> ParseIdMap(std::string_view text, const IdMaps* container);
 
 // HostConfig.UsernsMode: "" or "host", "auto[:size=N]", "map:uidmapping=0:100000:65536[,gidmapping=…]" (podman's words;

@@ -59,7 +59,7 @@ std::string Refusal(const std::function<void(apitypes::ContainerCreate&)>& chang
 
 TEST(Validate, WhatTheEngineDoesNotDoIsRefusedByName) {
   EXPECT_THAT(Refusal([](auto& c) { c.host_config.links = {"a:b"}; }), ::testing::HasSubstr("HostConfig.Links"));
-  EXPECT_THAT(Refusal([](auto& c) { c.host_config.storage_opt["size"] = "1g"; }), ::testing::HasSubstr("StorageOpt"));
+  EXPECT_THAT(Refusal([](auto& c) { c.host_config.storage_opt["colour"] = "1g"; }), ::testing::HasSubstr("colour"));
   EXPECT_THAT(Refusal([](auto& c) { c.host_config.resources.memory = 1 << 20; }), ::testing::HasSubstr("6MB"));
   EXPECT_THAT(Refusal([](auto& c) { c.host_config.resources.nano_cpus = 3'000'000'000; }),
               ::testing::HasSubstr("only 2 CPUs available"));

@@ -12,16 +12,18 @@ END
 export ESTIBA_CONFIG=/tmp/quota.toml
 fill="dd if=/dev/zero of=/big bs=1M count=20"
 must estiba run --rm --network none estiba/busybox sh -c "$fill"
-refused "No space left\|Disk quota exceeded" estiba run --rm --network none --storage-opt size=8m estiba/busybox sh -c "$fill"
+full="No space left\|Disk quota exceeded"
+refused "$full" estiba run --rm --network none --storage-opt size=8m estiba/busybox sh -c "$fill"
 # Root of the container, root of a user namespace, and after a restart of both.
-must estiba run --name box --network none --storage-opt size=8m estiba/busybox sh -c "dd if=/dev/zero of=/a bs=1M count=5"
-pkill estibad
-refused "No space left\|Disk quota exceeded" estiba start -a box
+must estiba run --name box --network none --storage-opt size=8m estiba/busybox \
+  sh -c 'dd if=/dev/zero of=/$(cat /proc/sys/kernel/random/uuid) bs=1M count=5'
+kill $(pidof estibad)
+refused "$full" estiba start -a box
 estiba inspect -f '{{.HostConfig.StorageOpt}}' box | grep -q 8m
 must estiba rm box
-refused "No space left\|Disk quota exceeded" estiba run --rm --network none --userns auto --storage-opt size=8m estiba/busybox sh -c "$fill"
+refused "$full" estiba run --rm --network none --userns auto --storage-opt size=8m estiba/busybox sh -c "$fill"
 must estiba volume create -o size=8m small
-refused "No space left\|Disk quota exceeded" estiba run --rm --network none -v small:/d estiba/busybox dd if=/dev/zero of=/d/x bs=1M count=20
+refused "$full" estiba run --rm --network none -v small:/d estiba/busybox dd if=/dev/zero of=/d/x bs=1M count=20
 must estiba volume rm small
 must estiba volume create -o size=32m large
 must estiba run --rm --network none -v large:/d estiba/busybox dd if=/dev/zero of=/d/x bs=1M count=20
@@ -33,6 +35,6 @@ estiba run --rm --network none --userns auto estiba/busybox sh -c 'stat -c %u /b
 test "$(cat /tmp/out)" = "0
 0"
 estiba run --rm --network none --mount type=image,source=estiba/busybox,target=/i,image-subpath=bin estiba/busybox ls /i | grep -q busybox
-pkill estibad
-wait_for sh -c '! pgrep estibad'
+kill $(pidof estibad)
+wait_for sh -c '! pidof estibad'
 umount /tmp/ext4

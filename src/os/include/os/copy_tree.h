@@ -6,9 +6,9 @@
 namespace estiba::os {
 
 // Copies what is in the directory `from` into the empty directory `to`: owners, modes, modification times, attributes,
-// ACLs, hard links, holes, devices and sockets; `to` gets what `from` has itself. Files share their bytes where the file
-// system can (FICLONE). Follows no link and opens nothing that is no file or directory: a container may change the tree
-// meanwhile, and what is gone by then is left out. kResourceExhausted when it is nested too deep.
+// ACLs, hard links, holes, devices and sockets; `to` gets what `from` has itself. Files share their bytes where the
+// file system can (FICLONE). Follows no link and opens nothing that is no file or directory: a container may change the
+// tree meanwhile, and what is gone by then is left out. kResourceExhausted when it is nested too deep.
 Status CopyTree(DirFd from, DirFd to);
 
 }  // namespace estiba::os

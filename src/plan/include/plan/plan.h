@@ -27,8 +27,9 @@ enum class Op : std::uint16_t {
   // ---- host, before the clone ----
   kOpenRoot = 1,         // text: path                                   out: mount tree
   kMountOverlay = 2,     // text: upper, work, lowers…                   numbers: userxattr, append[, 1, uid and gid of
-                         //                                              who makes it, 1: bounded by a quota] in: [mounts that the lowers and
-                         //                                              that upper and work are in] out: mount
+                         //                                              who makes it[, 1: bounded by a quota]]
+                         //                                              in: [mount that the lowers are in, mount that
+                         //                                              upper and work are in]  out: mount
   kOpenTree = 3,         // text: source[, path beneath it]              numbers: see sources.cc in: [a user namespace,
                          //                                              mount that is the source] out: mount tree
   kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…, 1: the child is born into

@@ -10,6 +10,12 @@
 
 namespace estiba::store {
 
+// How much may be written, by a project of the file system's quotas.
+struct SizeLimit {
+  std::uint32_t project = 0;
+  std::uint64_t bytes = 0;  // 0: no limit
+};
+
 // kFailedPrecondition, with what to do, where the file system of `directory`, which is `path`, keeps no limits.
 Status CheckProjectLimits(os::DirFd directory, const std::string& path);
 // From `first` on one that no file on the file system has, nor a limit, and that is not in `taken`.

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "os/fd.h"
+#include "store/limits.h"
 
 namespace estiba::store {
 
@@ -58,11 +59,6 @@ class Snapshots {
     std::string work;   // …/ID/work
   };
   ContainerPaths PathsOf(const std::string& container_id) const;
-  // How much a container may write, by a project of the file system's quotas.
-  struct SizeLimit {
-    std::uint32_t project = 0;
-    std::uint64_t bytes = 0;  // 0: no limit
-  };
   // kFailedPrecondition, with what to do, where the file system keeps no limits of projects.
   Status CheckLimits() const;
   // From `first` on one that is nobody's on the file system, and not in `taken`.
