@@ -53,7 +53,10 @@ Places Places::Of(const std::function<const char*(const char*)>& variable) {
   const std::string home = folder("HOME", "");
   const std::string docker = value("DOCKER_CONFIG").empty() ? home + "/.docker" : value("DOCKER_CONFIG");
   Places places;
-  if (const std::string named = value("REGISTRY_AUTH_FILE"); !named.empty()) places.files.push_back(named);
+  if (const std::string named = value("REGISTRY_AUTH_FILE"); !named.empty()) {
+    places.files.push_back(named);
+    places.written = 2;
+  }
   places.files.push_back(docker + "/config.json");
   if (const std::string run = folder("XDG_RUNTIME_DIR", ""); !run.empty())
     places.files.push_back(run + "/containers/auth.json");
@@ -90,10 +93,13 @@ Result<std::string> Save(const Places& places, const std::string& host, const oc
 }
 
 Status Erase(const Places& places, const std::string& host) {
-  AuthFile file = TRY(Load(places.own()));
-  const std::string helper = file.HelperOf(host);
-  if (file.Remove(host)) TRY(Store(places.own(), file));
-  if (!helper.empty()) TRY(EraseFromHelper(helper, ServerOf(host)));
+  for (std::size_t i = 0; i < places.written; ++i) {
+    const std::string& path = places.files[i];
+    AuthFile file = TRY(Load(path));
+    const std::string helper = file.HelperOf(host);
+    if (file.Remove(host)) TRY(Store(path, file));
+    if (!helper.empty()) TRY(EraseFromHelper(helper, ServerOf(host)));
+  }
   return Ok();
 }
 

@@ -48,6 +48,18 @@ void ReadRegistries(TomlTable table, Config& config) {
   for (const std::string& folder : config.registries_folders) {
     if (!folder.starts_with('/')) table.Fail("folders", "must be absolute paths, not '" + folder + "'");
   }
+  table.Read("certs", &config.certs_folders);
+  for (const std::string& folder : config.certs_folders) {
+    if (!folder.starts_with('/')) table.Fail("certs", "must be absolute paths, not '" + folder + "'");
+  }
+  table.Finish();
+}
+
+// dockerd's "proxies" of daemon.json.
+void ReadProxies(TomlTable table, Config& config) {
+  table.Read("http-proxy", &config.http_proxy);
+  table.Read("https-proxy", &config.https_proxy);
+  table.Read("no-proxy", &config.no_proxy);
   table.Finish();
 }
 
@@ -137,6 +149,7 @@ void ReadTop(TomlTable top, Config& config) {
   top.Table("container_log", [&](TomlTable table) { ReadContainerLog(std::move(table), config); });
   top.Table("registries", [&](TomlTable table) { ReadRegistries(std::move(table), config); });
   top.Table("images", [&](TomlTable table) { ReadImages(std::move(table), config.images); });
+  top.Table("proxies", [&](TomlTable table) { ReadProxies(std::move(table), config); });
   top.Table("network", [&](TomlTable table) { ReadNetwork(std::move(table), config); });
   top.Table("userns", [&](TomlTable table) { ReadUserns(std::move(table), config); });
   top.Table("limits", [&](TomlTable table) { ReadLimits(std::move(table), config); });
@@ -163,7 +176,10 @@ Config DefaultConfig(bool rootless, unsigned uid) {
   config.data_root = "/var/lib/estiba";
   config.run_root = "/run/estiba";
   if (rootless) {
-    config.registries_folders.push_back(FromEnvironment("XDG_CONFIG_HOME", Home() + "/.config") + "/containers");
+    const std::string own = FromEnvironment("XDG_CONFIG_HOME", Home() + "/.config");
+    config.registries_folders.push_back(own + "/containers");
+    // The user's own word goes first.
+    config.certs_folders.insert(config.certs_folders.begin(), {own + "/containers/certs.d", own + "/docker/certs.d"});
     config.data_root = FromEnvironment("XDG_DATA_HOME", Home() + "/.local/share") + "/estiba";
     const std::string runtime_dir = FromEnvironment("XDG_RUNTIME_DIR", "");
     config.run_root = runtime_dir.empty() ? "/tmp/estiba-" + std::to_string(uid) : runtime_dir + "/estiba";

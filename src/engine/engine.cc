@@ -129,6 +129,10 @@ Status EngineImpl::OpenNouns() {
                               },
                               [this](const image::PushedTag& pushed) { return images_->RecordPush(pushed); },
                               [this] { CollectLater(); }};
+  transfers.proxies = [this] {
+    const auto current = config();
+    return Transfers::Proxies{current->http_proxy, current->https_proxy, current->no_proxy};
+  };
   transfers_ = std::make_unique<Transfers>(std::move(transfers));
   Containers::Wiring wiring{};
   wiring.loop = options_.loop;
@@ -211,6 +215,10 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   next.container_log_max_size = fresh.container_log_max_size;
   next.container_log_max_files = fresh.container_log_max_files;
   next.insecure_registries = fresh.insecure_registries;
+  next.certs_folders = fresh.certs_folders;
+  next.http_proxy = fresh.http_proxy;
+  next.https_proxy = fresh.https_proxy;
+  next.no_proxy = fresh.no_proxy;
   next.default_registry = fresh.default_registry;
   next.registries_folders = fresh.registries_folders;
   next.images = fresh.images;
@@ -324,7 +332,7 @@ Result<Token> EngineImpl::CheckLogin(const apitypes::AuthConfig& auth, ProgressC
   job.reference = TRY(oci::RegistryHost(auth.server_address));
   const auto now = config();
   job.insecure_registries = now->insecure_registries;
-  if (TRY(IsInsecure(job.reference, *now))) job.insecure_registries.push_back(job.reference);
+  job.sources = {TRY(RegistryAt(job.reference, *now))};
   job.auth = {auth.username, auth.password, auth.identity_token, auth.registry_token};
   return transfers_->Start("", std::move(job), {}, std::move(callbacks));
 }
@@ -332,7 +340,7 @@ Result<Token> EngineImpl::CheckLogin(const apitypes::AuthConfig& auth, ProgressC
 Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallbacks callbacks) {
   const oci::Reference reference = TRY(oci::ParseReferenceOrLatest(request.reference));
   image::TransferJob job;
-  std::string key = "pull:" + reference.ToString() + " " + request.platform;
+  const std::string key = "pull:" + reference.ToString() + " " + request.platform;
   os::UniqueFd archive;
   const auto builtin = FindShared(options_.program_directory, "images/busybox.tar");
   if (reference.ToString() == kBuiltinImage && builtin.ok()) {
@@ -352,8 +360,6 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     if (const auto known = images_->Get(job.reference); known.ok()) job.known_id = (*known)->id;
     if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
     job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};
-    // Two clients with different rights do not share a pull.
-    if (!job.auth.empty()) key.clear();
   }
   const Done done = std::move(callbacks.done);
   callbacks.done = [this, done, name = reference.Familiar()](Status status) {

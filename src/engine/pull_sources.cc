@@ -1,23 +1,52 @@
 #include "pull_sources.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "sources/certs_d.h"
 #include "sources/folders.h"
 #include "sources/policy.h"
 
 namespace estiba::engine {
 
+namespace {
+
+// The places that serve a source's images, by what certs.d says of its host.
+Result<std::vector<image::PullSource>> Expand(const sources::Source& source, const Config& config) {
+  std::vector<sources::Place> places = TRY(sources::PlacesOf(source.host, config.certs_folders));
+  std::vector<image::PullSource> out;
+  for (sources::Place& place : places) {
+    image::PullSource one;
+    one.host = std::move(place.host);
+    one.path = source.path;
+    one.via = std::move(place.via);
+    one.via.insecure = place.own && source.insecure;
+    one.resolves = place.resolve;
+    one.pulls = place.pull;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace
+
 Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config) {
   const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
-  std::vector<sources::Source> found = TRY(conf.Resolve(reference));
+  const std::vector<sources::Source> found = TRY(conf.Resolve(reference));
   std::vector<image::PullSource> out;
-  for (sources::Source& source : found)
-    out.push_back({std::move(source.host), std::move(source.path), source.insecure});
+  for (const sources::Source& source : found) {
+    std::vector<image::PullSource> places = TRY(Expand(source, config));
+    std::ranges::move(places, std::back_inserter(out));
+  }
   return out;
 }
 
 Result<image::PullSource> DestinationOf(const oci::Reference& reference, const Config& config) {
-  return TRY(SourcesOf(reference, config)).back();
+  const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
+  const std::vector<sources::Source> found = TRY(conf.Resolve(reference));
+  const std::vector<image::PullSource> places = TRY(Expand(found.back(), config));
+  return places.back();
 }
 
 Result<std::vector<oci::SignedBy>> SignaturesOf(const oci::Reference& reference, const Config& config) {
@@ -25,10 +54,14 @@ Result<std::vector<oci::SignedBy>> SignaturesOf(const oci::Reference& reference,
   return policy ? sources::SignaturesFor(*policy, reference) : std::vector<oci::SignedBy>{};
 }
 
-Result<bool> IsInsecure(const std::string& host, const Config& config) {
+Result<image::PullSource> RegistryAt(const std::string& host, const Config& config) {
   const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
   const sources::Registry* registry = conf.Find(host);
-  return registry != nullptr && registry->own.insecure;
+  sources::Source source;
+  source.host = host;
+  source.insecure = registry != nullptr && registry->own.insecure;
+  const std::vector<image::PullSource> places = TRY(Expand(source, config));
+  return places.back();
 }
 
 }  // namespace estiba::engine

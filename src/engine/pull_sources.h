@@ -1,6 +1,6 @@
 #pragma once
-// Where a pull looks and a push goes, by the machine's registries.conf. It is read anew each time: whoever changes it
-// expects no restart.
+// Where a pull looks and a push goes, by the machine's registries.conf and certs.d. They are read anew each time:
+// whoever changes them expects no restart.
 
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ Result<image::PullSource> DestinationOf(const oci::Reference& reference, const C
 // The signatures that policy.json asks of a pull; kPermissionDenied when it is rejected. Without the file nothing is
 // asked.
 Result<std::vector<oci::SignedBy>> SignaturesOf(const oci::Reference& reference, const Config& config);
-// Whether plain HTTP and unverified certificates are fine for a registry itself.
-Result<bool> IsInsecure(const std::string& host, const Config& config);
+// A registry itself, for what concerns no image of it.
+Result<image::PullSource> RegistryAt(const std::string& host, const Config& config);
 
 }  // namespace estiba::engine

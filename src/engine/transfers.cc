@@ -20,13 +20,28 @@ namespace {
 constexpr std::size_t kMaxLine = 1 << 20;
 constexpr std::size_t kKeptLines = 512;
 
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+void AddProxy(std::vector<std::string>& environment, const char* name, const char* capitals, const std::string& set) {
+  std::string value = set.empty() ? Variable(name) : set;
+  if (value.empty()) value = Variable(capitals);
+  // By the one spelling that libcurl reads for each of them.
+  if (!value.empty()) environment.push_back(std::string(name) + "=" + value);
+}
+
 // What the transfer program may need of our environment: where proxies, certificates and credentials are.
-std::vector<std::string> Environment() {
+std::vector<std::string> Environment(const Transfers::Proxies& proxies) {
   std::vector<std::string> environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
-  for (const char* name : {"HOME", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-                           "SSL_CERT_FILE", "SSL_CERT_DIR"}) {
-    if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
+  for (const char* name : {"HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"}) {
+    const std::string value = Variable(name);
+    if (!value.empty()) environment.push_back(std::string(name) + "=" + value);
   }
+  AddProxy(environment, "http_proxy", "HTTP_PROXY", proxies.http);
+  AddProxy(environment, "https_proxy", "HTTPS_PROXY", proxies.https);
+  AddProxy(environment, "no_proxy", "NO_PROXY", proxies.none_for);
   return environment;
 }
 
@@ -41,7 +56,7 @@ Status Transfers::Spawn(const Ptr& transfer, const os::UniqueFd& archive) {
   os::SpawnOptions options;
   options.program = wiring_.program;
   options.argv = {"estiba-transfer"};
-  options.env = Environment();
+  options.env = Environment(wiring_.proxies ? wiring_.proxies() : Proxies{});
   options.fds = {{job.get(), image::kJobFd}, {events.write.get(), image::kEventFd}, {STDERR_FILENO, STDERR_FILENO},
                  {wiring_.content->fd(), image::kContentFd}, {snapshots.get(), image::kSnapshotsFd}};
   if (archive.valid()) options.fds.emplace_back(archive.get(), image::kArchiveFd);
@@ -74,7 +89,7 @@ Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, o
     auto state = state_.Lock();
     opened_.wait(state.lock(), [&] { return !state->closed; });
     if (state->stopped) return Error(Code::kUnavailable, "the engine is stopping");
-    if (const Ptr running = Find(*state, key)) return AddClient(running, std::move(callbacks));
+    if (const Ptr running = Find(*state, key, transfer->job.auth)) return AddClient(running, std::move(callbacks));
     transfer->job.lease = "t" + std::to_string(::getpid()) + "." + std::to_string(state->next++);
     token = AddClient(transfer, std::move(callbacks));
     state->by_lease.emplace(transfer->job.lease, transfer);
@@ -98,11 +113,12 @@ Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, o
   return token;
 }
 
-Transfers::Ptr Transfers::Find(State& state, const std::string& key) {
+Transfers::Ptr Transfers::Find(State& state, const std::string& key, const oci::RegistryAuth& auth) {
   if (key.empty()) return nullptr;
   for (const auto& [lease, running] : state.by_lease) {
     // One that is about to end is not worth joining.
-    if (running->key == key && !running->done && !running->failure.has_value()) return running;
+    const bool ends = running->done || running->failure.has_value();
+    if (running->key == key && running->job.auth == auth && !ends) return running;
   }
   return nullptr;
 }

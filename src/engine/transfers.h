@@ -25,6 +25,11 @@ namespace estiba::engine {
 
 class Transfers {
  public:
+  struct Proxies {
+    std::string http;
+    std::string https;
+    std::string none_for;  // hosts that are reached without
+  };
   struct Wiring {
     http::Loop* loop;
     http::Workers* workers;
@@ -41,10 +46,13 @@ class Transfers {
     // Called on a worker after a transfer that failed, or one that WhenIdle() was refused for: what it brought and
     // nothing recorded, and what was let go meanwhile, can be cleared.
     std::function<void()> clear;
+    // What goes before the environment's; empty: nothing does.
+    std::function<Proxies()> proxies = {};
   };
   explicit Transfers(Wiring wiring) : wiring_(std::move(wiring)) {}
 
-  // `key` joins a transfer that runs already ("" never does). The archive is for load and save.
+  // `key` joins a transfer that runs already with the same credentials ("" never does). The archive is for load and
+  // save.
   Result<Token> Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
                       ProgressCallbacks callbacks) {
     return Start(key, std::move(job), std::move(archive), std::move(callbacks), {});
@@ -86,7 +94,7 @@ class Transfers {
 
   Result<Token> Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
                       ProgressCallbacks callbacks, Finding finding);
-  static Ptr Find(State& state, const std::string& key);
+  static Ptr Find(State& state, const std::string& key, const oci::RegistryAuth& auth);
   Status Spawn(const Ptr& transfer, const os::UniqueFd& archive);
   Token AddClient(const Ptr& transfer, ProgressCallbacks callbacks);  // with the state locked
   // Takes it off the list and tells its clients how it ended.

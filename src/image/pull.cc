@@ -1,5 +1,6 @@
 #include "pull.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "apply.h"
@@ -112,10 +113,46 @@ Error NoneOf(std::vector<Error> failures) {
 }  // namespace
 
 Result<std::string> Login(const TransferJob& job) {
-  registry::Client client =
-      TRY(registry::Client::Create(ClientFor(job, {job.reference, "", /*insecure=*/false}, job.reference)));
+  oci::Reference registry;
+  registry.domain = job.reference;
+  const PullSource place = SourcesOf(job, registry).front();
+  registry::Client client = TRY(registry::Client::Create(ClientFor(job, place, job.reference)));
   return client.CheckLogin();
 }
+
+namespace {
+
+struct Place {
+  registry::Client client;
+  std::string path;
+  registry::FetchedManifest top;
+};
+
+// The first of the places that may be asked for `wanted` and has it.
+Result<Place> FindAmong(const TransferJob& job, const std::vector<PullSource>& sources, const std::string& own_host,
+                        const std::string& wanted, std::atomic<bool>& stop) {
+  const bool by_digest = oci::IsDigest(wanted);
+  std::vector<Error> failures;
+  for (const PullSource& source : sources) {
+    if (by_digest ? !source.pulls : !source.resolves) continue;
+    registry::ClientOptions options = ClientFor(job, source, own_host);
+    options.stop = &stop;
+    registry::Client client = TRY(registry::Client::Create(std::move(options)));
+    auto top = client.GetManifest(source.path, wanted);
+    if (top.ok()) return Place{std::move(client), source.path, std::move(*top)};
+    failures.push_back(std::move(top).error());
+  }
+  if (!failures.empty()) return NoneOf(std::move(failures));
+  return Error(Code::kFailedPrecondition,
+               "by their capabilities in hosts.toml no place may be asked for '" + wanted + "'");
+}
+
+// Whether what a tag means has to be asked of others than have its bytes.
+bool AreApart(const std::vector<PullSource>& sources) {
+  return std::ranges::any_of(sources, [](const PullSource& source) { return source.resolves != source.pulls; });
+}
+
+}  // namespace
 
 Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
   oci::Reference reference = TRY(oci::ParseReferenceOrLatest(job.reference));
@@ -123,18 +160,11 @@ Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
   const std::string wanted = reference.digest.empty() ? reference.tag : reference.digest;
   reporter.Say(wanted, "Pulling from " + reference.path);
   std::atomic<bool> stop{false};
-  std::vector<Error> failures;
-  for (const PullSource& source : sources) {
-    registry::ClientOptions options = ClientFor(job, source, reference.domain);
-    options.stop = &stop;
-    registry::Client client = TRY(registry::Client::Create(std::move(options)));
-    auto top = client.GetManifest(source.path, wanted);
-    if (top.ok())
-      return Puller(job, stores, reporter, std::move(reference), std::move(client), source.path, stop)
-          .Run(std::move(*top));
-    failures.push_back(std::move(top).error());
-  }
-  return NoneOf(std::move(failures));
+  Place place = TRY(FindAmong(job, sources, reference.domain, wanted, stop));
+  if (reference.digest.empty() && AreApart(sources))
+    place = TRY(FindAmong(job, sources, reference.domain, place.top.digest, stop));
+  return Puller(job, stores, reporter, std::move(reference), std::move(place.client), place.path, stop)
+      .Run(std::move(place.top));
 }
 
 }  // namespace estiba::image

@@ -101,6 +101,41 @@ void ReadImage(Reader& in, LoadedImage* out) {
   in.Read("upToDate", &out->up_to_date);
 }
 
+Json WriteSource(const PullSource& source) {
+  const oci::RegistryEndpoint& via = source.via;
+  Json out = Json::MakeObject({{"host", source.host}, {"path", source.path}});
+  if (!source.resolves) out.Add("resolves", false);
+  if (!source.pulls) out.Add("pulls", false);
+  AddText(out, "url", via.url);
+  if (via.override_path) out.Add("overridePath", true);
+  if (via.insecure) out.Add("insecure", true);
+  if (via.skip_verify) out.Add("skipVerify", true);
+  AddText(out, "ca", via.ca);
+  AddText(out, "cert", via.cert);
+  AddText(out, "key", via.key);
+  if (!via.headers.empty()) out.Add("headers", via.headers);
+  AddText(out, "ns", via.ns);
+  if (via.connect_seconds != 0) out.Add("connectSeconds", via.connect_seconds);
+  return out;
+}
+
+void ReadSource(Reader& in, PullSource* out) {
+  in.Require("host", &out->host);
+  in.Read("path", &out->path);
+  in.Read("resolves", &out->resolves);
+  in.Read("pulls", &out->pulls);
+  in.Read("url", &out->via.url);
+  in.Read("overridePath", &out->via.override_path);
+  in.Read("insecure", &out->via.insecure);
+  in.Read("skipVerify", &out->via.skip_verify);
+  in.Read("ca", &out->via.ca);
+  in.Read("cert", &out->via.cert);
+  in.Read("key", &out->via.key);
+  in.Read("headers", &out->via.headers);
+  in.Read("ns", &out->via.ns);
+  in.Read("connectSeconds", &out->via.connect_seconds);
+}
+
 void AddPushes(Json& out, const TransferJob& job) {
   Json pushes = Json::MakeArray();
   for (const PushItem& item : job.pushes)
@@ -174,8 +209,7 @@ std::string WriteJob(const TransferJob& job) {
   if (!job.platform.os.empty()) out.Add("platform", job.platform.ToString());
   if (!job.auth.empty()) out.Add("auth", WriteAuth(job.auth));
   Json sources = Json::MakeArray();
-  for (const PullSource& source : job.sources)
-    sources.Append(Json::MakeObject({{"host", source.host}, {"path", source.path}, {"insecure", source.insecure}}));
+  for (const PullSource& source : job.sources) sources.Append(WriteSource(source));
   if (!job.sources.empty()) out.Add("sources", std::move(sources));
   if (!job.insecure_registries.empty()) out.Add("insecureRegistries", job.insecure_registries);
   Json signed_by = Json::MakeArray();
@@ -214,12 +248,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
     auth.Read("identityToken", &out.auth.identity_token);
     auth.Read("registryToken", &out.auth.registry_token);
   });
-  in.EachObject("sources", [&out](Reader& item) {
-    PullSource& one = out.sources.emplace_back();
-    item.Require("host", &one.host);
-    item.Require("path", &one.path);
-    item.Read("insecure", &one.insecure);
-  });
+  in.EachObject("sources", [&out](Reader& item) { ReadSource(item, &out.sources.emplace_back()); });
   in.Read("insecureRegistries", &out.insecure_registries);
   in.EachObject("signedBy", [&out](Reader& one) { ReadSignedBy(one, &out.signed_by.emplace_back()); });
   in.Read("keepBlobs", &out.keep_blobs);

@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 
 #include "codec/sha256.h"
+#include "address.h"
 #include "client_impl.h"
 #include "oci/reference.h"
 #include "ranges.h"
@@ -24,17 +25,27 @@ constexpr std::array<std::string_view, 4> kManifestTypes{
 
 Result<Client> Client::Create(ClientOptions options) {
   if (options.host.empty()) return Error(Code::kInvalidArgument, "a registry needs a host");
+  if (!options.via.url.empty() && !ParseAddress(options.via.url))
+    return Error(Code::kInvalidArgument, "'" + options.via.url + "' is not the address of a registry");
+  if (options.via.connect_seconds != 0) options.connect_timeout = std::chrono::seconds(options.via.connect_seconds);
   if (::curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return Error(Code::kInternal, "start libcurl");
   return Client(std::make_unique<Impl>(std::move(options)));
 }
 
 Client::Impl::Impl(ClientOptions given)
     : options(std::move(given)),
-      lenient(options.insecure || IsLoopback(options.host)),
-      curl({options.connect_timeout, options.stall_timeout, options.stop}) {}
+      lenient(options.via.insecure ||
+              (IsLoopback(options.host) && options.via.ca.empty() && options.via.url.empty())),
+      curl({options.connect_timeout, options.stall_timeout, options.stop}) {
+  if (options.via.url.empty()) return;
+  base = ParseAddress(options.via.url);
+  if (!base) return;  // Create() has refused it
+  plain_http.store(base->scheme == "http");
+}
 
 Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
 Result<FetchedManifest> Client::GetManifest(const std::string& repository, const std::string& tag_or_digest) {

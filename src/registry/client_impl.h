@@ -4,9 +4,11 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "address.h"
 #include "base/guarded.h"
 #include "base/result.h"
 #include "curl.h"
@@ -38,6 +40,9 @@ struct Client::Impl {
   Result<Response> SendElsewhere(Request request, Trouble* trouble);
   // "https://HOST:PORT", or with http once that is known to be what it speaks.
   std::string Origin() const;
+  // The address of a path of the registry ("/v2/…").
+  std::string AddressOf(const std::string& path, const std::string& scheme) const;
+  Result<Response> Perform(const Request& request, Trouble* trouble);
   Result<Response> SendAny(Request& request, Trouble* trouble);
   void Prepare(Request& request, const std::string& host) const;
   Result<std::string> AskChallenge(Trouble* trouble);
@@ -52,10 +57,12 @@ struct Client::Impl {
                      std::uint64_t* received, bool* retry, std::string* retry_after);
 
   ClientOptions options;
-  bool lenient;
+  bool lenient;  // plain HTTP and unverified certificates are fine
+  std::optional<Address> base;  // of an endpoint that has one
   Curl curl;
   std::atomic<bool> plain_http{false};                       // found out by the first exchange
   Guarded<std::map<std::string, std::string>> authorisation;  // scopes → header value
+  std::atomic<bool> unknown_authority{false};  // nobody we trust vouches for a certificate we were shown
   std::string fresh_identity;  // the identity token that the token service gave us (CheckLogin)
 };
 

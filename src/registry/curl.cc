@@ -1,6 +1,8 @@
 #include "curl.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -106,13 +108,22 @@ int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return 0;
 }
 
-Trouble TroubleOf(CURLcode code) {
+// A chain that ends nowhere we know; not a name or a date that is wrong.
+bool IsUnknownAuthority(CURL* handle) {
+  long result = 0;
+  ::curl_easy_getinfo(handle, CURLINFO_SSL_VERIFYRESULT, &result);
+  constexpr std::array<long, 4> kUnknown{18, 19, 20, 21};  // X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT and the like
+  return std::ranges::find(kUnknown, result) != kUnknown.end();
+}
+
+Trouble TroubleOf(CURL* handle, CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT: return Trouble::kUnreachable;
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
+      return IsUnknownAuthority(handle) ? Trouble::kUnknownAuthority : Trouble::kTls;
+    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE: return Trouble::kTls;
     default: return Trouble::kBroken;
@@ -147,6 +158,34 @@ void SetUpMethod(CURL* handle, const Request& request, Exchange& exchange) {
   }
 }
 
+void SetBlob(CURL* handle, CURLoption option, const std::string& pem) {
+  if (pem.empty()) return;
+  curl_blob blob{};
+  blob.data = const_cast<char*>(pem.data());  // only read; the caller's trust outlives the exchange
+  blob.len = pem.size();
+  blob.flags = CURL_BLOB_NOCOPY;
+  ::curl_easy_setopt(handle, option, &blob);
+}
+
+// As OpenSSL and what is built on Go look for the machine's own authorities.
+void SetUpAuthorities(CURL* handle) {
+  // NOLINTBEGIN(concurrency-mt-unsafe): nothing here changes the environment
+  if (const char* file = std::getenv("SSL_CERT_FILE")) ::curl_easy_setopt(handle, CURLOPT_CAINFO, file);
+  if (const char* folder = std::getenv("SSL_CERT_DIR")) ::curl_easy_setopt(handle, CURLOPT_CAPATH, folder);
+  // NOLINTEND(concurrency-mt-unsafe)
+}
+
+void SetUpTls(CURL* handle, const Request& request) {
+  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, request.verify_tls ? 1L : 0L);
+  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, request.verify_tls ? 2L : 0L);
+  SetUpAuthorities(handle);
+  if (request.trust == nullptr) return;
+  // In the place of CAINFO; the machine's own stay by CAPATH.
+  SetBlob(handle, CURLOPT_CAINFO_BLOB, request.trust->ca);
+  SetBlob(handle, CURLOPT_SSLCERT_BLOB, request.trust->cert);
+  SetBlob(handle, CURLOPT_SSLKEY_BLOB, request.trust->key);
+}
+
 void SetUp(CURL* handle, const Request& request, const Curl::Options& options, Exchange& exchange,
            curl_slist* headers) {
   ::curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
@@ -159,8 +198,7 @@ void SetUp(CURL* handle, const Request& request, const Curl::Options& options, E
   // and would be sent again: it goes nowhere but where it was meant to.
   ::curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request.form.empty() ? 1L : 0L);
   ::curl_easy_setopt(handle, CURLOPT_MAXREDIRS, kMaxRedirects);
-  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, request.verify_tls ? 1L : 0L);
-  ::curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, request.verify_tls ? 2L : 0L);
+  SetUpTls(handle, request);
   // Else HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY apply, as libcurl reads them.
   if (request.direct) ::curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
   ::curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);  // there are threads
@@ -231,11 +269,11 @@ Result<Response> Curl::Perform(const Request& request, Trouble* trouble) {
   const char* url = nullptr;
   ::curl_easy_getinfo(handle, CURLINFO_EFFECTIVE_URL, &url);
   exchange.response.url = url == nullptr ? "" : url;
+  if (code != CURLE_OK) *trouble = TroubleOf(handle, code);
   Return(handle);
   if (exchange.failure) return std::move(*exchange.failure);
   if (code == CURLE_OK) return std::move(exchange.response);
   if (code == CURLE_ABORTED_BY_CALLBACK) return Error(Code::kCancelled, "the transfer was stopped");
-  *trouble = TroubleOf(code);
   return Error(Code::kUnavailable, exchange.text[0] != '\0' ? exchange.text : ::curl_easy_strerror(code));
 }
 

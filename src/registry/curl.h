@@ -13,6 +13,7 @@
 
 #include "base/guarded.h"
 #include "base/result.h"
+#include "oci/registry_endpoint.h"
 
 namespace estiba::registry {
 
@@ -37,6 +38,7 @@ struct Request {
   bool allow_http = false;   // plain HTTP, also after a redirect
   bool verify_tls = true;
   bool direct = false;       // past any proxy of the environment
+  const oci::RegistryEndpoint* trust = nullptr;  // its certificates and keys
   std::uint64_t range_start = 0;
   std::uint64_t range_end = 0;  // the byte after the last; 0: all that follow
   const std::atomic<bool>* stop = nullptr;  // besides the client's
@@ -61,7 +63,7 @@ struct Response {
 };
 
 // How an exchange that got no whole answer ended.
-enum class Trouble : unsigned char { kUnreachable, kTls, kBroken };
+enum class Trouble : unsigned char { kUnreachable, kTls, kUnknownAuthority, kBroken };
 
 class Curl {
  public:

@@ -61,7 +61,10 @@ bool IsLoopback(std::string_view host) {
 }
 
 Error Client::Impl::Unreachable(Error error) const {
-  return std::move(error).Context("connect to registry '" + options.host + "'");
+  Error out = std::move(error).Context("connect to registry '" + options.host + "'");
+  if (!unknown_authority.load()) return out;
+  return std::move(out).Hint("if you trust it, put the certificate of its authority into /etc/containers/certs.d/" +
+                             options.host + "/ca.crt (or /etc/docker/certs.d)");
 }
 
 Error Client::Impl::Refused(const Response& response, const std::string& what, const Access& access) const {
@@ -77,12 +80,36 @@ Error Client::Impl::Refused(const Response& response, const std::string& what, c
                                        std::to_string(response.status) + " for " + what + ": " + text);
 }
 
-std::string Client::Impl::Origin() const { return (plain_http.load() ? "http://" : "https://") + ServerOf(options.host); }
+std::string Client::Impl::Origin() const {
+  if (base) return base->Origin();
+  return (plain_http.load() ? "http://" : "https://") + ServerOf(options.host);
+}
+
+std::string Client::Impl::AddressOf(const std::string& path, const std::string& scheme) const {
+  std::string out = scheme + ServerOf(options.host) + path;
+  if (base) {
+    std::string root = base->rest;
+    while (root.ends_with('/')) root.pop_back();
+    const bool whole = options.via.override_path || root.ends_with("/v2");
+    out = base->Origin() + root + (whole ? path.substr(std::string_view("/v2").size()) : path);
+  }
+  return options.via.ns.empty() ? out : WithQuery(out, "ns=" + Escape(options.via.ns));
+}
 
 void Client::Impl::Prepare(Request& request, const std::string& host) const {
-  request.allow_http = lenient;
-  request.verify_tls = !lenient;
+  request.allow_http = lenient || (base && base->scheme == "http");
+  request.verify_tls = !lenient && !options.via.skip_verify;
   request.direct = IsLoopback(host);  // a proxy's loopback is another machine's
+  request.trust = &options.via;
+}
+
+Result<Response> Client::Impl::Perform(const Request& request, Trouble* trouble) {
+  auto answered = curl.Perform(request, trouble);
+  if (!answered.ok() && *trouble == Trouble::kUnknownAuthority) {
+    unknown_authority.store(true);
+    *trouble = Trouble::kTls;
+  }
+  return answered;
 }
 
 Result<Response> Client::Impl::SendElsewhere(Request request, Trouble* trouble) {
@@ -91,25 +118,25 @@ Result<Response> Client::Impl::SendElsewhere(Request request, Trouble* trouble) 
     return Error(Code::kPermissionDenied,
                  "registry '" + options.host + "' refers to '" + request.url + "', which is not reached by https");
   Prepare(request, address->authority);
-  return curl.Perform(request, trouble);
+  return Perform(request, trouble);
 }
 
 // HTTPS; plain HTTP when the host is lenient and does not speak TLS, or has nobody at its port.
 Result<Response> Client::Impl::SendAny(Request& request, Trouble* trouble) {
   Prepare(request, options.host);
-  if (!request.url.starts_with('/')) return curl.Perform(request, trouble);
+  if (!request.url.starts_with('/')) return Perform(request, trouble);
   const std::string path = request.url;
-  const std::string server = ServerOf(options.host);
   std::optional<Error> refused;
+  request.headers.insert(request.headers.end(), options.via.headers.begin(), options.via.headers.end());
   if (!plain_http.load()) {
-    request.url = "https://" + server + path;
-    auto answered = curl.Perform(request, trouble);
-    const bool down = !answered.ok() && answered.error().code() == Code::kUnavailable && lenient;
+    request.url = AddressOf(path, "https://");
+    auto answered = Perform(request, trouble);
+    const bool down = !answered.ok() && answered.error().code() == Code::kUnavailable && lenient && !base;
     if (!down || *trouble == Trouble::kBroken) return answered;
     if (*trouble == Trouble::kUnreachable) refused.emplace(std::move(answered).error());
   }
-  request.url = "http://" + server + path;
-  auto answered = curl.Perform(request, trouble);
+  request.url = AddressOf(path, "http://");
+  auto answered = Perform(request, trouble);
   if (!answered.ok() && refused && *trouble == Trouble::kUnreachable) return std::move(*refused);
   plain_http.store(true);
   return answered;
@@ -187,13 +214,11 @@ std::string Client::Impl::BasicLogin() const {
 Result<std::string> Client::Impl::FetchToken(const Challenge& challenge,
                                              const std::vector<std::string>& scopes) {
   const bool http = challenge.realm.starts_with("http://");
-  if (!challenge.realm.starts_with("https://") && !(http && lenient))
+  if (!challenge.realm.starts_with("https://") && !(http && (lenient || plain_http.load())))
     return Error(Code::kPermissionDenied, "the token service '" + challenge.realm + "' is not reached by https");
   Request request;
-  request.allow_http = lenient;
-  request.verify_tls = !lenient;
   const auto service_host = oci::RegistryHost(challenge.realm);
-  request.direct = service_host.ok() && IsLoopback(*service_host);
+  Prepare(request, service_host.ok() ? *service_host : options.host);
   request.url = challenge.realm;
   std::string query = "service=" + Escape(challenge.service);
   const bool login = scopes.empty();
@@ -218,7 +243,7 @@ Result<std::string> Client::Impl::FetchToken(const Challenge& challenge,
     return Ok();
   };
   Trouble trouble{};
-  const Response response = TRY(curl.Perform(request, &trouble));
+  const Response response = TRY(Perform(request, &trouble));
   if (response.status / 100 != 2)
     return Error(response.status == 401 || response.status == 403 ? Code::kUnauthenticated : Code::kUnavailable,
                  "the token service answered: " + ErrorText(response));

@@ -2,57 +2,14 @@
 
 #include <algorithm>
 
-#include "codec/toml.h"
 #include "oci/reference.h"
+#include "toml_table.h"
 
 namespace estiba::sources {
 namespace {
 
 using codec::TomlValue;
 using Kind = TomlValue::Kind;
-
-// Reads the members of one table; the first complaint is kept.
-class Table {
- public:
-  Table(const TomlValue& value, const std::string& file) : value_(value), file_(file) {}
-
-  Error Complain(unsigned line, const std::string& what) const {
-    return Error(Code::kInvalidArgument, file_ + ":" + std::to_string(line) + ": " + what);
-  }
-  Error Complain(const std::string& what) const { return Complain(value_.line, what); }
-
-  Result<const TomlValue*> Take(const char* key, Kind kind) const {
-    const TomlValue* member = value_.Find(key);
-    if (member != nullptr && member->kind != kind)
-      return Complain(member->line, std::string(key) + ": expected " + std::string(codec::KindName(kind)) + ", got " +
-                                        std::string(codec::KindName(member->kind)));
-    return member;
-  }
-  Result<std::string> Text(const char* key) const {
-    const TomlValue* member = TRY(Take(key, Kind::kString));
-    return member == nullptr ? std::string() : member->text;
-  }
-  Result<bool> Flag(const char* key) const {
-    const TomlValue* member = TRY(Take(key, Kind::kBoolean));
-    return member != nullptr && member->boolean;
-  }
-  // The tables of [[key]].
-  Result<std::vector<Table>> Tables(const char* key) const {
-    std::vector<Table> out;
-    const TomlValue* member = TRY(Take(key, Kind::kArray));
-    if (member == nullptr) return out;
-    for (const TomlValue& item : member->items) {
-      if (item.kind != Kind::kTable) return Complain(item.line, std::string(key) + ": expected a list of tables");
-      out.emplace_back(item, file_);
-    }
-    return out;
-  }
-  const TomlValue& value() const { return value_; }
-
- private:
-  const TomlValue& value_;
-  const std::string& file_;
-};
 
 bool IsWildcard(std::string_view prefix) { return prefix.starts_with("*."); }
 

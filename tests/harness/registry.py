@@ -10,23 +10,28 @@ from harness.wait import wait_until
 CONFIG = """version: 0.1
 log: {{level: error}}
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
-http: {{addr: 127.0.0.1:{port}}}
+http: {{addr: "{address}:{port}"{tls}}}
 """
 
 
 class Registry:
-    """Listens on 127.0.0.1:port of `host` (harness.host.Host), or of the real host when it is None. With `login`, a
-    pair of name and password, it lets nobody else in."""
+    """Listens on address:port of `host` (harness.host.Host), or of the real host when it is None. With `login`, a
+    pair of name and password, it lets nobody else in. With `tls`, files of a certificate and a key, it speaks TLS; with
+    `clients`, an authority's file, to those alone who have a certificate of it."""
 
-    def __init__(self, folder, host=None, port=5000, login=None):
+    def __init__(self, folder, host=None, port=5000, login=None, address="127.0.0.1", tls=None, clients=None):
         need_program("docker-registry")
         self.host = host
         self.login = login
+        self.tls = tls
         self.port = port if host else free_port()
-        self.name = f"127.0.0.1:{self.port}"
+        self.name = f"{address}:{self.port}"
         self.folder = pathlib.Path(folder)
         config = self.folder / "registry.yml"
-        config.write_text(CONFIG.format(root=self.folder / "registry", port=self.port) + self.auth())
+        spoken = f", tls: {{certificate: {tls[0]}, key: {tls[1]}" if tls else ""
+        spoken += f", clientcas: [{clients}]}}" if clients else "}" if tls else ""
+        config.write_text(CONFIG.format(root=self.folder / "registry", address=address, port=self.port, tls=spoken) +
+                          self.auth())
         self.log = open(self.folder / "registry.log", "ab")
         self.process = subprocess.Popen(self.prefix() + ["docker-registry", "serve", str(config)],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
@@ -46,8 +51,12 @@ class Registry:
         return self.host.prefix() if self.host else []
 
     def answers(self):
-        return subprocess.run(self.prefix() + ["curl", "-sf", *self.creds("-u"), "-o", "/dev/null", f"http://{self.name}/v2/"],
-                              check=False).returncode == 0
+        refused = 7
+        if self.tls:  # who has no certificate gets no answer, but a connection
+            return subprocess.run(self.prefix() + ["curl", "-sk", f"https://{self.name}/v2/", "-o", "/dev/null"],
+                                  check=False).returncode != refused
+        return subprocess.run(self.prefix() + ["curl", "-sf", *self.creds("-u"), "-o", "/dev/null",
+                                               f"http://{self.name}/v2/"], check=False).returncode == 0
 
     def creds(self, option):
         return [option, ":".join(self.login)] if self.login else []

@@ -8,10 +8,13 @@ import time
 
 import pytest
 
+from harness.certificates import Authority
+from harness.connect_proxy import ConnectProxy
 from harness.fault_proxy import FaultProxy
+from harness.registry import Registry
 from harness.scripted_registry import ScriptedRegistry
 from harness.tar import image_archive
-from transfer import Failed, Stores, load, pull, push
+from transfer import Failed, Stores, Transfer, load, pull, push
 
 BIG = 3 << 20
 
@@ -250,6 +253,22 @@ def test_a_redirected_upload_is_followed_without_a_token(stores, registry, image
         push(stores, f"{proxy.name}/redirected", image)
         assert digest_of(elsewhere.blobs[big]) == big
         assert "Authorization" not in elsewhere.seen("PUT")[0][2]
+
+
+def test_a_registry_is_reached_through_a_proxy(stores, image, tmp_path):
+    """By CONNECT; whom the registry's certificate is for stays the registry."""
+    authority = Authority(tmp_path / "authority")
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    behind = Registry(folder, tls=authority.issue("server", "DNS:registry.invalid"))
+    with ConnectProxy(behind.port) as proxy:
+        item = {"tag": "1", "imageId": image["id"], "manifestDigest": image["manifestDigest"]}
+        source = {"host": "registry.invalid", "path": "app", "ca": authority.cert.read_text()}
+        for environment in ({"https_proxy": f"http://{proxy.name}"}, {"HTTPS_PROXY": f"http://{proxy.name}"}):
+            Transfer(stores, {"kind": "push", "reference": "registry.invalid/app", "pushes": [item],
+                              "sources": [source]}, env=environment).finish()
+        assert set(proxy.asked) == {"CONNECT registry.invalid:443 HTTP/1.1"}
+    behind.stop()
 
 
 def test_a_blob_that_is_gone_is_named(stores, registry, image):

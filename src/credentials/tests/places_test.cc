@@ -34,6 +34,18 @@ TEST(Places, AreDockersThenPodmans) {
               ::testing::ElementsAre("/a", "/d/config.json", "/c/containers/auth.json"));
 }
 
+TEST(Places, ALogoutErasesWhereverALoginMayHaveWritten) {
+  const testing::TempDir dir;
+  Places places;
+  places.files = {dir / "named.json", dir / "docker.json", dir / "podman.json"};
+  places.written = 2;
+  for (const std::string& path : places.files) ASSERT_OK(Save(Places{{path}}, "h.io", kLogin));
+  ASSERT_OK(Erase(places, "h.io"));
+  EXPECT_TRUE(Find(Places{{places.files[0]}}, "h.io")->empty());
+  EXPECT_TRUE(Find(Places{{places.files[1]}}, "h.io")->empty());
+  EXPECT_FALSE(Find(Places{{places.files[2]}}, "h.io")->empty());  // another tool's
+}
+
 TEST(Places, ALoginIsFoundUntilItIsErased) {
   const testing::TempDir dir;
   const Places places = In({{"HOME", dir.path()}});

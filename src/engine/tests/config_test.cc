@@ -21,6 +21,11 @@ TEST(ConfigRegistries, FoldersAreAbsoluteAndTheUsersComesLast) {
   ASSERT_TRUE(set.ok());
   EXPECT_THAT(set->registries_folders, ::testing::ElementsAre("/f"));
   EXPECT_FALSE(ParseConfig("[registries]\nfolders = [\"f\"]\n", "f", DefaultConfig(false, 0)).ok());
+  EXPECT_FALSE(ParseConfig("[registries]\ncerts = [\"c\"]\n", "f", DefaultConfig(false, 0)).ok());
+  const auto proxies = ParseConfig("[proxies]\nhttps-proxy = \"http://p:3128\"\nno-proxy = \"a,b\"\n", "f",
+                                   DefaultConfig(false, 0));
+  ASSERT_OK(proxies);
+  EXPECT_EQ(proxies->https_proxy + " " + proxies->no_proxy, "http://p:3128 a,b");
 }
 
 TEST(Config, AnUnknownKeyIsRefusedWithItsLine) {

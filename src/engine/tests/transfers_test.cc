@@ -39,13 +39,15 @@ class TransfersTest : public ::testing::Test {
   }
   void LetGo() { std::ofstream(dir_ / "go") << "now"; }
   // The end of a transfer that was begun here.
-  std::future<void> Begin(const std::string& key) {
+  std::future<void> Begin(const std::string& key, const std::string& user = {}) {
     auto ended = std::make_shared<std::promise<void>>();
     auto future = ended->get_future();
     ProgressCallbacks callbacks;
     callbacks.line = [](std::string_view) {};
     callbacks.done = [ended](const Status&) { ended->set_value(); };
-    EXPECT_TRUE(transfers_->Start(key, {}, {}, std::move(callbacks)).ok());
+    image::TransferJob job;
+    job.auth.username = user;
+    EXPECT_TRUE(transfers_->Start(key, std::move(job), {}, std::move(callbacks)).ok());
     return future;
   }
   std::size_t Starts() {
@@ -108,6 +110,17 @@ TEST_F(TransfersTest, OneReferenceIsPulledOnceHoweverManyAskAtOnce) {
   first.wait();
   EXPECT_EQ(second.wait_for(std::chrono::seconds(20)), std::future_status::ready);
   EXPECT_EQ(Starts(), 1U);
+}
+
+TEST_F(TransfersTest, OnlyTheSameCredentialsShareAPull) {
+  Open();
+  const auto one = Begin("a", "me");
+  const auto same = Begin("a", "me");
+  const auto other = Begin("a", "you");
+  const auto nobody = Begin("a");
+  LetGo();
+  for (const auto* ended : {&one, &same, &other, &nobody}) ended->wait();
+  EXPECT_EQ(Starts(), 3U);
 }
 
 TEST_F(TransfersTest, WhoJoinedOneThatCannotBeStartedHearsOfIt) {

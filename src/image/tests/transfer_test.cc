@@ -27,6 +27,19 @@ TEST(TransferJob, ComesBack) {
   EXPECT_EQ(back.platform.ToString(), "linux/arm/v7");
 }
 
+TEST(TransferJob, TellsHowAPlaceIsReached) {
+  TransferJob job;
+  job.lease = "t1";
+  PullSource& source = job.sources.emplace_back();
+  source.host = "m.io";
+  source.path = "app";
+  source.via = {"https://m.io/base", true, true, true, "CA", "CERT", "KEY", {"x: y"}, "docker.io", 7};
+  source.resolves = source.pulls = false;
+  ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
+  EXPECT_EQ(back.sources.at(0).via, source.via);
+  EXPECT_FALSE(back.sources.at(0).resolves || back.sources.at(0).pulls);
+}
+
 TEST(TransferJob, OfAPushComesBack) {
   TransferJob job;
   job.kind = JobKind::kPush;

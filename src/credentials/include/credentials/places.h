@@ -14,6 +14,8 @@ namespace estiba::credentials {
 struct Places {
   std::vector<std::string> files;  // the first that knows a registry wins; the first is the one that logins change
 
+  std::size_t written = 1;  // so many of them, from the first on, are those that logins may have changed
+
   // Given the environment, so that tests need not change theirs: $REGISTRY_AUTH_FILE, docker's config.json (in
   // $DOCKER_CONFIG or ~/.docker), then auth.json below $XDG_RUNTIME_DIR/containers and in ~/.config/containers.
   static Places Of(const std::function<const char*(const char*)>& variable);
@@ -28,7 +30,7 @@ Result<oci::RegistryAuth> Find(const Places& places, const std::string& reposito
 // To the helper that the file names for the host, else into the file. Answers the file's path when the secret is in it
 // as plain text, and "" when it is not.
 Result<std::string> Save(const Places& places, const std::string& host, const oci::RegistryAuth& login);
-// From the file and the helper it names.
+// From the files that logins may have changed, and the helpers they name.
 Status Erase(const Places& places, const std::string& host);
 
 }  // namespace estiba::credentials

@@ -64,6 +64,14 @@ struct Config {
   // Of registries.conf and registries.conf.d; what a later one says wins.
   std::vector<std::string> registries_folders = {"/etc/containers"};
 
+  // With a folder for each registry: whom to trust there, who we are, where else its images are.
+  std::vector<std::string> certs_folders = {"/etc/containers/certs.d", "/etc/docker/certs.d",
+                                            "/etc/containerd/certs.d"};
+  // Instead of the environment's; empty: that.
+  std::string http_proxy;
+  std::string https_proxy;
+  std::string no_proxy;
+
   std::string bridge = "estiba0";
   std::string bridge_subnet;                // empty: the first free subnet of the pools
   int mtu = 1500;

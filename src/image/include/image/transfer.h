@@ -13,6 +13,7 @@
 #include "oci/image.h"
 #include "oci/signature.h"
 #include "oci/registry_auth.h"
+#include "oci/registry_endpoint.h"
 
 namespace estiba::image {
 
@@ -51,7 +52,9 @@ struct BlobOrigin {
 struct PullSource {
   std::string host;  // "docker.io", "localhost:5000"
   std::string path;  // of the repository there
-  bool insecure = false;  // plain HTTP and unverified certificates are fine
+  oci::RegistryEndpoint via = {};
+  bool resolves = true;  // may be asked what a tag means
+  bool pulls = true;     // may be asked for what a digest names
 };
 
 // An applied layer, lowest first in what has several.
@@ -81,7 +84,7 @@ struct TransferJob {
                                          // Login: a host
   oci::Platform platform;                // empty: the host's (and no check against the image's config)
   std::string known_id;                  // the image that the reference names now, or empty
-  std::vector<PullSource> sources;       // of a pull; none: the reference's own registry
+  std::vector<PullSource> sources;       // none: the reference's own registry. Login, push: the one
   oci::RegistryAuth auth;                     // for the reference's own registry, wherever else is looked
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
   // Layers fetched and unpacked (the default, 0, is 3) or blobs pushed (5) at the same time.

@@ -15,6 +15,7 @@ struct RegistryAuth {
   bool empty() const {
     return username.empty() && password.empty() && identity_token.empty() && registry_token.empty();
   }
+  friend bool operator==(const RegistryAuth&, const RegistryAuth&) = default;
 };
 
 }  // namespace estiba::oci

@@ -13,12 +13,14 @@
 #include "codec/stream.h"
 #include "oci/image.h"
 #include "oci/registry_auth.h"
+#include "oci/registry_endpoint.h"
 
 namespace estiba::registry {
 
 struct ClientOptions {
   std::string host;       // the domain of a reference: "docker.io", "localhost:5000"
-  bool insecure = false;  // plain HTTP and unverified certificates are fine (loopback hosts always are)
+  // Plain HTTP and unverified certificates are fine for loopback hosts, too, unless an authority is named for them.
+  oci::RegistryEndpoint via;
   oci::RegistryAuth credentials;
   std::chrono::milliseconds connect_timeout{15'000};
   std::chrono::seconds stall_timeout{60};       // no byte for so long: the connection is given up
@@ -61,6 +63,7 @@ class Client {
  public:
   static Result<Client> Create(ClientOptions options);
   Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
   ~Client();
 
   // By tag or digest; bytes asked for by digest have it. kNotFound when the registry does not have it, kUnauthenticated
