@@ -177,19 +177,16 @@ class ImagePusher {
 
   Status PushOne(const Blob& blob) {
     const oci::Descriptor& descriptor = blob.descriptor;
-    const auto kept = stores_.content.Size(descriptor.digest);
-    if (!kept.ok())
-      return Error(Code::kNotFound, "blob '" + descriptor.digest + "' of the image is not kept")
-          .Hint("pull or load the image again");
-    if (*kept != descriptor.size)
-      return Error(Code::kDataLoss, "blob '" + descriptor.digest + "' has " + std::to_string(*kept) +
-                                        " bytes, not the " + std::to_string(descriptor.size) + " of its manifest");
-    const os::UniqueFd file = TRY(stores_.content.OpenBlob(descriptor.digest));
+    // The registry may have what is not kept here.
+    const auto file = stores_.content.OpenBlob(descriptor.digest);
+    if (file.ok()) TRY(CheckSize(descriptor));
     Counter counter(reporter_, blob.id, "Pushing", descriptor.size);
     registry::BlobPush push;
     push.blob = descriptor;
-    push.read = [&](std::uint64_t at, char* out, std::size_t room) {
-      return ReadAt(file.get(), descriptor, at, out, room);
+    push.read = [&](std::uint64_t at, char* out, std::size_t room) -> Result<std::size_t> {
+      if (file.ok()) return ReadAt(file->get(), descriptor, at, out, room);
+      return Error(Code::kNotFound, "blob '" + descriptor.digest + "' of the image is not kept")
+          .Hint("pull or load the image again");
     };
     if (!blob.id.empty()) push.progress = [&counter](std::uint64_t sent) { counter.Set(sent); };
     for (const BlobOrigin& origin : job_.origins)
@@ -197,6 +194,13 @@ class ImagePusher {
     const registry::BlobPushed pushed = TRY(client_.PushBlob(target_, push));
     if (!blob.id.empty()) reporter_.Say(blob.id, Word(pushed));
     return Ok();
+  }
+
+  Status CheckSize(const oci::Descriptor& blob) const {
+    const std::uint64_t kept = TRY(stores_.content.Size(blob.digest));
+    if (kept == blob.size) return Ok();
+    return Error(Code::kDataLoss, "blob '" + blob.digest + "' has " + std::to_string(kept) + " bytes, not the " +
+                                      std::to_string(blob.size) + " of its manifest");
   }
 
   static Result<std::size_t> ReadAt(int fd, const oci::Descriptor& blob, std::uint64_t at, char* out,

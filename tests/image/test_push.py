@@ -277,6 +277,15 @@ def test_a_blob_that_is_gone_is_named(stores, registry, image):
         push(stores, f"{registry.name}/gone", image)
 
 
+def test_what_is_not_kept_may_be_there_already(stores, registry, image):
+    push(stores, f"{registry.name}/dropped", image)
+    stores.blob(image["layers"][0]["digest"]).unlink()
+    push(stores, f"{registry.name}/dropped", image, tag="2")
+    done = push(stores, f"{registry.name}/dropped-too", image,
+                origins=[{"digest": image["layers"][0]["digest"], "repositories": ["dropped"]}])
+    assert "Mounted from dropped" in done.said()
+
+
 def test_foreign_layers_stay_where_they_are(stores, registry, image):
     text = json.loads(stores.blob(image["manifestDigest"]).read_bytes())
     text["layers"][0].update(mediaType="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
