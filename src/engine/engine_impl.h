@@ -62,6 +62,7 @@ class EngineImpl final : public Engine {
   Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) override;
   Result<Token> CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) override;
   Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) override;
+  Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) override;
   Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) override;
   Result<SavedImages> SaveImages(const std::vector<std::string>& names) override;

@@ -42,4 +42,40 @@ Result<Token> EngineImpl::PushImage(const PushRequest& request, ProgressCallback
   return transfers_->Start("", std::move(job), {}, std::move(callbacks));
 }
 
+namespace {
+
+// "h.io:5000/term" is a search for "term" at h.io:5000, "user/term" one at Docker Hub.
+std::pair<std::string, std::string> SplitTerm(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  const std::string first = text.substr(0, slash);
+  const bool host = first.find_first_of(".:") != std::string::npos || first == "localhost";
+  if (slash == std::string::npos || !host) return {"docker.io", text};
+  return {first, text.substr(slash + 1)};
+}
+
+}  // namespace
+
+Result<Token> EngineImpl::AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) {
+  const auto now = config();
+  image::TransferJob job;
+  job.kind = image::JobKind::kAsk;
+  job.question = static_cast<image::Question>(question.kind);
+  job.limit = question.limit;
+  job.insecure_registries = now->insecure_registries;
+  job.auth = {question.auth.username, question.auth.password, question.auth.identity_token,
+              question.auth.registry_token};
+  if (question.kind == RegistryQuestion::Kind::kSearch) {
+    const auto [host, term] = SplitTerm(question.subject);
+    if (term.empty()) return Error(Code::kInvalidArgument, "no term to search for was given");
+    job.reference = TRY(oci::RegistryHost(host));
+    job.term = term;
+    job.sources = {TRY(RegistryAt(job.reference, *now))};
+  } else {
+    const oci::Reference name = TRY(oci::ParseReferenceOrLatest(question.subject));
+    job.reference = name.ToString();
+    job.sources = {TRY(DestinationOf(name, *now))};
+  }
+  return transfers_->Start("", std::move(job), {}, std::move(callbacks));
+}
+
 }  // namespace estiba::engine

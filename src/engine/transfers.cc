@@ -189,6 +189,7 @@ void Transfers::OnLine(const Ptr& transfer, std::string_view line) {
       transfer->pushed.push_back(value.pushed);
       break;
     }
+    case image::EventKind::kAnswer: Tell(transfer, value.answer); break;
     case image::EventKind::kLogin: Tell(transfer, image::DockerLoginAnswer(value)); break;
     case image::EventKind::kFinding:
       if (transfer->finding) transfer->finding(value);

@@ -14,21 +14,22 @@ using codec::Reader;
 
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 7> kJobKinds{"pull", "load", "save", "login", "push", "check", "restore"};
-constexpr std::array<std::string_view, 7> kEventKinds{"progress", "image",  "failed", "done",
-                                                      "login",    "pushed", "finding"};
+constexpr std::array<std::string_view, 8> kJobKinds{"pull", "load", "save", "login", "push", "check", "restore", "ask"};
+constexpr std::array<std::string_view, 8> kEventKinds{"progress", "image",  "failed", "done",
+                                                      "login",    "pushed", "finding", "answer"};
+constexpr std::array<std::string_view, 3> kQuestions{"tags", "referrers", "search"};
 
 template <typename Kind, std::size_t N>
-void ReadKind(Reader& in, const std::array<std::string_view, N>& names, Kind* out) {
+void ReadKind(Reader& in, const std::array<std::string_view, N>& names, Kind* out, const char* key = "kind") {
   std::string text;
-  in.Require("kind", &text);
+  in.Require(key, &text);
   for (std::size_t i = 0; i < N; ++i) {
     if (names[i] == text) {
       *out = static_cast<Kind>(i);
       return;
     }
   }
-  in.Fail("kind", "'" + text + "' is not known");
+  in.Fail(key, "'" + text + "' is not known");
 }
 
 template <typename Kind, std::size_t N>
@@ -224,6 +225,11 @@ std::string WriteJob(const TransferJob& job) {
     images.Append(Json::MakeObject({{"manifestDigest", item.manifest_digest}, {"names", item.names}}));
   if (!job.images.empty()) out.Add("images", std::move(images));
   AddPushes(out, job);
+  if (job.kind == JobKind::kAsk) {
+    out.Add("question", NameOf(kQuestions, job.question));
+    AddText(out, "term", job.term);
+    if (job.limit != 0) out.Add("limit", job.limit);
+  }
   Json checks = Json::MakeArray();
   for (const CheckItem& item : job.checks)
     checks.Append(Json::MakeObject({{"blobs", item.blobs}, {"layers", WriteLayers(item.layers)}}));
@@ -261,6 +267,9 @@ Result<TransferJob> ParseJob(std::string_view text) {
     item.Read("names", &one.names);
   });
   ReadPushes(in, &out);
+  if (out.kind == JobKind::kAsk) ReadKind(in, kQuestions, &out.question, "question");
+  in.Read("term", &out.term);
+  in.Read("limit", &out.limit);
   in.EachObject("checks", [&out](Reader& item) {
     CheckItem& one = out.checks.emplace_back();
     item.Read("blobs", &one.blobs);
@@ -292,6 +301,7 @@ std::string WriteEvent(const TransferEvent& event) {
   if (event.total != 0) out.Add("total", event.total);
   AddText(out, "stream", event.stream);
   AddText(out, "identityToken", event.identity_token);
+  AddText(out, "answer", event.answer);
   if (event.kind == EventKind::kImage) out.Add("image", WriteImage(event.image));
   if (event.kind == EventKind::kPushed) out.Add("pushed", WritePushed(event.pushed));
   if (event.kind == EventKind::kFailed) {
@@ -315,6 +325,7 @@ Result<TransferEvent> ParseEvent(std::string_view line) {
   in.Read("total", &out.total);
   in.Read("stream", &out.stream);
   in.Read("identityToken", &out.identity_token);
+  in.Read("answer", &out.answer);
   in.Object("image", [&out](Reader& image) { ReadImage(image, &out.image); });
   in.Object("pushed", [&out](Reader& pushed) {
     pushed.Read("tag", &out.pushed.tag);

@@ -1,6 +1,7 @@
 #include "image/work.h"
 
 #include "check.h"
+#include "ask.h"
 #include "load.h"
 #include "oci/reference.h"
 #include "progress_sink.h"
@@ -17,6 +18,13 @@ Status RunJob(const TransferJob& job, const Stores& stores, int archive, const E
   switch (job.kind) {
     case JobKind::kPull: return TRY_CTX(Pull(job, stores, reporter), "pull '" + job.reference + "'");
     case JobKind::kPush: return TRY_CTX(Push(job, stores, reporter), "push '" + job.reference + "'");
+    case JobKind::kAsk: {
+      TransferEvent event;
+      event.kind = EventKind::kAnswer;
+      event.answer = TRY(Ask(job));
+      events(event);
+      return Ok();
+    }
     case JobKind::kLogin: {
       TransferEvent event;
       event.kind = EventKind::kLogin;

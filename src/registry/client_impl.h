@@ -11,6 +11,7 @@
 #include "address.h"
 #include "base/guarded.h"
 #include "base/result.h"
+#include "codec/json.h"
 #include "curl.h"
 #include "registry/auth.h"
 #include "registry/client.h"
@@ -36,6 +37,11 @@ struct Client::Impl {
   // The same, again and again as long as the failure may pass. `before` each.
   Result<Response> SendPatiently(const Access& access, const Request& request,
                                  const std::function<void()>& before = {});
+  struct Page {
+    codec::Json json;
+    std::string next;  // its address; empty: this is the last
+  };
+  Result<Page> GetPage(const Access& access, const std::string& path, const std::string& what);
   // To an address that is not the registry's: with no authorisation. kPermissionDenied when it is not safe to go there.
   Result<Response> SendElsewhere(Request request, Trouble* trouble);
   // "https://HOST:PORT", or with http once that is known to be what it speaks.

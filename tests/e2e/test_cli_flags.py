@@ -39,6 +39,10 @@ ANSWERS = [
     ("GET .*/plan", "plan"),
     ("GET /containers/", INSPECT),
     ("GET /images/json", [IMAGE]),
+    ("GET /images/search", [{"name": "one", "description": "a description that is quite a lot longer than the column",
+                             "star_count": 1, "is_official": True, "is_automated": False}]),
+    ("GET /estiba/registry/tags", ["1"]),
+    ("GET /estiba/registry/referrers", [{"digest": ID, "artifactType": "a/b", "size": 5, "mediaType": "c/d"}]),
     ("GET /images/.*/history", [{"Id": ID, "Created": 1, "CreatedBy": "RUN something that is quite a lot longer than "
                                  "the column is wide", "Size": 1000, "Comment": ""}]),
     ("GET /images/.*/json", IMAGE),
@@ -62,7 +66,8 @@ DOCS = pathlib.Path(__file__).parents[2] / "docs/commands"
 
 # Commands whose arguments are not one container; the help of the others asks for none or one.
 ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
-             "pull": "one", "push": "one", "rmi": "one", "save": "one", "tag": "one two", "network connect": "back web",
+             "pull": "one", "push": "one", "search": "one", "image tags": "one",
+             "image referrers": "one", "rmi": "one", "save": "one", "tag": "one two", "network connect": "back web",
              "network disconnect": "back web", "network create": "back", "network rm": "gone", "volume create": "data",
              "images": "", "stats": ""}
 NEEDED = {"system prune": "--force", "container prune": "--force", "image prune": "--force", "network prune": "--force",

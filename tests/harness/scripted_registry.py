@@ -7,11 +7,13 @@ whole blobs. `breaks`: at how many bytes of an upload's request the connection b
 until then is kept. `keeps`: of every chunk only so many bytes are taken, and Range says so. `final_patch`: a chunk that
 makes the blob whole stores it and is answered 201 (as ECR). `stored`: the status that a stored blob is answered with.
 `says`: what Docker-Content-Digest says instead. `max_body`: larger requests are answered 413. `mounts`: repositories
-that blobs can be mounted from.
+that blobs can be mounted from. `pages`: of the list of tags, as JSON texts. `referrers`: a list of descriptors, or None
+for a registry that knows no such question. `found`: results of a search.
 """
 
 import hashlib
 import http.server
+import json
 import socket
 import struct
 import threading
@@ -20,10 +22,12 @@ import urllib.parse
 
 class ScriptedRegistry:
     def __init__(self, relative=False, elsewhere=False, monolithic=True, breaks=(), keeps=None, final_patch=False,
-                 stored=201, says=None, max_body=None, min_chunk=None, mounts=()):
+                 stored=201, says=None, max_body=None, min_chunk=None, mounts=(), pages=(), referrers=None,
+                 found=None):
         self.relative, self.monolithic, self.keeps, self.final_patch = relative, monolithic, keeps, final_patch
         self.stored, self.says, self.max_body, self.min_chunk, self.mounts = stored, says, max_body, min_chunk, mounts
         self.breaks = list(breaks)
+        self.pages, self.referrers, self.found = pages, referrers, found
         self.blobs, self.manifests, self.uploads, self.requests = {}, {}, {}, []
         self.lock = threading.Lock()
         self.servers = [self.serve() for _ in range(2 if elsewhere else 1)]
@@ -104,8 +108,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200 if path.rpartition("/")[2] in registry.blobs else 404)
 
     def do_GET(self):
-        registry, path, _ = self.note()
+        registry, path, query = self.note()
         name = path.rpartition("/")[2]
+        if path.endswith("/tags/list") and registry.pages:
+            return self.page(registry, int(query.get("page", 0)))
+        if "/referrers/" in path and registry.referrers is not None:
+            return self.answer(200, json.dumps({"schemaVersion": 2, "manifests": registry.referrers}).encode())
+        if path == "/v1/search" and registry.found is not None:
+            return self.answer(200, json.dumps({"results": registry.found}).encode())
         if "/manifests/" in path and name in registry.manifests:
             kind, text = registry.manifests[name]
             return self.answer(200, text, Content_Type=kind)
@@ -114,6 +124,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name in registry.blobs:
             return self.answer(200, registry.blobs[name])
         return self.error(404, "NOT_FOUND")
+
+    def page(self, registry, number):
+        more = {}
+        if number + 1 < len(registry.pages):
+            more["Link"] = f'</v2/app/tags/list?page={number + 1}>; rel="next"'
+        self.answer(200, registry.pages[number].encode(), **more)
 
     @staticmethod
     def range(registry, name):

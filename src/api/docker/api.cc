@@ -26,6 +26,7 @@ std::shared_ptr<const Router> AllRoutes() {
   AddStreamRoutes(router.get());
   AddExecRoutes(router.get());
   AddImageRoutes(router.get());
+  AddRegistryRoutes(router.get());
   AddNetworkRoutes(router.get());
   AddVolumeRoutes(router.get());
   AddEstibaRoutes(router.get());

@@ -47,6 +47,7 @@ void AddContainerRoutes(Router* router);
 void AddStreamRoutes(Router* router);
 void AddExecRoutes(Router* router);
 void AddImageRoutes(Router* router);
+void AddRegistryRoutes(Router* router);
 void AddNetworkRoutes(Router* router);
 void AddVolumeRoutes(Router* router);
 void AddSystemRoutes(Router* router);

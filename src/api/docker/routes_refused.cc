@@ -30,7 +30,6 @@ Status NoCommit(Call&) {
   return Error(Code::kNotImplemented, "making an image from a container is not supported");
 }
 Status NoBuild(Call&) { return Error(Code::kNotImplemented, "building images is not supported"); }
-Status NoSearch(Call&) { return Error(Code::kNotImplemented, "searching registries is not supported"); }
 Status NoDistribution(Call&) {
   return Error(Code::kNotImplemented, "inspecting images in a registry is not supported");
 }
@@ -61,7 +60,6 @@ void AddRefusedRoutes(Router* router) {
   for (const char* path : {"/build", "/build/prune", "/build/cancel", "/session", "/grpc"}) {
     router->Add("POST", path, NoBuild);
   }
-  router->Add("GET", "/images/search", NoSearch);
   router->Add("GET", "/distribution/{id*}/json", NoDistribution);
 }
 

@@ -273,6 +273,21 @@ TEST_F(Api, PullStreamsProgressAndReportsLateErrorsInTheStream) {
   EXPECT_EQ(Send("POST", "/images/create?fromImage=a&tag=1").status, 404);
 }
 
+TEST_F(Api, ASearchPassesWhatItsFiltersLetThrough) {
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.line(R"([{"name":"a","star_count":5,"is_official":true},{"name":"b","star_count":2}])");
+    callbacks.done(Ok());
+  };
+  const http::Response all = Send("GET", "/images/search?term=app&limit=7");
+  EXPECT_EQ(all.status, 200);
+  EXPECT_EQ(all.body, "[{\"name\":\"a\",\"star_count\":5,\"is_official\":true},{\"name\":\"b\",\"star_count\":2}]\n");
+  EXPECT_THAT(engine_.calls(), Contains("ask 2 app 7"));
+  const http::Response few = Send("GET", "/images/search?term=app&filters=%7B%22stars%22%3A%7B%223%22%3Atrue%7D%7D");
+  EXPECT_EQ(few.body, "[{\"name\":\"a\",\"star_count\":5,\"is_official\":true}]\n");
+  EXPECT_EQ(Send("GET", "/images/search?term=app&limit=101").status, 400);
+  EXPECT_EQ(Send("GET", "/images/search?term=app&filters=%7B%22x%22%3A%7B%223%22%3Atrue%7D%7D").status, 400);
+}
+
 TEST_F(Api, APushNamesItsTagAndPlatform) {
   engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
     callbacks.line("{\"status\":\"The push refers to repository [h:5000/a]\"}\r\n");

@@ -171,6 +171,13 @@ class FakeEngine : public engine::Engine {
     on_transfer(std::move(callbacks));
     return engine::Token{9};
   }
+  Result<engine::Token> AskRegistry(const engine::RegistryQuestion& question,
+                                    engine::ProgressCallbacks callbacks) override {
+    TRY(Called("ask " + std::to_string(static_cast<int>(question.kind)) + " " + question.subject + " " +
+               std::to_string(question.limit)));
+    on_transfer(std::move(callbacks));
+    return engine::Token{9};
+  }
   Result<engine::Token> PushImage(const engine::PushRequest& request,
                                   engine::ProgressCallbacks callbacks) override {
     TRY(Called("push " + request.name + " '" + request.tag + "' " + request.platform + " " + request.auth.username));

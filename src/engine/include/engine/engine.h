@@ -135,6 +135,15 @@ struct PushRequest {
   apitypes::AuthConfig auth;
 };
 
+// What a registry is asked: the tags of a name, what refers to an image, or, by docker's search, what it has.
+struct RegistryQuestion {
+  enum class Kind : unsigned char { kTags, kReferrers, kSearch };
+  Kind kind = Kind::kTags;
+  std::string subject;  // a name; an image; what to search for, "HOST/" in front of it where that is not Docker Hub
+  unsigned limit = 25;  // of a search
+  apitypes::AuthConfig auth;
+};
+
 enum class ExplainFormat : unsigned char { kText, kJson, kShell };
 
 struct EngineOptions {
@@ -210,6 +219,8 @@ class Engine {
   virtual Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) = 0;
   // kNotFound when there is no such image here. Cancelling ends the push.
   virtual Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) = 0;
+  // Its one line is the answer, a JSON list.
+  virtual Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) = 0;
   // Asks the registry at `auth.server_address`. Its one line is docker's answer, when it lets the user in.
   virtual Result<Token> CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) = 0;
   // `archive`: a descriptor to read docker-save or OCI archives from.

@@ -24,7 +24,7 @@ inline constexpr int kContentFd = 3;
 inline constexpr int kSnapshotsFd = 4;
 inline constexpr int kArchiveFd = 5;
 
-enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin, kPush, kCheck, kRestore };
+enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin, kPush, kCheck, kRestore, kAsk };
 
 // One image to save: its manifest in the content store and the names to write for it (normalised references; may be
 // empty).
@@ -47,6 +47,9 @@ struct BlobOrigin {
   std::string digest;
   std::vector<std::string> repositories;
 };
+
+// What a registry is asked. The answer is a JSON list: of tags; of descriptors; of docker's search results.
+enum class Question : unsigned char { kTags, kReferrers, kSearch };
 
 // A place to pull from, tried in order; or the one to push to.
 struct PullSource {
@@ -95,6 +98,11 @@ struct TransferJob {
   // Ranges of one large blob fetched at the same time; 0: blobs are fetched whole.
   unsigned parallel_ranges = 0;
 
+  // ask; `reference` is a name, an image, or the host to search
+  Question question = Question::kTags;
+  std::string term;
+  unsigned limit = 0;
+
   // push
   std::vector<PushItem> pushes;
   std::vector<BlobOrigin> origins;
@@ -119,7 +127,7 @@ struct LoadedImage {
   bool up_to_date = false;      // pull: the reference named this very image, and all of it was there
 };
 
-enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone, kLogin, kPushed, kFinding };
+enum class EventKind : unsigned char { kProgress, kImage, kFailed, kDone, kLogin, kPushed, kFinding, kAnswer };
 
 // A tag that the registry has taken.
 struct PushedTag {
@@ -144,6 +152,8 @@ struct TransferEvent {
 
   PushedTag pushed;  // kPushed
   // kFinding of a check: `status` is "blob" or "layer", `id` its digest or chain id, `message` what is wrong with it.
+
+  std::string answer;  // kAnswer: JSON
 
   std::string identity_token;  // kLogin: what to keep instead of the password, or empty
 

@@ -59,6 +59,14 @@ struct BlobPushed {
   std::string mounted_from;  // the repository
 };
 
+struct FoundImage {
+  std::string name;
+  std::string description;
+  std::int64_t stars = 0;
+  bool official = false;
+  bool automated = false;
+};
+
 class Client {
  public:
   static Result<Client> Create(ClientOptions options);
@@ -83,6 +91,13 @@ class Client {
   // subject (OCI-Subject); else that is the pusher's to do.
   Result<bool> PutManifest(const PushTarget& target, const std::string& tag_or_digest, std::string_view bytes,
                            const std::string& media_type);
+
+  // In the registry's order, all pages. Digests among them are left away.
+  Result<std::vector<std::string>> ListTags(const std::string& repository);
+  // Manifests whose subject is this one; from the tag "sha256-HEX" where the registry keeps no list.
+  Result<oci::Index> ListReferrers(const std::string& repository, const std::string& digest);
+  // By the search of Docker's first API; kNotImplemented where there is none.
+  Result<std::vector<FoundImage>> Search(const std::string& term, unsigned limit);
 
   // Asks the registry whether it lets us in. Answers the identity token that its token service gave for the
   // password, or "" where there is no such thing. kUnauthenticated when it does not.

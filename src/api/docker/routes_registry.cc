@@ -1,0 +1,94 @@
+// What registries are asked: docker's /images/search, and our own /estiba/registry/tags and /estiba/registry/referrers,
+// each with `name`, and credentials in X-Registry-Auth.
+#include <algorithm>
+#include <functional>
+
+#include "base/parse.h"
+#include "call.h"
+#include "router.h"
+#include "streams.h"
+
+namespace estiba::api::docker {
+namespace {
+
+using codec::Json;
+
+// What of the answer goes to the client.
+using Pass = std::function<bool(const Json& item)>;
+
+Status Ask(Call& call, engine::RegistryQuestion question, Pass pass) {
+  question.auth = apitypes::AuthConfig::FromHeader(call.exchange->headers().Get("X-Registry-Auth"));
+  const auto answer = std::make_shared<std::string>();
+  engine::ProgressCallbacks callbacks;
+  callbacks.line = [answer](std::string_view line) { *answer = line; };
+  callbacks.done = [answer, pass = std::move(pass), exchange = call.exchange](const Status& status) {
+    if (!status.ok()) return RespondError(*exchange, status.error());
+    const auto list = codec::ParseJson(*answer);
+    if (!list.ok() || !list->IsArray())
+      return RespondError(*exchange, Error(Code::kInternal, "the transfer's answer is not a list"));
+    Json out = Json::MakeArray();
+    for (const Json& item : *list->IfArray())
+      if (pass(item)) out.Append(item);
+    RespondJson(*exchange, 200, out);
+  };
+  const engine::Token token = TRY(call.engine->AskRegistry(question, std::move(callbacks)));
+  CancelWhenGone(call, token);
+  return Ok();
+}
+
+// Docker's: is-official, is-automated, and the least number of stars.
+Result<Pass> SearchFilter(const Call& call) {
+  const apitypes::Filters filters = TRY(call.filters());
+  TRY(filters.Allow({"is-official", "is-automated", "stars"}));
+  const bool official = TRY(filters.Flag("is-official", false));
+  const bool automated = TRY(filters.Flag("is-automated", false));
+  std::int64_t stars = 0;
+  for (const std::string& text : filters.Get("stars")) {
+    const auto number = ParseInt(text);
+    if (!number.ok()) return Error(Code::kInvalidArgument, "invalid filter 'stars=[" + text + "]'");
+    stars = std::max(stars, *number);
+  }
+  const bool by_official = filters.Has("is-official");
+  const bool by_automated = filters.Has("is-automated");
+  return Pass([=](const Json& item) {
+    if (by_official && item.GetBool("is_official") != official) return false;
+    if (by_automated && item.GetBool("is_automated") != automated) return false;
+    return item.GetInt("star_count") >= stars;
+  });
+}
+
+Status Search(Call& call) {
+  engine::RegistryQuestion question;
+  question.kind = engine::RegistryQuestion::Kind::kSearch;
+  question.subject = call.query("term");
+  const auto limit = TRY(call.number("limit"));
+  // As Docker: no limit and 0 are 25.
+  if (limit && *limit != 0) {
+    if (*limit < 1 || *limit > 100)
+      return Error(Code::kInvalidArgument,
+                   "limit " + std::to_string(*limit) + " is outside the range of [1, 100]");
+    question.limit = static_cast<unsigned>(*limit);
+  }
+  Pass pass = TRY(SearchFilter(call));
+  return Ask(call, std::move(question), std::move(pass));
+}
+
+Status AskAbout(Call& call, engine::RegistryQuestion::Kind kind) {
+  engine::RegistryQuestion question;
+  question.kind = kind;
+  question.subject = call.query("name");
+  return Ask(call, std::move(question), [](const Json&) { return true; });
+}
+
+Status Tags(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kTags); }
+Status Referrers(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kReferrers); }
+
+}  // namespace
+
+void AddRegistryRoutes(Router* router) {
+  router->Add("GET", "/images/search", Search);
+  router->Add("GET", "/estiba/registry/tags", Tags);
+  router->Add("GET", "/estiba/registry/referrers", Referrers);
+}
+
+}  // namespace estiba::api::docker
