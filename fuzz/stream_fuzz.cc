@@ -14,8 +14,7 @@ std::string Inflate(std::string_view bytes, std::size_t piece, bool* good) {
   std::string out;
   *good = false;
   const auto format = estiba::codec::DetectCompression(bytes);
-  if (!format.ok()) return out;
-  const auto stream = estiba::codec::MakeDecompressor(*format, [&out](std::string_view more) -> estiba::Status {
+  const auto stream = estiba::codec::MakeDecompressor(format, [&out](std::string_view more) -> estiba::Status {
     if (out.size() + more.size() > kMaxOutput) return estiba::Error(estiba::Code::kResourceExhausted, "enough");
     out.append(more);
     return estiba::Ok();

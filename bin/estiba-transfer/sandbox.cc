@@ -61,8 +61,12 @@ bool NeedsNetwork(const image::TransferJob& job) {
     case image::JobKind::kAsk:
     case image::JobKind::kLogin: return true;
     case image::JobKind::kRestore: return !job.reference.empty();
+    case image::JobKind::kImport: return !job.source.empty();
     case image::JobKind::kLoad:
     case image::JobKind::kSave:
+    case image::JobKind::kCommit:
+    case image::JobKind::kExport:
+    case image::JobKind::kChanges:
     case image::JobKind::kCheck: return false;
   }
   return false;
@@ -73,7 +77,7 @@ bool NeedsNetwork(const image::TransferJob& job) {
 Status EnterSandbox(const image::TransferJob& job) {
   const bool network = NeedsNetwork(job);
   TRY(Limit(RLIMIT_CORE, 0, "core"));
-  TRY(Limit(RLIMIT_NOFILE, 1024, "nofile"));
+  TRY(Limit(RLIMIT_NOFILE, 4096, "nofile"));
   TRY(Limit(RLIMIT_AS, rlim_t{2} << 30, "as"));
   TRY(os::SetNoNewPrivileges());
   TRY(os::KeepCapabilities(kCapabilities));

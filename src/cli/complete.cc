@@ -125,6 +125,11 @@ void AddArguments(const Place& place, Candidates* found) {
     if (more) AddNames(place, "/networks", "", "Name", found);
   } else if (takes("VOLUME")) {
     if (more) AddNames(place, "/volumes", "Volumes", "Name", found);
+  } else if (takes("CONTAINER [REPOSITORY")) {
+    if (place.positionals == 0) AddNames(place, "/containers/json?all=1", "", "Names", found);
+    if (place.positionals == 1) AddNames(place, "/images/json", "", "RepoTags", found);
+  } else if (takes("file|URL")) {
+    if (place.positionals == 1) AddNames(place, "/images/json", "", "RepoTags", found);
   } else if (takes("IMAGE") || takes("REPOSITORY")) {
     if (!place.options_over && more) AddNames(place, "/images/json", "", "RepoTags", found);
   } else if (takes("CONTAINER") || takes("NAME|ID")) {
@@ -142,6 +147,9 @@ void AddValues(const Place& place, const Flag& flag, Candidates* found) {
   };
   if (name == "restart") words({"no", "always", "on-failure", "unless-stopped"});
   if (name == "pull") words({"always", "missing", "never"});
+  if (name == "change")
+    words({"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME",
+           "WORKDIR"});
   if (name == "type") words({"container", "image", "network", "volume"});
 }
 

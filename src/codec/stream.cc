@@ -70,12 +70,13 @@ bool IsZstdSkippable(std::string_view head) {
 
 }  // namespace
 
-Result<Compression> DetectCompression(std::string_view head) {
+Compression DetectCompression(std::string_view head) {
   if (head.starts_with("\x1F\x8B")) return Compression::kGzip;
   if (head.starts_with("\x28\xB5\x2F\xFD") || IsZstdSkippable(head)) return Compression::kZstd;
-  if (head.starts_with("BZh")) return Error(Code::kNotImplemented, "archives compressed with bzip2 are not supported");
-  if (head.starts_with("\xFD" "7zX"))
-    return Error(Code::kNotImplemented, "archives compressed with xz are not supported");
+  // Bzip2's first block, or an empty stream's end, follows the level.
+  if (head.starts_with("BZh") && head.size() >= 5 && (head[4] == '\x31' || head[4] == '\x17'))
+    return Compression::kBzip2;
+  if (head.starts_with(std::string_view("\xFD" "7zXZ", 5))) return Compression::kXz;
   return Compression::kNone;
 }
 
@@ -88,6 +89,8 @@ std::unique_ptr<Decompressor> MakeDecompressor(Compression format, ByteRoom& roo
   switch (format) {
     case Compression::kGzip: return MakeGzipDecompressor(room);
     case Compression::kZstd: return MakeZstdDecompressor(room);
+    case Compression::kBzip2: return MakeBzip2Decompressor(room);
+    case Compression::kXz: return MakeXzDecompressor(room);
     case Compression::kNone: break;
   }
   return std::make_unique<Plain>(room);

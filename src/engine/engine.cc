@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <ctime>
-#include <future>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -383,41 +382,6 @@ Result<Images::Hold> EngineImpl::HoldBlobs(const ImageRecord& image) {
   silent.line = [](std::string_view) {};
   TRY_CTX(RestoreImage(image, silent), "fetch the layers of '" + image.id + "' again (images.keep_blobs is false)");
   return hold;
-}
-
-Result<Token> EngineImpl::LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) {
-  return transfers_->Start("", LoadJob(), std::move(archive), std::move(callbacks));
-}
-
-Result<SavedImages> EngineImpl::SaveImages(const std::vector<std::string>& names) {
-  image::TransferJob job;
-  job.kind = image::JobKind::kSave;
-  const auto held = std::make_shared<std::vector<Images::Hold>>();
-  for (const std::string& name : names) {
-    job.images.push_back(TRY(images_->ForSave(name)));
-    const ImagePtr image = TRY(images_->Get(name));
-    held->push_back(TRY(HoldBlobs(*image)));
-  }
-  if (job.images.empty()) return Error(Code::kInvalidArgument, "no image to save was named");
-  os::Pipe pipe = TRY(os::MakePipe());
-  auto ended = std::make_shared<std::promise<Status>>();
-  ProgressCallbacks callbacks;
-  callbacks.line = [](std::string_view) {};
-  callbacks.done = [this, ended, held](Status status) {
-    held->clear();
-    TidyAfterTransfer();
-    // It may be too late to answer with it.
-    if (!status.ok()) log::Warn("save images", {{"error", status.error().Message()}});
-    ended->set_value(std::move(status));
-  };
-  const std::shared_future<Status> result = ended->get_future().share();
-  TRY(transfers_->Start("", std::move(job), std::move(pipe.write), std::move(callbacks)));
-  return SavedImages{std::move(pipe.read), [result] {
-                       constexpr std::chrono::seconds kToEnd{30};  // from the last byte
-                       if (result.wait_for(kToEnd) != std::future_status::ready)
-                         return Status(Error(Code::kDeadlineExceeded, "save: the transfer does not end"));
-                       return result.get().ok() ? Ok() : Status(result.get().error().Clone());
-                     }};
 }
 
 }  // namespace estiba::engine

@@ -65,7 +65,11 @@ class EngineImpl final : public Engine {
   Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) override;
   Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) override;
-  Result<SavedImages> SaveImages(const std::vector<std::string>& names) override;
+  Result<OutputStream> SaveImages(const std::vector<std::string>& names) override;
+  Status CommitContainer(const CommitRequest& request, std::function<void(Result<std::string>)> done) override;
+  Result<Token> ImportImage(const ImportRequest& request, os::UniqueFd archive, ProgressCallbacks callbacks) override;
+  Result<OutputStream> ExportContainer(const std::string& id) override;
+  Result<OutputStream> ContainerChanges(const std::string& id) override;
 
   Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters& filters) override;
   Result<apitypes::Volume> InspectVolume(const std::string& name) override;
@@ -106,6 +110,13 @@ class EngineImpl final : public Engine {
   Result<ImagePtr> FindImage(const std::string& name);
   Status LoadBuiltin(const std::string& archive);
   image::TransferJob LoadJob() const;
+  // ---- engine_formats.cc
+  Result<image::NewImage> ImageOf(const CommitRequest& request, const Containers::Source& source);
+  void TellNamed(const std::string& id, const std::string& name);
+  // What the job writes; `what` is for the log, `after` is called at its end.
+  Result<OutputStream> StreamOut(image::TransferJob job, const std::string& what, std::function<void()> after = {});
+  Result<OutputStream> StreamContainer(const std::string& id, image::JobKind kind, const std::string& what);
+  // ----
   void CollectLater();
   void TidyHourly();
   void TidyAfterTransfer();

@@ -8,27 +8,6 @@
 namespace estiba::engine {
 namespace {
 
-apitypes::ContainerConfig RunConfig(const oci::ImageRunConfig& run) {
-  apitypes::ContainerConfig config;
-  config.user = run.user;
-  config.exposed_ports = {run.exposed_ports.begin(), run.exposed_ports.end()};
-  config.env = run.env;
-  if (!run.entrypoint.empty()) config.entrypoint = run.entrypoint;
-  if (!run.cmd.empty()) config.cmd = run.cmd;
-  config.volumes = {run.volumes.begin(), run.volumes.end()};
-  config.working_dir = run.working_dir;
-  config.labels = {run.labels.begin(), run.labels.end()};
-  config.stop_signal = run.stop_signal;
-  config.shell = run.shell;
-  config.on_build = run.on_build;
-  if (run.healthcheck.has_value()) {
-    const oci::Healthcheck& from = *run.healthcheck;
-    config.healthcheck = apitypes::HealthConfig{from.test,          from.interval_ns,       from.timeout_ns,
-                                                from.start_period_ns, from.start_interval_ns, from.retries};
-  }
-  return config;
-}
-
 // "busybox:latest", "busybox", "busy*", "localhost:5000/app:*" against a familiar name with its tag.
 bool GlobMatch(std::string_view pattern, std::string_view text) {
   if (pattern.empty()) return text.empty();
@@ -57,6 +36,27 @@ bool ReferenceMatches(const std::set<std::string>& patterns, const std::vector<s
 }
 
 }  // namespace
+
+apitypes::ContainerConfig Images::RunConfig(const oci::ImageRunConfig& run) {
+  apitypes::ContainerConfig config;
+  config.user = run.user;
+  config.exposed_ports = {run.exposed_ports.begin(), run.exposed_ports.end()};
+  config.env = run.env;
+  if (!run.entrypoint.empty()) config.entrypoint = run.entrypoint;
+  if (!run.cmd.empty()) config.cmd = run.cmd;
+  config.volumes = {run.volumes.begin(), run.volumes.end()};
+  config.working_dir = run.working_dir;
+  config.labels = {run.labels.begin(), run.labels.end()};
+  config.stop_signal = run.stop_signal;
+  config.shell = run.shell;
+  config.on_build = run.on_build;
+  if (run.healthcheck.has_value()) {
+    const oci::Healthcheck& from = *run.healthcheck;
+    config.healthcheck = apitypes::HealthConfig{from.test,          from.interval_ns,       from.timeout_ns,
+                                                from.start_period_ns, from.start_interval_ns, from.retries};
+  }
+  return config;
+}
 
 apitypes::ImageSummary Images::Summary(const ImageRecord& image, const std::map<std::string, std::string>& tags) const {
   apitypes::ImageSummary summary;

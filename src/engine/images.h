@@ -71,6 +71,7 @@ class Images {
   Result<ImagePtr> Get(const std::string& name) const;
   Result<oci::ImageConfig> Config(const ImageRecord& image) const;
   static ImageDefaults Defaults(const oci::ImageConfig& config);
+  static apitypes::ContainerConfig RunConfig(const oci::ImageRunConfig& run);
   std::size_t count() const;
 
   // What the policy of the settings asks for. Not while a transfer runs.

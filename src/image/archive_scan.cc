@@ -7,16 +7,15 @@
 
 #include <unistd.h>
 
+#include "archive_input.h"
 #include "codec/stream.h"
 #include "codec/tar.h"
-#include "limit.h"
 #include "pipe.h"
 #include "tree.h"
 
 namespace estiba::image {
 namespace {
 
-constexpr std::size_t kRead = 256U << 10;
 constexpr std::size_t kMaxDocument = 8U << 20;
 constexpr std::uint64_t kMaxEntries = 200'000;
 constexpr int kMaxLinks = 8;
@@ -30,45 +29,6 @@ bool IsDocument(const std::string& path) {
 // What old versions of docker save add for older ones.
 bool IsLegacy(const std::string& path) {
   return path == "repositories" || path.ends_with("/VERSION") || path.ends_with("/json");
-}
-
-Result<std::size_t> ReadSome(int fd, std::string& buffer) {
-  while (true) {
-    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
-    if (n >= 0) return static_cast<std::size_t>(n);
-    if (errno != EINTR) return Error::Errno(errno, "read the archive");
-  }
-}
-
-class BoundedRoom final : public codec::ByteRoom {
- public:
-  explicit BoundedRoom(BytePipe& to) : to_(to) {}
-  void Packed(std::size_t bytes) { packed_ += bytes; }
-  Result<std::span<char>> Room() override { return to_.Room(); }
-  Status Filled(std::size_t bytes) override {
-    inflated_ += bytes;
-    return inflated_ > UnpackedLimit(packed_) ? Bomb("the archive", UnpackedLimit(packed_)) : to_.Filled(bytes);
-  }
-
- private:
-  BytePipe& to_;
-  std::uint64_t packed_ = 0;
-  std::uint64_t inflated_ = 0;
-};
-
-// The archive's bytes, inflated, into the pipe.
-Status Feed(int fd, BytePipe& to) {
-  std::string buffer(kRead, '\0');
-  std::size_t n = TRY(ReadSome(fd, buffer));
-  const codec::Compression format = TRY(codec::DetectCompression(std::string_view(buffer).substr(0, n)));
-  BoundedRoom room(to);
-  const auto stream = codec::MakeDecompressor(format, room);
-  while (n > 0) {
-    room.Packed(n);
-    TRY(stream->Write(std::string_view(buffer).substr(0, n)));
-    n = TRY(ReadSome(fd, buffer));
-  }
-  return stream->Finish();
 }
 
 // A symlink's target, as a path in the archive.
@@ -183,7 +143,7 @@ Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& conte
   BytePipe pipe(pool, kPieces);
   Status fed = Ok();
   std::thread feeder([&] {
-    fed = Feed(archive, pipe);
+    fed = InflateArchive([archive](const codec::ByteSink& sink) { return ReadToEnd(archive, sink); }, pipe);
     pipe.CloseWriter(fed.ok() ? std::nullopt : std::optional<Error>(fed.error().Clone()));
   });
   auto scanned = Scanner(pipe, content, lease, prepared).Run();

@@ -35,9 +35,11 @@ Node KindOf(const struct stat& info) {
   return IsWhiteout(info) ? Node::kWhiteout : Node::kOther;
 }
 
-Status SetAttributes(int fd, const TarEntry& entry, bool in_user_namespace) {
+// `set` is f(name, value): 0, or -1 with errno.
+template <typename Set>
+Status SetAttributes(const TarEntry& entry, bool in_user_namespace, const Set& set) {
   for (const auto& [name, value] : entry.xattrs) {
-    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) == 0) continue;
+    if (set(name.c_str(), value) == 0) continue;
     const int err = errno;
     // The file system keeps none (as docker and tar do), or only the host's root may.
     if (err == ENOTSUP || (err == EPERM && in_user_namespace)) continue;
@@ -60,7 +62,9 @@ Status SetOwnerAndMode(int fd, const TarEntry& entry, bool in_user_namespace) {
   if (::fstat(fd, &made) < 0) return Error::Errno(errno, "look at it");
   const bool owned = made.st_uid == entry.uid && made.st_gid == entry.gid;
   if (!owned && ::fchown(fd, entry.uid, entry.gid) < 0) return OwnerFailure(errno, entry);
-  TRY(SetAttributes(fd, entry, in_user_namespace));
+  TRY(SetAttributes(entry, in_user_namespace, [fd](const char* name, const std::string& value) {
+    return ::fsetxattr(fd, name, value.data(), value.size(), 0);
+  }));
   // An attribute may be an access list, which changes the mode.
   const bool moded = owned && entry.xattrs.empty() && (made.st_mode & 07777U) == entry.mode;
   if (!moded && ::fchmod(fd, entry.mode) < 0) return Error::Errno(errno, "set its mode");
@@ -247,6 +251,10 @@ class DirectoryDestination final : public Destination {
   Status FinishByName(const TarEntry& entry, int parent, const std::string& name, bool set_mode) {
     if (::fchownat(parent, name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) < 0)
       return OwnerFailure(errno, entry);
+    const std::string path = "/proc/self/fd/" + std::to_string(parent) + "/" + name;
+    TRY(SetAttributes(entry, user_xattrs_, [&path](const char* attribute, const std::string& value) {
+      return ::lsetxattr(path.c_str(), attribute, value.data(), value.size(), 0);
+    }));
     // Nobody else writes in this tree: the name is still the node just made, no link.
     if (set_mode && ::fchmodat(parent, name.c_str(), entry.mode, 0) < 0) return Error::Errno(errno, "set its mode");
     const timespec times[2] = {TimeOf(entry), TimeOf(entry)};

@@ -47,7 +47,7 @@ class Inflater final : public codec::ByteRoom {
     return head_.size() < kHead ? Ok() : Start();
   }
   Status Start() {
-    const codec::Compression format = TRY(codec::DetectCompression(head_));
+    const codec::Compression format = codec::DetectCompression(head_);
     plain_ = format == codec::Compression::kNone;
     stream_ = codec::MakeDecompressor(format, *this);
     return stream_->Write(std::exchange(head_, {}));

@@ -109,7 +109,11 @@ class Loader {
     std::string head(6, '\0');
     const ssize_t n = ::pread(blob.get(), head.data(), head.size(), 0);
     head.resize(n < 0 ? 0 : static_cast<std::size_t>(n));
-    const codec::Compression format = TRY_CTX(codec::DetectCompression(head), "layer '" + path + "'");
+    const codec::Compression format = codec::DetectCompression(head);
+    if (format == codec::Compression::kBzip2 || format == codec::Compression::kXz)
+      return Error(Code::kNotImplemented,
+                   "layer '" + path + "' is compressed with bzip2 or xz, which images have no type for")
+          .Hint("load it with docker and save it again");
     oci::Descriptor out;
     out.media_type = format == codec::Compression::kGzip   ? oci::media::kDockerLayerGzip
                      : format == codec::Compression::kZstd ? oci::media::kOciLayerZstd

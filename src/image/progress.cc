@@ -48,7 +48,7 @@ std::string DockerProgressLine(const TransferEvent& event) {
   } else {
     out.Add("status", event.status);
     const bool of_a_layer = !event.id.empty() && !event.status.starts_with("Pulling from ");
-    if (of_a_layer) {
+    if (of_a_layer || event.current != 0) {
       codec::Json detail = codec::Json::MakeObject();
       if (event.current != 0) detail.Add("current", event.current);
       if (event.total != 0) detail.Add("total", event.total);

@@ -14,7 +14,8 @@ using codec::Reader;
 
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 8> kJobKinds{"pull", "load", "save", "login", "push", "check", "restore", "ask"};
+constexpr std::array<std::string_view, 12> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
+                                                     "restore", "ask",  "commit", "import", "export", "changes"};
 constexpr std::array<std::string_view, 8> kEventKinds{"progress", "image",  "failed", "done",
                                                       "login",    "pushed", "finding", "answer"};
 constexpr std::array<std::string_view, 3> kQuestions{"tags", "referrers", "search"};
@@ -173,6 +174,27 @@ Json WritePushed(const PushedTag& pushed) {
                            {"size", pushed.size}});
 }
 
+Json WriteContainer(const ContainerFiles& container) {
+  return Json::MakeObject(
+      {{"id", container.id}, {"layers", container.layers}, {"mountPoints", container.mount_points}});
+}
+
+Json WriteNewImage(const NewImage& image) {
+  Json out = Json::MakeObject({{"config", image.config}, {"names", image.names}});
+  AddText(out, "baseManifest", image.base_manifest);
+  Json layers = Json::MakeArray();
+  for (const LayerInfo& layer : image.layers) layers.Append(WriteLayer(layer));
+  out.Add("layers", std::move(layers));
+  return out;
+}
+
+void ReadNewImage(Reader& in, NewImage* out) {
+  in.Require("config", &out->config);
+  in.Read("names", &out->names);
+  in.Read("baseManifest", &out->base_manifest);
+  in.EachObject("layers", [out](Reader& layer) { ReadLayer(layer, &out->layers.emplace_back()); });
+}
+
 Result<Json> ParseBounded(std::string_view text, std::size_t limit) {
   codec::JsonLimits limits;
   limits.bytes = limit;
@@ -234,6 +256,9 @@ std::string WriteJob(const TransferJob& job) {
   for (const CheckItem& item : job.checks)
     checks.Append(Json::MakeObject({{"blobs", item.blobs}, {"layers", WriteLayers(item.layers)}}));
   if (!job.checks.empty()) out.Add("checks", std::move(checks));
+  if (!job.container.id.empty()) out.Add("container", WriteContainer(job.container));
+  if (!job.image.config.empty()) out.Add("image", WriteNewImage(job.image));
+  AddText(out, "source", job.source);
   return out.Dump();
 }
 
@@ -275,6 +300,13 @@ Result<TransferJob> ParseJob(std::string_view text) {
     item.Read("blobs", &one.blobs);
     ReadLayers(item, &one.layers);
   });
+  in.Object("container", [&out](Reader& container) {
+    container.Require("id", &out.container.id);
+    container.Read("layers", &out.container.layers);
+    container.Read("mountPoints", &out.container.mount_points);
+  });
+  in.Object("image", [&out](Reader& image) { ReadNewImage(image, &out.image); });
+  in.Read("source", &out.source);
   TRY_CTX(in.Finish(), "parse job");
   if (!platform.empty()) out.platform = TRY_CTX(oci::ParsePlatform(platform), "parse job");
   return out;

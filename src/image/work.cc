@@ -2,6 +2,8 @@
 
 #include "check.h"
 #include "ask.h"
+#include "container_jobs.h"
+#include "import.h"
 #include "load.h"
 #include "oci/reference.h"
 #include "progress_sink.h"
@@ -36,6 +38,10 @@ Status RunJob(const TransferJob& job, const Stores& stores, int archive, const E
     case JobKind::kCheck: return TRY_CTX(Check(job, stores, reporter), "check");
     case JobKind::kRestore: return TRY_CTX(Restore(job, stores, reporter), "restore");
     case JobKind::kSave: return TRY_CTX(Save(job, stores, archive), "save");
+    case JobKind::kCommit: return TRY_CTX(Commit(job, stores, reporter), "commit");
+    case JobKind::kImport: return TRY_CTX(Import(job, stores, archive, reporter), "import");
+    case JobKind::kExport: return TRY_CTX(Export(job, stores, archive), "export");
+    case JobKind::kChanges: return TRY_CTX(Changes(job, stores, archive), "diff");
   }
   return Error(Code::kInvalidArgument, "unknown job");
 }

@@ -148,6 +148,11 @@ Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& 
   return PathsOf(container_id);
 }
 
+Result<os::UniqueFd> Snapshots::OpenContainer(const std::string& container_id) const {
+  TRY(CheckId(container_id));
+  return os::OpenBeneath({containers_.get()}, container_id + "/fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
 Status Snapshots::DeleteContainer(const std::string& container_id) const {
   TRY(CheckId(container_id));
   const std::string context = "delete the writable layer of '" + container_id + "'";

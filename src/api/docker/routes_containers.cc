@@ -2,6 +2,7 @@
 #include "base/parse.h"
 #include "call.h"
 #include "router.h"
+#include "streams.h"
 
 namespace estiba::api::docker {
 namespace {
@@ -134,6 +135,32 @@ Status Top(Call& call) {
   return Ok();
 }
 
+Status Changes(Call& call) {
+  return SendStream(call, TRY(call.engine->ContainerChanges(call.id())), "application/json");
+}
+
+Status Export(Call& call) {
+  return SendStream(call, TRY(call.engine->ExportContainer(call.id())), "application/octet-stream");
+}
+
+Status Commit(Call& call) {
+  engine::CommitRequest request;
+  request.container = call.query("container");
+  if (request.container.empty()) return Error(Code::kInvalidArgument, "missing parameter 'container'");
+  request.repository = call.query("repo");
+  request.tag = call.query("tag");
+  request.comment = call.query("comment");
+  request.author = call.query("author");
+  request.pause = !call.has("pause") || call.query("pause").empty() || call.flag("pause");
+  request.changes = call.exchange->query().GetAll("changes");
+  const codec::Json body = TRY(call.body(/*required=*/false));
+  if (body.IsObject() && !body.empty()) request.config = TRY(apitypes::ContainerConfig::FromJson(body));
+  return call.engine->CommitContainer(request, [exchange = call.exchange](Result<std::string> id) {
+    if (!id.ok()) return RespondError(*exchange, id.error());
+    RespondJson(*exchange, 201, codec::Json::MakeObject({{"Id", *id}}));
+  });
+}
+
 Status Prune(Call& call) {
   const apitypes::Filters filters = TRY(call.filters());
   TRY(filters.Allow({"label", "label!", "until"}));
@@ -161,6 +188,9 @@ void AddContainerRoutes(Router* router) {
   router->Add("POST", "/containers/{id}/update", Update);
   router->Add("POST", "/containers/{id}/resize", Resize);
   router->Add("GET", "/containers/{id}/top", Top);
+  router->Add("GET", "/containers/{id}/changes", Changes);
+  router->Add("GET", "/containers/{id}/export", Export);
+  router->Add("POST", "/commit", Commit);
   router->Add("DELETE", "/containers/{id}", Remove);
 }
 

@@ -63,9 +63,35 @@ Status Prune(Call& call) {
   return Ok();
 }
 
+// A client may shut down its side behind the archive; only a cut body means that it has gone.
+void CancelWhenCut(Call& call, engine::Token token) {
+  call.exchange->OnPeerGone([engine = call.engine, exchange = std::weak_ptr(call.exchange), token] {
+    const auto alive = exchange.lock();
+    if (!alive || !alive->body_complete()) engine->Cancel(token);
+  });
+}
+
+// POST /images/create?fromSrc=…: "-" is an archive in the body, anything else a URL.
+Status Import(Call& call) {
+  engine::ImportRequest request;
+  const std::string& source = call.query("fromSrc");
+  if (source != "-") request.url = source.find("://") == std::string::npos ? "http://" + source : source;
+  request.repository = call.query("repo");
+  request.tag = call.query("tag");
+  request.message = call.query("message");
+  if (request.message.empty()) request.message = "Imported from " + source;
+  request.platform = call.query("platform");
+  request.changes = call.exchange->query().GetAll("changes");
+  os::UniqueFd body = call.exchange->TakeBody();
+  if (!request.url.empty()) body.Reset();
+  const engine::Token token =
+      TRY(call.engine->ImportImage(request, std::move(body), ProgressTo(call.exchange)));
+  CancelWhenCut(call, token);
+  return Ok();
+}
+
 Status Pull(Call& call) {
-  if (call.has("fromSrc"))
-    return Error(Code::kNotImplemented, "importing an image from an archive is not supported");
+  if (call.has("fromSrc")) return Import(call);
   engine::PullRequest request;
   request.reference = call.query("fromImage");
   if (request.reference.empty()) return Error(Code::kInvalidArgument, "missing parameter 'fromImage'");
@@ -113,40 +139,12 @@ Status CheckLogin(Call& call) {
 Status Load(Call& call) {
   const engine::Token token =
       TRY(call.engine->LoadImages(call.exchange->TakeBody(), ProgressTo(call.exchange)));
-  // A client may shut down its side behind the archive; only a cut body means that it has gone.
-  call.exchange->OnPeerGone([engine = call.engine, exchange = std::weak_ptr(call.exchange), token] {
-    const auto alive = exchange.lock();
-    if (!alive || !alive->body_complete()) engine->Cancel(token);
-  });
+  CancelWhenCut(call, token);
   return Ok();
 }
 
 Status SendArchive(Call& call, const std::vector<std::string>& names) {
-  const engine::SavedImages saved = TRY(call.engine->SaveImages(names));
-  std::string buffer(256 * 1024, '\0');
-  bool begun = false;
-  for (;;) {
-    const ssize_t n = ::read(saved.archive.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && !begun) return Error::Errno(errno, "read the archive of images");
-    if (n < 0) {
-      call.exchange->Abort();
-      return Ok();
-    }
-    if (n == 0) break;
-    if (!begun) call.exchange->StartStream(200, {{"Content-Type", "application/x-tar"}});
-    begun = true;
-    if (!call.exchange->WriteBlocking(std::string_view(buffer).substr(0, static_cast<std::size_t>(n))))
-      return Ok();
-  }
-  const Status ended = saved.ended();
-  if (!begun && !ended.ok()) return ended.error().Clone();
-  if (ended.ok()) {
-    call.exchange->Finish();
-  } else {
-    call.exchange->Abort();  // too late for an answer: the client sees that its archive was cut
-  }
-  return Ok();
+  return SendStream(call, TRY(call.engine->SaveImages(names)), "application/x-tar");
 }
 
 Status SaveOne(Call& call) { return SendArchive(call, {call.id()}); }

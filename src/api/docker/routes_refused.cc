@@ -20,15 +20,8 @@ Status NoManagedPlugins(Call&) { return Error(Code::kNotImplemented, "managed pl
 Status NoArchive(Call&) {
   return Error(Code::kNotImplemented, "copying files to or from containers is not supported");
 }
-Status NoChanges(Call&) {
-  return Error(Code::kNotImplemented, "listing a container's changes is not supported");
-}
-Status NoExport(Call&) { return Error(Code::kNotImplemented, "exporting a container is not supported"); }
 Status NoWebSocket(Call&) { return Error(Code::kNotImplemented, "attaching by WebSocket is not supported"); }
 Status NoCheckpoints(Call&) { return Error(Code::kNotImplemented, "checkpoints are not supported"); }
-Status NoCommit(Call&) {
-  return Error(Code::kNotImplemented, "making an image from a container is not supported");
-}
 Status NoBuild(Call&) { return Error(Code::kNotImplemented, "building images is not supported"); }
 Status NoDistribution(Call&) {
   return Error(Code::kNotImplemented, "inspecting images in a registry is not supported");
@@ -52,11 +45,8 @@ void AddRefusedRoutes(Router* router) {
   RefuseAll(router, {"/plugins/{x*}"}, NoManagedPlugins);
   for (const char* method : {"HEAD", "GET", "PUT"})
     router->Add(method, "/containers/{id}/archive", NoArchive);
-  router->Add("GET", "/containers/{id}/changes", NoChanges);
-  router->Add("GET", "/containers/{id}/export", NoExport);
   router->Add("GET", "/containers/{id}/attach/ws", NoWebSocket);
   RefuseAll(router, {"/containers/{id}/checkpoints", "/containers/{id}/checkpoints/{x}"}, NoCheckpoints);
-  router->Add("POST", "/commit", NoCommit);
   for (const char* path : {"/build", "/build/prune", "/build/cancel", "/session", "/grpc"}) {
     router->Add("POST", path, NoBuild);
   }

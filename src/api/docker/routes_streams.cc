@@ -160,6 +160,33 @@ Status Events(Call& call) {
 
 }  // namespace
 
+Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type) {
+  std::string buffer(256 * 1024, '\0');
+  bool begun = false;
+  for (;;) {
+    const ssize_t n = ::read(stream.bytes.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && !begun) return Error::Errno(errno, "read the answer");
+    if (n < 0) {
+      call.exchange->Abort();
+      return Ok();
+    }
+    if (n == 0) break;
+    if (!begun) call.exchange->StartStream(200, {{"Content-Type", content_type}});
+    begun = true;
+    if (!call.exchange->WriteBlocking(std::string_view(buffer).substr(0, static_cast<std::size_t>(n))))
+      return Ok();
+  }
+  const Status ended = stream.ended();
+  if (!begun && !ended.ok()) return ended.error().Clone();
+  if (ended.ok()) {
+    call.exchange->Finish();
+  } else {
+    call.exchange->Abort();  // too late for an answer: the client sees that its archive was cut
+  }
+  return Ok();
+}
+
 void AddStreamRoutes(Router* router) {
   router->Add("POST", "/containers/{id}/wait", Wait);
   router->Add("POST", "/containers/{id}/attach", Attach);

@@ -1,5 +1,5 @@
 #pragma once
-// What attach, exec and logs share: the content type, and taking the connection over.
+// What streams share: the content type, and taking the connection over.
 
 #include "call.h"
 
@@ -10,5 +10,7 @@ std::string StreamType(bool tty, int minor);
 engine::TakeConnection Taker(const Call& call);
 // When the client leaves, the engine stops working for it.
 void CancelWhenGone(const Call& call, engine::Token token);
+// All bytes of a stream as the answer; an error before the first of them is the answer's status, a later one cuts it.
+Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type);
 
 }  // namespace estiba::api::docker

@@ -9,7 +9,8 @@ extern const Command kAttach, kCreate, kExec, kRun, kStart;  // interactive
 extern const Command kKill, kPause, kRename, kRestart, kRm, kStop, kUnpause, kUpdate, kWait, kContainerPrune;
 extern const Command kPs, kLogs, kPort, kStats, kTop, kExplain;
 extern const Command kInspect, kContainerInspect, kImageInspect, kNetworkInspect, kVolumeInspect;
-extern const Command kHistory, kImages, kImagePrune, kLoad, kLogin, kLogout, kPull, kPush, kRmi, kSave, kTag;
+extern const Command kCommit, kDiff, kExport;
+extern const Command kHistory, kImages, kImport, kImagePrune, kLoad, kLogin, kLogout, kPull, kPush, kRmi, kSave, kTag;
 extern const Command kVolumeCreate, kVolumeLs, kVolumePrune, kVolumeRename, kVolumeRm, kVolumeSnapshot;
 extern const Command kSearch, kImageTags, kImageReferrers;
 extern const Command kNetworkConnect, kNetworkCreate, kNetworkDisconnect, kNetworkLs, kNetworkPrune,

@@ -2,17 +2,12 @@
 
 #include "commands/transfer.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <optional>
-#include <utility>
-
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "commands/commands.h"
+#include "commands/whole_file.h"
 #include "os/file.h"
 #include "term/terminal.h"
 #include "text/progress.h"
@@ -46,74 +41,10 @@ Result<int> RunLoad(App& app, const Options& options) {
   return 0;
 }
 
-// A file that appears under its name only when it is whole.
-class WholeFile {
- public:
-  // A rename would replace a device or a pipe, and /dev/null is one: they are refused, before anything is
-  // asked for.
-  static Result<WholeFile> Create(const std::string& path) {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-      return Error(Code::kInvalidArgument, "save to '" + path + "': it is no regular file")
-          .Hint("leave -o away and redirect standard output");
-    std::string temporary = path + ".XXXXXX";
-    const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
-    if (fd < 0) return Error::Errno(errno, "make a file beside '" + path + "'");
-    return WholeFile(path, std::move(temporary), os::UniqueFd(fd));
-  }
-  WholeFile(WholeFile&& other) noexcept
-      : path_(std::move(other.path_)),
-        temporary_(std::exchange(other.temporary_, "")),
-        file_(std::move(other.file_)) {}
-  WholeFile& operator=(WholeFile&&) = delete;
-  ~WholeFile() {
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
-  }
-
-  Status Fill(http::ResponseStream* stream) {
-    for (;;) {
-      const std::string bytes = TRY_CTX(stream->Read(), "save image");
-      if (bytes.empty()) break;
-      TRY_CTX(os::WriteAll(file_.get(), bytes), "save to '" + path_ + "'");
-    }
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-      return Error::Errno(errno, "rename to '" + path_ + "'");
-    temporary_.clear();
-    return Ok();
-  }
-
- private:
-  WholeFile(std::string path, std::string temporary, os::UniqueFd file)
-      : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}
-  std::string path_;
-  std::string temporary_;
-  os::UniqueFd file_;
-};
-
 Result<int> RunSave(App& app, const Options& options) {
-  if (!options.Has("output") && IsTerminal(STDOUT_FILENO))
-    return Error(Code::kInvalidArgument,
-                 "cowardly refusing to save to a terminal. Use the -o flag or redirect");
-  std::optional<WholeFile> file;
-  if (options.Has("output")) {
-    auto made = TRY(WholeFile::Create(options.Text("output")));
-    file.emplace(std::move(made));
-  }
   http::Query query;
   for (const std::string& name : options.args()) query.Add("names", name);
-  Api* engine = TRY(app.Engine());
-  http::Request request;
-  request.target = "/images/get?" + query.Encode();
-  const auto stream = TRY(engine->Open(request));
-  if (file) {
-    TRY(file->Fill(stream.get()));
-    return 0;
-  }
-  for (;;) {
-    const std::string bytes = TRY_CTX(stream->Read(), "save image");
-    if (bytes.empty()) return 0;
-    Print(bytes);
-  }
+  return SaveAnswer(app, options, "/images/get?" + query.Encode(), "save image");
 }
 
 }  // namespace

@@ -129,6 +129,21 @@ class Containers {
   Result<apitypes::ExecInspect> InspectExec(const std::string& exec_id);
   Status ResizeExec(const std::string& exec_id, std::uint16_t rows, std::uint16_t columns);
 
+  // ---- files.cc
+  // What commit, export and diff need to know of a container.
+  struct Source {
+    std::string image_id;
+    apitypes::ContainerConfig config;
+    image::ContainerFiles files;
+  };
+  Result<Source> SourceOf(const std::string& id);
+  // Pauses it if it runs; false when there is nothing to hold. Even of a killed engine it is let go again.
+  Result<bool> HoldStill(const std::string& id);
+  void LetGoOn(const std::string& id);
+  void TellCommitted(const std::string& id, const std::string& comment, const std::string& image_id,
+                     const std::string& reference);
+  void TellExported(const std::string& id);
+
   // ---- for the other nouns -----------------------------------------------------------------------------------
   std::vector<ImageUser> UsersOfImage(const std::string& image_id);
   std::set<std::string> LayersInUse();
@@ -168,6 +183,7 @@ class Containers {
   Result<std::string> ReserveName(const std::string& wanted, const std::string& id);
   void ReleaseName(const std::string& name, const std::string& id);
   Status SaveRecord(const ContainerPtr& container);
+  void ForgetHold(const ContainerPtr& container);  // files.cc
   Status SaveState(const ContainerPtr& container);
   void SaveStateOrLog(const ContainerPtr& container);
   void Publish(const ContainerPtr& container, const std::string& action, Events::Attributes extra = {});

@@ -84,10 +84,13 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
     SaveStateOrLog(container);
     // A forced removal that was decided, but not told to the monitor.
     bool removing = false;
+    bool held = false;
     {
       auto data = container->data.Lock();
       removing = data->record.removing;
+      held = data->state.paused_by_commit;
     }
+    if (held) w_.workers->Submit([this, container] { LetGoOn(container->id); });
     if (removing) w_.workers->Submit([this, container] { RemoveByItself(container); });
     return;
   }

@@ -50,6 +50,7 @@ struct ContainerState {
   std::int64_t started_at = 0;   // ns, 0: never
   std::int64_t finished_at = 0;
   std::uint64_t restart_count = 0;
+  bool paused_by_commit = false; // while its files are read; the next engine lets it go on
   bool stopped_by_user = false;  // unless-stopped stays down after an engine's or host's restart
   std::uint64_t journal_seq = 0; // records up to here are folded in
   std::uint64_t starts = 0;      // tells two runs apart

@@ -194,12 +194,30 @@ class FakeEngine : public engine::Engine {
     return engine::Token{10};
   }
   Status saved = Ok();  // how saving ends
-  Result<engine::SavedImages> SaveImages(const std::vector<std::string>& names) override {
+  Result<engine::OutputStream> SaveImages(const std::vector<std::string>& names) override {
     TRY(Called("save " + names.front()));
     os::Pipe pipe = TRY(os::MakePipe());
     if (::write(pipe.write.get(), "archive", 7) != 7) std::abort();
-    return engine::SavedImages{std::move(pipe.read), [this] { return saved.ok() ? Ok() : saved.error().Clone(); }};
+    return engine::OutputStream{std::move(pipe.read), [this] { return saved.ok() ? Ok() : saved.error().Clone(); }};
   }
+
+  std::optional<engine::CommitRequest> committed;
+  Status CommitContainer(const engine::CommitRequest& request,
+                         std::function<void(Result<std::string>)> done) override {
+    TRY(Called("commit " + request.container));
+    committed = request;
+    done(std::string("sha256:new"));
+    return Ok();
+  }
+  std::optional<engine::ImportRequest> imported;
+  Result<engine::Token> ImportImage(const engine::ImportRequest& request, os::UniqueFd archive,
+                                    engine::ProgressCallbacks callbacks) override {
+    imported = request;
+    TRY(LoadImages(std::move(archive), std::move(callbacks)));
+    return engine::Token{11};
+  }
+  Result<engine::OutputStream> ExportContainer(const std::string& id) override { return SaveImages({id}); }
+  Result<engine::OutputStream> ContainerChanges(const std::string& id) override { return SaveImages({id}); }
 
   Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters&) override {
     TRY(Called("volumes"));

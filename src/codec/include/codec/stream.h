@@ -1,5 +1,5 @@
 #pragma once
-// Compressed streams, in pieces and bounded memory. In estiba::codec_stream (links ISA-L, libzstd, zlib).
+// Compressed streams, in pieces and bounded memory. In estiba::codec_stream (links ISA-L, libzstd, libbz2, liblzma).
 
 #include <cstddef>
 #include <functional>
@@ -15,9 +15,9 @@ namespace estiba::codec {
 // Where bytes go; a failure stops the stream.
 using ByteSink = std::function<Status(std::string_view)>;
 
-enum class Compression : unsigned char { kNone, kGzip, kZstd };
-// By the first bytes (four suffice); other formats (bzip2, xz) are refused by name.
-Result<Compression> DetectCompression(std::string_view head);
+enum class Compression : unsigned char { kNone, kGzip, kZstd, kBzip2, kXz };
+// By the first bytes (six suffice).
+Compression DetectCompression(std::string_view head);
 
 // Memory that a decompressor writes to directly, so that nobody copies what came out.
 class ByteRoom {
@@ -39,12 +39,13 @@ class Decompressor {
   virtual Status Finish() = 0;
 };
 // Gzip with any number of members (and zero padding after), zstd with any number of frames, skippable ones among them
-// (windows of up to 128 MiB: what `zstd --ultra -22` makes), or plain bytes.
+// (windows of up to 128 MiB: what `zstd --ultra -22` makes), bzip2 and xz with any number of streams, or plain bytes.
 std::unique_ptr<Decompressor> MakeDecompressor(Compression format, ByteSink sink);
 // The same into `room`, which must outlive it.
 std::unique_ptr<Decompressor> MakeDecompressor(Compression format, ByteRoom& room);
 
-// Gzip with no name and no time in its header: the same input gives the same bytes.
+// Gzip at a fast level, with no name and no time in its header: on one kind of processor the same input gives the same
+// bytes (ISA-L looks for matches with what vector instructions there are).
 class GzipWriter {
  public:
   explicit GzipWriter(ByteSink sink);

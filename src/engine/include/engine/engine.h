@@ -118,9 +118,28 @@ struct ProgressCallbacks {
   std::function<void(std::string_view line)> line;
   Done done;
 };
-struct SavedImages {
-  os::UniqueFd archive;           // the read end of a pipe
+// Bytes that come while they are made.
+struct OutputStream {
+  os::UniqueFd bytes;             // the read end of a pipe
   std::function<Status()> ended;  // once it is at its end: whether that was all
+};
+struct CommitRequest {
+  std::string container;
+  std::string repository;  // of the name to give; empty: none
+  std::string tag;         // empty: latest
+  std::string comment;
+  std::string author;
+  bool pause = true;                                // a running container while its files are read
+  std::vector<std::string> changes;                 // Dockerfile lines
+  std::optional<apitypes::ContainerConfig> config;  // instead of the container's; what it leaves open is that's
+};
+struct ImportRequest {
+  std::string url;  // where the archive is; empty: it is sent along
+  std::string repository;
+  std::string tag;
+  std::string message;   // in the image's history
+  std::string platform;  // empty: the host's
+  std::vector<std::string> changes;
 };
 struct PullRequest {
   std::string reference;  // "localhost:5000/app:1"; no tag means latest
@@ -226,7 +245,17 @@ class Engine {
   // `archive`: a descriptor to read docker-save or OCI archives from.
   virtual Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) = 0;
   // A docker-save and OCI archive.
-  virtual Result<SavedImages> SaveImages(const std::vector<std::string>& names) = 0;
+  virtual Result<OutputStream> SaveImages(const std::vector<std::string>& names) = 0;
+  // A new image of what the container has changed, on top of its own image. `done` answers the image's id; a client
+  // that leaves does not stop it.
+  virtual Status CommitContainer(const CommitRequest& request, std::function<void(Result<std::string>)> done) = 0;
+  // A tar archive of a root file system, plain or compressed, as an image. The last line has its id as "status".
+  virtual Result<Token> ImportImage(const ImportRequest& request, os::UniqueFd archive,
+                                    ProgressCallbacks callbacks) = 0;
+  // A tar archive of all that the container shows, without what is mounted in it.
+  virtual Result<OutputStream> ExportContainer(const std::string& id) = 0;
+  // docker's answer: [{"Path":"/etc","Kind":0},…].
+  virtual Result<OutputStream> ContainerChanges(const std::string& id) = 0;
 
   // ---- volumes and networks
   // -------------------------------------------------------------------------------------

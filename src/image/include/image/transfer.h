@@ -1,8 +1,9 @@
 #pragma once
 // What the engine and estiba-transfer say to each other: one job as JSON on the program's descriptor 0 (to its end),
 // events as JSON lines on its descriptor 1. Descriptors: 3 the content store's directory, 4 the snapshots', 5 the
-// archive (read by load, written by save). The last event is kDone or kFailed; without one the program died. The engine
-// ends a transfer by killing it, and clears what it left by its lease (ContentStore and Snapshots::DeleteLeftovers).
+// archive (read by load and import, written by save, export and changes). The last event is kDone or kFailed; without
+// one the program died. The engine ends a transfer by killing it, and clears what it left by its lease (ContentStore
+// and Snapshots::DeleteLeftovers).
 
 #include <cstdint>
 #include <string>
@@ -24,7 +25,20 @@ inline constexpr int kContentFd = 3;
 inline constexpr int kSnapshotsFd = 4;
 inline constexpr int kArchiveFd = 5;
 
-enum class JobKind : unsigned char { kPull, kLoad, kSave, kLogin, kPush, kCheck, kRestore, kAsk };
+enum class JobKind : unsigned char {
+  kPull,
+  kLoad,
+  kSave,
+  kLogin,
+  kPush,
+  kCheck,
+  kRestore,
+  kAsk,
+  kCommit,
+  kImport,
+  kExport,
+  kChanges
+};
 
 // One image to save: its manifest in the content store and the names to write for it (normalised references; may be
 // empty).
@@ -60,6 +74,14 @@ struct PullSource {
   bool pulls = true;     // may be asked for what a digest names
 };
 
+// Whose files commit, export and changes read.
+struct ContainerFiles {
+  std::string id;                   // its writable layer's name in the snapshots
+  std::vector<std::string> layers;  // chain ids, lowest first
+  // Where the engine itself mounts things, as clean paths: empty files and directories there are no content.
+  std::vector<std::string> mount_points;
+};
+
 // An applied layer, lowest first in what has several.
 struct LayerInfo {
   std::string digest;    // of the blob in the content store; empty in a check: it is not kept
@@ -73,6 +95,14 @@ struct LayerInfo {
 struct CheckItem {
   std::vector<std::string> blobs;  // digests of its documents: manifest, config, index
   std::vector<LayerInfo> layers;
+};
+
+// The image that commit and import make: a layer on top of another image's, or on nothing.
+struct NewImage {
+  std::string config;         // JSON; the layer's diff id is added to those it has
+  std::string base_manifest;  // digest of the manifest below; empty: there is none
+  std::vector<LayerInfo> layers;   // below
+  std::vector<std::string> names;  // normalised references to give it
 };
 
 struct TransferJob {
@@ -113,6 +143,12 @@ struct TransferJob {
 
   // check
   std::vector<CheckItem> checks;
+
+  // commit, export, changes
+  ContainerFiles container;
+  // commit, import
+  NewImage image;
+  std::string source;  // import: a URL to fetch the archive from; empty: it is kArchiveFd
 };
 
 // An image whose blobs and layers are in the stores: for the engine to record.

@@ -19,8 +19,8 @@ struct Stores {
 using EventSink = std::function<void(const TransferEvent&)>;
 
 // Runs a job to its end; images and progress are told to `events`, kFailed and kDone are the caller's to send.
-// `archive` is read by load and written by save. Nothing half-made stays; blobs and
-// layers that are whole do.
+// `archive` is read by load and import, written by save, export and changes. Nothing half-made stays; blobs and layers
+// that are whole do.
 Status RunJob(const TransferJob& job, const Stores& stores, int archive, const EventSink& events);
 
 }  // namespace estiba::image

@@ -69,6 +69,8 @@ class Snapshots {
   // or root:root 0755 when empty): overlayfs shows the upper's.
   Result<ContainerPaths> EnsureContainer(const std::string& container_id, const std::string& top_chain_id,
                                          const SizeLimit& limit = SizeLimit()) const;
+  // Its upper directory.
+  Result<os::UniqueFd> OpenContainer(const std::string& container_id) const;
   // Succeeds if it is gone.
   Status DeleteContainer(const std::string& container_id) const;
   Result<std::vector<std::string>> ListContainers() const;  // ids

@@ -1,0 +1,287 @@
+#include "container_tree.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <map>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/xattr.h>
+
+#include "base/text.h"
+#include "os/file.h"
+#include "overlay_view.h"
+#include "tree.h"
+#include "tree_archive.h"
+
+namespace estiba::image {
+namespace {
+
+constexpr std::size_t kMaxDepth = 2048;  // PATH_MAX bytes hold no more names
+
+std::vector<int> UpperOf(const ContainerTree& tree) {
+  return tree.upper < 0 ? std::vector<int>{} : std::vector<int>{tree.upper};
+}
+
+Error TooDeep(const std::string& path) {
+  return Error(Code::kResourceExhausted, "directories are nested too deeply at '" + path.substr(0, 256) + "…'");
+}
+
+bool SameOwnerAndMode(const struct stat& a, const struct stat& b) {
+  return a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid;
+}
+
+std::string CapabilityOf(const OverlayDirectory& directory, const OverlayEntry& entry) {
+  const auto file = os::OpenAt({directory.Holder(entry)}, entry.name, O_PATH | O_NOFOLLOW);
+  if (!file.ok()) return {};
+  std::array<char, 64> value{};
+  const std::string path = "/proc/self/fd/" + std::to_string(file->get());
+  const ssize_t size = ::getxattr(path.c_str(), "security.capability", value.data(), value.size());
+  return size < 0 ? std::string() : std::string(value.data(), static_cast<std::size_t>(size));
+}
+
+// What the runtime makes for the engine's mounts: empty files and directories at known paths, and their parents.
+class MountPoints {
+ public:
+  explicit MountPoints(const ContainerTree& tree) : tree_(tree) {
+    for (const std::string& path : tree.mount_points) {
+      std::string whole;
+      for (const std::string& part : Split(path, '/')) {
+        whole += (whole.empty() ? "" : "/") + part;
+        known_.insert(whole);
+      }
+    }
+  }
+
+  // `entry` of the upper directory is there only because something is mounted on it or below it. `lower` is the same
+  // directory of the image.
+  Result<bool> Made(const OverlayDirectory& upper, const OverlayEntry& entry, const OverlayDirectory& lower) const {
+    if (entry.whiteout || !known_.contains(upper.place().PathOf(entry.name))) return false;
+    const std::optional<OverlayEntry> before = TRY(lower.Find(entry.name));
+    if (S_ISREG(entry.info.st_mode)) return !before && entry.info.st_size == 0;
+    if (!S_ISDIR(entry.info.st_mode)) return false;
+    if (before && !SameOwnerAndMode(before->info, entry.info)) return false;
+    return HoldsNothingElse(upper.Below(entry.name), lower.Below(entry.name));
+  }
+
+ private:
+  Result<bool> HoldsNothingElse(OverlayPlace upper_place, OverlayPlace lower_place) const {
+    const OverlayDirectory upper = TRY(OverlayDirectory::Open(UpperOf(tree_), std::move(upper_place)));
+    if (upper.opaque()) return false;
+    const OverlayDirectory lower = TRY(OverlayDirectory::Open(tree_.lowers, std::move(lower_place)));
+    const std::vector<OverlayEntry> entries = TRY(upper.List(Whiteouts::kShow));
+    for (const OverlayEntry& entry : entries) {
+      if (!TRY(Made(upper, entry, lower))) return false;
+    }
+    return true;
+  }
+
+  const ContainerTree& tree_;
+  std::set<std::string> known_;
+};
+
+// ---- the layer
+
+class LayerWriter {
+ public:
+  LayerWriter(const ContainerTree& tree, const codec::ByteSink& sink)
+      : tree_(tree), upper_(UpperOf(tree)), mount_points_(tree),
+        archive_(sink, {.user_xattrs = tree.user_xattrs, .layer = true}) {}
+
+  Status Run() {
+    if (tree_.upper >= 0) {
+      const bool changed = TRY(RootChanged());
+      if (changed) TRY(archive_.AddDirectory(tree_.upper, "./"));
+      TRY(Visit(OverlayDirectory::Root(upper_), OverlayDirectory::Root(tree_.lowers), 0));
+    }
+    return archive_.Finish();
+  }
+
+ private:
+  Result<bool> RootChanged() const {
+    struct stat ours {};
+    if (::fstat(tree_.upper, &ours) < 0) return Error::Errno(errno, "look at the container's root directory");
+    if (tree_.lowers.empty()) return true;
+    struct stat theirs {};
+    if (::fstat(tree_.lowers.front(), &theirs) < 0) return Error::Errno(errno, "look at the image's root directory");
+    if (!SameOwnerAndMode(ours, theirs)) return true;
+    // Attributes of the root are rare: any that are not overlayfs's own are told again.
+    const std::string path = "/proc/self/fd/" + std::to_string(tree_.upper);
+    std::array<char, 4096> names{};
+    const ssize_t size = ::listxattr(path.c_str(), names.data(), names.size());
+    if (size < 0) return errno != ENOTSUP;
+    for (const std::string& name : Split(std::string_view(names.data(), static_cast<std::size_t>(size)), '\0')) {
+      if (!name.empty() && !IsOverlayAttribute(name) && name != "security.selinux") return true;
+    }
+    return false;
+  }
+
+  Status Visit(OverlayPlace place, OverlayPlace below, std::size_t depth) {
+    if (depth > kMaxDepth) return TooDeep(place.path);
+    std::vector<std::pair<OverlayPlace, OverlayPlace>> directories;
+    {
+      const OverlayDirectory here = TRY(OverlayDirectory::Open(upper_, std::move(place)));
+      const OverlayDirectory lower = TRY(OverlayDirectory::Open(tree_.lowers, std::move(below)));
+      if (here.opaque()) TRY(archive_.AddOpaque(here.place().path));
+      const std::vector<OverlayEntry> entries = TRY(here.List(Whiteouts::kShow));
+      for (const OverlayEntry& entry : entries) {
+        if (TRY(mount_points_.Made(here, entry, lower))) continue;
+        TRY(AddOne(here, entry));
+        if (S_ISDIR(entry.info.st_mode)) directories.emplace_back(here.Below(entry.name), lower.Below(entry.name));
+      }
+    }  // no descriptor stays open on the way down
+    for (auto& [deeper, lower] : directories) TRY(Visit(std::move(deeper), std::move(lower), depth + 1));
+    return Ok();
+  }
+
+  Status AddOne(const OverlayDirectory& here, const OverlayEntry& entry) {
+    const std::string path = here.place().PathOf(entry.name);
+    return entry.whiteout ? archive_.AddWhiteout(path) : archive_.Add(here.Holder(entry), entry, path);
+  }
+
+  const ContainerTree& tree_;
+  const std::vector<int> upper_;
+  const MountPoints mount_points_;
+  TreeArchive archive_;
+};
+
+// ---- the whole tree
+
+class TreeWriter {
+ public:
+  TreeWriter(const ContainerTree& tree, const codec::ByteSink& sink)
+      : roots_(UpperOf(tree)), archive_(sink, {.user_xattrs = tree.user_xattrs}) {
+    roots_.insert(roots_.end(), tree.lowers.begin(), tree.lowers.end());
+  }
+
+  Status Run() {
+    TRY(Visit(OverlayDirectory::Root(roots_), 0));
+    return archive_.Finish();
+  }
+
+ private:
+  Status Visit(OverlayPlace place, std::size_t depth) {
+    if (depth > kMaxDepth) return TooDeep(place.path);
+    std::vector<OverlayPlace> directories;
+    {
+      const OverlayDirectory here = TRY(OverlayDirectory::Open(roots_, std::move(place)));
+      const std::vector<OverlayEntry> entries = TRY(here.List());
+      for (const OverlayEntry& entry : entries) {
+        TRY(archive_.Add(here.Holder(entry), entry, here.place().PathOf(entry.name)));
+        if (S_ISDIR(entry.info.st_mode)) directories.push_back(here.Below(entry.name));
+      }
+    }
+    for (OverlayPlace& deeper : directories) TRY(Visit(std::move(deeper), depth + 1));
+    return Ok();
+  }
+
+  std::vector<int> roots_;
+  TreeArchive archive_;
+};
+
+// ---- what differs
+
+class Comparer {
+ public:
+  explicit Comparer(const ContainerTree& tree) : tree_(tree), upper_(UpperOf(tree)), mount_points_(tree) {}
+
+  Result<std::vector<Change>> Run() {
+    if (tree_.upper >= 0)
+      TRY(Compare(OverlayDirectory::Root(upper_), OverlayDirectory::Root(tree_.lowers), 0));
+    std::vector<Change> out;
+    for (auto& [path, kind] : changes_) out.push_back({"/" + path, kind});
+    return out;
+  }
+
+ private:
+  struct Pair {
+    OverlayPlace upper;
+    OverlayPlace lower;
+    bool added = false;
+  };
+
+  Status Compare(OverlayPlace place, OverlayPlace below, std::size_t depth) {
+    if (depth > kMaxDepth) return TooDeep(place.path);
+    std::vector<Pair> directories;
+    {
+      const OverlayDirectory upper = TRY(OverlayDirectory::Open(upper_, std::move(place)));
+      const OverlayDirectory lower = TRY(OverlayDirectory::Open(tree_.lowers, std::move(below)));
+      const std::vector<OverlayEntry> entries = TRY(upper.List(Whiteouts::kShow));
+      for (const OverlayEntry& entry : entries) TRY(CompareOne(upper, lower, entry, directories));
+      if (upper.opaque()) TRY(FindHidden(upper, lower));
+    }
+    for (Pair& pair : directories) {
+      if (pair.added) pair.lower.layers.clear();
+      TRY(Compare(std::move(pair.upper), std::move(pair.lower), depth + 1));
+    }
+    return Ok();
+  }
+
+  Status CompareOne(const OverlayDirectory& upper, const OverlayDirectory& lower, const OverlayEntry& entry,
+                    std::vector<Pair>& directories) {
+    const std::string path = upper.place().PathOf(entry.name);
+    const std::optional<OverlayEntry> before = TRY(lower.Find(entry.name));
+    if (entry.whiteout) return before ? Add(path, ChangeKind::kDeleted) : Ok();
+    if (TRY(mount_points_.Made(upper, entry, lower))) return Ok();
+    if (!before) {
+      TRY(Add(path, ChangeKind::kAdded));
+    } else if (Differ(upper, entry, lower, *before)) {
+      TRY(Add(path, ChangeKind::kModified));
+    }
+    const bool goes_on = before && S_ISDIR(before->info.st_mode);
+    if (S_ISDIR(entry.info.st_mode))
+      directories.push_back({upper.Below(entry.name), lower.Below(entry.name), !goes_on});
+    return Ok();
+  }
+
+  // Of files the time and size tell, of directories they say nothing.
+  static bool Differ(const OverlayDirectory& upper, const OverlayEntry& now, const OverlayDirectory& lower,
+                     const OverlayEntry& before) {
+    const struct stat& a = now.info;
+    const struct stat& b = before.info;
+    if (!SameOwnerAndMode(a, b) || a.st_rdev != b.st_rdev) return true;
+    if (S_ISDIR(a.st_mode)) return false;
+    if (a.st_size != b.st_size || a.st_mtim.tv_sec != b.st_mtim.tv_sec || a.st_mtim.tv_nsec != b.st_mtim.tv_nsec)
+      return true;
+    return S_ISREG(a.st_mode) && CapabilityOf(upper, now) != CapabilityOf(lower, before);
+  }
+
+  // A directory that was deleted and made again: what it had and has no more.
+  Status FindHidden(const OverlayDirectory& upper, const OverlayDirectory& lower) {
+    const std::vector<OverlayEntry> entries = TRY(lower.List());
+    for (const OverlayEntry& entry : entries) {
+      const std::optional<OverlayEntry> kept = TRY(upper.Find(entry.name));
+      if (!kept) TRY(Add(lower.place().PathOf(entry.name), ChangeKind::kDeleted));
+    }
+    return Ok();
+  }
+
+  // With the directories above it, which have a change below them.
+  Status Add(const std::string& path, ChangeKind kind) {
+    changes_[path] = kind;
+    for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash != 0;
+         slash = path.rfind('/', slash - 1)) {
+      if (!changes_.try_emplace(path.substr(0, slash), ChangeKind::kModified).second) break;
+    }
+    if (changes_.size() > kMaxChanges)
+      return Error(Code::kResourceExhausted, "the container has more than two million changes");
+    return Ok();
+  }
+
+  static constexpr std::size_t kMaxChanges = 2'000'000;
+  const ContainerTree& tree_;
+  const std::vector<int> upper_;
+  const MountPoints mount_points_;
+  std::map<std::string, ChangeKind> changes_;
+};
+
+}  // namespace
+
+Status WriteLayer(const ContainerTree& tree, const codec::ByteSink& sink) { return LayerWriter(tree, sink).Run(); }
+
+Status WriteTree(const ContainerTree& tree, const codec::ByteSink& sink) { return TreeWriter(tree, sink).Run(); }
+
+Result<std::vector<Change>> ListChanges(const ContainerTree& tree) { return Comparer(tree).Run(); }
+
+}  // namespace estiba::image
