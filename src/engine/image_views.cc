@@ -135,6 +135,7 @@ Result<apitypes::ImageInspect> Images::Inspect(const std::string& name) const {
   inspect.repo_digests = summary.repo_digests;
   inspect.created = config.created;
   inspect.author = config.author;
+  if (!config.history.empty()) inspect.comment = config.history.back().comment;
   inspect.config = RunConfig(config.config);
   inspect.architecture = config.platform.architecture;
   inspect.variant = config.platform.variant;

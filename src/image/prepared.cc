@@ -14,8 +14,7 @@ constexpr std::size_t kMaxPrepared = 256;  // each holds a descriptor
 bool LooksLikeLayer(std::string_view head) {
   constexpr std::size_t kMagicAt = 257;  // of ustar, pax and GNU headers
   if (head.size() > kMagicAt && head.substr(kMagicAt).starts_with("ustar")) return true;
-  const auto format = codec::DetectCompression(head);
-  return format.ok() && *format != codec::Compression::kNone;
+  return codec::DetectCompression(head) != codec::Compression::kNone;
 }
 
 PreparedLayers::~PreparedLayers() {

@@ -69,7 +69,7 @@ ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
              "pull": "one", "push": "one", "search": "one", "image tags": "one",
              "image referrers": "one", "rmi": "one", "save": "one", "tag": "one two", "network connect": "back web",
              "network disconnect": "back web", "network create": "back", "network rm": "gone", "volume create": "data",
-             "images": "", "stats": ""}
+             "images": "", "import": "/dev/null", "stats": ""}
 NEEDED = {"system prune": "--force", "container prune": "--force", "image prune": "--force", "network prune": "--force",
           "volume prune": "--force", "stats": "--no-stream", "save": "-o {tmp}/out", "load": "-i /dev/null",
           "network create": "--subnet 10.1.0.0/24", "login": "--password secret"}
@@ -102,7 +102,7 @@ PULLING = ("pull", "quiet")  # what they do, tests/e2e/test_cli_run.py and test_
 # that end up in the request are walked in src/cli/tests/create_test.cc.
 ELSEWHERE = {("exec", "detach-keys"), ("attach", "detach-keys"), ("start", "detach-keys"), ("attach", "sig-proxy"),
              ("attach", "no-stdin"), ("start", "attach"), ("start", "interactive")}
-SWITCHED_OFF = {("history", "human")}  # true by default
+SWITCHED_OFF = {("history", "human"), ("commit", "pause")}  # true by default
 
 
 class StandIn(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -119,7 +119,7 @@ def test_networks_volumes_and_images(docker):
 
 
 def test_what_is_not_served_says_so(docker):
-    assert "not supported" in docker.raw("commit", "x", "y").stderr
+    assert "not supported" in docker.raw("plugin", "install", "x").stderr
     assert "not a swarm manager" in docker.raw("service", "ls").stderr
 
 

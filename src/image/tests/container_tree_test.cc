@@ -180,7 +180,7 @@ TEST_F(Trees, AWhiteoutMayBeAMarkedFile) {
   Put(dir_ / "up/d/empty", "");
   Check(::setxattr((dir_ / "up/d").c_str(), "trusted.overlay.opaque", "x", 1, 0) == 0, "opaque");
   Check(::setxattr((dir_ / "up/d/gone").c_str(), "trusted.overlay.whiteout", "y", 1, 0) == 0, "whiteout");
-  EXPECT_THAT(Names(Layer()), ElementsAre("d/", "d/.wh.gone", "d/empty"));
+  EXPECT_THAT(Names(Layer()), ElementsAre("d/", "d/empty", "d/.wh.gone"));
 }
 
 TEST_F(Trees, EveryKindOfFileComesBackAsItWas) {
