@@ -182,9 +182,7 @@ Json WriteContainer(const ContainerFiles& container) {
 Json WriteNewImage(const NewImage& image) {
   Json out = Json::MakeObject({{"config", image.config}, {"names", image.names}});
   AddText(out, "baseManifest", image.base_manifest);
-  Json layers = Json::MakeArray();
-  for (const LayerInfo& layer : image.layers) layers.Append(WriteLayer(layer));
-  out.Add("layers", std::move(layers));
+  out.Add("layers", WriteLayers(image.layers));
   return out;
 }
 
@@ -192,7 +190,7 @@ void ReadNewImage(Reader& in, NewImage* out) {
   in.Require("config", &out->config);
   in.Read("names", &out->names);
   in.Read("baseManifest", &out->base_manifest);
-  in.EachObject("layers", [out](Reader& layer) { ReadLayer(layer, &out->layers.emplace_back()); });
+  ReadLayers(in, &out->layers);
 }
 
 Result<Json> ParseBounded(std::string_view text, std::size_t limit) {
