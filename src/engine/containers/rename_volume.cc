@@ -52,6 +52,11 @@ Status Containers::RenameVolume(const std::string& name, const std::string& to) 
   const std::vector<ContainerPtr> users = ContainersOfVolume(name);
   std::vector<std::unique_lock<std::mutex>> locks;
   for (const ContainerPtr& user : users) locks.emplace_back(user->operation);
+  for (const ContainerPtr& user : users) {
+    const bool runs = user->data.Lock()->state.Running();
+    // One that has just exited is cleared after for a moment; whether it is gone then is looked at below.
+    if (!runs) (void)WaitGone(user, std::chrono::seconds(10));
+  }
   std::vector<std::pair<ContainerPtr, ContainerRecord>> changed;
   const auto add = [&](store::Batch& batch) -> Status {
     // With the name taken nobody comes to use it any more.
