@@ -8,20 +8,10 @@ import pytest
 
 from harness.engine import BIN, process_name
 from harness.fault_proxy import FaultProxy
-from harness.registry import Registry
 from harness.tar import image_archive
 from harness.wait import wait_until
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
-
-
-@pytest.fixture
-def registry(engine, tmp_path):
-    folder = tmp_path / "registry"
-    folder.mkdir()
-    one = Registry(folder, engine.host)
-    yield one
-    one.stop()
 
 
 def stored(engine):

@@ -16,15 +16,6 @@ USER, PASSWORD = "someone", "s3cret"
 
 
 @pytest.fixture
-def registry(engine, tmp_path):
-    folder = tmp_path / "registry"
-    folder.mkdir()
-    one = Registry(folder, engine.host)
-    yield one
-    one.stop()
-
-
-@pytest.fixture
 def guarded(engine, tmp_path):
     folder = tmp_path / "guarded"
     folder.mkdir()

@@ -5,19 +5,9 @@ import os
 import pytest
 
 from harness.engine import BIN
-from harness.registry import Registry
 from harness.tar import image_archive
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
-
-
-@pytest.fixture
-def registry(engine, tmp_path):
-    folder = tmp_path / "registry"
-    folder.mkdir()
-    one = Registry(folder, engine.host)
-    yield one
-    one.stop()
 
 
 @pytest.fixture
