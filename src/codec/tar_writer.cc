@@ -159,6 +159,11 @@ Status TarWriter::Write(std::string_view bytes) {
   return left_ == 0 ? Pad() : Ok();
 }
 
+Status TarWriter::NoteWritten() {
+  left_ = 0;
+  return Pad();
+}
+
 Status TarWriter::AddFile(const TarEntry& entry, std::string_view content) {
   TarEntry sized = entry;
   sized.size = content.size();

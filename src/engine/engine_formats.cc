@@ -180,20 +180,37 @@ Result<Token> EngineImpl::LoadImages(os::UniqueFd archive, ProgressCallbacks cal
   return transfers_->Start("", LoadJob(), std::move(archive), std::move(callbacks));
 }
 
-Result<OutputStream> EngineImpl::SaveImages(const std::vector<std::string>& names) {
-  image::TransferJob job;
-  job.kind = image::JobKind::kSave;
+Result<EngineImpl::Saving> EngineImpl::SavingOf(const SaveRequest& request) {
+  Saving saving;
+  saving.job.kind = image::JobKind::kSave;
   const auto held = std::make_shared<std::vector<Images::Hold>>();
-  for (const std::string& name : names) {
-    job.images.push_back(TRY(images_->ForSave(name)));
+  for (const std::string& name : request.names) {
+    saving.job.images.push_back(TRY(images_->ForSave(name)));
     const ImagePtr image = TRY(images_->Get(name));
     held->push_back(TRY(HoldBlobs(*image)));
   }
-  if (job.images.empty()) return Error(Code::kInvalidArgument, "no image to save was named");
-  return StreamOut(std::move(job), "save images", [this, held] {
+  if (saving.job.images.empty()) return Error(Code::kInvalidArgument, "no image to save was named");
+  saving.after = [this, held] {
     held->clear();
     TidyAfterTransfer();
-  });
+  };
+  return saving;
+}
+
+Result<OutputStream> EngineImpl::SaveImages(const SaveRequest& request) {
+  Saving saving = TRY(SavingOf(request));
+  return StreamOut(std::move(saving.job), "save images", std::move(saving.after));
+}
+
+Result<Token> EngineImpl::SaveImagesTo(const SaveRequest& request, os::UniqueFd file, Done done) {
+  Saving saving = TRY(SavingOf(request));
+  ProgressCallbacks callbacks;
+  callbacks.line = [](std::string_view) {};
+  callbacks.done = [after = std::move(saving.after), done = std::move(done)](Status status) {
+    after();
+    done(std::move(status));
+  };
+  return transfers_->Start("", std::move(saving.job), std::move(file), std::move(callbacks));
 }
 
 }  // namespace estiba::engine

@@ -65,7 +65,8 @@ class EngineImpl final : public Engine {
   Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) override;
   Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) override;
-  Result<OutputStream> SaveImages(const std::vector<std::string>& names) override;
+  Result<OutputStream> SaveImages(const SaveRequest& request) override;
+  Result<Token> SaveImagesTo(const SaveRequest& request, os::UniqueFd file, Done done) override;
   Status CommitContainer(const CommitRequest& request, std::function<void(Result<std::string>)> done) override;
   Result<Token> ImportImage(const ImportRequest& request, os::UniqueFd archive, ProgressCallbacks callbacks) override;
   Result<OutputStream> ExportContainer(const std::string& id) override;
@@ -114,6 +115,11 @@ class EngineImpl final : public Engine {
   Result<image::NewImage> ImageOf(const CommitRequest& request, const Containers::Source& source);
   void TellNamed(const std::string& id, const std::string& name);
   // What the job writes; `what` is for the log, `after` is called at its end.
+  struct Saving {
+    image::TransferJob job;
+    std::function<void()> after;  // lets go of what was held for it
+  };
+  Result<Saving> SavingOf(const SaveRequest& request);
   Result<OutputStream> StreamOut(image::TransferJob job, const std::string& what, std::function<void()> after = {});
   Result<OutputStream> StreamContainer(const std::string& id, image::JobKind kind, const std::string& what);
   // ----

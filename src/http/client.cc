@@ -56,6 +56,12 @@ std::string WriteRequestHead(const Request& request) {
   return out + "\r\n";
 }
 
+Status SendHead(int fd, const Request& request) {
+  const std::string head = WriteRequestHead(request);
+  if (request.pass_fd < 0) return SendAll(fd, head);
+  return TRY_CTX(os::SendMessage(fd, head, {request.pass_fd}), "send to the engine");
+}
+
 Status SendBody(int fd, const Request& request) {
   if (request.body_fd < 0) return SendAll(fd, request.body);
   char buffer[kReadSize];
@@ -171,7 +177,7 @@ struct Client::Impl {
   // Streams give their connection back here; they must not outlive the client.
 
   Result<std::unique_ptr<StreamImpl>> Try(std::unique_ptr<Wire> wire, const Request& request) {
-    Status sent = SendAll(wire->fd.get(), WriteRequestHead(request));
+    Status sent = SendHead(wire->fd.get(), request);
     if (sent.ok()) sent = SendBody(wire->fd.get(), request);
     // A server that refuses the body answers and closes its side while we still send: read what it said.
     if (!sent.ok() && sent.error().errnum() != EPIPE && sent.error().errnum() != ECONNRESET) {

@@ -76,9 +76,19 @@ void Connection::UpdateEvents() {
   if (!host_->loop->ChangeFd(fd_.get(), wanted).ok()) Close();
 }
 
+// Beside a head a descriptor may come: the first of them counts. Anywhere else the kernel closes what comes.
+ssize_t Connection::Receive(char* buffer, std::size_t size) {
+  const bool in_head = phase_ == Phase::kIdle || phase_ == Phase::kHead;
+  if (!in_head) return ::recv(fd_.get(), buffer, size, 0);
+  os::UniqueFd passed;
+  const ssize_t n = os::ReceiveBytes(fd_.get(), buffer, size, &passed);
+  if (passed.valid() && !passed_.valid()) passed_ = std::move(passed);
+  return n;
+}
+
 void Connection::ReadMore() {
   char buffer[kReadSize];
-  const ssize_t n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
+  const ssize_t n = Receive(buffer, sizeof buffer);
   if (n < 0) {
     if (errno == EAGAIN || errno == EINTR) return;
     return Close();
@@ -137,6 +147,7 @@ bool Connection::OnHead() {
   state_ = std::make_shared<ExchangeState>();
   state_->head = parser_->head();
   state_->peer = peer_;
+  state_->passed = std::move(passed_);
   piping_ = host_->options->body_mode && host_->options->body_mode(state_->head) == BodyMode::kPipe;
   const std::size_t limit = host_->options->max_body;
   if (!piping_ && parser_->content_length().value_or(0) > limit) {

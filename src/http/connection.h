@@ -57,6 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnEvents(std::uint32_t events);
   void OnPeerShutdown();
   void ReadMore();
+  ssize_t Receive(char* buffer, std::size_t size);
   void Parse();
   bool OnHead();
   void OnBodyBytes();
@@ -90,6 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string out_;              // to be sent
   std::size_t out_sent_ = 0;     // of `out_`
   std::size_t out_foreign_ = 0;  // bytes at the front of `out_` that are not the exchange's (100 Continue)
+  os::UniqueFd passed_;          // came beside the head under way
   std::unique_ptr<RequestParser> parser_;
   std::shared_ptr<ExchangeState> state_;  // of the request under way
   os::UniqueFd body_writer_;

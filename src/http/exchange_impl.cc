@@ -58,6 +58,11 @@ os::UniqueFd ExchangeImpl::TakeBody() {
   return std::move(state_->body_pipe);
 }
 
+os::UniqueFd ExchangeImpl::TakeDescriptor() {
+  const Lock lock(state_->mutex);
+  return std::move(state_->passed);
+}
+
 bool ExchangeImpl::body_complete() const {
   const Lock lock(state_->mutex);
   return state_->body_complete;

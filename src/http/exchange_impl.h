@@ -20,6 +20,7 @@ class ExchangeImpl final : public Exchange {
   const std::string& body() const override { return state_->body; }
   os::UniqueFd TakeBody() override;
   bool body_complete() const override;
+  os::UniqueFd TakeDescriptor() override;
 
   void Respond(int status, Headers headers, std::string body) override;
   void StartStream(int status, Headers headers) override;

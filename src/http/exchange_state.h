@@ -31,6 +31,7 @@ struct ExchangeState {
   std::condition_variable drained;
   // Under the mutex:
   os::UniqueFd body_pipe;
+  os::UniqueFd passed;  // beside the head
   bool body_complete = false;
   bool answered = false;
   bool streaming = false;

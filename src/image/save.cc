@@ -1,14 +1,12 @@
 #include "save.h"
 
-#include <cerrno>
 #include <set>
-
-#include <unistd.h>
 
 #include "codec/json.h"
 #include "codec/sha256.h"
 #include "codec/tar.h"
 #include "oci/reference.h"
+#include "os/copy_bytes.h"
 #include "os/file.h"
 
 namespace estiba::image {
@@ -17,12 +15,11 @@ namespace {
 using codec::Json;
 
 constexpr std::size_t kMaxDocument = 4U << 20;
-constexpr std::size_t kRead = 256U << 10;
 
 class Saver {
  public:
   Saver(const TransferJob& job, const Stores& stores, int archive)
-      : job_(job), stores_(stores),
+      : job_(job), stores_(stores), archive_(archive),
         writer_([archive](std::string_view bytes) -> Status {
           return TRY_CTX(os::WriteAll(archive, bytes), "write the archive");
         }) {}
@@ -127,18 +124,16 @@ class Saver {
     entry.size = TRY(stores_.content.Size(digest));
     const os::UniqueFd blob = TRY(stores_.content.OpenBlob(digest));
     TRY(writer_.Add(entry));
-    std::string buffer(kRead, '\0');
-    while (true) {
-      const ssize_t n = ::read(blob.get(), buffer.data(), buffer.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return Error::Errno(errno, "read blob '" + digest + "'");
-      if (n == 0) return path;
-      TRY(writer_.Write(std::string_view(buffer).substr(0, static_cast<std::size_t>(n))));
-    }
+    const std::uint64_t copied = TRY_CTX(os::CopyBytes(blob.get(), archive_, entry.size), "write the archive");
+    if (copied != entry.size)
+      return Error(Code::kDataLoss, "blob '" + digest + "' ends at byte " + std::to_string(copied));
+    TRY(writer_.NoteWritten());
+    return path;
   }
 
   const TransferJob& job_;
   const Stores& stores_;
+  const int archive_;
   codec::TarWriter writer_;
   oci::Index index_{std::string(oci::media::kOciIndex), {}, {}};
   Json manifests_ = Json::MakeArray();

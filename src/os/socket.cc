@@ -139,6 +139,25 @@ Status SendMessage(int socket, std::string_view bytes, const std::vector<int>& f
   return Ok();
 }
 
+ssize_t ReceiveBytes(int socket, char* buffer, std::size_t size, UniqueFd* passed) {
+  iovec part{buffer, size};
+  // With its padding this has room for two; the kernel opens no more than fit.
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  const ssize_t n = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  const int error = errno;
+  if (n < 0) return n;
+  std::vector<UniqueFd> fds;
+  TakeDescriptors(header, fds);
+  if (!fds.empty()) *passed = std::move(fds.front());
+  errno = error;
+  return n;
+}
+
 Result<Message> ReceiveMessage(int socket, std::size_t limit) {
   Message message;
   message.bytes.resize(limit);

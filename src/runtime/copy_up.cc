@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/copy_bytes.h"
 #include "os/file.h"
 #include "os/fsids.h"
 #include "session.h"
@@ -21,23 +22,6 @@ Status Fail(const std::string& name) {
   return Error::Errno(err, "copy '" + name + "'");
 }
 
-Status CopyBytes(int from, int to, const std::string& name) {
-  for (;;) {
-    const ssize_t copied = ::copy_file_range(from, nullptr, to, nullptr, std::size_t{1} << 30, 0U);
-    if (copied == 0) return Ok();
-    if (copied > 0) continue;
-    if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP) return Fail(name);
-    break;
-  }
-  char buffer[64 * 1024];
-  for (;;) {
-    const ssize_t size = ::read(from, buffer, sizeof buffer);
-    if (size == 0) return Ok();
-    if (size < 0) return Fail(name);
-    TRY(os::WriteAll(to, std::string_view(buffer, static_cast<std::size_t>(size))));
-  }
-}
-
 // Owner before mode: chown(2) clears set-id bits.
 Status CopyMetadata(int fd, const struct stat& st, const std::string& name) {
   if (::fchown(fd, st.st_uid, st.st_gid) != 0) return Fail(name);
@@ -50,7 +34,7 @@ Status CopyMetadata(int fd, const struct stat& st, const std::string& name) {
 Status CopyFile(int from, int to, const std::string& name, const struct stat& st) {
   const os::UniqueFd source = TRY(os::OpenAt({from}, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
   const os::UniqueFd target = TRY(os::OpenAt({to}, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-  TRY(CopyBytes(source.get(), target.get(), name));
+  TRY_CTX(os::CopyBytes(source.get(), target.get()), "copy '" + name + "'");
   return CopyMetadata(target.get(), st, name);
 }
 

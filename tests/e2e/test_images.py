@@ -46,6 +46,21 @@ def test_save_and_load(engine, tmp_path):
     assert json.loads(engine.out("inspect", "localhost/kept:2"))[0]["Id"] == identity
 
 
+def test_every_way_out_has_the_same_bytes(engine, tmp_path):
+    """To a file the engine itself writes, through a pipe and HTTP, appended to what is there; and by docker."""
+    engine.out("pull", "estiba/busybox")
+    engine.cli("save", "-o", str(tmp_path / "a.tar"), "estiba/busybox")
+    saved = (tmp_path / "a.tar").read_bytes()
+    assert oct((tmp_path / "a.tar").stat().st_mode & 0o777) == "0o600"
+    for script, before in [('"$@" > b.tar', b""), ('"$@" | cat > b.tar', b""), ('"$@" >> b.tar', b"before ")]:
+        (tmp_path / "b.tar").write_bytes(b"before ")
+        subprocess.run(["sh", "-c", script, "sh", *engine.command("save", "estiba/busybox")], cwd=tmp_path,
+                       env=engine.environment(), check=True)
+        assert (tmp_path / "b.tar").read_bytes() == before + saved, script
+    engine.docker("save", "-o", str(tmp_path / "c.tar"), "estiba/busybox")
+    assert (tmp_path / "c.tar").read_bytes() == saved
+
+
 def test_an_image_that_cannot_be_saved_is_an_error(engine, tmp_path):
     engine.out("pull", "estiba/busybox")
     blobs = engine.data_root / "content/sha256"

@@ -1,4 +1,5 @@
-
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "call.h"
@@ -143,16 +144,40 @@ Status Load(Call& call) {
   return Ok();
 }
 
-Status SendArchive(Call& call, const std::vector<std::string>& names) {
-  return SendStream(call, TRY(call.engine->SaveImages(names)), "application/x-tar");
+// A client on the UNIX socket may hand over the file that it wants an answer in ("Estiba-Answer-To: descriptor"): it is
+// written there, and the answer, which says so in the same words, has no body. Other engines do not know of this and
+// answer as always.
+constexpr const char* kAnswerTo = "Estiba-Answer-To";
+constexpr const char* kDescriptor = "descriptor";
+
+Result<os::UniqueFd> FileForAnswer(Call& call) {
+  os::UniqueFd file = call.exchange->TakeDescriptor();
+  if (call.exchange->headers().Get(kAnswerTo) != kDescriptor) return os::UniqueFd();
+  struct stat status {};
+  const int flags = file.valid() ? ::fcntl(file.get(), F_GETFL) : -1;
+  const bool writable = flags >= 0 && ((flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR);
+  if (!writable || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return Error(Code::kInvalidArgument, std::string(kAnswerTo) + ": no regular file, open for writing, came with it");
+  return file;
 }
 
-Status SaveOne(Call& call) { return SendArchive(call, {call.id()}); }
+Status SendArchive(Call& call, const engine::SaveRequest& request) {
+  os::UniqueFd file = TRY(FileForAnswer(call));
+  if (!file.valid()) return SendStream(call, TRY(call.engine->SaveImages(request)), "application/x-tar");
+  const auto done = [exchange = call.exchange](const Status& status) {
+    if (!status.ok()) return RespondError(*exchange, status.error());
+    exchange->Respond(200, {{kAnswerTo, kDescriptor}}, "");
+  };
+  CancelWhenGone(call, TRY(call.engine->SaveImagesTo(request, std::move(file), done)));
+  return Ok();
+}
+
+Status SaveOne(Call& call) { return SendArchive(call, {{call.id()}}); }
 
 Status SaveMany(Call& call) {
   const std::vector<std::string> names = call.exchange->query().GetAll("names");
   if (names.empty()) return Error(Code::kInvalidArgument, "missing parameter 'names'");
-  return SendArchive(call, names);
+  return SendArchive(call, {names});
 }
 
 }  // namespace

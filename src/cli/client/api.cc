@@ -63,7 +63,10 @@ http::Request MakeRequest(std::string method, const std::string& path, const htt
 // Times one that is being killed may drop a connection it still took.
 constexpr int kMaxDrops = 10;
 
-bool IsSafe(const http::Request& request) { return request.method == "GET" || request.method == "HEAD"; }
+// A file that was passed may have been written to.
+bool IsSafe(const http::Request& request) {
+  return (request.method == "GET" || request.method == "HEAD") && request.pass_fd < 0;
+}
 
 bool Dropped(const Error& error) { return error.errnum() == ECONNRESET || error.errnum() == EPIPE; }
 

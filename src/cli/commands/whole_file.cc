@@ -39,12 +39,9 @@ class WholeFile {
     if (!temporary_.empty()) ::unlink(temporary_.c_str());
   }
 
-  Status Fill(http::ResponseStream* stream) {
-    for (;;) {
-      const std::string bytes = TRY(stream->Read());
-      if (bytes.empty()) break;
-      TRY_CTX(os::WriteAll(file_.get(), bytes), "save to '" + path_ + "'");
-    }
+  int fd() const { return file_.get(); }
+  Status Write(std::string_view bytes) { return TRY_CTX(os::WriteAll(fd(), bytes), "save to '" + path_ + "'"); }
+  Status Finish() {
     if (::rename(temporary_.c_str(), path_.c_str()) != 0)
       return Error::Errno(errno, "rename to '" + path_ + "'");
     temporary_.clear();
@@ -58,6 +55,15 @@ class WholeFile {
   std::string temporary_;
   os::UniqueFd file_;
 };
+
+// The engine may write what it answers with into a regular file itself (it says so then).
+constexpr const char* kAnswerTo = "Estiba-Answer-To";
+constexpr const char* kDescriptor = "descriptor";
+
+bool IsRegular(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
 
 }  // namespace
 
@@ -73,16 +79,24 @@ Result<int> SaveAnswer(App& app, const Options& options, const std::string& targ
   Api* engine = TRY(app.Engine());
   http::Request request;
   request.target = target;
-  const auto stream = TRY(engine->Open(request));
-  if (file) {
-    TRY_CTX(file->Fill(stream.get()), what);
-    return 0;
+  const int out = file ? file->fd() : STDOUT_FILENO;
+  if (IsRegular(out)) {
+    request.headers.Set(kAnswerTo, kDescriptor);
+    request.pass_fd = out;
   }
+  const auto stream = TRY(engine->Open(request));
+  const bool written = stream->headers().Get(kAnswerTo) == kDescriptor;
   for (;;) {
     const std::string bytes = TRY_CTX(stream->Read(), what);
-    if (bytes.empty()) return 0;
-    Print(bytes);
+    if (bytes.empty() || written) break;
+    if (file) {
+      TRY_CTX(file->Write(bytes), what);
+    } else {
+      Print(bytes);
+    }
   }
+  if (file) TRY_CTX(file->Finish(), what);
+  return 0;
 }
 
 }  // namespace estiba::cli

@@ -4,7 +4,10 @@
 
 #include <future>
 
+#include <fcntl.h>
+
 #include "fixture.h"
+#include "os/file.h"
 
 namespace estiba::http {
 namespace {
@@ -42,6 +45,28 @@ TEST(Server, PipelinedRequestsAreAnsweredInOrder) {
     at = answers.find("GET /" + std::to_string(i) + " ", at);
     ASSERT_NE(at, std::string::npos) << i << answers;
   }
+}
+
+// What came beside a request, by what can be read from it.
+void TellPassed(const std::shared_ptr<Exchange>& exchange) {
+  const os::UniqueFd passed = exchange->TakeDescriptor();
+  const auto text = passed.valid() ? os::ReadAll(passed.get()) : std::string("nothing");
+  exchange->Respond(200, {}, exchange->path() + ": " + (text.ok() ? *text : text.error().Message()));
+}
+
+TEST(Server, ADescriptorBelongsToTheRequestItCameWith) {
+  const TestServer server(TellPassed);
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd file, os::OpenAt({AT_FDCWD}, dir / "file", O_RDWR | O_CREAT, 0600));
+  ASSERT_OK(os::WriteAll(file.get(), "content"));
+  ASSERT_EQ(::lseek(file.get(), 0, SEEK_SET), 0);
+  const os::UniqueFd fd = server.Connect();
+  // More than one with it: only one is kept, the others are closed.
+  ASSERT_OK(os::SendMessage(fd.get(), "GET /with HTTP/1.1\r\n", {file.get(), file.get(), file.get()}));
+  TestServer::Send(fd.get(), "\r\n");
+  EXPECT_THAT(TestServer::ReadUntil(fd.get(), "content"), EndsWith("/with: content"));
+  TestServer::Send(fd.get(), "GET /without HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(TestServer::ReadUntil(fd.get(), "nothing"), EndsWith("/without: nothing"));
 }
 
 TEST(Server, HeadHasNoBodyAnd204NoLength) {

@@ -4,10 +4,12 @@
 
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "fake_engine.h"
 #include "http/client.h"
+#include "os/file.h"
 #include "os/socket.h"
 #include "tests/support.h"
 
@@ -167,6 +169,26 @@ TEST_F(Api, ImagesNetworksAndVolumes) {
   EXPECT_EQ(Called(201, "POST", "/volumes/create", R"({"Name":"v"})"), "create volume v");
   EXPECT_EQ(Called(204, "DELETE", "/volumes/v?force=true"), "remove volume v force");
   EXPECT_EQ(Called(200, "POST", "/v1.41/volumes/prune"), R"(prune volumes {"all":{"true":true}})");
+}
+
+TEST_F(Api, AnArchiveGoesIntoAFileThatTheClientHandsOver) {
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd file, os::OpenAt({AT_FDCWD}, dir_ / "a.tar", O_RDWR | O_CREAT, 0600));
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd read_only, os::OpenAt({AT_FDCWD}, dir_ / "a.tar", O_RDONLY));
+  http::Client client(path());
+  http::Request request;
+  request.target = "/images/a/get";
+  request.headers.Set("Estiba-Answer-To", "descriptor");
+  EXPECT_EQ(client.Send(request)->status, 400) << "there is none";
+  request.pass_fd = read_only.get();
+  EXPECT_EQ(client.Send(request)->status, 400);
+  request.pass_fd = file.get();
+  ASSERT_OK_AND_ASSIGN(const http::Response whole, client.Send(request));
+  EXPECT_EQ(whole.headers.Get("Estiba-Answer-To"), "descriptor");
+  EXPECT_EQ(whole.body, "");
+  EXPECT_EQ(engine_.last(), "save a to a file");
+  EXPECT_EQ(*os::ReadFile(dir_ / "a.tar"), "archive");
+  engine_.saved = Error(Code::kDataLoss, "a blob is missing");
+  EXPECT_THAT(client.Send(request)->body, HasSubstr("a blob is missing"));
 }
 
 TEST_F(Api, WaitSendsItsHeadBeforeTheContainerEnds) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "os/file.h"
 
 namespace estiba::api::docker {
 
@@ -194,11 +195,19 @@ class FakeEngine : public engine::Engine {
     return engine::Token{10};
   }
   Status saved = Ok();  // how saving ends
-  Result<engine::OutputStream> SaveImages(const std::vector<std::string>& names) override {
-    TRY(Called("save " + names.front()));
+  Result<engine::OutputStream> SaveImages(const engine::SaveRequest& request) override {
+    TRY(Called("save " + request.names.front()));
     os::Pipe pipe = TRY(os::MakePipe());
     if (::write(pipe.write.get(), "archive", 7) != 7) std::abort();
     return engine::OutputStream{std::move(pipe.read), [this] { return saved.ok() ? Ok() : saved.error().Clone(); }};
+  }
+
+  Result<engine::Token> SaveImagesTo(const engine::SaveRequest& request, os::UniqueFd file,
+                                     engine::Done done) override {
+    TRY(Called("save " + request.names.front() + " to a file"));
+    TRY(os::WriteAll(file.get(), "archive"));
+    done(saved.ok() ? Ok() : saved.error().Clone());
+    return engine::Token{12};
   }
 
   std::optional<engine::CommitRequest> committed;
@@ -216,8 +225,8 @@ class FakeEngine : public engine::Engine {
     TRY(LoadImages(std::move(archive), std::move(callbacks)));
     return engine::Token{11};
   }
-  Result<engine::OutputStream> ExportContainer(const std::string& id) override { return SaveImages({id}); }
-  Result<engine::OutputStream> ContainerChanges(const std::string& id) override { return SaveImages({id}); }
+  Result<engine::OutputStream> ExportContainer(const std::string& id) override { return SaveImages({{id}}); }
+  Result<engine::OutputStream> ContainerChanges(const std::string& id) override { return SaveImages({{id}}); }
 
   Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters&) override {
     TRY(Called("volumes"));

@@ -73,6 +73,8 @@ class TarWriter {
   // The header; for a kFile of size > 0, exactly `size` bytes by Write() must follow.
   Status Add(const TarEntry& entry);
   Status Write(std::string_view bytes);
+  // Instead of all of an entry's Write(): its bytes have gone where the sink's go, by another way.
+  Status NoteWritten();
   Status AddFile(const TarEntry& entry, std::string_view content);
   // The two blocks of zeros.
   Status Finish();

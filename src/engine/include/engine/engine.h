@@ -123,6 +123,9 @@ struct OutputStream {
   os::UniqueFd bytes;             // the read end of a pipe
   std::function<Status()> ended;  // once it is at its end: whether that was all
 };
+struct SaveRequest {
+  std::vector<std::string> names;
+};
 struct CommitRequest {
   std::string container;
   std::string repository;  // of the name to give; empty: none
@@ -245,7 +248,9 @@ class Engine {
   // `archive`: a descriptor to read docker-save or OCI archives from.
   virtual Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) = 0;
   // A docker-save and OCI archive.
-  virtual Result<OutputStream> SaveImages(const std::vector<std::string>& names) = 0;
+  virtual Result<OutputStream> SaveImages(const SaveRequest& request) = 0;
+  // The same, from the position of an open file on, which need not be the client's alone. Cancelling ends it.
+  virtual Result<Token> SaveImagesTo(const SaveRequest& request, os::UniqueFd file, Done done) = 0;
   // A new image of what the container has changed, on top of its own image. `done` answers the image's id; a client
   // that leaves does not stop it.
   virtual Status CommitContainer(const CommitRequest& request, std::function<void(Result<std::string>)> done) = 0;

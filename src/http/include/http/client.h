@@ -19,6 +19,7 @@ struct Request {
   Headers headers{};
   std::string body{};  // with a Content-Length when not empty, or when the method is POST or PUT
   int body_fd = -1;    // borrowed: read to its end and sent in chunks instead of `body`
+  int pass_fd = -1;    // borrowed: goes beside the head (SCM_RIGHTS); what it is for, the headers say
 };
 
 struct Response {

@@ -47,6 +47,9 @@ class Exchange {
   // ends or the client goes; body_complete() tells which.
   virtual os::UniqueFd TakeBody() = 0;
   virtual bool body_complete() const = 0;
+  // A descriptor that came beside the head of the request (UNIX sockets), once; invalid when there was none. The
+  // headers say what it is for; it may be of any kind.
+  virtual os::UniqueFd TakeDescriptor() = 0;
 
   // The whole answer at once. Adds Content-Length, Date and the server's own fields.
   virtual void Respond(int status, Headers headers, std::string body) = 0;

@@ -41,5 +41,7 @@ struct Message {
 // At most `limit` bytes; a SEQPACKET message that was cut or lost descriptors is an error. Blocks unless the socket
 // is non-blocking (then kUnavailable with EAGAIN).
 Result<Message> ReceiveMessage(int socket, std::size_t limit = 64 * 1024);
+// recv(2) of a stream, answers and errno alike, with the first descriptor that came beside it; others are closed.
+ssize_t ReceiveBytes(int socket, char* buffer, std::size_t size, UniqueFd* passed);
 
 }  // namespace estiba::os
