@@ -119,11 +119,11 @@ void Compare(const Writer& writer, Writer::Directory directory, const Reader& re
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const os::UniqueFd file(::memfd_create("image", MFD_CLOEXEC));
-  Writer writer(file.get(), "0123456789abcdef");
+  Writer writer(file.get());
   std::vector<Writer::Directory> directories = {Writer::kRoot};
   Input input(data, size);
   for (int steps = 0; steps < 200 && !input.empty(); ++steps) Step(writer, input, directories);
-  if (!writer.Finish().ok()) return 0;  // the root's attributes have a limit
+  if (!writer.Finish("0123456789abcdef").ok()) return 0;  // the root's attributes have a limit
   const auto reader = Reader::Open(file.get());
   if (!reader.ok()) Wrong("the image cannot be opened");
   Compare(writer, Writer::kRoot, *reader, reader->root());

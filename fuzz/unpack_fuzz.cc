@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           return std::string_view(reinterpret_cast<const char*>(data), size);
         },
         options);
-    if (unpacked.ok()) (void)to->Finish().ok();
+    if (unpacked.ok()) (void)to->Finish("sha256:00").ok();
   }
   if (Count(folder) != 1) {
     std::fprintf(stderr, "the archive wrote beside its folder\n");

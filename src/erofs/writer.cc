@@ -41,9 +41,7 @@ std::uint32_t EncodeDevice(Device device) {
 
 }  // namespace
 
-Writer::Impl::Impl(int out, std::string_view uuid16)
-    : file(out), uuid(uuid16.substr(0, 16)), data(out, kDataBuffer), records(out, kRecordBuffer) {
-  uuid.resize(16);
+Writer::Impl::Impl(int out) : file(out), data(out, kDataBuffer), records(out, kRecordBuffer) {
   directories.emplace_back();
 }
 
@@ -123,7 +121,7 @@ Status Writer::Impl::AddSpecial(Directory parent, std::string_view name, const M
   return Ok();
 }
 
-Writer::Writer(int file, std::string_view uuid16) : impl_(std::make_unique<Impl>(file, uuid16)) {}
+Writer::Writer(int file) : impl_(std::make_unique<Impl>(file)) {}
 Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 Writer::~Writer() = default;
@@ -253,13 +251,13 @@ Status Writer::Impl::WriteLinkCounts() {
   return Ok();
 }
 
-Status Writer::Impl::WriteBlock0(std::string_view root, std::uint64_t blocks) {
+Status Writer::Impl::WriteBlock0(std::string_view root, std::uint64_t blocks, std::string_view uuid) {
   SuperBlock super;
   super.root = static_cast<std::uint16_t>(kRootOffset / kSlot);
   super.inodes = inodes;
   super.blocks = static_cast<std::uint32_t>(blocks);
   super.feature_incompat = chunks ? kIncompatChunks : 0;
-  std::memcpy(super.uuid, uuid.data(), sizeof super.uuid);
+  std::memcpy(super.uuid, uuid.data(), std::min(uuid.size(), sizeof super.uuid));
   std::memcpy(super.volume_name, "estiba", 6);
   std::string block(kBlock, '\0');
   block.replace(kSuperOffset, sizeof super, BytesOf(super));
@@ -269,7 +267,7 @@ Status Writer::Impl::WriteBlock0(std::string_view root, std::uint64_t blocks) {
   return WriteFully(file, 0, block);
 }
 
-Status Writer::Finish() {
+Status Writer::Finish(std::string_view uuid) {
   const std::string root = TRY(WriteDirectories(*impl_));
   TRY(Flush());
   TRY(impl_->WriteLinkCounts());
@@ -277,7 +275,7 @@ Status Writer::Finish() {
   // Before block 0: an image without its superblock is none.
   if (::ftruncate(impl_->file, static_cast<off_t>(blocks * kBlock)) < 0)
     return Error::Errno(errno, "make the image " + std::to_string(blocks * kBlock) + " bytes long");
-  return impl_->WriteBlock0(root, blocks);
+  return impl_->WriteBlock0(root, blocks, uuid);
 }
 
 }  // namespace estiba::erofs

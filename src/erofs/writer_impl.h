@@ -21,7 +21,7 @@ struct DirectoryRecord {
 };
 
 struct Writer::Impl {
-  Impl(int out, std::string_view uuid16);
+  explicit Impl(int out);
 
   Status CheckName(Directory parent, std::string_view name) const;
   // Not larger than what has to stay in memory may be.
@@ -44,10 +44,9 @@ struct Writer::Impl {
   void Named(Directory parent, std::string_view name, FileType type, std::uint64_t target,
              bool whiteout = false);
   Status WriteLinkCounts();
-  Status WriteBlock0(std::string_view root, std::uint64_t blocks);
+  Status WriteBlock0(std::string_view root, std::uint64_t blocks, std::string_view uuid);
 
   int file;
-  std::string uuid;
   Room room;
   Gathered data;
   Gathered records;

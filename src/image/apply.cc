@@ -13,6 +13,7 @@
 #include "layer.h"
 #include "limit.h"
 #include "stored_blob.h"
+#include "stored_layer.h"
 
 namespace estiba::image {
 namespace {
@@ -165,7 +166,7 @@ class Applier {
       return Ok();
     }
     if (Adopt(work)) return Ok();
-    work.tree = TRY(stores_.snapshots.CreateUnfinished(options_.lease));
+    TRY(Begin(work));
     LayerInput input;
     input.fetch = std::move(fetch);
     input.blob_size = work.blob.size;
@@ -173,7 +174,6 @@ class Applier {
     input.fetched = [this, &work] {
       if (options_.pull_words) reporter_.Say(work.id(), "Extracting", work.blob.size, work.blob.size);
     };
-    work.to = MakeDirectoryDestination({work.tree->directory.get()}, options_.user_xattrs);
     work.unpacked = TRY(RunLayer(*work.to, input));
     if (!work.unpacked.NeedsSettling()) TRY(Finish(work));
     if (options_.pull_words) reporter_.Say(work.id(), "Pull complete");
@@ -192,8 +192,14 @@ class Applier {
     return true;
   }
 
+  Status Begin(Work& work) const {
+    work.tree = TRY(stores_.snapshots.CreateUnfinished(options_.lease, FormOfNew(options_.erofs)));
+    work.to = MakeDestination(*work.tree, options_.user_xattrs);
+    return Ok();
+  }
+
   static Status Finish(Work& work) {
-    TRY(work.to->Finish());
+    TRY(work.to->Finish(work.diff_id));
     work.to.reset();
     return Ok();
   }
@@ -275,16 +281,18 @@ class Applier {
   }
 
   Status Settle(std::size_t index) {
-    std::vector<os::UniqueFd> held;
+    std::vector<store::Snapshots::Layer> held;
     std::vector<std::unique_ptr<Lower>> owned;
     std::vector<const Lower*> lowers;
     for (std::size_t i = index; i-- > 0;) {
-      if (!work_[i].tree) {
-        os::UniqueFd lower = TRY_CTX(stores_.snapshots.OpenLayer(work_[i].chain_id), "open a lower layer");
+      const Work& below = work_[i];
+      if (!below.tree) {
+        store::Snapshots::Layer lower = TRY_CTX(stores_.snapshots.OpenLayer(below.chain_id), "open a lower layer");
         held.push_back(std::move(lower));
       }
-      const int directory = work_[i].tree ? work_[i].tree->directory.get() : held.back().get();
-      owned.push_back(MakeDirectoryLower({directory}));
+      const int fd = below.tree ? below.tree->fd.get() : held.back().fd.get();
+      const auto form = below.tree ? below.tree->form : held.back().form;
+      owned.push_back(TRY_CTX(MakeLower(fd, form), below.Name()));
       lowers.push_back(owned.back().get());
     }
     Work& work = work_[index];

@@ -20,6 +20,7 @@ std::vector<std::string> ChainIds(const std::vector<std::string>& diff_ids);
 struct ApplyOptions {
   std::string lease;
   bool user_xattrs = false;
+  bool erofs = false;  // layers become EROFS images
   unsigned parallel = 3;
   bool keep_blobs = true;  // false: the blob of a layer that is unpacked already is not fetched
   // The words for a layer's bytes coming in: "Downloading" (pull) or "Loading layer" (load).

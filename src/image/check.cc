@@ -9,6 +9,7 @@
 #include "compare.h"
 #include "layer.h"
 #include "stored_blob.h"
+#include "stored_layer.h"
 
 namespace estiba::image {
 namespace {
@@ -82,7 +83,8 @@ class Checker {
       return Ok();
     }
     reporter_.Say(ShortId(layer.chain_id), "Comparing");
-    const store::Snapshots::Unfinished fresh = TRY(stores_.snapshots.CreateUnfinished(job_.lease));
+    const store::Snapshots::Form form = TRY(stores_.snapshots.FormOf(layer.chain_id));
+    const store::Snapshots::Unfinished fresh = TRY(stores_.snapshots.CreateUnfinished(job_.lease, form));
     const auto difference = CompareWithFresh(item, index, fresh);
     TRY(stores_.snapshots.DeleteUnfinished(fresh));
     if (!difference.ok()) return difference.error().Clone();
@@ -95,31 +97,32 @@ class Checker {
   Result<std::optional<Difference>> CompareWithFresh(const CheckItem& item, std::size_t index,
                                                      const store::Snapshots::Unfinished& fresh) {
     const Unpacked unpacked = TRY(UnpackAgain(item, index, fresh));
-    const os::UniqueFd there = TRY(stores_.snapshots.OpenLayer(item.layers[index].chain_id));
+    const store::Snapshots::Layer there = TRY(stores_.snapshots.OpenLayer(item.layers[index].chain_id));
+    if (there.form == store::Snapshots::Form::kErofs) return CompareImages(fresh.fd.get(), there.fd.get());
     const std::set<std::string> timeless(unpacked.implied.begin(), unpacked.implied.end());
-    return CompareTrees({fresh.directory.get()}, {there.get()}, timeless);
+    return CompareTrees({fresh.fd.get()}, {there.fd.get()}, timeless);
   }
 
   Result<Unpacked> UnpackAgain(const CheckItem& item, std::size_t index, const store::Snapshots::Unfinished& fresh) {
     const LayerInfo& layer = item.layers[index];
-    const auto to = MakeDirectoryDestination({fresh.directory.get()}, job_.user_xattrs);
+    const auto to = MakeDestination(fresh, job_.user_xattrs);
     LayerInput input;
     input.blob_size = TRY(stores_.content.Size(layer.digest));
     input.diff_id = layer.diff_id;
     input.fetch = [&](const codec::ByteSink& sink) { return SendBlob(stores_.content, layer.digest, sink); };
     Unpacked unpacked = TRY_CTX(RunLayer(*to, input), "layer '" + layer.digest + "'");
     if (unpacked.NeedsSettling()) TRY(Settle(item, index, *to, unpacked));
-    TRY(to->Finish());
+    TRY(to->Finish(layer.diff_id));
     return unpacked;
   }
 
   Status Settle(const CheckItem& item, std::size_t index, Destination& to, const Unpacked& unpacked) {
-    std::vector<os::UniqueFd> held;
+    std::vector<store::Snapshots::Layer> held;
     std::vector<std::unique_ptr<Lower>> lowers;
     std::vector<const Lower*> topmost_first;
     for (std::size_t i = index; i-- > 0;) {
-      os::UniqueFd lower = TRY(stores_.snapshots.OpenLayer(item.layers[i].chain_id));
-      lowers.push_back(MakeDirectoryLower({lower.get()}));
+      store::Snapshots::Layer lower = TRY(stores_.snapshots.OpenLayer(item.layers[i].chain_id));
+      lowers.push_back(TRY(MakeLower(lower.fd.get(), lower.form)));
       topmost_first.push_back(lowers.back().get());
       held.push_back(std::move(lower));
     }

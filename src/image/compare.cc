@@ -186,11 +186,57 @@ class Comparer {
   std::string right_ = std::string(kPiece, '\0');
 };
 
+Result<off_t> NextData(int file, off_t from, off_t size) {
+  const off_t found = ::lseek(file, from, SEEK_DATA);
+  if (found >= 0) return found;
+  if (errno == ENXIO) return size;
+  return Error::Errno(errno, "look for holes");
+}
+
+Status ReadPiece(int file, off_t at, std::string& buffer, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t n = ::pread(file, buffer.data() + done, size - done, at + static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return Error::Errno(n < 0 ? errno : EIO, "read an image");
+    done += static_cast<std::size_t>(n);
+  }
+  return Ok();
+}
+
 }  // namespace
 
 Result<std::optional<Difference>> CompareTrees(os::DirFd expected, os::DirFd actual,
                                                const std::set<std::string>& timeless) {
   return Comparer(expected, actual, timeless).Run();
+}
+
+Result<std::optional<Difference>> CompareImages(int expected, int actual) {
+  struct stat ours {};
+  struct stat theirs {};
+  if (::fstat(expected, &ours) < 0 || ::fstat(actual, &theirs) < 0) return Error::Errno(errno, "look at an image");
+  if (ours.st_size != theirs.st_size) {
+    return std::optional<Difference>({"", "is an image of " + std::to_string(theirs.st_size) + " bytes and should be of " +
+                                              std::to_string(ours.st_size)});
+  }
+  std::string left(kPiece, '\0');
+  std::string right(kPiece, '\0');
+  for (off_t at = 0; at < ours.st_size;) {
+    // Where both have holes nothing has to be read: images of sparse files can be large.
+    const off_t next = TRY(NextData(expected, at, ours.st_size));
+    const off_t other = TRY(NextData(actual, at, ours.st_size));
+    at = std::min(next, other);
+    const auto size = static_cast<std::size_t>(std::min<off_t>(kPiece, ours.st_size - at));
+    TRY(ReadPiece(expected, at, left, size));
+    TRY(ReadPiece(actual, at, right, size));
+    const std::string_view mine = std::string_view(left).substr(0, size);
+    const auto differ = std::ranges::mismatch(mine, std::string_view(right).substr(0, size));
+    const auto same = differ.in1 - mine.begin();
+    if (differ.in1 != mine.end())
+      return std::optional<Difference>({"", "is an image with other content at byte " + std::to_string(at + same)});
+    at += static_cast<off_t>(size);
+  }
+  return std::optional<Difference>();
 }
 
 }  // namespace estiba::image

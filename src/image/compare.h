@@ -21,4 +21,7 @@ struct Difference {
 Result<std::optional<Difference>> CompareTrees(os::DirFd expected, os::DirFd actual,
                                                const std::set<std::string>& timeless = {});
 
+// The first difference between two EROFS images of ours: the same archive makes the same bytes.
+Result<std::optional<Difference>> CompareImages(int expected, int actual);
+
 }  // namespace estiba::image

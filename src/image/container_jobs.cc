@@ -21,9 +21,14 @@ class OpenContainer {
     out.tree_.upper = out.upper_.get();
     const auto& layers = job.container.layers;
     for (auto chain = layers.rbegin(); chain != layers.rend(); ++chain) {
-      os::UniqueFd layer = TRY_CTX(stores.snapshots.OpenLayer(*chain), "open layer '" + *chain + "'");
-      out.tree_.lowers.push_back(layer.get());
-      out.lowers_.push_back(std::move(layer));
+      store::Snapshots::Layer layer = TRY_CTX(stores.snapshots.OpenLayer(*chain), "open layer '" + *chain + "'");
+      if (layer.form == store::Snapshots::Form::kErofs) {
+        return Error(Code::kNotImplemented, "layer '" + *chain + "' is an EROFS image, which commit, diff and export do "
+                                                                 "not read yet")
+            .Hint("set storage_driver = \"overlay\", remove the image and its containers, and pull it again");
+      }
+      out.tree_.lowers.push_back(layer.fd.get());
+      out.lowers_.push_back(std::move(layer.fd));
     }
     out.tree_.user_xattrs = job.user_xattrs;
     out.tree_.mount_points = job.container.mount_points;

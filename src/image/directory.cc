@@ -225,7 +225,7 @@ class DirectoryDestination final : public Destination {
   }
 
   // What came into a directory has changed its time.
-  Status Finish() override {
+  Status Finish(const std::string&) override {
     for (auto it = times_.rbegin(); it != times_.rend(); ++it) {
       const auto fd = os::OpenBeneath(tree_.root(), it->first.empty() ? "." : it->first, kOpenDirectory);
       if (!fd.ok()) continue;  // a later entry replaced it

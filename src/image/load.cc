@@ -187,6 +187,7 @@ class Loader {
     ApplyOptions options;
     options.lease = job_.lease;
     options.user_xattrs = job_.user_xattrs;
+    options.erofs = job_.erofs;
     options.fetching = "Loading layer";
     options.pull_words = false;
     options.prepared = &prepared_;
@@ -221,7 +222,7 @@ class Loader {
 }  // namespace
 
 Status Load(const TransferJob& job, const Stores& stores, int archive, Reporter& reporter) {
-  PreparedLayers prepared(stores, job.lease, job.user_xattrs);
+  PreparedLayers prepared(stores, job);
   ScannedArchive scanned = TRY(ScanArchive(archive, stores.content, job.lease, prepared));
   return Loader(job, stores, reporter, std::move(scanned), prepared).Run();
 }

@@ -34,7 +34,7 @@ Result<Unpacked> UnpackAll(Destination& to, BytePipe& from) {
   if (!out.links.empty())
     return Error(Code::kInvalidArgument, "hard link '" + out.links.front().path + "' to '" + out.links.front().target +
                                              "': there is no such file in the archive");
-  TRY(to.Finish());
+  TRY(to.Finish(/*diff_id=*/""));  // a directory does not want it
   return out;
 }
 
@@ -94,7 +94,7 @@ Result<MadeLayer> MakeLayer(const Stores& stores, const SendTar& send, const Mak
   Rollback rollback;
   // What cannot be deleted now is cleared by its lease.
   rollback.Add([&] { (void)stores.snapshots.DeleteUnfinished(out.tree).ok(); });
-  const auto tree = MakeDirectoryDestination({out.tree.directory.get()}, options.user_xattrs);
+  const auto tree = MakeDirectoryDestination({out.tree.fd.get()}, options.user_xattrs);
   Streams streams = Run(*tree, blob, send);
   TRY(FirstCause(streams));
   if (streams.size > UnpackedLimit(blob.size()))

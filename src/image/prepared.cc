@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codec/stream.h"
+#include "stored_layer.h"
 
 namespace estiba::image {
 namespace {
@@ -28,12 +29,12 @@ void PreparedLayers::Delete(const store::Snapshots::Unfinished& tree) {
 
 Result<PreparedLayer> PreparedLayers::Unpack(const LayerInput& input, std::string* diff_id) {
   PreparedLayer layer;
-  layer.tree = TRY(stores_.snapshots.CreateUnfinished(lease_));
-  layer.to = MakeDirectoryDestination({layer.tree.directory.get()}, user_xattrs_);
+  layer.tree = TRY(stores_.snapshots.CreateUnfinished(job_.lease, FormOfNew(job_.erofs)));
+  layer.to = MakeDestination(layer.tree, job_.user_xattrs);
   auto unpacked = RunLayer(*layer.to, input, diff_id);
   Status finished = Ok();
   if (unpacked.ok() && !unpacked->NeedsSettling()) {
-    finished = layer.to->Finish();
+    finished = layer.to->Finish(*diff_id);
     layer.to.reset();
   }
   if (!unpacked.ok() || !finished.ok()) {

@@ -27,8 +27,7 @@ bool LooksLikeLayer(std::string_view head);
 
 class PreparedLayers {
  public:
-  PreparedLayers(const Stores& stores, std::string lease, bool user_xattrs)
-      : stores_(stores), lease_(std::move(lease)), user_xattrs_(user_xattrs) {}
+  PreparedLayers(const Stores& stores, const TransferJob& job) : stores_(stores), job_(job) {}
   PreparedLayers(const PreparedLayers&) = delete;
   PreparedLayers& operator=(const PreparedLayers&) = delete;
   // Deletes those nobody took.
@@ -45,8 +44,7 @@ class PreparedLayers {
   void Delete(const store::Snapshots::Unfinished& tree);
 
   const Stores& stores_;
-  const std::string lease_;
-  const bool user_xattrs_;
+  const TransferJob& job_;
   std::mutex mutex_;
   std::map<std::string, PreparedLayer> by_diff_id_;
 };

@@ -83,6 +83,7 @@ class Puller {
     options.lease = job_.lease;
     options.user_xattrs = job_.user_xattrs;
     options.keep_blobs = job_.keep_blobs;
+    options.erofs = job_.erofs;
     if (job_.parallel != 0) options.parallel = job_.parallel;
     Applied applied = TRY(ApplyLayers(stores_, manifest.layers, config.diff_ids, fetch, options, reporter_, stop_));
     image.layers = std::move(applied.layers);

@@ -27,6 +27,7 @@ Status FromBlobs(const TransferJob& job, const Stores& stores, const oci::Manife
   ApplyOptions options;
   options.lease = job.lease;
   options.user_xattrs = job.user_xattrs;
+  options.erofs = job.erofs;
   std::atomic<bool> stop{false};
   TRY(ApplyLayers(stores, manifest.layers, config.diff_ids, fetch, options, reporter, stop));
   return Ok();

@@ -225,6 +225,7 @@ std::string WriteJob(const TransferJob& job) {
   out.Add("kind", NameOf(kJobKinds, job.kind));
   out.Add("lease", job.lease);
   if (job.user_xattrs) out.Add("userXattrs", true);
+  if (job.erofs) out.Add("erofs", true);
   AddText(out, "reference", job.reference);
   AddText(out, "knownId", job.known_id);
   if (!job.platform.os.empty()) out.Add("platform", job.platform.ToString());
@@ -268,6 +269,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
   ReadKind(in, kJobKinds, &out.kind);
   in.Require("lease", &out.lease);
   in.Read("userXattrs", &out.user_xattrs);
+  in.Read("erofs", &out.erofs);
   in.Read("reference", &out.reference);
   in.Read("knownId", &out.known_id);
   in.Read("platform", &platform);

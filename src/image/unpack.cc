@@ -40,7 +40,11 @@ class Unpacker {
  private:
   Result<codec::TarReader::Chunk> NextBytes() {
     auto chunk = reader_.Read();
-    if (chunk.ok()) out_.bytes += chunk->bytes.size();
+    if (!chunk.ok() || chunk->bytes.empty()) return chunk;
+    if (chunk->offset < end_ || chunk->offset > size_ || chunk->bytes.size() > size_ - chunk->offset)
+      return Error(Code::kInvalidArgument, "its pieces do not fit into its " + std::to_string(size_) + " bytes");
+    end_ = chunk->offset + chunk->bytes.size();
+    out_.bytes += chunk->bytes.size();
     return chunk;
   }
 
@@ -51,7 +55,10 @@ class Unpacker {
     const SplitPath split = SplitLast(path);
     if (split.name.starts_with(kWhiteout)) return TRY_CTX(PlaceWhiteout(entry, path, split), Where(entry));
     switch (entry.kind) {
-      case TarKind::kFile: return TRY_CTX(to_.AddFile(path, entry, content_), Where(entry));
+      case TarKind::kFile:
+        size_ = entry.size;
+        end_ = 0;
+        return TRY_CTX(to_.AddFile(path, entry, content_), Where(entry));
       case TarKind::kDirectory: return TRY_CTX(to_.AddDirectory(path, entry), Where(entry));
       case TarKind::kSymlink: return TRY_CTX(to_.AddSymlink(path, entry), Where(entry));
       case TarKind::kHardlink: return PlaceHardlink(entry, path);
@@ -106,6 +113,8 @@ class Unpacker {
   Destination& to_;
   codec::TarReader reader_;
   Content content_;
+  std::uint64_t size_ = 0;  // of the file that is being read
+  std::uint64_t end_ = 0;   // of what came of it
   Unpacked out_;
 };
 

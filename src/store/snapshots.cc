@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "erofs/reader.h"
 #include "names.h"
 #include "oci/reference.h"
 #include "os/file.h"
@@ -24,6 +25,13 @@ constexpr const char* kDeletedLease = "deleted";
 Status CheckId(const std::string& id) {
   const bool ok = !id.empty() && id.size() <= 128 && id.front() != '.' && id.find('/') == std::string::npos;
   return ok ? Ok() : Error(Code::kInvalidArgument, "'" + id + "' is not a container id");
+}
+
+constexpr std::string_view kImageSuffix = ".erofs";
+
+Result<std::string> LayerName(const std::string& chain_id, Snapshots::Form form) {
+  const std::string hex = TRY(oci::DigestHex(chain_id));
+  return form == Snapshots::Form::kErofs ? hex + std::string(kImageSuffix) : hex;
 }
 
 Status Own(int directory, const struct stat& like) {
@@ -50,26 +58,38 @@ Result<Snapshots> Snapshots::Open(os::UniqueFd directory) {
   return Snapshots(std::string(), std::move(layers), std::move(tmp), std::move(containers));
 }
 
-bool Snapshots::HasLayer(const std::string& chain_id) const {
-  const auto hex = oci::DigestHex(chain_id);
-  return hex.ok() && ::faccessat(layers_.get(), hex->c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+Result<Snapshots::Form> Snapshots::FormOf(const std::string& chain_id) const {
+  const std::string hex = TRY(oci::DigestHex(chain_id));
+  if (::faccessat(layers_.get(), hex.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return Form::kDirectory;
+  if (::faccessat(layers_.get(), (hex + std::string(kImageSuffix)).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return Form::kErofs;
+  return Error(Code::kNotFound, "layer '" + chain_id + "' is not there");
 }
+
+bool Snapshots::HasLayer(const std::string& chain_id) const { return FormOf(chain_id).ok(); }
 
 Result<std::string> Snapshots::LayerPath(const std::string& chain_id) const {
-  const std::string hex = TRY(oci::DigestHex(chain_id));
-  if (!HasLayer(chain_id)) return Error(Code::kNotFound, "layer '" + chain_id + "' is not there");
-  return path_ + "layers/" + hex;
+  const Form form = TRY(FormOf(chain_id));
+  return path_ + "layers/" + TRY(LayerName(chain_id, form));
 }
 
-Result<os::UniqueFd> Snapshots::OpenLayer(const std::string& chain_id) const {
-  const std::string hex = TRY(oci::DigestHex(chain_id));
-  return os::OpenAt({layers_.get()}, hex, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+Result<Snapshots::Layer> Snapshots::OpenLayer(const std::string& chain_id) const {
+  Layer out;
+  out.form = TRY(FormOf(chain_id));
+  const std::string name = TRY(LayerName(chain_id, out.form));
+  const int kind = out.form == Form::kDirectory ? O_DIRECTORY : 0;
+  out.fd = TRY(os::OpenAt({layers_.get()}, name, O_RDONLY | O_NOFOLLOW | kind));
+  return out;
 }
 
 Result<std::vector<std::string>> Snapshots::ListLayers() const {
   std::vector<std::string> names = TRY(os::ListDirectory({layers_.get()}, "."));
-  for (std::string& name : names) name.insert(0, "sha256:");
+  for (std::string& name : names) {
+    if (name.ends_with(kImageSuffix)) name.resize(name.size() - kImageSuffix.size());
+    name.insert(0, "sha256:");
+  }
   std::erase_if(names, [](const std::string& name) { return !oci::IsDigest(name); });
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
   return names;
 }
 
@@ -81,22 +101,32 @@ Result<std::string> Snapshots::MoveAway(os::DirFd parent, const std::string& nam
 }
 
 Result<std::string> Snapshots::TakeLayerAway(const std::string& chain_id) const {
-  const std::string hex = TRY(oci::DigestHex(chain_id));
-  return TRY_CTX(MoveAway({layers_.get()}, hex), "delete layer '" + chain_id + "'");
+  const std::string context = "delete layer '" + chain_id + "'";
+  const std::string image = TRY(LayerName(chain_id, Form::kErofs));
+  const std::string tree = TRY(LayerName(chain_id, Form::kDirectory));
+  std::string away = TRY_CTX(MoveAway({layers_.get()}, image), context);
+  if (::faccessat(layers_.get(), tree.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) return away;
+  // In both forms: the file takes no time.
+  TRY_CTX(os::DeleteFile({tmp_.get()}, away), context);
+  return TRY_CTX(MoveAway({layers_.get()}, tree), context);
 }
 
 Status Snapshots::DeleteTakenAway(const std::string& name) const {
   return TRY_CTX(os::DeleteTree({tmp_.get()}, name), "delete a layer");
 }
 
-
-Result<Snapshots::Unfinished> Snapshots::CreateUnfinished(const std::string& lease) const {
+Result<Snapshots::Unfinished> Snapshots::CreateUnfinished(const std::string& lease, Form form) const {
   std::string name = TRY(TemporaryName(lease));
+  if (form == Form::kErofs) {
+    os::UniqueFd file = TRY_CTX(os::OpenAt({tmp_.get()}, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600),
+                                "make a layer's image");
+    return Unfinished{std::move(name), std::move(file), form};
+  }
   if (::mkdirat(tmp_.get(), name.c_str(), 0755) < 0) return Error::Errno(errno, "make a layer's directory");
   os::UniqueFd directory = TRY(os::OpenAt({tmp_.get()}, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   // Past the umask: this becomes the container's "/" when the archive says nothing.
   if (::fchmod(directory.get(), 0755) < 0) return Error::Errno(errno, "make a layer's directory");
-  return Unfinished{std::move(name), std::move(directory)};
+  return Unfinished{std::move(name), std::move(directory), form};
 }
 
 Status Snapshots::Sync() const {
@@ -106,8 +136,9 @@ Status Snapshots::Sync() const {
 }
 
 Status Snapshots::CommitLayer(const Unfinished& tree, const std::string& chain_id) const {
-  const std::string hex = TRY(oci::DigestHex(chain_id));
-  if (::renameat2(tmp_.get(), tree.name.c_str(), layers_.get(), hex.c_str(), RENAME_NOREPLACE) == 0) return Ok();
+  const std::string name = TRY(LayerName(chain_id, tree.form));
+  if (HasLayer(chain_id)) return DeleteUnfinished(tree);
+  if (::renameat2(tmp_.get(), tree.name.c_str(), layers_.get(), name.c_str(), RENAME_NOREPLACE) == 0) return Ok();
   if (errno != EEXIST) return Error::Errno(errno, "store layer '" + chain_id + "'");
   return DeleteUnfinished(tree);
 }
@@ -125,17 +156,28 @@ Snapshots::ContainerPaths Snapshots::PathsOf(const std::string& container_id) co
   return {base, base + "/fs", base + "/work"};
 }
 
+Result<struct stat> Snapshots::RootOf(const std::string& chain_id) const {
+  struct stat info {};
+  info.st_mode = 0755;
+  if (chain_id.empty()) return info;
+  const Layer layer = TRY_CTX(OpenLayer(chain_id), "find layer '" + chain_id + "'");
+  if (layer.form == Form::kDirectory) {
+    if (::fstat(layer.fd.get(), &info) < 0) return Error::Errno(errno, "look at layer '" + chain_id + "'");
+    return info;
+  }
+  const erofs::Reader reader = TRY_CTX(erofs::Reader::Open(layer.fd.get()), "layer '" + chain_id + "'");
+  const erofs::Reader::Inode root = TRY_CTX(reader.Get(reader.root()), "layer '" + chain_id + "'");
+  info.st_mode = root.metadata.mode;
+  info.st_uid = root.metadata.uid;
+  info.st_gid = root.metadata.gid;
+  return info;
+}
+
 Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& container_id,
                                                              const std::string& top_chain_id,
                                                              const SizeLimit& limit) const {
   TRY(CheckId(container_id));
-  struct stat like {};
-  like.st_mode = 0755;
-  if (!top_chain_id.empty()) {
-    const std::string hex = TRY(oci::DigestHex(top_chain_id));
-    if (::fstatat(layers_.get(), hex.c_str(), &like, AT_SYMLINK_NOFOLLOW) < 0)
-      return Error::Errno(errno, "find layer '" + top_chain_id + "'");
-  }
+  const struct stat like = TRY(RootOf(top_chain_id));
   const os::UniqueFd home = TRY(os::EnsureDirectoryAt({containers_.get()}, container_id, 0710));
   if (limit.bytes > 0) TRY(LimitDirectory({home.get()}, limit.project, limit.bytes));
   TRY(os::EnsureDirectoryAt({home.get()}, "work", 0700));
@@ -170,8 +212,10 @@ Result<std::uint64_t> Snapshots::ContainerSize(const std::string& container_id) 
 }
 
 Result<std::uint64_t> Snapshots::LayerSize(const std::string& chain_id) const {
-  const std::string hex = TRY(oci::DigestHex(chain_id));
-  return TreeSize({layers_.get()}, hex);
+  const Layer layer = TRY(OpenLayer(chain_id));
+  if (layer.form == Form::kErofs) return TRY_CTX(ImageSize(layer.fd.get()), "layer '" + chain_id + "'");
+  const std::string name = TRY(LayerName(chain_id, layer.form));
+  return TreeSize({layers_.get()}, name);
 }
 
 Status Snapshots::CheckLimits() const { return CheckProjectLimits({containers_.get()}, path_); }

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <vector>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+
+#include "erofs/reader.h"
 
 namespace estiba::store {
 namespace {
@@ -48,5 +51,23 @@ Result<std::uint64_t> SizeBelow(int parent, const std::string& name, int depth) 
 }  // namespace
 
 Result<std::uint64_t> TreeSize(os::DirFd parent, const std::string& name) { return SizeBelow(parent.fd, name, 0); }
+
+Result<std::uint64_t> ImageSize(int file) {
+  const erofs::Reader reader = TRY(erofs::Reader::Open(file));
+  std::vector<erofs::Reader::Number> directories = {reader.root()};
+  std::uint64_t total = 0;
+  const auto add = [&](std::string_view, erofs::Reader::Number number, erofs::Kind kind) -> Status {
+    if (kind == erofs::Kind::kDirectory) directories.push_back(number);
+    if (kind != erofs::Kind::kFile) return Ok();
+    const erofs::Reader::Inode inode = TRY(reader.Get(number));
+    total += inode.size / std::max<std::uint64_t>(1, inode.links);
+    return Ok();
+  };
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    if (i > reader.inodes()) return Error(Code::kDataLoss, "the EROFS image is damaged: directories contain each other");
+    TRY(reader.List(directories[i], add));
+  }
+  return total;
+}
 
 }  // namespace estiba::store

@@ -15,10 +15,10 @@ namespace estiba::erofs {
 
 class Image {
  public:
-  explicit Image(std::string_view uuid = "0123456789abcdef")
-      : file_(os::OpenAt({AT_FDCWD}, path(), O_RDWR | O_CREAT | O_EXCL, 0600).value()), writer_(file_.get(), uuid) {}
+  Image() : file_(os::OpenAt({AT_FDCWD}, path(), O_RDWR | O_CREAT | O_EXCL, 0600).value()), writer_(file_.get()) {}
 
   Writer& writer() { return writer_; }
+  Status Finish(std::string_view uuid = "0123456789abcdef") { return writer_.Finish(uuid); }
   std::string path() const { return dir_ / "image"; }
   int file() const { return file_.get(); }
 

@@ -19,7 +19,7 @@ class ReaderTest : public ::testing::Test {
     ASSERT_OK(image_.writer().AddSymlink(dir, "link", metadata, "file"));
     for (int i = 0; i < 300; ++i)
       ASSERT_OK(image_.writer().AddFile(Writer::kRoot, "f" + std::to_string(i), metadata, 3, ContentOf("abc")));
-    ASSERT_OK(image_.writer().Finish());
+    ASSERT_OK(image_.Finish());
   }
   Image image_;
 };

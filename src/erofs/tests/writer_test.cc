@@ -33,7 +33,7 @@ class WriterTest : public ::testing::Test {
  protected:
   // Finishes the image and has it checked.
   void Finish() {
-    ASSERT_OK(image_.writer().Finish());
+    ASSERT_OK(image_.Finish());
     EXPECT_EQ(image_.Check(), "");
   }
   Result<Reader> Read() { return Reader::Open(image_.file()); }
@@ -55,16 +55,17 @@ TEST_F(WriterTest, AnEmptyImageIsARootDirectory) {
 
 TEST_F(WriterTest, TheSameCallsGiveTheSameBytes) {
   Image other;
-  for (Writer* writer : {&image_.writer(), &other.writer()}) {
+  for (Image* image : {&image_, &other}) {
+    Writer* writer = &image->writer();
     ASSERT_OK_AND_ASSIGN(const Writer::Directory dir, writer->AddDirectory(Writer::kRoot, "dir"));
     ASSERT_OK(writer->AddFile(dir, "file", Plain(), 5000, ContentOf(std::string(5000, 'x'))));
-    ASSERT_OK(writer->Finish());
+    ASSERT_OK(image->Finish());
   }
   EXPECT_EQ(os::ReadFile(image_.path()).value(), os::ReadFile(other.path()).value());
-  Image third("another identity");
-  ASSERT_OK(third.writer().Finish());
+  Image third;
+  ASSERT_OK(third.Finish("another identity"));
   Image fourth;
-  ASSERT_OK(fourth.writer().Finish());
+  ASSERT_OK(fourth.Finish());
   EXPECT_NE(os::ReadFile(third.path()).value(), os::ReadFile(fourth.path()).value());
 }
 
@@ -188,7 +189,7 @@ TEST_F(WriterTest, TheRootHasRoomForSomeAttributes) {
   EXPECT_TRUE(reader.Find(reader.root(), "d499")->has_value());
   Image other;
   ASSERT_OK(other.writer().SetAttribute(Writer::kRoot, "user.many", std::string(3000, 'v')));
-  EXPECT_FALSE(other.writer().Finish().ok());
+  EXPECT_FALSE(other.Finish().ok());
 }
 
 TEST_F(WriterTest, SparseFilesKeepTheirHoles) {
@@ -401,7 +402,7 @@ TEST_P(RandomImages, AreToTheKernelTheCheckerAndTheReaderWhatWasWritten) {
   Image image;
   RandomTree tree(image.writer(), GetParam());
   ASSERT_OK(tree.Grow(20 + GetParam() * GetParam()));
-  ASSERT_OK(image.writer().Finish());
+  ASSERT_OK(image.Finish());
   EXPECT_EQ(image.Check(), "");
   const Listing wanted = ListModel(tree.model());
   ASSERT_OK_AND_ASSIGN(const Reader reader, Reader::Open(image.file()));

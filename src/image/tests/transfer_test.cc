@@ -10,6 +10,7 @@ TEST(TransferJob, ComesBack) {
   job.kind = JobKind::kSave;
   job.lease = "t1";
   job.user_xattrs = true;
+  job.erofs = true;
   job.reference = "localhost:5000/app:1";
   job.known_id = "sha256:k";
   job.platform = {"linux", "arm", "v7", "", {}};

@@ -21,7 +21,7 @@ TEST(Snapshots, ALayerAppearsWhenCommitted) {
   const testing::TempDir dir;
   ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
   ASSERT_OK_AND_ASSIGN(const auto tree, snapshots.CreateUnfinished("pull1"));
-  ASSERT_OK(os::ReplaceFile({tree.directory.get()}, "file", "12345", 0644));
+  ASSERT_OK(os::ReplaceFile({tree.fd.get()}, "file", "12345", 0644));
   EXPECT_FALSE(snapshots.HasLayer(kChain));
   EXPECT_EQ(snapshots.LayerPath(kChain).error().code(), Code::kNotFound);
   ASSERT_OK(snapshots.Sync());
@@ -45,7 +45,7 @@ TEST(Snapshots, TheFirstOfTwoEqualLayersStays) {
   ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
   ASSERT_OK_AND_ASSIGN(const auto first, snapshots.CreateUnfinished("a"));
   ASSERT_OK_AND_ASSIGN(const auto second, snapshots.CreateUnfinished("b"));
-  ASSERT_OK(os::ReplaceFile({first.directory.get()}, "first", "", 0644));
+  ASSERT_OK(os::ReplaceFile({first.fd.get()}, "first", "", 0644));
   ASSERT_OK(snapshots.CommitLayer(first, kChain));
   ASSERT_OK(snapshots.CommitLayer(second, kChain));
   EXPECT_EQ(Files(dir, ("layers/" + kChain.substr(7)).c_str()), 1U);
@@ -57,8 +57,8 @@ TEST(Snapshots, AContainersRootLooksLikeItsImages) {
   const testing::TempDir dir;
   ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
   ASSERT_OK_AND_ASSIGN(const auto tree, snapshots.CreateUnfinished("a"));
-  ASSERT_EQ(::fchown(tree.directory.get(), 5, 6), 0);
-  ASSERT_EQ(::fchmod(tree.directory.get(), 01750), 0);
+  ASSERT_EQ(::fchown(tree.fd.get(), 5, 6), 0);
+  ASSERT_EQ(::fchmod(tree.fd.get(), 01750), 0);
   ASSERT_OK(snapshots.CommitLayer(tree, kChain));
   ASSERT_OK_AND_ASSIGN(const auto paths, snapshots.EnsureContainer("c1", kChain));
   struct stat info {};

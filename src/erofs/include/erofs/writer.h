@@ -23,8 +23,8 @@ class Writer {
     bool whiteout = false;  // a character device 0:0
   };
 
-  // Borrows `file`: empty, writable, seekable. The UUID tells this image from others.
-  Writer(int file, std::string_view uuid16);
+  // Borrows `file`: empty, writable, seekable.
+  explicit Writer(int file);
   Writer(Writer&&) noexcept;
   Writer& operator=(Writer&&) noexcept;
   ~Writer();
@@ -50,8 +50,9 @@ class Writer {
 
   // Gives up its buffers; they come back with the next call that needs them.
   Status Flush();
-  // Directories, counts of links and the superblock. Nothing can be added afterwards.
-  Status Finish();
+  // Directories, counts of links and the superblock with the UUID, 16 bytes that tell this image from others. Nothing
+  // can be added afterwards.
+  Status Finish(std::string_view uuid);
 
   struct Impl;
 

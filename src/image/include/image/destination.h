@@ -49,8 +49,8 @@ class Destination {
   virtual std::vector<std::string> Implied() const = 0;
   // Gives up buffers and descriptors for as long as nothing comes.
   virtual Status Pause() = 0;
-  // The last call: everything is in.
-  virtual Status Finish() = 0;
+  // The last call: everything is in. The layer's diff id may become part of it.
+  virtual Status Finish(const std::string& diff_id) = 0;
 };
 
 }  // namespace estiba::image

@@ -111,6 +111,7 @@ struct TransferJob {
   // In a user namespace trusted.* attributes cannot be set and devices not be made: overlay reads user.overlay.*
   // instead ("userxattr").
   bool user_xattrs = false;
+  bool erofs = false;  // layers are stored as EROFS images, not as directories
 
   // pull, push, login
   std::string reference;                 // "localhost:5000/app:1"; normalised by the program. Push: without a tag.

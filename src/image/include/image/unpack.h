@@ -42,6 +42,10 @@ Result<Unpacked> UnpackLayer(Destination& to, codec::ByteSource source, const Un
 // devices are left out.
 std::unique_ptr<Destination> MakeDirectoryDestination(os::DirFd root, bool user_xattrs);
 
+// An EROFS image that overlayfs reads as a layer: whiteouts and opaque directories as above. Borrows `file`, which is
+// empty. The same archive upon the same layers makes the same bytes.
+std::unique_ptr<Destination> MakeErofsDestination(int file);
+
 // What the layers below, merged, have at a path.
 struct Below {
   codec::TarEntry entry;  // its kind, owner, mode, time, attributes and size
@@ -59,6 +63,8 @@ class Lower {
 };
 // Borrows the directory.
 std::unique_ptr<Lower> MakeDirectoryLower(os::DirFd root);
+// Borrows the file of an EROFS image of ours.
+Result<std::unique_ptr<Lower>> MakeErofsLower(int file);
 
 // What needs the layers below (topmost first): implied directories get the owner, mode, time and attributes they have
 // there, and targets of open links are copied up. An implied directory that is a symbolic link below is refused: files

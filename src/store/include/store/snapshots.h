@@ -1,13 +1,16 @@
 #pragma once
-// File trees on disk: snapshots/layers/CHAINHEX (unpacked, overlay form, never changed), snapshots/tmp/LEASE-… (being
-// unpacked or deleted) and snapshots/containers/ID/{fs,work} (writable). The engine records a container's before it
-// makes it; a layer is known by being there.
+// File trees on disk: snapshots/layers/CHAINHEX (unpacked, overlay form, never changed) or snapshots/layers/
+// CHAINHEX.erofs (the same as one EROFS image), snapshots/tmp/LEASE-… (being made or deleted) and
+// snapshots/containers/ID/{fs,work} (writable). The engine records a container's before it makes it; a layer is known by
+// being there, in either form: a store may hold both kinds.
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <sys/stat.h>
 
 #include "base/result.h"
 #include "os/fd.h"
@@ -24,24 +27,32 @@ class Snapshots {
 
   // Layers, by chain id ("sha256:…").
   bool HasLayer(const std::string& chain_id) const;
-  // Where a layer is, for overlay's lowerdir.
+  enum class Form : unsigned char { kDirectory, kErofs };
+  // How it is stored; kNotFound.
+  Result<Form> FormOf(const std::string& chain_id) const;
+  // Where a layer is: a directory for overlay's lowerdir, or an EROFS image.
   Result<std::string> LayerPath(const std::string& chain_id) const;
   // The directory that all layers are in.
   std::string LayersPath() const { return path_ + "layers"; }
-  Result<os::UniqueFd> OpenLayer(const std::string& chain_id) const;
+  struct Layer {
+    Form form = Form::kDirectory;
+    os::UniqueFd fd;  // the directory, or the image's file; for reading
+  };
+  Result<Layer> OpenLayer(const std::string& chain_id) const;
   Result<std::vector<std::string>> ListLayers() const;
   // Deletes a layer in two steps, so that it is whole or not there: the first is quick and answers what to delete in
   // the second. Succeeds if it is gone.
   Result<std::string> TakeLayerAway(const std::string& chain_id) const;
   Status DeleteTakenAway(const std::string& name) const;
 
-  // A tree to unpack into. CommitLayer gives it its place; if another transfer was first, that one stays and this
-  // tree is deleted.
+  // A layer to make: an empty directory, or an empty file for an image. CommitLayer gives it its place; if another
+  // transfer was first, that one stays and this is deleted.
   struct Unfinished {
     std::string name;  // in tmp/
-    os::UniqueFd directory;
+    os::UniqueFd fd;
+    Form form = Form::kDirectory;
   };
-  Result<Unfinished> CreateUnfinished(const std::string& lease) const;
+  Result<Unfinished> CreateUnfinished(const std::string& lease, Form form = Form::kDirectory) const;
   // syncfs(2): once before the layers of an image are committed, so that after a power failure each is whole or not
   // there.
   Status Sync() const;
@@ -82,6 +93,8 @@ class Snapshots {
   Snapshots(std::string path, os::UniqueFd layers, os::UniqueFd tmp, os::UniqueFd containers)
       : path_(std::move(path)), layers_(std::move(layers)), tmp_(std::move(tmp)), containers_(std::move(containers)) {}
   Result<std::string> MoveAway(os::DirFd parent, const std::string& name) const;
+  // Mode and owner of the layer's "/"; root:root 0755 for none.
+  Result<struct stat> RootOf(const std::string& chain_id) const;
 
   std::string path_;  // with a final '/', or empty
   os::UniqueFd layers_;

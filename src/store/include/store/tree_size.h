@@ -12,4 +12,7 @@ namespace estiba::store {
 // meanwhile does not count. No link is followed.
 Result<std::uint64_t> TreeSize(os::DirFd parent, const std::string& name);
 
+// The same of an EROFS image of ours.
+Result<std::uint64_t> ImageSize(int file);
+
 }  // namespace estiba::store
