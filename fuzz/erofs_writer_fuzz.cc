@@ -69,7 +69,8 @@ Status AddFile(Writer& writer, Input& input, Writer::Directory parent, std::stri
   std::string bytes;
   return writer.AddFile(parent, name, metadata, size, [&]() -> Result<erofs::Piece> {
     at += bytes.size() + input.Number();
-    bytes.assign(input.Byte() % 2 == 0 || at >= size ? 0 : std::min<std::uint64_t>(size - at, input.Number() % 20'000), 'x');
+    const bool more = input.Byte() % 2 != 0 && at < size;
+    bytes.assign(more ? std::min<std::uint64_t>(size - at, input.Number() % 20'000) : 0, 'x');
     return erofs::Piece{at, bytes};
   });
 }
@@ -91,7 +92,11 @@ void Step(Writer& writer, Input& input, std::vector<Writer::Directory>& director
       (void)writer.AddDevice(parent, name, AnyMetadata(input), Kind::kCharDevice, device).ok();
       break;
     }
-    case 5: (void)writer.AddLink(parent, name, directories[input.Byte() % directories.size()], input.Text()).ok(); break;
+    case 5: {
+      const Writer::Directory holder = directories[input.Byte() % directories.size()];
+      (void)writer.AddLink(parent, name, holder, input.Text()).ok();
+      break;
+    }
     case 6: writer.Remove(parent, name); break;
     case 7: (void)writer.Describe(parent, AnyMetadata(input)).ok(); break;
     default: (void)writer.Flush().ok(); break;

@@ -133,6 +133,16 @@ void ReadUserns(TomlTable table, Config& config) {
   table.Finish();
 }
 
+void ReadStorageDriver(TomlTable& top, Config& config) {
+  std::string driver = "auto";
+  top.Read("storage_driver", &driver);
+  if (driver == "auto") config.storage_driver = StorageDriver::kAuto;
+  if (driver == "overlay" || driver == "overlay2") config.storage_driver = StorageDriver::kOverlay;
+  if (driver == "erofs") config.storage_driver = StorageDriver::kErofs;
+  if (driver == "auto" || driver == "overlay" || driver == "overlay2" || driver == "erofs") return;
+  top.Fail("storage_driver", "must be auto, overlay or erofs, not '" + driver + "'");
+}
+
 void ReadTop(TomlTable top, Config& config) {
   const std::string old_run_root = config.run_root;
   top.ReadPath("data_root", &config.data_root);
@@ -145,6 +155,7 @@ void ReadTop(TomlTable top, Config& config) {
     top.Fail("cgroup_parent", "must be a relative or absolute cgroup path without '..'");
   }
   top.ReadPath("init_program", &config.init_program);
+  ReadStorageDriver(top, config);
   top.Table("log", [&](TomlTable table) { ReadLog(std::move(table), config); });
   top.Table("container_log", [&](TomlTable table) { ReadContainerLog(std::move(table), config); });
   top.Table("registries", [&](TomlTable table) { ReadRegistries(std::move(table), config); });

@@ -18,6 +18,7 @@
 #include "paths.h"
 #include "pull_sources.h"
 #include "security/capability.h"
+#include "store/image_probe.h"
 #include "warn.h"
 
 namespace estiba::engine {
@@ -84,6 +85,22 @@ Status EngineImpl::OpenStores() {
   TRY(content_->DeleteLeftovers(""));
   leftovers_ = TRY(snapshots_->ListUnfinished());
   return Ok();
+}
+
+// Images of layers may be there from a time with another driver: whether they can be used is asked in any case.
+Status EngineImpl::FindStorage() {
+  const auto now = config();
+  Status usable = Error(Code::kFailedPrecondition, "not in a user namespace");
+  if (!now->rootless) {
+    const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, now->data_root + "/snapshots", O_RDONLY | O_DIRECTORY));
+    usable = store::ProbeImages({folder.get()});
+  }
+  host_.facts.erofs_layers = usable.ok();
+  if (usable.ok() || !now->LayersAreImages()) return Ok();
+  return std::move(usable)
+      .error()
+      .Context("storage_driver \"erofs\" cannot be used here")
+      .Hint("it takes Linux 6.12 with EROFS from files; \"auto\" takes what there is");
 }
 
 Result<bool> EngineImpl::NoteBoot() {
@@ -169,6 +186,7 @@ Status EngineImpl::Open() {
   TRY(TakeDataRoot());
   host_ = TRY(ProbeHost(config()->rootless));
   TRY(OpenStores());
+  TRY(FindStorage());
   TRY(OpenNouns());
   const bool host_restarted = TRY(NoteBoot());
   TRY_CTX(containers_->Reconcile(host_restarted), "meet the containers again");
@@ -207,6 +225,7 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   fixed(old->bridge == fresh.bridge && old->mtu == fresh.mtu, "network.bridge, network.mtu");
   fixed(old->default_bind == fresh.default_bind, "network.default_bind");
   fixed(old->cgroup_parent == fresh.cgroup_parent, "cgroup_parent");
+  fixed(old->storage_driver == fresh.storage_driver, "storage_driver");
   fixed(old->log_file == fresh.log_file, "log.file");
   next.log_level = fresh.log_level;
   next.log_max_size = fresh.log_max_size;
@@ -242,6 +261,7 @@ image::TransferJob EngineImpl::LoadJob() const {
   image::TransferJob job;
   job.kind = image::JobKind::kLoad;
   job.user_xattrs = config()->rootless;
+  job.erofs = config()->LayersAreImages();
   return job;
 }
 
@@ -350,6 +370,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.kind = image::JobKind::kPull;
     job.reference = reference.ToString();
     job.user_xattrs = now->rootless;
+    job.erofs = now->LayersAreImages();
     job.insecure_registries = now->insecure_registries;
     job.stall_timeout = static_cast<unsigned>(now->stall_timeout);
     job.parallel_ranges = static_cast<unsigned>(now->parallel_ranges);

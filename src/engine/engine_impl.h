@@ -104,6 +104,7 @@ class EngineImpl final : public Engine {
  private:
   Status TakeDataRoot();
   Status OpenStores();
+  Status FindStorage();
   Status OpenNouns();
   // True when the host was restarted since the last engine ran.
   Result<bool> NoteBoot();

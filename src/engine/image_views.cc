@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "graph_driver.h"
 #include "images.h"
 
 namespace estiba::engine {
@@ -143,13 +144,9 @@ Result<apitypes::ImageInspect> Images::Inspect(const std::string& name) const {
   inspect.os_version = config.platform.os_version;
   inspect.size = static_cast<std::int64_t>(image->size);
   inspect.layers = config.diff_ids;
-  inspect.graph_driver.name = "overlay2";
-  std::string lower;
-  for (auto layer = image->layers.rbegin(); layer != image->layers.rend(); ++layer) {
-    auto path = snapshots_->LayerPath(layer->chain_id);
-    if (path.ok()) lower += (lower.empty() ? "" : ":") + path.value();
-  }
-  inspect.graph_driver.data["LowerDir"] = lower;
+  std::vector<std::string> chains;
+  for (const image::LayerInfo& layer : image->layers) chains.push_back(layer.chain_id);
+  inspect.graph_driver = DescribeLayers(*snapshots_, chains);
   return inspect;
 }
 

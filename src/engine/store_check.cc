@@ -137,6 +137,7 @@ Result<image::TransferJob> EngineImpl::FetchJob(const std::string& reference) co
   job.kind = image::JobKind::kRestore;
   const auto now = config();
   job.user_xattrs = now->rootless;
+  job.erofs = now->LayersAreImages();
   job.insecure_registries = now->insecure_registries;
   job.stall_timeout = static_cast<unsigned>(now->stall_timeout);
   job.parallel_ranges = static_cast<unsigned>(now->parallel_ranges);

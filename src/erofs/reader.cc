@@ -158,7 +158,8 @@ struct Reader::Impl {
     if (size < sizeof(DiskEntry)) return Corrupt("a directory is too short");
     const std::size_t first = out.EntryAt(0).name;
     out.count = first / sizeof(DiskEntry);
-    if (first == 0 || first % sizeof(DiskEntry) != 0 || first > size) return Corrupt("a directory's first name is lost");
+    if (first == 0 || first % sizeof(DiskEntry) != 0 || first > size)
+      return Corrupt("a directory's first name is lost");
     return out;
   }
 

@@ -224,7 +224,8 @@ Status Writer::Describe(Directory directory, const Metadata& metadata) {
 
 Status Writer::SetAttribute(Directory directory, std::string_view name, std::string_view value) {
   DirectoryRecord& record = impl_->directories.at(directory);
-  auto found = std::ranges::find(record.attributes, name, [](const auto& one) -> std::string_view { return one.first; });
+  const auto name_of = [](const auto& one) -> std::string_view { return one.first; };
+  auto found = std::ranges::find(record.attributes, name, name_of);
   if (found == record.attributes.end()) found = record.attributes.emplace(found, name, "");
   found->second = value;
   impl_->attribute_bytes += sizeof *found + name.size() + value.size();

@@ -216,8 +216,9 @@ Result<std::optional<Difference>> CompareImages(int expected, int actual) {
   struct stat theirs {};
   if (::fstat(expected, &ours) < 0 || ::fstat(actual, &theirs) < 0) return Error::Errno(errno, "look at an image");
   if (ours.st_size != theirs.st_size) {
-    return std::optional<Difference>({"", "is an image of " + std::to_string(theirs.st_size) + " bytes and should be of " +
-                                              std::to_string(ours.st_size)});
+    const std::string wanted = std::to_string(ours.st_size);
+    return std::optional<Difference>(
+        {"", "is an image of " + std::to_string(theirs.st_size) + " bytes and should be of " + wanted});
   }
   std::string left(kPiece, '\0');
   std::string right(kPiece, '\0');

@@ -223,7 +223,8 @@ class ErofsDestination final : public Destination {
       last_ = Writer::kRoot;
     }
     implied_.erase(path);
-    for (auto it = implied_.lower_bound(below); it != implied_.end() && it->starts_with(below);) it = implied_.erase(it);
+    auto it = implied_.lower_bound(below);
+    while (it != implied_.end() && it->starts_with(below)) it = implied_.erase(it);
   }
 
   Writer writer_;

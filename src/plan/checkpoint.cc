@@ -20,8 +20,8 @@ bool IsIdMapped(const Step& open) {
 }
 
 bool LeavesMountPoints(Op op) {
-  constexpr Op kKept[] = {Op::kOpenRoot, Op::kMountOverlay, Op::kOpenTree, Op::kOpenNamespace, Op::kMakeIdMapFd,
-                          Op::kOpenFile, Op::kWriteIdMaps, Op::kMaybeDirectory,
+  constexpr Op kKept[] = {Op::kOpenRoot, Op::kMountImage, Op::kMountOverlay, Op::kOpenTree,
+                          Op::kOpenNamespace, Op::kMakeIdMapFd, Op::kOpenFile, Op::kWriteIdMaps, Op::kMaybeDirectory,
                           ChildOp(child::Op::kWaitHost), ChildOp(child::Op::kUnshare),
                           ChildOp(child::Op::kSetNamespace), ChildOp(child::Op::kBecomeRoot),
                           ChildOp(child::Op::kPropagation), ChildOp(child::Op::kAttachRoot),

@@ -163,6 +163,7 @@ unsigned OverlayVariant(const Step& step) {
 // Which of the sentences of its operation a step has.
 unsigned VariantOf(const Step& step) {
   switch (step.op) {
+    case Op::kMountImage: return step.in.empty() ? 0 : 1;
     case Op::kMountOverlay: return OverlayVariant(step);
     case Op::kOpenTree: return (NumberAt(step, 7) != 0 ? 1U : 0U) + (step.text.size() > 1 ? 2U : 0U);
     case Op::kOpenNamespace: return NumberAt(step, 1) != 0 ? 1 : 0;

@@ -288,7 +288,9 @@ std::string Script::WorkFolder() const {
   std::string out =
       "set -a\nwork=$(mktemp -d)\nroot=$work/root\nmkdir \"$root\"\nchmod 711 \"$work\"\nmkfifo -m 666 \"$work/pid\"";
   for (unsigned wait = 1; wait <= waits_; ++wait) out += " \"$work/go" + std::to_string(wait) + "\"";
-  return out + "\ntrap 'rm -f \"$work/pid\" \"$work\"/go* \"$work/groups\"; rmdir \"$root\" \"$work\"' EXIT\n";
+  const std::string images = state_.images.empty() ? "" : " \"$work\"/slot*";
+  return out + "\ntrap 'rm -f \"$work/pid\" \"$work\"/go* \"$work/groups\"; rmdir \"$root\"" + images +
+         " \"$work\"' EXIT\n";
 }
 
 std::string Script::Write() {

@@ -23,7 +23,8 @@ constexpr Least Child(C op, std::size_t text, std::size_t numbers = 0) {
 }
 
 constexpr Least kLeast[] = {
-    Host(Op::kOpenRoot, 1), Host(Op::kMountOverlay, 3, 2), Host(Op::kOpenTree, 1, 7), Host(Op::kOpenNamespace, 1, 1),
+    Host(Op::kOpenRoot, 1), Host(Op::kMountOverlay, 3, 2), Host(Op::kMountImage, 1),
+    Host(Op::kOpenTree, 1, 7), Host(Op::kOpenNamespace, 1, 1),
     Host(Op::kCreateCgroup, 1), Host(Op::kWriteCgroup, 3, 1), Host(Op::kOpenTasks, 1), Host(Op::kResolveUser, 1, 2),
     Host(Op::kOwnCgroup, 0, 1),
     Host(Op::kRunHook, 1, 1), Host(Op::kOpenCgroupMount, 1, 1), Host(Op::kOpenFile, 1, 1),

@@ -97,6 +97,7 @@ std::string_view OpName(Op op) {
     case Op::kMakeIdMapFd: return "make-id-map";
     case Op::kOpenFile: return "open-file";
     case Op::kOpenInitRoot: return "open-init-root";
+    case Op::kMountImage: return "mount-image";
     case Op::kAttachCgroup: return "attach-cgroup";
     case Op::kMaybeDirectory: return "maybe-directory";
     case Op::kOwnCgroup: return "own-cgroup";

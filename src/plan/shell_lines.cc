@@ -1,5 +1,7 @@
 #include "shell_lines.h"
 
+#include <utility>
+
 #include <sys/stat.h>
 
 #include "base/text.h"
@@ -36,15 +38,33 @@ std::string Filesystem(const Step& step, ShellState& state) {
 
 std::string Overlay(const Step& step, ShellState& state) {
   if (NumberAt(step, 2) != 0) return {};  // id-mapped
-  std::string options = "lowerdir=";
-  for (std::size_t i = 2; i < step.text.size(); ++i) options += (i == 2 ? "" : ":") + step.text[i];
-  if (!TextAt(step, 0).empty()) options += ",upperdir=" + step.text[0] + ",workdir=" + TextAt(step, 1);
+  std::string options;
+  std::string plain = "lowerdir=";
+  std::size_t image = 2;
+  for (std::size_t i = 2; i < step.text.size(); ++i) {
+    plain += (i == 2 ? "" : ":") + step.text[i];
+    if (step.text[i].empty()) options += ShellWord(std::exchange(plain, {})) + PathOf(state, InputOf(step, image++));
+  }
+  if (!TextAt(step, 0).empty()) plain += ",upperdir=" + step.text[0] + ",workdir=" + TextAt(step, 1);
+  if (!plain.empty()) options += ShellWord(plain);
   const bool bound = TextAt(step, 0).empty() && step.text.size() == 3;
-  const std::string words = bound ? "--bind -o ro " + Arg(step, 2) : "-t overlay overlay -o " + ShellWord(options);
+  const std::string lower = TextAt(step, 2).empty() ? PathOf(state, InputOf(step, 2)) : Arg(step, 2);
+  const std::string words = bound ? "--bind -o ro " + lower : "-t overlay overlay -o " + options;
   if (step.why != "root") return OwnMount(step, state, words);
   state.paths[step.out] = "\"$root\"";
-  state.root_mount = "mount " + words + " \"$root\"";
+  state.root_mount = state.images + "mount " + words + " \"$root\"";
   return ":";
+}
+
+// mount(8) finds the file a loop device where that is needed. The root's go with its mount namespace.
+std::string MountImage(const Step& step, ShellState& state) {
+  if (!step.in.empty()) return {};  // id-mapped
+  const std::string words = "-t erofs -o ro " + Arg(step, 0);
+  if (step.why != "root") return OwnMount(step, state, words);
+  const std::string folder = "\"$work/" + Slot(step.out) + "\"";
+  state.paths[step.out] = folder;
+  state.images += "mount " + words + " " + folder + "\n";
+  return "mkdir " + folder;
 }
 
 std::string Rest(const Step& step) {
@@ -231,6 +251,7 @@ std::string HostCommands(const Step& step, ShellState& state) {
       state.paths[step.out] = "\"$root\"";
       state.root_mount = "mount --rbind \"$source\" \"$root\"";
       return "source=" + Arg(step, 0);
+    case Op::kMountImage: return MountImage(step, state);
     case Op::kMountOverlay: return Overlay(step, state);
     case Op::kMountFilesystem: return Filesystem(step, state);
     case Op::kOpenTree: return OpenSource(step, state);

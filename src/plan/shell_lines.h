@@ -12,6 +12,7 @@ namespace estiba::plan {
 struct ShellState {
   std::map<int, std::string> paths;       // of mounts and sources
   std::map<int, const Step*> sources;     // what opened them
+  std::string images;                     // commands that mount what the root is mounted of, in that namespace
   std::string root_mount;                 // the command that mounts the root, in the process's mount namespace
 };
 

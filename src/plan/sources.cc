@@ -151,7 +151,7 @@ Result<std::string> Below(const std::string& root, const std::string& path) {
 }
 
 struct Tree {
-  const std::vector<std::string>& lowers;
+  const std::vector<Layer>& lowers;
   std::string upper{};
   std::string work{};
   int layers = kNoSlot;    // what the lowers are in
@@ -159,15 +159,36 @@ struct Tree {
   bool limited = false;    // Storage::limited
 };
 
-int AddOverlay(Builder& b, const oci::Linux& config, const Tree& tree, const std::string& why) {
+// Of those lowers that are images; ids are mapped where those of the others are.
+Result<std::vector<int>> AddImages(Builder& b, const oci::Linux& config, const Tree& tree, const std::string& why) {
+  std::vector<int> images;
+  for (const Layer& lower : tree.lowers) {
+    if (!lower.erofs) continue;
+    if (!b.facts().erofs_layers) {
+      return Error(Code::kFailedPrecondition,
+                   why + ": layer '" + lower.path + "' is an EROFS image, which cannot be mounted here")
+          .Hint("start a kernel that could, or set storage_driver = \"overlay\", remove the image and pull it again");
+    }
+    const int maps = tree.layers == kNoSlot ? kNoSlot : OwnMaps(b, config);
+    images.push_back(b.NewSlot());
+    Step& mount = b.Host(Op::kMountImage, why, {lower.path});
+    if (maps != kNoSlot) mount.in = {maps};
+    mount.out = images.back();
+  }
+  return images;
+}
+
+Result<int> AddOverlay(Builder& b, const oci::Linux& config, const Tree& tree, const std::string& why) {
+  const std::vector<int> images = TRY(AddImages(b, config, tree, why));
   std::vector<std::string> text = {tree.upper, tree.work};
-  text.insert(text.end(), tree.lowers.begin(), tree.lowers.end());
+  for (const Layer& lower : tree.lowers) text.push_back(lower.erofs ? "" : lower.path);
   const std::uint64_t userxattr = b.facts().rootless ? 1 : 0;
   const std::uint64_t append = b.facts().kernel.overlay_lower_append ? 1 : 0;
   const int slot = b.NewSlot();
   Step& step = b.Host(Op::kMountOverlay, why, std::move(text), {userxattr, append});
   step.out = slot;
-  if (tree.layers != kNoSlot) step.in = {tree.layers, tree.writable};
+  if (tree.layers != kNoSlot || !images.empty()) step.in = {tree.layers, tree.writable};
+  step.in.insert(step.in.end(), images.begin(), images.end());
   if (tree.layers == kNoSlot && !tree.limited) return slot;
   const std::vector<std::uint64_t> owner =
       tree.layers != kNoSlot ? RootOutside(config) : std::vector<std::uint64_t>{0, 0, 0};
@@ -187,9 +208,12 @@ Status CheckMapped(const Builder& b, const oci::Linux& config) {
   return Error(Code::kFailedPrecondition, "linux.uidMappings: id-mapped layers need kernel 5.19");
 }
 
-Result<std::vector<std::string>> AllBelow(const std::string& root, const std::vector<std::string>& paths) {
-  std::vector<std::string> names;
-  for (const std::string& path : paths) names.push_back(TRY(Below(root, path)));
+// Images are mounted by their paths.
+Result<std::vector<Layer>> AllBelow(const std::string& root, const std::vector<Layer>& layers) {
+  std::vector<Layer> names = layers;
+  for (Layer& layer : names) {
+    if (!layer.erofs) layer.path = TRY(Below(root, layer.path));
+  }
   return names;
 }
 
@@ -199,7 +223,7 @@ Status AddMappedStorage(Builder& b, const ContainerInput& input) {
   const oci::Linux& config = input.spec.linux_config;
   const Storage& storage = input.storage;
   TRY(CheckMapped(b, config));
-  const std::vector<std::string> lowers = TRY(AllBelow(storage.layers_root, storage.lowers));
+  const std::vector<Layer> lowers = TRY(AllBelow(storage.layers_root, storage.lowers));
   Tree tree{.lowers = lowers, .limited = storage.limited};
   b.mapped_layers = tree.layers = AddMappedTree(b, config, storage.layers_root, "linux.uidMappings");
   if (!storage.upper.empty()) {
@@ -207,7 +231,7 @@ Status AddMappedStorage(Builder& b, const ContainerInput& input) {
     tree.work = TRY(Below(storage.upper_root, storage.work));
     tree.writable = AddMappedTree(b, config, storage.upper_root, "linux.uidMappings");
   }
-  b.root = AddOverlay(b, config, tree, "root");
+  b.root = TRY(AddOverlay(b, config, tree, "root"));
   return Ok();
 }
 
@@ -222,7 +246,7 @@ Result<int> AddMadeSource(Builder& b, const ContainerInput& input, const MountSo
   if (!source.layers.empty()) {
     const oci::Linux& config = input.spec.linux_config;
     if (b.mapped_layers == kNoSlot) return AddOverlay(b, config, {.lowers = source.layers}, why);
-    const std::vector<std::string> lowers = TRY(AllBelow(input.storage.layers_root, source.layers));
+    const std::vector<Layer> lowers = TRY(AllBelow(input.storage.layers_root, source.layers));
     return AddOverlay(b, config, {.lowers = lowers, .layers = b.mapped_layers}, why);
   }
   if (source.type.empty()) return kNoSlot;
@@ -279,7 +303,7 @@ Status AddStorage(Builder& b, const ContainerInput& input) {
   if (!storage.layers_root.empty()) return AddMappedStorage(b, input);
   const Tree tree{
       .lowers = storage.lowers, .upper = storage.upper, .work = storage.work, .limited = storage.limited};
-  b.root = AddOverlay(b, input.spec.linux_config, tree, "root");
+  b.root = TRY(AddOverlay(b, input.spec.linux_config, tree, "root"));
   return Ok();
 }
 

@@ -95,6 +95,7 @@ Status RunHostStep(Session& session, const Step& step) {
   if (IsNetworkStep(step.op)) return RunNetworkStep(session, step);
   switch (step.op) {
     case Op::kOpenRoot: return OpenRoot(session, step);
+    case Op::kMountImage: return MountImage(session, step);
     case Op::kMountOverlay: return MountOverlay(session, step);
     case Op::kOpenTree: return OpenTree(session, step);
     case Op::kMountFilesystem: return MountFilesystem(session, step);

@@ -64,11 +64,32 @@ class InDescriptors {
   os::UniqueFd back_;
 };
 
-Status AddLowers(os::FilesystemContext& overlay, int in, const std::vector<std::string>& lowers, bool append,
+// A lower: a path in a mount, or anywhere.
+struct Lower {
+  int in = -1;
+  std::string path;
+};
+
+constexpr std::size_t kFirstImage = 2;  // of the inputs
+
+// Images are the roots of the mounts that earlier steps made of them.
+Result<std::vector<Lower>> LowersOf(const Session& session, const Step& step) {
+  std::vector<Lower> lowers;
+  std::size_t image = kFirstImage;
+  for (std::size_t i = 2; i < step.text.size(); ++i) {
+    const bool is_image = step.text[i].empty();
+    const int in = session.In(step, is_image ? image++ : 0);
+    if (is_image && in < 0) return Error(Code::kInvalidArgument, "the plan mounts no image for a layer");
+    lowers.push_back({in, is_image ? "." : step.text[i]});
+  }
+  return lowers;
+}
+
+Status AddLowers(os::FilesystemContext& overlay, const std::vector<Lower>& lowers, bool append,
                  std::vector<LayerPath>& keep) {
   if (append) {
-    for (const std::string& lower : lowers) {
-      keep.push_back(TRY_CTX(LayerPathOf(in, lower), "layer"));
+    for (const Lower& lower : lowers) {
+      keep.push_back(TRY_CTX(LayerPathOf(lower.in, lower.path), "layer"));
       TRY(overlay.SetString("lowerdir+", keep.back().text));
     }
     return Ok();
@@ -76,9 +97,9 @@ Status AddLowers(os::FilesystemContext& overlay, int in, const std::vector<std::
   // Kernels before 6.5: one string of at most 255 bytes, so layers are descriptors relative to /proc/self/fd, where
   // InDescriptors puts us meanwhile.
   std::string joined;
-  for (const std::string& lower : lowers) {
+  for (const Lower& lower : lowers) {
     LayerPath layer;
-    layer.fd = TRY_CTX(OpenLayer(in, lower), "layer");
+    layer.fd = TRY_CTX(OpenLayer(lower.in, lower.path), "layer");
     joined += (joined.empty() ? "" : ":") + std::to_string(layer.fd.get());
     keep.push_back(std::move(layer));
   }
@@ -103,9 +124,8 @@ Status SetUpper(os::FilesystemContext& overlay, int in, const std::string& upper
 }
 
 // A single layer without an upper one is no overlay: the layer itself, read-only.
-Status BindReadOnly(Session& session, const Step& step, const std::string& layer) {
-  const int in = session.In(step);
-  auto tree = TRY(os::CloneTree({in < 0 ? AT_FDCWD : in}, layer, /*recursive=*/false));
+Status BindReadOnly(Session& session, const Step& step, const Lower& layer) {
+  auto tree = TRY(os::CloneTree({layer.in < 0 ? AT_FDCWD : layer.in}, layer.path, /*recursive=*/false));
   os::MountAttributes attributes;
   attributes.set = MOUNT_ATTR_RDONLY;
   TRY(os::SetMountAttributes(tree.fd(), attributes, /*recursive=*/false));
@@ -113,9 +133,25 @@ Status BindReadOnly(Session& session, const Step& step, const std::string& layer
   return Ok();
 }
 
+// Whatever the kernel's defaults are: no redirects and no files of metadata alone, which only overlayfs could read out
+// of a container's upper directory again, and no index (docs/adr/0010). "userxattr" says the first two by itself.
+Status SetBehaviour(os::FilesystemContext& overlay, bool userxattr) {
+  TRY(overlay.SetString("index", "off"));
+  if (userxattr) return overlay.SetFlag("userxattr");
+  TRY(overlay.SetString("redirect_dir", "nofollow"));
+  return overlay.SetString("metacopy", "off");
+}
+
+// The overlay has a hold of its own on images.
+void GiveUpImages(Session& session, const Step& step) {
+  for (std::size_t i = kFirstImage; i < step.in.size(); ++i) {
+    if (step.in[i] >= 0) session.slots[static_cast<std::size_t>(step.in[i])].Reset();
+  }
+}
+
 Status MakeOverlay(Session& session, const Step& step) {
   const std::string& upper = step.text.at(0);
-  const std::vector<std::string> lowers(step.text.begin() + 2, step.text.end());
+  const std::vector<Lower> lowers = TRY(LowersOf(session, step));
   if (upper.empty() && lowers.size() == 1) return BindReadOnly(session, step, lowers[0]);
   // What overlayfs makes for itself in the work directory is made by who mounts it.
   std::optional<os::FileIds> owner;
@@ -130,9 +166,9 @@ Status MakeOverlay(Session& session, const Step& step) {
   std::vector<LayerPath> keep;
   std::optional<InDescriptors> relative;
   if (step.numbers.at(1) == 0) relative.emplace(TRY(InDescriptors::Enter()));
-  TRY(AddLowers(overlay, session.In(step, 0), lowers, step.numbers.at(1) != 0, keep));
+  TRY(AddLowers(overlay, lowers, step.numbers.at(1) != 0, keep));
   if (!upper.empty()) TRY(SetUpper(overlay, session.In(step, 1), upper, step.text.at(1), keep));
-  if (step.numbers.at(0) != 0) TRY(overlay.SetFlag("userxattr"));
+  TRY(SetBehaviour(overlay, /*userxattr=*/step.numbers.at(0) != 0));
   auto mount = TRY(overlay.Mount(0));
   session.Fill(step, mount.Release());
   return Ok();
@@ -140,13 +176,30 @@ Status MakeOverlay(Session& session, const Step& step) {
 
 }  // namespace
 
+Status MountImage(Session& session, const Step& step) {
+  const std::string what = "layer '" + step.text.at(0) + "'";
+  // By its descriptor: paths have a limit.
+  const os::UniqueFd image = TRY_CTX(os::OpenAt({AT_FDCWD}, step.text[0], O_RDONLY | O_NOFOLLOW), "layer");
+  auto context = TRY(os::FilesystemContext::Open("erofs"));
+  TRY(context.SetString("source", "/proc/self/fd/" + std::to_string(image.get())));
+  auto mount = TRY_CTX(context.Mount(MOUNT_ATTR_RDONLY), what);
+  if (const int maps = session.In(step); maps >= 0) {
+    os::MountAttributes attributes;
+    attributes.user_namespace = maps;
+    TRY_CTX(os::SetMountAttributes(mount.fd(), attributes, /*recursive=*/false), "id-map " + what);
+  }
+  session.Fill(step, mount.Release());
+  return Ok();
+}
+
 Status MountOverlay(Session& session, const Step& step) {
   std::vector<int> mapped;
   for (std::size_t i = 0; i < step.in.size(); ++i) {
     if (session.In(step, i) >= 0) mapped.push_back(session.In(step, i));
   }
   Status made = WithAttached(mapped, [&] { return MakeOverlay(session, step); });
-  if (made.ok() || mapped.empty() || made.error().errnum() != EINVAL) return made;
+  if (made.ok()) GiveUpImages(session, step);
+  if (made.ok() || session.In(step) < 0 || made.error().errnum() != EINVAL) return made;
   return std::move(made).error().Hint("id-mapped layers of an overlay need kernel 5.19");
 }
 

@@ -70,6 +70,7 @@ Status RunHostSteps(Session& session, plan::Where where, std::size_t first, std:
 Result<const cgroup::Hierarchies*> HierarchiesOf(Session& session);
 
 // ---- storage_steps.cc, cgroup_steps.cc, network_steps.cc, user.cc, copy_up.cc, hooks.cc ----
+Status MountImage(Session& session, const plan::Step& step);
 Status MountOverlay(Session& session, const plan::Step& step);
 Status OpenRoot(Session& session, const plan::Step& step);
 Status OpenTree(Session& session, const plan::Step& step);

@@ -61,7 +61,8 @@ Result<Snapshots> Snapshots::Open(os::UniqueFd directory) {
 Result<Snapshots::Form> Snapshots::FormOf(const std::string& chain_id) const {
   const std::string hex = TRY(oci::DigestHex(chain_id));
   if (::faccessat(layers_.get(), hex.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return Form::kDirectory;
-  if (::faccessat(layers_.get(), (hex + std::string(kImageSuffix)).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return Form::kErofs;
+  const std::string image = hex + std::string(kImageSuffix);
+  if (::faccessat(layers_.get(), image.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return Form::kErofs;
   return Error(Code::kNotFound, "layer '" + chain_id + "' is not there");
 }
 

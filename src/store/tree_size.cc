@@ -64,7 +64,8 @@ Result<std::uint64_t> ImageSize(int file) {
     return Ok();
   };
   for (std::size_t i = 0; i < directories.size(); ++i) {
-    if (i > reader.inodes()) return Error(Code::kDataLoss, "the EROFS image is damaged: directories contain each other");
+    if (i > reader.inodes())
+      return Error(Code::kDataLoss, "the EROFS image is damaged: directories contain each other");
     TRY(reader.List(directories[i], add));
   }
   return total;

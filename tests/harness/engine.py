@@ -44,6 +44,9 @@ class Engine:
         self.cgroup_parent = "estiba-test-" + uuid.uuid4().hex[:8]
         self.host = Host()
         self.process = None
+        driver = os.environ.get("ESTIBA_STORAGE_DRIVER")  # every test with another one
+        if driver and "storage_driver" not in extra_config and os.geteuid() == 0:
+            extra_config = f'storage_driver = "{driver}"\n{extra_config}'
         self.config.write_text(f'data_root = "{self.data_root}"\nrun_root = "{self.run_root}"\n'
                                f'cgroup_parent = "{self.cgroup_parent}"\n{extra_config}')
         self.before = None

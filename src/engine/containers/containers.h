@@ -227,7 +227,7 @@ class Containers {
   Status FindMountImages(std::vector<MountPoint>& mounts);
   Status AddVolumeDevices(const ContainerRecord& record, SpecContext& context);
   // Topmost first.
-  Result<std::vector<std::string>> LayerPaths(const std::vector<std::string>& chain_ids);
+  Result<std::vector<plan::Layer>> LayerPaths(const std::vector<std::string>& chain_ids);
   Result<std::vector<plan::MountSource>> PlanSources(const ContainerRecord& record, const SpecContext& context);
   void PlanCopyUps(const ContainerRecord& record, const SpecContext& context, plan::ContainerInput& input);
 

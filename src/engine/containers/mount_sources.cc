@@ -25,11 +25,14 @@ Status Containers::AddVolumeDevices(const ContainerRecord& record, SpecContext& 
   return Ok();
 }
 
-Result<std::vector<std::string>> Containers::LayerPaths(const std::vector<std::string>& chain_ids) {
-  std::vector<std::string> paths;  // topmost first
-  for (auto chain = chain_ids.rbegin(); chain != chain_ids.rend(); ++chain)
-    paths.push_back(TRY(w_.snapshots->LayerPath(*chain)));
-  return paths;
+Result<std::vector<plan::Layer>> Containers::LayerPaths(const std::vector<std::string>& chain_ids) {
+  std::vector<plan::Layer> layers;  // topmost first
+  for (auto chain = chain_ids.rbegin(); chain != chain_ids.rend(); ++chain) {
+    std::string path = TRY(w_.snapshots->LayerPath(*chain));
+    const store::Snapshots::Form form = TRY(w_.snapshots->FormOf(*chain));
+    layers.emplace_back(std::move(path), form == store::Snapshots::Form::kErofs);
+  }
+  return layers;
 }
 
 Result<std::vector<plan::MountSource>> Containers::PlanSources(const ContainerRecord& record,

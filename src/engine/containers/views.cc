@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../graph_driver.h"
 #include "../status_text.h"
 #include "base/clock.h"
 #include "base/parse.h"
@@ -310,17 +311,13 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
     auto profile = ChooseAppArmorProfile(record.create.host_config, w_.apparmor->Look());
     if (profile.ok()) view.app_armor_profile = std::move(profile).value();
   }
-  view.driver = "overlay2";
   view.host_config = record.create.host_config;
   view.config = record.create.config;
-  view.graph_driver.name = "overlay2";
   const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
-  std::string lower;
-  for (auto chain = record.layers.rbegin(); chain != record.layers.rend(); ++chain) {
-    auto path = w_.snapshots->LayerPath(*chain);
-    if (path.ok()) lower += (lower.empty() ? "" : ":") + path.value();
-  }
-  view.graph_driver.data = {{"LowerDir", lower}, {"UpperDir", paths.upper}, {"WorkDir", paths.work}};
+  view.graph_driver = DescribeLayers(*w_.snapshots, record.layers);
+  view.graph_driver.data["UpperDir"] = paths.upper;
+  view.graph_driver.data["WorkDir"] = paths.work;
+  view.driver = view.graph_driver.name;
   for (const MountPoint& mount : record.mounts) {
     if (mount.kind != MountPoint::Kind::kTmpfs) view.mounts.push_back(MountView(mount));
   }

@@ -45,6 +45,13 @@ TEST(Config, PathsAreAbsolute) {
   EXPECT_THAT(ErrorOf("run_root = \"run\""), ::testing::HasSubstr("absolute path"));
 }
 
+TEST(Config, TheStorageDriverIsOneThatThereIs) {
+  EXPECT_EQ(Parse("")->storage_driver, StorageDriver::kAuto);
+  EXPECT_EQ(Parse("storage_driver = \"overlay2\"")->storage_driver, StorageDriver::kOverlay);
+  EXPECT_EQ(Parse("storage_driver = \"erofs\"")->storage_driver, StorageDriver::kErofs);
+  EXPECT_THAT(ErrorOf("storage_driver = \"zfs\""), ::testing::HasSubstr("auto, overlay or erofs, not 'zfs'"));
+}
+
 TEST(Config, TheSocketFollowsTheRunRootUnlessItIsSet) {
   ASSERT_OK_AND_ASSIGN(Config moved, Parse("run_root = \"/r/\""));
   EXPECT_EQ(moved.socket, "/r/estiba.sock");

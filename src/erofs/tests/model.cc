@@ -204,7 +204,8 @@ class ReadLister {
     std::vector<std::pair<std::string, Reader::Number>> below;
     TRY(reader_.List(number, [&](std::string_view name, Reader::Number child, Kind) -> Status {
       const auto found = reader_.Find(number, name);
-      if (!found.ok() || *found != child) return Error(Code::kInternal, "'" + std::string(name) + "' is listed but not found");
+      if (!found.ok() || *found != child)
+        return Error(Code::kInternal, "'" + std::string(name) + "' is listed but not found");
       below.emplace_back(name, child);
       return Ok();
     }));

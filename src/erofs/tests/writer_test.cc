@@ -125,7 +125,8 @@ TEST_F(WriterTest, NamesThatNoDirectoryHasAreRefused) {
   for (const char* name : {"!", " ", "-", "+x", "...", ".a"}) ASSERT_OK(writer().AddDirectory(Writer::kRoot, name));
   Finish();
   ASSERT_OK_AND_ASSIGN(const Reader reader, Read());
-  for (const std::string& name : {std::string("!"), std::string("..."), std::string(255, 'n'), std::string("latin\xE9")})
+  const std::string longest(255, 'n');
+  for (const std::string_view name : {"!", "...", longest.c_str(), "latin\xE9"})
     EXPECT_TRUE(reader.Find(reader.root(), name)->has_value()) << name;
   REQUIRE(CanMount(), "root and EROFS in the kernel");
   ASSERT_OK_AND_ASSIGN(const os::DetachedMount mount, image_.Mount());
@@ -229,8 +230,10 @@ TEST_F(WriterTest, ContentThatIsNotAsAnnouncedIsRefused) {
 TEST_F(WriterTest, AHundredThousandEntriesInOneDirectory) {
   REQUIRE(CanMount(), "root and EROFS in the kernel");
   constexpr int kCount = 100'000;
-  for (int i = 0; i < kCount; ++i)
-    ASSERT_OK(writer().AddFile(Writer::kRoot, "name-" + std::to_string(i * 7919 % kCount), Plain(), 3, ContentOf("abc")));
+  for (int i = 0; i < kCount; ++i) {
+    const std::string name = "name-" + std::to_string(std::int64_t{i} * 7919 % kCount);
+    ASSERT_OK(writer().AddFile(Writer::kRoot, name, Plain(), 3, ContentOf("abc")));
+  }
   Finish();
   ASSERT_OK_AND_ASSIGN(const os::DetachedMount mount, image_.Mount());
   ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, os::ListDirectory({mount.fd()}, "."));
@@ -316,7 +319,8 @@ class RandomTree {
   void Forget(const std::string& path) {
     model_.erase(path);
     std::erase_if(model_, [&](const auto& one) { return one.first.starts_with(path + "/"); });
-    std::erase_if(directories_, [&](const auto& one) { return one.first == path || one.first.starts_with(path + "/"); });
+    std::erase_if(directories_,
+                  [&](const auto& one) { return one.first == path || one.first.starts_with(path + "/"); });
   }
 
   Status Step() {

@@ -48,6 +48,33 @@ TEST(BuildContainer, PrivilegesGoInTheOneOrderThatWorks) {
   EXPECT_LT(no_new_privileges, plan.steps.size());
 }
 
+ContainerInput InputOnImages() {
+  ContainerInput input = DockerInput();
+  input.storage.lowers = {{"/layers/c.erofs", true}, "/layers/b", {"/layers/a.erofs", true}};
+  return input;
+}
+
+TEST(BuildContainer, LayersThatAreImagesAreMountedForTheOverlay) {
+  HostFacts facts = HybridHost();
+  facts.erofs_layers = true;
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(InputOnImages(), facts));
+  ASSERT_EQ(Count(plan, Op::kMountImage), 2U);
+  const Step& overlay = plan.steps[IndexOf(plan, Op::kMountOverlay)];
+  EXPECT_THAT(overlay.text, ::testing::ElementsAre(::testing::_, ::testing::_, "", "/layers/b", ""));
+  const std::size_t first = IndexOf(plan, Op::kMountImage);
+  EXPECT_EQ(plan.steps[first].text[0], "/layers/c.erofs");
+  EXPECT_THAT(overlay.in,
+              ::testing::ElementsAre(kNoSlot, kNoSlot, plan.steps[first].out, plan.steps[first + 1].out));
+  EXPECT_LT(first, IndexOf(plan, Op::kMountOverlay));
+}
+
+TEST(BuildContainer, LayersThatAreImagesAreRefusedWhereTheyCannotBeMounted) {
+  const auto plan = BuildContainer(InputOnImages(), HybridHost());
+  ASSERT_FALSE(plan.ok());
+  EXPECT_THAT(plan.error().Message(), HasSubstr("'/layers/c.erofs' is an EROFS image"));
+  EXPECT_THAT(plan.error().hint(), HasSubstr("pull it again"));
+}
+
 TEST(BuildContainer, CgroupNamespaceIsMadeAfterTheCgroupsAreJoined) {
   ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(DockerInput(), HybridHost()));
   EXPECT_EQ(plan.clone_flags & CLONE_NEWCGROUP, 0U);

@@ -92,7 +92,7 @@ inline ContainerInput DockerInput() {
   spec.linux_config.readonly_paths = {"/proc/sys"};
   spec.linux_config.sysctl = {{"net.ipv4.ip_unprivileged_port_start", "0"}};
   input.storage.kind = Storage::Kind::kOverlay;
-  input.storage.lowers = {"/var/lib/estiba/snapshots/layers/b", "/var/lib/estiba/snapshots/layers/a"};
+  input.storage.lowers = {{"/var/lib/estiba/snapshots/layers/b"}, {"/var/lib/estiba/snapshots/layers/a"}};
   input.storage.upper = "/var/lib/estiba/snapshots/containers/0123/fs";
   input.storage.work = "/var/lib/estiba/snapshots/containers/0123/work";
   input.network.mode = Network::Mode::kNone;

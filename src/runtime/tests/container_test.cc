@@ -1,7 +1,9 @@
 #include <signal.h>
 #include <sys/mount.h>
 
+#include "erofs/writer.h"
 #include "fixture.h"
+#include "store/image_probe.h"
 
 #include <gmock/gmock.h>
 
@@ -268,12 +270,62 @@ TEST_F(ContainerTest, ManyLayersWorkOnKernelsThatWantThemInOneString) {
     const std::string name = "l" + std::to_string(i);
     ::mkdir((box_.dir() / name.c_str()).c_str(), 0755);
     box_.Write(name + "/layer" + std::to_string(i), "", 0644);
-    input.storage.lowers.push_back(box_.dir() / name.c_str());
+    input.storage.lowers.push_back({box_.dir() / name.c_str()});
   }
   EXPECT_EQ(Output(box_.Run(input)), "40\n");
   plan::HostFacts old = Facts();
   old.kernel.overlay_lower_append = false;
   EXPECT_EQ(Output(box_.Run(input, old)), "40\n");
+}
+
+// More than one mount option of a page's size could name.
+TEST_F(ContainerTest, TwoHundredLayersOneByOne) {
+  plan::HostFacts facts = Facts();
+  facts.kernel = os::ProbeFeatures(/*overlays=*/true);
+  REQUIRE(facts.kernel.overlay_lower_append, "lowerdir+");
+  plan::ContainerInput input = box_.Input(DockerSpec({"sh", "-c", "ls / | grep -c layer"}));
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "l" + std::to_string(i) + std::string(60, 'n');
+    ::mkdir((box_.dir() / name.c_str()).c_str(), 0755);
+    box_.Write(name + "/layer" + std::to_string(i), "", 0644);
+    input.storage.lowers.push_back({box_.dir() / name.c_str()});
+  }
+  EXPECT_EQ(Output(box_.Run(input, facts)), "200\n");
+}
+
+// An image whose root holds the file `name`.
+void WriteImage(const std::string& path, const std::string& name) {
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd file, os::OpenAt({AT_FDCWD}, path, O_RDWR | O_CREAT | O_EXCL, 0600));
+  erofs::Writer writer(file.get());
+  erofs::Metadata metadata;
+  metadata.mode = 0644;
+  bool given = false;
+  ASSERT_OK(writer.AddFile(erofs::Writer::kRoot, name, metadata, 5, [&]() -> Result<erofs::Piece> {
+    return std::exchange(given, true) ? erofs::Piece{} : erofs::Piece{0, "image"};
+  }));
+  ASSERT_OK(writer.Finish("0123456789abcdef"));
+}
+
+TEST_F(ContainerTest, ImagesAreLayersAmongDirectories) {
+  plan::HostFacts facts = Facts();
+  facts.kernel = os::ProbeFeatures(/*overlays=*/true);
+  facts.erofs_layers = true;
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd folder, os::OpenAt({AT_FDCWD}, box_.dir().path(), O_RDONLY | O_DIRECTORY));
+  const Status usable = store::ProbeImages({folder.get()});
+  REQUIRE(usable.ok(), "EROFS images mounted from files: " + usable.error().Message());
+  plan::ContainerInput input = box_.Input(DockerSpec({"sh", "-c", "cat /one /two; echo changed > /one; cat /one"}));
+  WriteImage(box_.dir() / "one.erofs", "one");
+  WriteImage(box_.dir() / "two.erofs", "two");
+  input.storage.lowers.insert(input.storage.lowers.begin(), plan::Layer(box_.dir() / "one.erofs", true));
+  input.storage.lowers.emplace_back(box_.dir() / "two.erofs", true);
+  const std::string before = os::ReadFile("/proc/self/mountinfo").value();
+  EXPECT_EQ(Output(box_.Run(input, facts)), "imageimagechanged\n");
+  EXPECT_EQ(os::ReadFile("/proc/self/mountinfo").value(), before);
+  // A damaged one is an error that names it.
+  ASSERT_OK(os::ReplaceFile({AT_FDCWD}, box_.dir() / "two.erofs", std::string(8192, 'x'), 0600));
+  const auto ran = box_.Run(input, facts);
+  ASSERT_FALSE(ran.ok());
+  EXPECT_THAT(ran.error().Message(), ::testing::HasSubstr("two.erofs"));
 }
 
 TEST_F(ContainerTest, AnOverlayOnAnOverlayIsRefusedWithTheWayOut) {

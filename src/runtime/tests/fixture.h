@@ -126,7 +126,7 @@ class Box {
     input.name = "web";
     input.spec = std::move(spec);
     input.storage.kind = plan::Storage::Kind::kOverlay;
-    input.storage.lowers = {dir_ / "lower"};
+    input.storage.lowers = {{dir_ / "lower"}};
     input.storage.upper = dir_ / "upper";
     input.storage.work = dir_ / "work";
     input.network.mode = plan::Network::Mode::kNone;

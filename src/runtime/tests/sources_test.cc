@@ -78,7 +78,7 @@ TEST_F(Sources, LayersOfAnImageAreReadOnlyAndHaveSubpaths) {
   for (const char* path : {"one", "two", "two/d"}) ::mkdir((box_.dir() / path).c_str(), 0755);
   box_.Write("one/a", "a\n", 0644);
   box_.Write("two/d/b", "b\n", 0644);
-  const std::vector<std::string> both = {box_.dir() / "one", box_.dir() / "two"};
+  const std::vector<plan::Layer> both = {box_.dir() / "one", box_.dir() / "two"};
   EXPECT_EQ(Output(Binding("cat /data/a /data/d/b; touch /data/x 2>/dev/null || echo no", {.layers = both})),
             "a\nb\nno\n");
   EXPECT_EQ(Output(Binding("ls /data", {.subpath = "d", .layers = both})), "b\n");

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "erofs/writer.h"
 #include "os/file.h"
+#include "store/image_probe.h"
 #include "tests/support.h"
 
 namespace estiba::store {
@@ -50,6 +52,96 @@ TEST(Snapshots, TheFirstOfTwoEqualLayersStays) {
   ASSERT_OK(snapshots.CommitLayer(second, kChain));
   EXPECT_EQ(Files(dir, ("layers/" + kChain.substr(7)).c_str()), 1U);
   EXPECT_EQ(Files(dir, "tmp"), 0U);
+}
+
+// An image of ours: a file of five bytes, and a root that is not root's.
+Status WriteImage(int file) {
+  erofs::Writer writer(file);
+  erofs::Metadata root;
+  root.mode = 01750;
+  root.uid = 5;
+  TRY(writer.Describe(erofs::Writer::kRoot, root));
+  bool given = false;
+  TRY(writer.AddFile(erofs::Writer::kRoot, "file", {}, 5, [&]() -> Result<erofs::Piece> {
+    return std::exchange(given, true) ? erofs::Piece{} : erofs::Piece{0, "12345"};
+  }));
+  return writer.Finish("0123456789abcdef");
+}
+
+TEST(Snapshots, ALayerCanBeAnImage) {
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  EXPECT_EQ(snapshots.FormOf(kChain).error().code(), Code::kNotFound);
+  ASSERT_OK_AND_ASSIGN(const auto image, snapshots.CreateUnfinished("pull1", Snapshots::Form::kErofs));
+  ASSERT_OK(WriteImage(image.fd.get()));
+  EXPECT_FALSE(snapshots.HasLayer(kChain));
+  ASSERT_OK(snapshots.CommitLayer(image, kChain));
+  EXPECT_EQ(snapshots.FormOf(kChain).value(), Snapshots::Form::kErofs);
+  EXPECT_EQ(snapshots.LayerPath(kChain).value(), dir / ("layers/" + kChain.substr(7) + ".erofs").c_str());
+  EXPECT_EQ(snapshots.LayerSize(kChain).value(), 5U);
+  EXPECT_THAT(snapshots.ListLayers().value(), ::testing::ElementsAre(kChain));
+  for (int twice = 0; twice < 2; ++twice) {
+    ASSERT_OK_AND_ASSIGN(const std::string away, snapshots.TakeLayerAway(kChain));
+    EXPECT_FALSE(snapshots.HasLayer(kChain));
+    ASSERT_OK(snapshots.DeleteTakenAway(away));
+  }
+  EXPECT_EQ(Files(dir, "layers"), 0U);
+  EXPECT_EQ(Files(dir, "tmp"), 0U);
+}
+
+TEST(Snapshots, AContainersRootLooksLikeItsImagesOwn) {
+  REQUIRE(::geteuid() == 0, "root");
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  ASSERT_OK_AND_ASSIGN(const auto image, snapshots.CreateUnfinished("a", Snapshots::Form::kErofs));
+  ASSERT_OK(WriteImage(image.fd.get()));
+  ASSERT_OK(snapshots.CommitLayer(image, kChain));
+  ASSERT_OK_AND_ASSIGN(const auto paths, snapshots.EnsureContainer("c1", kChain));
+  struct stat info {};
+  ASSERT_EQ(::stat(paths.upper.c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 5U);
+  EXPECT_EQ(info.st_mode & 07777U, 01750U);
+}
+
+TEST(Snapshots, WhicheverFormWasFirstStays) {
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  ASSERT_OK_AND_ASSIGN(const auto image, snapshots.CreateUnfinished("a", Snapshots::Form::kErofs));
+  ASSERT_OK_AND_ASSIGN(const auto tree, snapshots.CreateUnfinished("b"));
+  ASSERT_OK(snapshots.CommitLayer(image, kChain));
+  ASSERT_OK(snapshots.CommitLayer(tree, kChain));
+  EXPECT_EQ(snapshots.FormOf(kChain).value(), Snapshots::Form::kErofs);
+  EXPECT_EQ(Files(dir, "tmp"), 0U);
+  // Two engines' transfers at once could have left both: they go together.
+  ASSERT_OK(os::EnsureDirectory(dir / ("layers/" + kChain.substr(7)).c_str(), 0755));
+  EXPECT_THAT(snapshots.ListLayers().value(), ::testing::ElementsAre(kChain));
+  ASSERT_OK_AND_ASSIGN(const std::string away, snapshots.TakeLayerAway(kChain));
+  EXPECT_FALSE(snapshots.HasLayer(kChain));
+  ASSERT_OK(snapshots.DeleteTakenAway(away));
+  EXPECT_EQ(Files(dir, "tmp"), 0U);
+}
+
+TEST(Snapshots, ADamagedImageIsToldOf) {
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  ASSERT_OK_AND_ASSIGN(const auto image, snapshots.CreateUnfinished("a", Snapshots::Form::kErofs));
+  ASSERT_OK(WriteImage(image.fd.get()));
+  ASSERT_EQ(::pwrite(image.fd.get(), "x", 1, 1100), 1);
+  ASSERT_OK(snapshots.CommitLayer(image, kChain));
+  EXPECT_EQ(snapshots.LayerSize(kChain).error().code(), Code::kDataLoss);
+  EXPECT_EQ(snapshots.EnsureContainer("c1", kChain).error().code(), Code::kDataLoss);
+}
+
+TEST(ImageProbe, LeavesNothingAndSaysWhy) {
+  REQUIRE(::geteuid() == 0, "root");
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const os::UniqueFd folder, os::OpenAt({AT_FDCWD}, dir.path(), O_RDONLY | O_DIRECTORY));
+  const auto mounts = [] { return os::ReadFile("/proc/self/mountinfo").value(); };
+  const std::string before = mounts();
+  const Status usable = ProbeImages({folder.get()});
+  EXPECT_EQ(mounts(), before);
+  EXPECT_TRUE(os::ListDirectory({folder.get()}, ".")->empty());
+  REQUIRE(usable.ok(), "EROFS images mounted from files: " + usable.error().Message());
 }
 
 TEST(Snapshots, AContainersRootLooksLikeItsImages) {

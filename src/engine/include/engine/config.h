@@ -39,6 +39,9 @@ struct ImagePolicy {
   bool removes() const { return keep_storage > 0 || unused_for.count() > 0; }
 };
 
+// How layers are stored. kAuto is kOverlay for now (docs/storage.md).
+enum class StorageDriver : unsigned char { kAuto, kOverlay, kErofs };
+
 struct Config {
   std::string file;  // where it was read from; empty when there was none
   bool rootless = false;
@@ -47,6 +50,9 @@ struct Config {
   std::string run_root;
   std::string socket;  // path of the API socket
   std::string socket_group = "estiba";
+
+  StorageDriver storage_driver = StorageDriver::kAuto;
+  bool LayersAreImages() const { return storage_driver == StorageDriver::kErofs; }
 
   log::Level log_level = log::Level::kInfo;
   std::string log_file;  // of the engine itself, rotated; "-" is standard error

@@ -18,12 +18,22 @@
 
 namespace estiba::plan {
 
+// A layer of an image: a directory in overlay's form, or an EROFS image with such a tree in it. Absolute.
+struct Layer {
+  Layer(std::string at) : path(std::move(at)) {}
+  Layer(const char* at) : path(at) {}
+  Layer(std::string at, bool is_erofs) : path(std::move(at)), erofs(is_erofs) {}
+
+  std::string path;
+  bool erofs = false;
+};
+
 // Where the container's root comes from.
 struct Storage {
   enum class Kind : unsigned char { kBundle, kOverlay };
   Kind kind = Kind::kBundle;
   std::string rootfs;               // kBundle: an absolute path
-  std::vector<std::string> lowers;  // kOverlay: absolute paths, top layer first; at least one
+  std::vector<Layer> lowers;        // kOverlay: top layer first; at least one
   std::string upper;                // kOverlay: an existing directory; empty: a read-only root of the lowers alone
   std::string work;
   // Not empty: ids are mapped to the container's user namespace, so that files belong on disk to whom they do without
@@ -41,7 +51,7 @@ struct MountSource {
   std::string type{};                  // "nfs"
   std::string device{};                // ":/export"
   std::vector<std::string> options{};  // as of mount(8): "addr=10.0.0.1", "vers=4"
-  std::vector<std::string> layers{};   // an image's, as Storage::lowers: shown read-only
+  std::vector<Layer> layers{};         // an image's, as Storage::lowers: shown read-only
 };
 
 // One attachment to a bridge network; everything in it is already allocated by the engine.
@@ -136,6 +146,7 @@ struct HostFacts {
   bool rootless = false;         // we are in a user namespace of our own making (or any but the first)
   bool plain_user = false;       // we are not root, not even of such a namespace
   bool cgroups_writable = true;  // may make directories in every hierarchy that is used
+  bool erofs_layers = false;     // 6.12: EROFS images are mounted from files
 };
 
 // Every word of mounts[].options that is understood here rather than handed to the file system, sorted.

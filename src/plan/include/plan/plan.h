@@ -26,10 +26,11 @@ enum class Op : std::uint16_t {
   kNone = 0,
   // ---- host, before the clone ----
   kOpenRoot = 1,         // text: path                                   out: mount tree
-  kMountOverlay = 2,     // text: upper, work, lowers…                   numbers: userxattr, append[, 1, uid and gid of
+  kMountOverlay = 2,     // text: upper, work, lowers… ("": an image)    numbers: userxattr, append[, 1, uid and gid of
                          //                                              who makes it[, 1: bounded by a quota]]
                          //                                              in: [mount that the lowers are in, mount that
-                         //                                              upper and work are in]  out: mount
+                         //                                              upper and work are in, then the images, which
+                         //                                              are given up]           out: mount
   kOpenTree = 3,         // text: source[, path beneath it]              numbers: see sources.cc in: [a user namespace,
                          //                                              mount that is the source] out: mount tree
   kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…, 1: the child is born into
@@ -51,6 +52,7 @@ enum class Op : std::uint16_t {
                          //                                              in: root[, mount of the volume]
   kMountFilesystem = 20, // text: type, source; blob: options            numbers: attributes, child::SuperFlags
                          //                                              out: mount
+  kMountImage = 21,      // text: EROFS image                            in: [user namespace to map ids to] out: mount
   kOpenInitRoot = 19,    // exec: the root of the container's PID 1      out: directory
   // ---- host, while the child runs ----
   kWriteIdMaps = 40,     // text: uid_map, gid_map                       numbers: deny setgroups

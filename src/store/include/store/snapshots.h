@@ -1,8 +1,8 @@
 #pragma once
 // File trees on disk: snapshots/layers/CHAINHEX (unpacked, overlay form, never changed) or snapshots/layers/
 // CHAINHEX.erofs (the same as one EROFS image), snapshots/tmp/LEASE-… (being made or deleted) and
-// snapshots/containers/ID/{fs,work} (writable). The engine records a container's before it makes it; a layer is known by
-// being there, in either form: a store may hold both kinds.
+// snapshots/containers/ID/{fs,work} (writable). The engine records a container's before it makes it; a layer is known
+// by being there, in either form: a store may hold both kinds.
 
 #include <memory>
 #include <optional>

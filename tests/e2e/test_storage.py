@@ -1,0 +1,289 @@
+"""What a container sees of its layers, whichever form they are stored in: the same tests for every storage driver."""
+
+import hashlib
+import io
+import json
+import os
+import signal
+import stat
+import subprocess
+import tarfile
+
+import pytest
+
+from harness.engine import BIN, Engine, process_name
+from harness.need import need, need_program
+from harness.wait import wait_until
+
+NAME = "localhost/layers:1"
+
+
+def start(engine):
+    """Starts it, or ends the test where the kernel cannot do what the driver takes."""
+    try:
+        engine.start()
+    except AssertionError as error:
+        need("cannot be used here" not in str(error), "a kernel that mounts EROFS images from files below overlays")
+        raise
+
+
+@pytest.fixture(params=("overlay", "erofs"))
+def driver(request):
+    return request.param
+
+
+@pytest.fixture
+def store(module_engine_factory, driver):
+    need(os.geteuid() == 0, "root")
+    engine = module_engine_factory(extra_config=f'storage_driver = "{driver}"')
+    start(engine)
+    return engine
+
+
+def entry(name, content=None, *, kind=tarfile.REGTYPE, mode=0o644, uid=0, gid=0, link="", xattrs=None, device=(0, 0)):
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.uid, info.gid, info.linkname = kind, mode, uid, gid, link
+    info.mtime = 1_000_000_000
+    info.devmajor, info.devminor = device
+    info.pax_headers = {f"SCHILY.xattr.{key}": value for key, value in (xattrs or {}).items()}
+    if content is not None:
+        info.size = len(content)
+    return info, content
+
+
+def directory(name, mode=0o755, **options):
+    return entry(name, kind=tarfile.DIRTYPE, mode=mode, **options)
+
+
+def layer(entries):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for info, content in entries:
+            tar.addfile(info, io.BytesIO(content) if content is not None else None)
+    return out.getvalue()
+
+
+def busybox_layer():
+    """The built-in image's own layer: a shell and its links."""
+    with tarfile.open(BIN.parent / "share/estiba/images/busybox.tar") as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))
+        return archive.extractfile(manifest[0]["Layers"][0]).read()
+
+
+def write_image(path, layers, name=NAME):
+    """A docker-save archive of these layers upon busybox's; answers their diff ids."""
+    blobs = [busybox_layer(), *layers]
+    plain = [subprocess.run(["gzip", "-dc"], input=blob, capture_output=True, check=True).stdout
+             if blob[:2] == b"\x1f\x8b" else blob for blob in blobs]
+    digests = [hashlib.sha256(blob).hexdigest() for blob in plain]
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]},
+                         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]}}).encode()
+    manifest = [{"Config": "config.json", "RepoTags": [name],
+                 "Layers": [f"{digest}/layer.tar" for digest in digests]}]
+    files = {f"{digest}/layer.tar": blob for digest, blob in zip(digests, plain)}
+    files |= {"config.json": config, "manifest.json": json.dumps(manifest).encode()}
+    with tarfile.open(path, "w") as tar:
+        for file, content in files.items():
+            info = tarfile.TarInfo(file)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return digests
+
+
+def load(store, tmp_path, *layers, name=NAME):
+    write_image(tmp_path / "image.tar", layers, name)
+    store.out("load", "-i", tmp_path / "image.tar")
+
+
+def sh(store, script, *options):
+    return store.out("run", "--rm", "--network", "none", *options, NAME, "sh", "-c", script)
+
+
+def layers_on_disk(store):
+    return sorted(os.listdir(store.data_root / "snapshots/layers"))
+
+
+def test_layers_have_the_drivers_form(store, driver, tmp_path):
+    load(store, tmp_path, layer([entry("file", b"x")]))
+    form = stat.S_ISREG if driver == "erofs" else stat.S_ISDIR
+    folder = store.data_root / "snapshots/layers"
+    assert len(layers_on_disk(store)) == 2
+    assert all(form((folder / name).lstat().st_mode) for name in layers_on_disk(store))
+    shown = "erofs" if driver == "erofs" else "overlay2"
+    assert store.api("GET", "/info")[1]["Driver"] == shown
+    inspected = json.loads(store.out("inspect", NAME))[0]
+    assert inspected["GraphDriver"]["Name"] == shown
+    store.cli("rmi", NAME)
+    wait_until(lambda: layers_on_disk(store) == [], "the layers of a removed image are gone")
+
+
+def test_whiteouts_and_opaque_directories(store, tmp_path):
+    load(store, tmp_path,
+         layer([directory("a"), entry("a/kept", b"kept"), entry("a/gone", b"gone"), directory("b"),
+                entry("b/hidden", b"hidden"), directory("c"), entry("c/whole", b"")]),
+         layer([entry("a/.wh.gone", b""), entry("b/.wh..wh..opq", b""), entry("b/new", b"new"), entry(".wh.c", b"")]),
+         layer([entry("c/again", b"again")]))
+    assert sh(store, "ls a b c; cat a/kept b/new c/again") == "a:\nkept\n\nb:\nnew\n\nc:\nagain\nkeptnewagain"
+
+
+def test_metadata_of_every_kind_of_file(store, tmp_path):
+    load(store, tmp_path, layer([
+        directory("d", mode=0o1777, uid=70000, gid=5), entry("d/setuid", b"#!", mode=0o4755, uid=3_000_000_000),
+        entry("d/hard", b"linked"), entry("d/link", kind=tarfile.LNKTYPE, link="d/hard"),
+        entry("d/soft", kind=tarfile.SYMTYPE, link="hard"), entry("d/fifo", kind=tarfile.FIFOTYPE, mode=0o600),
+        entry("d/null", kind=tarfile.CHRTYPE, mode=0o666, device=(1, 3)),
+        entry("d/with", b"x", xattrs={"user.note": "kept"}), entry("d/latin\udce9", b"bytes")]))
+    text = sh(store, "cd d; stat -c '%n %F %a %u:%g %h' . setuid hard fifo null; stat -c %Y hard; cat soft latin*; "
+                     "[ hard -ef link ] && echo same")
+    assert text.splitlines() == [". directory 1777 70000:5 2", "setuid regular file 4755 3000000000:0 1",
+                                 "hard regular file 644 0:0 2", "fifo fifo 600 0:0 1",
+                                 "null character special file 666 0:0 1", "1000000000", "linkedbytessame"]
+
+
+def test_copy_up_of_data_links_and_attributes(store, tmp_path):
+    load(store, tmp_path, layer([
+        directory("d"), entry("d/small", b"lower"), entry("d/large", b"x" * 3_000_001, mode=0o4711, uid=7),
+        entry("d/link", kind=tarfile.LNKTYPE, link="d/small")]))
+    text = sh(store, "cd d; echo upper >> small; cat small link; echo y >> large; stat -c '%s %u' large; "
+                     "mv large moved; mkdir -p sub/sub; mv small sub; ls -R; rm -r sub; ls")
+    assert text == ("lowerupper\nlower3000003 7\n.:\nlink\nmoved\nsub\n\n./sub:\nsmall\nsub\n\n./sub/sub:\n"
+                    "link\nmoved")
+    assert sh(store, "cat d/small; wc -c < d/large") == "lower3000001"  # another container sees none of it
+
+
+def test_a_sparse_file_is_copied_up_with_its_holes(store, tmp_path):
+    # GNU tar's sparse form: what libarchive reads with the holes left out.
+    need_program("tar")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    with open(tree / "sparse", "wb") as out:
+        out.seek(4 << 30)
+        out.write(b"end")
+    archive = subprocess.run(["tar", "-C", tree, "-S", "-c", "--format=gnu", "sparse"], capture_output=True, check=True)
+    load(store, tmp_path, archive.stdout)
+    container = store.out("create", "--network", "none", NAME, "sh", "-c", "tail -c 3 sparse; echo x >> sparse")
+    assert store.out("start", "-a", container) == "end"
+    upper = store.data_root / "snapshots/containers" / container / "fs/sparse"
+    assert upper.stat().st_size == (4 << 30) + 5
+    assert upper.stat().st_blocks * 512 < 1 << 20
+    store.cli("rm", container)
+
+
+def test_a_hard_link_into_a_lower_layer(store, tmp_path):
+    load(store, tmp_path, layer([directory("low", mode=0o750, uid=9), entry("low/file", b"below", mode=0o4755)]),
+         layer([entry("low/other", kind=tarfile.LNKTYPE, link="low/file")]))
+    text = sh(store, "cat low/other; [ low/other -ef low/file ] && echo same; stat -c '%a %u' low low/file")
+    assert text == "belowsame\n750 9\n4755 0"
+
+
+def test_two_hundred_layers(store, tmp_path):
+    """More than one mount option of a page's size could name."""
+    load(store, tmp_path, *[layer([entry(f"layers/{number}", str(number).encode())]) for number in range(200)])
+    assert sh(store, "ls layers | wc -l; cat layers/0 layers/199") == "200\n0199"
+    store.cli("rmi", NAME)
+    wait_until(lambda: layers_on_disk(store) == [], "the layers of a removed image are gone")
+
+
+def test_a_read_only_container_and_restarts(store, tmp_path):
+    load(store, tmp_path, layer([entry("file", b"content\n")]))
+    assert sh(store, "cat file; touch new 2>&1 | tail -n 1", "--read-only").startswith("content")
+    script = "cat file; echo more >> file; exec sleep 100"
+    container = store.out("run", "-d", "--network", "none", NAME, "sh", "-c", script)
+    wait_until(lambda: store.out("logs", container) == "content", "the file was read")
+    store.kill()
+    store.start()
+    store.out("restart", "-t", "0", container)
+    wait_until(lambda: store.out("logs", container).endswith("content\nmore"), "the file was read again")
+    store.cli("rm", "-f", container)
+
+
+def test_explain_names_what_is_mounted(store, driver, tmp_path):
+    load(store, tmp_path, layer([entry("file", b"content")]))
+    container = store.out("create", "--network", "none", NAME)
+    text = store.out("explain", container)
+    script = store.out("explain", "--shell", container)
+    assert "mount overlay of 2 layers" in text
+    assert text.count("mount EROFS image") == (2 if driver == "erofs" else 0)
+    assert script.count("mount -t erofs -o ro") == (2 if driver == "erofs" else 0)
+    store.cli("rm", container)
+
+
+def test_sizes_are_those_of_the_files(store, tmp_path):
+    load(store, tmp_path, layer([entry("a", b"x" * 100_000), entry("b", kind=tarfile.LNKTYPE, link="a")]))
+    before = json.loads(store.out("inspect", NAME))[0]["Size"]
+    load(store, tmp_path, layer([entry("a", b"x" * 100_000), entry("b", kind=tarfile.LNKTYPE, link="a")]))  # all there
+    assert json.loads(store.out("inspect", NAME))[0]["Size"] == before
+
+
+def test_store_check_compares_layers_of_both_forms(store, driver, tmp_path):
+    load(store, tmp_path, layer([entry("a", b"content" * 1000), directory("d")]),
+         layer([entry("d/c", kind=tarfile.LNKTYPE, link="a")]))
+    assert store.cli("store", "check").returncode == 0
+    folder = store.data_root / "snapshots/layers"
+    found = next(path for path in (folder.iterdir() if driver == "erofs" else folder.glob("*/a"))
+                 if b"content" * 1000 in path.read_bytes())
+    found.write_bytes(found.read_bytes().replace(b"content" * 1000, b"kontent" + b"content" * 999))
+    broken = store.cli("store", "check", check=False)
+    assert broken.returncode != 0
+    assert ("is an image with other content" if driver == "erofs" else "'/a' has another time") in broken.stdout
+    assert store.cli("store", "check", "--repair").returncode == 0
+    assert store.cli("store", "check").returncode == 0
+    assert sh(store, "head -c 7 a") == "content"
+
+
+def kill_transfers(store):
+    for pid in store.host.processes():
+        if process_name(pid).split(" ")[0].endswith("estiba-transfer"):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def test_a_transfer_that_is_killed_leaves_nothing(store, tmp_path, rng):
+    load(store, tmp_path, layer([entry("kept", b"kept")]))
+    before = layers_on_disk(store)
+    large = [layer([entry(f"f{number}", os.urandom(20_000)) for number in range(3000)])]
+    write_image(tmp_path / "large.tar", large, "localhost/large:1")
+    for _ in range(5):
+        one = store.popen("load", "-i", str(tmp_path / "large.tar"))
+        try:
+            one.wait(rng.uniform(0.01, 0.3))
+        except subprocess.TimeoutExpired:
+            kill_transfers(store)
+        one.communicate()
+        wait_until(lambda: os.listdir(store.data_root / "snapshots/tmp") == [], "nothing half-made is left")
+        if one.returncode == 0:
+            store.cli("rmi", "localhost/large:1")
+            wait_until(lambda: layers_on_disk(store) == before, "the layer of a removed image is gone")
+        assert layers_on_disk(store) == before
+    assert sh(store, "cat kept") == "kept"
+
+
+def test_stores_of_both_forms(module_engine_factory, tmp_path):
+    """A driver is chosen for layers to come: those that are there stay as they are, and stand on each other."""
+    need(os.geteuid() == 0, "root")
+    engine = module_engine_factory(extra_config='storage_driver = "overlay"')
+    engine.start()
+    low = layer([directory("low", mode=0o711, uid=3), entry("low/file", b"below")])
+    load(engine, tmp_path, low, name="localhost/first:1")
+    engine.stop()
+    engine.config.write_text(engine.config.read_text().replace('"overlay"', '"erofs"'))
+    start(engine)
+    load(engine, tmp_path, low, layer([entry("low/other", kind=tarfile.LNKTYPE, link="low/file")]))
+    assert [name.endswith(".erofs") for name in layers_on_disk(engine)].count(True) == 1
+    assert sh(engine, "cat low/other; stat -c '%a %u' low") == "below711 3"
+    engine.stop()
+    engine.config.write_text(engine.config.read_text().replace('"erofs"', '"overlay"'))
+    engine.start()
+    assert sh(engine, "cat low/other") == "below"
+
+
+def test_a_driver_that_nobody_has_is_refused(tmp_path):
+    need(os.geteuid() == 0, "root")
+    engine = Engine(tmp_path, extra_config='storage_driver = "zfs"')
+    checked = subprocess.run([BIN / "estibad", "--config", engine.config, "--check-config"], capture_output=True,
+                             text=True, check=False)
+    engine.destroy()
+    assert checked.returncode == 1
+    assert "storage_driver" in checked.stderr and "auto, overlay or erofs, not 'zfs'" in checked.stderr
