@@ -197,6 +197,16 @@ def test_a_read_only_container_and_restarts(store, tmp_path):
     store.cli("rm", "-f", container)
 
 
+def test_a_user_namespace_and_images_as_mounts(store, tmp_path):
+    load(store, tmp_path, layer([directory("d"), entry("d/file", b"content", mode=0o640, uid=7, gid=8)]))
+    assert sh(store, "stat -c '%u:%g %a' d d/file; chown 9 d/file; stat -c %u d/file", "--userns", "auto") == (
+        "0:0 755\n7:8 640\n9")
+    mount = f"type=image,source={NAME},target=/image"
+    script = "cat /image/d/file; touch /image/x 2>/dev/null || echo no"
+    assert sh(store, script, "--mount", mount) == "contentno"
+    assert sh(store, script, "--mount", mount, "--userns", "auto") == "contentno"
+
+
 def test_explain_names_what_is_mounted(store, driver, tmp_path):
     load(store, tmp_path, layer([entry("file", b"content")]))
     container = store.out("create", "--network", "none", NAME)
