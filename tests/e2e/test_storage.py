@@ -241,6 +241,17 @@ def test_store_check_compares_layers_of_both_forms(store, driver, tmp_path):
     assert sh(store, "head -c 7 a") == "content"
 
 
+def test_what_does_not_read_images_says_so(store, driver, tmp_path):
+    load(store, tmp_path, layer([entry("file", b"content")]))
+    container = store.out("create", "--network", "none", NAME)
+    for command in (["commit", container, "localhost/made:1"], ["diff", container],
+                    ["export", "-o", str(tmp_path / "tree.tar"), container]):
+        result = store.cli(*command, check=False)
+        assert (result.returncode == 0) == (driver == "overlay"), result.stderr
+        assert driver == "overlay" or "is an EROFS image" in result.stderr
+    store.cli("rm", container)
+
+
 def kill_transfers(store):
     for pid in store.host.processes():
         if process_name(pid).split(" ")[0].endswith("estiba-transfer"):

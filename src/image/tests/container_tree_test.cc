@@ -129,7 +129,7 @@ class Trees : public ::testing::Test {
     const auto layer = MakeDirectoryDestination({root.get()}, /*user_xattrs=*/false);
     const Unpacked out = TRY(UnpackLayer(*layer, source, {}));
     EXPECT_FALSE(out.NeedsSettling());
-    return layer->Finish();
+    return layer->Finish("");
   }
 
   std::vector<std::string> Names(const std::string& bytes) {
