@@ -23,8 +23,8 @@ class OpenContainer {
     for (auto chain = layers.rbegin(); chain != layers.rend(); ++chain) {
       store::Snapshots::Layer layer = TRY_CTX(stores.snapshots.OpenLayer(*chain), "open layer '" + *chain + "'");
       if (layer.form == store::Snapshots::Form::kErofs) {
-        return Error(Code::kNotImplemented, "layer '" + *chain + "' is an EROFS image, which commit, diff and export do "
-                                                                 "not read yet")
+        return Error(Code::kNotImplemented,
+                     "layer '" + *chain + "' is an EROFS image, which commit, diff and export do not read yet")
             .Hint("set storage_driver = \"overlay\", remove the image and its containers, and pull it again");
       }
       out.tree_.lowers.push_back(layer.fd.get());
