@@ -56,7 +56,8 @@ def recorded(engine):
 
 def on_disk(engine):
     root = engine.data_root
-    return set(os.listdir(root / "content/sha256")), set(os.listdir(root / "snapshots/layers"))
+    layers = {name.removesuffix(".erofs") for name in os.listdir(root / "snapshots/layers")}
+    return set(os.listdir(root / "content/sha256")), layers
 
 
 def clean(engine):
