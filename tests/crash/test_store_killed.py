@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from harness.engine import kill_quietly, process_name
+from harness.need import need
 from harness.registry import Registry
 from harness.tar import image_archive
 from harness.wait import wait_until
@@ -23,6 +24,21 @@ def layers_of(index):
         return common
     own = [(f"own{number}", os.urandom(400_000), None) for number in range(3)]
     return [[("etc/linked", "hard", "etc/common"), *own], [(f"top{index}", os.urandom(900_000), None)]]
+
+
+@pytest.fixture(params=("overlay", "erofs"))
+def engine(module_engine_factory, request):
+    need(os.geteuid() == 0, "root")
+    one = module_engine_factory(extra_config=f'storage_driver = "{request.param}"')
+    one.start()
+    return one
+
+
+@pytest.fixture
+def rounds(request, full):
+    if full:
+        return 300
+    return 40 if request.node.callspec.params["engine"] == "overlay" else 15
 
 
 @pytest.fixture
@@ -110,9 +126,9 @@ def kill_something(engine, rng):
             kill_quietly(pid)
 
 
-def test_killed_at_any_instant_the_store_is_sound(engine, sources, rng, full):
+def test_killed_at_any_instant_the_store_is_sound(engine, sources, rng, rounds):
     model = Model()
-    for _ in range(300 if full else 40):
+    for _ in range(rounds):
         operation, name, command = pick(rng, sources)
         client = engine.popen(*(command or ["rmi", name]))
         with contextlib.suppress(subprocess.TimeoutExpired):

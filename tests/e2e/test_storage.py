@@ -13,6 +13,7 @@ import pytest
 
 from harness.engine import BIN, Engine, process_name
 from harness.need import need, need_program
+from harness.registry import Registry
 from harness.wait import wait_until
 
 NAME = "localhost/layers:1"
@@ -115,6 +116,28 @@ def test_layers_have_the_drivers_form(store, driver, tmp_path):
     assert inspected["GraphDriver"]["Name"] == shown
     store.cli("rmi", NAME)
     wait_until(lambda: layers_on_disk(store) == [], "the layers of a removed image are gone")
+
+
+def test_pulled_layers_go_when_pruned(store, driver, tmp_path):
+    write_image(tmp_path / "image.tar", [layer([entry("d/file", b"pulled")])])
+    (tmp_path / "registry").mkdir()
+    registry = Registry(tmp_path / "registry", store.host)
+    try:
+        name = registry.push(tmp_path / "image.tar", "layers:1")
+        store.cli("pull", name)
+        layers = layers_on_disk(store)
+        assert [one.endswith(".erofs") for one in layers] == [driver == "erofs"] * 2
+        container = store.out("create", "--network", "none", name, "cat", "d/file")
+        store.cli("image", "prune", "-a", "-f")
+        assert layers_on_disk(store) == layers  # a container stands on them
+        assert store.out("start", "-a", container) == "pulled"
+        store.cli("rm", container)
+        store.cli("image", "prune", "-a", "-f")
+        wait_until(lambda: layers_on_disk(store) == [], "the layers of a pruned image are gone")
+        store.cli("pull", name)
+        assert layers_on_disk(store) == layers
+    finally:
+        registry.stop()
 
 
 def test_whiteouts_and_opaque_directories(store, tmp_path):

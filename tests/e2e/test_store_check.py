@@ -1,23 +1,39 @@
 """`store check`: what is broken on disk is named, and repaired from what is sound or from the registry."""
 
+import json
 import os
 
 import pytest
 
 from harness.engine import BIN
+from harness.need import need
 from harness.tar import image_archive
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
 
 
 @pytest.fixture
-def loaded(engine, tmp_path):
+def directories(module_engine_factory):
+    """An engine whose layers are directories, for what is broken in one file of them; of layers that are images
+    test_storage.py has as much."""
+    need(os.geteuid() == 0, "root")
+    one = module_engine_factory(extra_config='storage_driver = "overlay"')
+    one.start()
+    return one
+
+
+def load(engine, folder):
     """An image that no registry has, whose second layer needs the first: a hard link into it, and a directory that it
     does not describe."""
-    archive = tmp_path / "image.tar"
+    archive = folder / "image.tar"
     image_archive(archive, "two:1", [[("etc", "dir", None), ("etc/a", b"first", None)],
                                      [("etc/b", b"second", None), ("etc/c", "hard", "etc/a")]])
     engine.cli("load", "-i", str(archive))
+
+
+@pytest.fixture
+def loaded(engine, tmp_path):
+    load(engine, tmp_path)
     return engine.data_root
 
 
@@ -77,26 +93,30 @@ def test_an_empty_store(engine):
     (lambda file: (file.parent / "more").write_bytes(b""), "more' does not belong to the layer"),
     (lambda file: (file.unlink(), file.symlink_to("a")), "'/etc/b' is of another kind"),
 ])
-def test_a_layer_is_made_again_from_its_blob(engine, loaded, damage, found):
-    file = find(engine, "etc/b")
+def test_a_layer_is_made_again_from_its_blob(directories, tmp_path, damage, found):
+    load(directories, tmp_path)
+    file = find(directories, "etc/b")
     parent = file.parent.stat()
     damage(file)
     os.utime(file.parent, ns=(parent.st_atime_ns, parent.st_mtime_ns))
-    assert_repaired(engine, found)
-    assert find(engine, "etc/b").read_bytes() == b"second"
+    assert_repaired(directories, found)
+    assert find(directories, "etc/b").read_bytes() == b"second"
 
 
-def test_other_bytes_of_the_same_size_and_time(engine, loaded):
-    file = find(engine, "etc/b")
+def test_other_bytes_of_the_same_size_and_time(directories, tmp_path):
+    load(directories, tmp_path)
+    file = find(directories, "etc/b")
     times = file.stat()
     flip(file)
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert_repaired(engine, "'/etc/b' has other content")
+    assert_repaired(directories, "'/etc/b' has other content")
 
 
 def test_a_layer_that_is_gone(engine, loaded):
-    lowest = find(engine, "etc/a")
-    os.rename(lowest.parents[1], loaded / "away")
+    # The lowest layer's chain id is its diff id.
+    lowest = json.loads(engine.out("inspect", "two:1"))[0]["RootFS"]["Layers"][0].removeprefix("sha256:")
+    place = next(path for path in (loaded / "snapshots/layers").iterdir() if path.name.startswith(lowest))
+    os.rename(place, loaded / "away")
     assert_repaired(engine, "is missing")
 
 
@@ -134,11 +154,11 @@ def test_a_registry_that_is_gone_is_named(engine, registry):
     assert left.returncode == 1 and name.split("/", maxsplit=1)[0] in left.stdout
 
 
-def test_a_layer_that_a_container_runs_on_is_left(engine):
-    engine.cli("run", "-d", "--name", "box", "--network", "none", "estiba/busybox", "sleep", "1000")
-    os.utime(find(engine, "bin/busybox"), (1, 1))
-    left = check(engine, "--repair")
+def test_a_layer_that_a_container_runs_on_is_left(directories):
+    directories.cli("run", "-d", "--name", "box", "--network", "none", "estiba/busybox", "sleep", "1000")
+    os.utime(find(directories, "bin/busybox"), (1, 1))
+    left = check(directories, "--repair")
     assert left.returncode == 1 and "is not repaired while container 'box' runs on it" in left.stdout
-    engine.cli("rm", "-f", "box")
-    assert_repaired(engine, "'/bin/busybox' has another time")
-    engine.cli("run", "--rm", "--network", "none", "estiba/busybox", "true")
+    directories.cli("rm", "-f", "box")
+    assert_repaired(directories, "'/bin/busybox' has another time")
+    directories.cli("run", "--rm", "--network", "none", "estiba/busybox", "true")
