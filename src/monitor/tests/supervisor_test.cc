@@ -292,6 +292,7 @@ TEST_F(SupervisorTest, WithoutAnyEngineTheExitIsRecorded) {
 
 TEST_F(SupervisorTest, AnUnknownRequestIsRefusedByNumber) {
   ASSERT_OK(Launch("while :; do sleep 0.01; done"));
+  ASSERT_OK(Call(monitorapi::Stats{}));  // it listens right after it has answered the launch
   ASSERT_OK_AND_ASSIGN(os::UniqueFd socket, os::ConnectUnix(dir_ / "run/sock", SOCK_SEQPACKET));
   monitorapi::Channel later(std::move(socket));
   ASSERT_OK(later.Send(static_cast<Type>(77), 5, {}));
