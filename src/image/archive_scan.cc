@@ -144,7 +144,7 @@ Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& conte
   Status fed = Ok();
   std::thread feeder([&] {
     fed = InflateArchive([archive](const codec::ByteSink& sink) { return ReadToEnd(archive, sink); }, pipe);
-    pipe.CloseWriter(fed.ok() ? std::nullopt : std::optional<Error>(fed.error().Clone()));
+    pipe.CloseWriter(fed);
   });
   auto scanned = Scanner(pipe, content, lease, prepared).Run();
   pipe.CloseReader();

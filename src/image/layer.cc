@@ -73,7 +73,7 @@ class Stages {
     std::thread hashing([this] { Hash(); });
     std::thread unpacking([this] { Unpack(); });
     fetched_ = input_.fetch([this](std::string_view bytes) { return packed_.Write(bytes); });
-    packed_.CloseWriter(ErrorOf(fetched_));
+    packed_.CloseWriter(fetched_);
     if (fetched_.ok() && input_.fetched) input_.fetched();
     inflating.join();
     hashing.join();
@@ -86,21 +86,16 @@ class Stages {
   const std::string& diff_id() const { return diff_id_; }
 
  private:
-  static std::optional<Error> ErrorOf(const Status& status) {
-    if (status.ok()) return std::nullopt;
-    return status.error().Clone();
-  }
-
   void Inflate() {
     inflated_ = inflater_.Run(packed_);
     packed_.CloseReader();
-    plain_.CloseWriter(ErrorOf(inflated_));
+    plain_.CloseWriter(inflated_);
   }
 
   void Hash() {
     const Status hashed = HashAll();
     plain_.CloseReader();
-    hashed_.CloseWriter(ErrorOf(hashed));
+    hashed_.CloseWriter(hashed);
   }
   Status HashAll() {
     codec::Sha256 hash;

@@ -1,6 +1,5 @@
 #include "make_layer.h"
 
-#include <optional>
 #include <thread>
 
 #include "base/rollback.h"
@@ -13,11 +12,6 @@ namespace estiba::image {
 namespace {
 
 constexpr std::size_t kPieces = 8;
-
-std::optional<Error> ErrorOf(const Status& status) {
-  if (status.ok()) return std::nullopt;
-  return status.error().Clone();
-}
 
 Status Pack(BytePipe& from, store::Ingest& to) {
   codec::GzipWriter gzip([&to](std::string_view bytes) { return to.Write(bytes); });
@@ -68,8 +62,8 @@ Streams Run(Destination& tree, store::Ingest& blob, const SendTar& send) {
     out.size += bytes.size();
     return Ok();
   });
-  to_pack.CloseWriter(ErrorOf(out.sent));
-  to_unpack.CloseWriter(ErrorOf(out.sent));
+  to_pack.CloseWriter(out.sent);
+  to_unpack.CloseWriter(out.sent);
   packing.join();
   unpacking.join();
   out.diff_id = hash.Digest();

@@ -69,12 +69,12 @@ Status BytePipe::Give(Piece piece) {
   return Ok();
 }
 
-void BytePipe::CloseWriter(std::optional<Error> why) {
+void BytePipe::CloseWriter(const Status& ended) {
   const std::lock_guard lock(mutex_);
   // Without waiting for room: it is the last.
   if (!filling_.bytes().empty() && !reader_closed_) pieces_.push_back(std::move(filling_));
   writer_closed_ = true;
-  why_ = std::move(why);
+  if (!ended.ok()) why_ = ended.error().Clone();
   more_.notify_one();
 }
 

@@ -69,8 +69,8 @@ class BytePipe final : public codec::ByteRoom {
   Status Filled(std::size_t bytes) override;
   // A block as it is; not to be mixed with the others.
   Status Give(Piece piece);
-  // No more will come: after what is left, Read() answers an empty piece, or `why`.
-  void CloseWriter(std::optional<Error> why = std::nullopt);
+  // No more will come: after what is left, Read() answers an empty piece, or why there is none.
+  void CloseWriter(const Status& ended = Ok());
 
   // The next piece, valid until the next call; empty at the end.
   Result<std::string_view> Read();
