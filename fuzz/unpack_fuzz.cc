@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -18,9 +20,8 @@ std::size_t Count(const std::string& folder) {
   return count;
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+// The bytes as an archive into a new folder's only entry.
+void Unpack(std::string_view bytes, bool plain) {
   char path[] = "/dev/shm/estiba-fuzz.XXXXXX";
   if (::mkdtemp(path) == nullptr) std::abort();
   const std::string folder = path;
@@ -30,16 +31,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     estiba::image::UnpackOptions options;
     options.limits.max_entries = 1000;
     options.limits.max_total = 1U << 20;
+    options.plain = plain;
     // As in a user namespace: no devices of other machines' choice.
-    const auto to = estiba::image::MakeDirectoryDestination({root.get()}, /*user_xattrs=*/true);
-    bool given = false;
+    const auto to = plain ? estiba::image::MakePlainDestination({root.get()}, /*in_user_namespace=*/true)
+                          : estiba::image::MakeDirectoryDestination({root.get()}, /*user_xattrs=*/true);
     const auto unpacked = estiba::image::UnpackLayer(
         *to,
-        [&]() -> estiba::Result<std::string_view> {
-          if (given) return std::string_view();
-          given = true;
-          return std::string_view(reinterpret_cast<const char*>(data), size);
-        },
+        [&]() -> estiba::Result<std::string_view> { return std::exchange(bytes, std::string_view()); },
         options);
     if (unpacked.ok()) (void)to->Finish("sha256:00").ok();
   }
@@ -48,5 +46,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::abort();
   }
   std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  Unpack(bytes, /*plain=*/false);
+  Unpack(bytes, /*plain=*/true);
   return 0;
 }

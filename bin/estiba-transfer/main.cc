@@ -49,7 +49,7 @@ Status Run(const image::TransferJob& job) {
   const store::ContentStore content =
       TRY_CTX(store::ContentStore::Open(os::UniqueFd(image::kContentFd)), "content store");
   const store::Snapshots snapshots = TRY_CTX(store::Snapshots::Open(os::UniqueFd(image::kSnapshotsFd)), "snapshots");
-  return image::RunJob(job, {content, snapshots}, image::kArchiveFd, Send);
+  return image::RunJob(job, {content, snapshots}, {image::kArchiveFd, image::kTreeFd}, Send);
 }
 
 int Main() {

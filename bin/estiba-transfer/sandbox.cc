@@ -67,6 +67,8 @@ bool NeedsNetwork(const image::TransferJob& job) {
     case image::JobKind::kCommit:
     case image::JobKind::kExport:
     case image::JobKind::kChanges:
+    case image::JobKind::kPack:
+    case image::JobKind::kFill:
     case image::JobKind::kCheck: return false;
   }
   return false;
@@ -83,6 +85,8 @@ Status EnterSandbox(const image::TransferJob& job) {
   TRY(os::KeepCapabilities(kCapabilities));
   os::FileAccess access;
   access.writable = {image::kContentFd, image::kSnapshotsFd};
+  if (job.kind == image::JobKind::kFill) access.writable.push_back(image::kTreeFd);
+  if (job.kind == image::JobKind::kPack) access.listed.push_back(image::kTreeFd);
   if (network) access.readable = kNetworkFiles;
   for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"}) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet

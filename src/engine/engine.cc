@@ -267,7 +267,8 @@ image::TransferJob EngineImpl::LoadJob() const {
 
 Status EngineImpl::LoadBuiltin(const std::string& archive) {
   os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, archive, O_RDONLY));
-  return TRY_CTX(transfers_->RunAndWait("builtin:" + archive, LoadJob(), std::move(file)), "load the built-in image");
+  return TRY_CTX(transfers_->RunAndWait("builtin:" + archive, LoadJob(), {std::move(file), {}}),
+                 "load the built-in image");
 }
 
 Result<ImagePtr> EngineImpl::FindImage(const std::string& name) {
@@ -386,7 +387,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     if (status.ok()) events_.Publish("image", "pull", name, {{"name", name}});
     done(std::move(status));
   };
-  return transfers_->Start(key, std::move(job), std::move(archive), std::move(callbacks));
+  return transfers_->Start(key, std::move(job), {std::move(archive), {}}, std::move(callbacks));
 }
 
 // Called while the transfer ends: what is refused beside it comes right behind it.

@@ -130,13 +130,13 @@ Result<Token> EngineImpl::ImportImage(const ImportRequest& request, os::UniqueFd
     }
     callbacks.done(std::move(status));
   };
-  return transfers_->Start("", std::move(job), std::move(archive), std::move(wrapped));
+  return transfers_->Start("", std::move(job), {std::move(archive), {}}, std::move(wrapped));
 }
 
 // ---- streams ----------------------------------------------------------------------------------------------------
 
 Result<OutputStream> EngineImpl::StreamOut(image::TransferJob job, const std::string& what,
-                                           std::function<void()> after) {
+                                           std::function<void()> after, os::UniqueFd tree) {
   os::Pipe pipe = TRY(os::MakePipe());
   (void)::fcntl(pipe.write.get(), F_SETPIPE_SZ, kPipeBytes);  // a smaller one only takes more turns
   auto ended = std::make_shared<std::promise<Status>>();
@@ -149,7 +149,7 @@ Result<OutputStream> EngineImpl::StreamOut(image::TransferJob job, const std::st
     ended->set_value(std::move(status));
   };
   const std::shared_future<Status> result = ended->get_future().share();
-  TRY(transfers_->Start("", std::move(job), std::move(pipe.write), std::move(callbacks)));
+  TRY(transfers_->Start("", std::move(job), {std::move(pipe.write), std::move(tree)}, std::move(callbacks)));
   return OutputStream{std::move(pipe.read), [result, what] {
                         constexpr std::chrono::seconds kToEnd{30};  // from the last byte
                         if (result.wait_for(kToEnd) != std::future_status::ready)
@@ -177,7 +177,7 @@ Result<OutputStream> EngineImpl::ContainerChanges(const std::string& id) {
 }
 
 Result<Token> EngineImpl::LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) {
-  return transfers_->Start("", LoadJob(), std::move(archive), std::move(callbacks));
+  return transfers_->Start("", LoadJob(), {std::move(archive), {}}, std::move(callbacks));
 }
 
 Result<EngineImpl::Saving> EngineImpl::SavingOf(const SaveRequest& request) {
@@ -210,7 +210,7 @@ Result<Token> EngineImpl::SaveImagesTo(const SaveRequest& request, os::UniqueFd 
     after();
     done(std::move(status));
   };
-  return transfers_->Start("", std::move(saving.job), std::move(file), std::move(callbacks));
+  return transfers_->Start("", std::move(saving.job), {std::move(file), {}}, std::move(callbacks));
 }
 
 }  // namespace estiba::engine

@@ -78,6 +78,8 @@ class EngineImpl final : public Engine {
   Status RemoveVolume(const std::string& name, bool force) override;
   Status RenameVolume(const std::string& name, const std::string& to) override;
   Result<apitypes::Volume> SnapshotVolume(const std::string& name, const std::string& copy) override;
+  Result<OutputStream> ExportVolume(const std::string& name) override;
+  Result<Token> ImportVolume(const std::string& name, os::UniqueFd archive, ProgressCallbacks callbacks) override;
   Result<apitypes::PruneReport> PruneVolumes(const apitypes::Filters& filters) override;
   Result<std::vector<apitypes::Network>> ListNetworks(const apitypes::Filters& filters) override;
   Result<apitypes::Network> InspectNetwork(const std::string& name) override;
@@ -121,7 +123,8 @@ class EngineImpl final : public Engine {
     std::function<void()> after;  // lets go of what was held for it
   };
   Result<Saving> SavingOf(const SaveRequest& request);
-  Result<OutputStream> StreamOut(image::TransferJob job, const std::string& what, std::function<void()> after = {});
+  Result<OutputStream> StreamOut(image::TransferJob job, const std::string& what, std::function<void()> after = {},
+                                 os::UniqueFd tree = {});
   Result<OutputStream> StreamContainer(const std::string& id, image::JobKind kind, const std::string& what);
   // ----
   void CollectLater();

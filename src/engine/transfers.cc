@@ -47,7 +47,7 @@ std::vector<std::string> Environment(const Transfers::Proxies& proxies) {
 
 }  // namespace
 
-Status Transfers::Spawn(const Ptr& transfer, const os::UniqueFd& archive) {
+Status Transfers::Spawn(const Ptr& transfer, const Handles& handles) {
   const os::UniqueFd job = TRY(os::MakeSealedMemfd("estiba-job", image::WriteJob(transfer->job)));
   os::Pipe events = TRY(os::MakePipe());
   TRY(os::SetNonBlocking(events.read.get(), true));
@@ -59,7 +59,8 @@ Status Transfers::Spawn(const Ptr& transfer, const os::UniqueFd& archive) {
   options.env = Environment(wiring_.proxies ? wiring_.proxies() : Proxies{});
   options.fds = {{job.get(), image::kJobFd}, {events.write.get(), image::kEventFd}, {STDERR_FILENO, STDERR_FILENO},
                  {wiring_.content->fd(), image::kContentFd}, {snapshots.get(), image::kSnapshotsFd}};
-  if (archive.valid()) options.fds.emplace_back(archive.get(), image::kArchiveFd);
+  if (handles.archive.valid()) options.fds.emplace_back(handles.archive.get(), image::kArchiveFd);
+  if (handles.tree.valid()) options.fds.emplace_back(handles.tree.get(), image::kTreeFd);
   if (wiring_.before_spawn) wiring_.before_spawn();
   os::Process process = TRY_CTX(os::Spawn(options), "start estiba-transfer");
   auto state = state_.Lock();
@@ -78,7 +79,7 @@ Token Transfers::AddClient(const Ptr& transfer, ProgressCallbacks callbacks) {
   return token;
 }
 
-Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
+Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, Handles handles,
                                ProgressCallbacks callbacks, Finding finding) {
   auto transfer = std::make_shared<Transfer>();
   transfer->key = key;
@@ -94,7 +95,7 @@ Result<Token> Transfers::Start(const std::string& key, image::TransferJob job, o
     token = AddClient(transfer, std::move(callbacks));
     state->by_lease.emplace(transfer->job.lease, transfer);
   }
-  const Status spawned = Spawn(transfer, archive);
+  const Status spawned = Spawn(transfer, handles);
   if (!spawned.ok()) {
     {
       // Ours hears of it by the answer; who joined meanwhile as of any failure.
@@ -123,7 +124,7 @@ Transfers::Ptr Transfers::Find(State& state, const std::string& key, const oci::
   return nullptr;
 }
 
-Status Transfers::RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive, Finding finding,
+Status Transfers::RunAndWait(const std::string& key, image::TransferJob job, Handles handles, Finding finding,
                              std::function<void(std::string_view)> line) {
   struct Waiter {
     std::mutex mutex;
@@ -138,7 +139,7 @@ Status Transfers::RunAndWait(const std::string& key, image::TransferJob job, os:
     waiter->result.emplace(std::move(status));
     waiter->changed.notify_all();
   };
-  TRY(Start(key, std::move(job), std::move(archive), std::move(callbacks), std::move(finding)));
+  TRY(Start(key, std::move(job), std::move(handles), std::move(callbacks), std::move(finding)));
   std::unique_lock lock(waiter->mutex);
   waiter->changed.wait(lock, [&] { return waiter->result.has_value(); });
   return std::move(*waiter->result);

@@ -51,15 +51,19 @@ class Transfers {
   };
   explicit Transfers(Wiring wiring) : wiring_(std::move(wiring)) {}
 
-  // `key` joins a transfer that runs already with the same credentials ("" never does). The archive is for load and
-  // save.
-  Result<Token> Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
-                      ProgressCallbacks callbacks) {
-    return Start(key, std::move(job), std::move(archive), std::move(callbacks), {});
+  // What a job works on besides the stores (image/transfer.h says which has which).
+  struct Handles {
+    os::UniqueFd archive;
+    os::UniqueFd tree;
+  };
+
+  // `key` joins a transfer that runs already with the same credentials ("" never does).
+  Result<Token> Start(const std::string& key, image::TransferJob job, Handles handles, ProgressCallbacks callbacks) {
+    return Start(key, std::move(job), std::move(handles), std::move(callbacks), {});
   }
   // Waits for the end, for callers on a worker. `finding` hears what a check finds, on the loop's thread.
   using Finding = std::function<void(const image::TransferEvent&)>;
-  Status RunAndWait(const std::string& key, image::TransferJob job, os::UniqueFd archive, Finding finding = {},
+  Status RunAndWait(const std::string& key, image::TransferJob job, Handles handles, Finding finding = {},
                     std::function<void(std::string_view)> line = {});
   bool Idle();
   // Runs `work` if no transfer runs, and lets none begin meanwhile: what they bring is not recorded yet. False, with
@@ -92,10 +96,10 @@ class Transfers {
     bool refused = false;  // WhenIdle found one running
   };
 
-  Result<Token> Start(const std::string& key, image::TransferJob job, os::UniqueFd archive,
-                      ProgressCallbacks callbacks, Finding finding);
+  Result<Token> Start(const std::string& key, image::TransferJob job, Handles handles, ProgressCallbacks callbacks,
+                      Finding finding);
   static Ptr Find(State& state, const std::string& key, const oci::RegistryAuth& auth);
-  Status Spawn(const Ptr& transfer, const os::UniqueFd& archive);
+  Status Spawn(const Ptr& transfer, const Handles& handles);
   Token AddClient(const Ptr& transfer, ProgressCallbacks callbacks);  // with the state locked
   // Takes it off the list and tells its clients how it ended.
   void End(const Ptr& transfer, const std::optional<Error>& failure);

@@ -56,6 +56,30 @@ Result<VolumeRecord> Volumes::CheckCopy(const std::string& name, const std::stri
   return record;
 }
 
+Status Volumes::CheckFolder(const VolumeRecord& record, const std::string& what) {
+  if (record.options.empty() || !engine::DeviceOf(record.options).has_value()) return Ok();
+  return Error(Code::kInvalidArgument, what + " of volume '" + record.name + "': its files are on '" +
+                                           record.options.at("device") + "', which only its containers mount");
+}
+
+Result<Volumes::Files> Volumes::OpenFiles(const std::string& name, const std::string& what) {
+  Files files;
+  {
+    auto state = state_.Lock();
+    gone_.wait(state.lock(), [&] { return !state->going.contains(name); });
+    const auto found = state->records.find(name);
+    if (found == state->records.end()) return Error(Code::kNotFound, "get " + name + ": no such volume");
+    TRY(CheckFolder(found->second, what));
+    state->held.insert(name);
+  }
+  files.hold = std::shared_ptr<void>(this, [this, name](void*) {
+    auto state = state_.Lock();
+    state->held.erase(state->held.find(name));
+  });
+  files.directory = TRY(os::OpenAt({folder_.get()}, name + "/_data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  return files;
+}
+
 // Of a rename only the folder can be left; a copy that was not finished goes.
 Status Volumes::Finish(VolumeRecord& record) {
   if (record.unfinished) return DeleteNow(record.name, record.project);
@@ -79,6 +103,8 @@ Status Volumes::Rename(const std::string& name, const std::string& to,
   Rollback drop;
   drop.Add([&] { Drop(both); });
   VolumeRecord record = TRY(CheckCopy(name, to));
+  if (state_.Lock()->held.contains(name))
+    return Error(Code::kConflict, "rename " + name + ": its files are being exported or imported");
   // A folder that nobody knows may be in the way.
   struct stat there {};
   if (::fstatat(folder_.get(), to.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0) return Exists(to);
@@ -119,10 +145,7 @@ Result<apitypes::Volume> Volumes::Snapshot(const std::string& name, const std::s
   Rollback drop;
   drop.Add([&] { Drop(both); });
   VolumeRecord record = TRY(CheckCopy(name, copy));
-  if (!record.options.empty() && engine::DeviceOf(record.options).has_value()) {
-    return Error(Code::kInvalidArgument, "snapshot of volume '" + name + "': its files are on '" +
-                                             record.options.at("device") + "', which only its containers mount");
-  }
+  TRY(CheckFolder(record, "snapshot"));
   record.name = copy;
   record.project = 0;
   record.created = FormatRfc3339(WallNow());

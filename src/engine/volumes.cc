@@ -217,6 +217,8 @@ Status Volumes::Delete(const std::string& name, const std::function<bool()>& in_
     auto state = state_.Lock();
     gone_.wait(state.lock(), [&] { return !state->going.contains(name); });
     if (in_use()) return Error(Code::kConflict, "remove " + name + ": volume is in use");
+    if (state->held.contains(name))
+      return Error(Code::kConflict, "remove " + name + ": volume is in use - its files are being exported or imported");
     state->going.insert(name);
   }
   const auto record = Find(name);

@@ -57,6 +57,13 @@ class Volumes {
   Status Rename(const std::string& name, const std::string& to, const std::function<Status(store::Batch&)>& add);
   // A copy of what is in `name` now, as a volume of its own, files sharing their bytes where the file system can.
   Result<apitypes::Volume> Snapshot(const std::string& name, const std::string& copy);
+  // The volume's directory, to be read or written from outside of a container. Until the last `hold` is dropped the
+  // volume is neither removed nor renamed: kConflict. `what` ("export") is for the error of one with a device.
+  struct Files {
+    os::UniqueFd directory;
+    std::shared_ptr<void> hold;
+  };
+  Result<Files> OpenFiles(const std::string& name, const std::string& what);
   bool Anonymous(const std::string& name) const;
   // What is mounted for it, a host's name in it looked up as docker does; nothing: it is a folder.
   Result<std::optional<VolumeDevice>> DeviceOf(const std::string& name) const;
@@ -82,6 +89,8 @@ class Volumes {
   Result<VolumeRecord> Find(const std::string& name) const;
   // `name` is there, is a folder of ours, and `to` is free.
   Result<VolumeRecord> CheckCopy(const std::string& name, const std::string& to) const;
+  // The files are in our folder, not on a device.
+  static Status CheckFolder(const VolumeRecord& record, const std::string& what);
   Status CopyInto(const VolumeRecord& record, const std::string& from);
 
   store::Database* database_;
@@ -90,6 +99,7 @@ class Volumes {
   struct State {
     std::map<std::string, VolumeRecord> records;
     std::set<std::string> going;  // being deleted
+    std::multiset<std::string> held;
   };
   mutable Guarded<State> state_;
   std::condition_variable gone_;

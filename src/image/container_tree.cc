@@ -83,6 +83,8 @@ class MountPoints {
 
 // ---- the layer
 
+// A directory's entry comes right before those below it: GNU tar gives a directory its time when the next entry is
+// elsewhere, and loses it when something comes in later.
 class LayerWriter {
  public:
   LayerWriter(const ContainerTree& tree, const codec::ByteSink& sink)
@@ -123,12 +125,17 @@ class LayerWriter {
     {
       const OverlayDirectory here = TRY(OverlayDirectory::Open(upper_, std::move(place)));
       const OverlayDirectory lower = TRY(OverlayDirectory::Open(tree_.lowers, std::move(below)));
+      if (!here.there()) return Ok();  // gone by now
+      if (depth > 0) TRY(archive_.AddDirectory(here.top(), here.place().path + "/"));
       if (here.opaque()) TRY(archive_.AddOpaque(here.place().path));
       const std::vector<OverlayEntry> entries = TRY(here.List(Whiteouts::kShow));
       for (const OverlayEntry& entry : entries) {
         if (TRY(mount_points_.Made(here, entry, lower))) continue;
-        TRY(AddOne(here, entry));
-        if (S_ISDIR(entry.info.st_mode)) directories.emplace_back(here.Below(entry.name), lower.Below(entry.name));
+        if (S_ISDIR(entry.info.st_mode)) {
+          directories.emplace_back(here.Below(entry.name), lower.Below(entry.name));
+        } else {
+          TRY(AddOne(here, entry));
+        }
       }
     }  // no descriptor stays open on the way down
     for (auto& [deeper, lower] : directories) TRY(Visit(std::move(deeper), std::move(lower), depth + 1));
@@ -154,8 +161,11 @@ class TreeWriter {
       : roots_(UpperOf(tree)), archive_(sink, {.user_xattrs = tree.user_xattrs}) {
     roots_.insert(roots_.end(), tree.lowers.begin(), tree.lowers.end());
   }
+  TreeWriter(int directory, const codec::ByteSink& sink)
+      : roots_{directory}, whiteouts_(Whiteouts::kShow), archive_(sink, {.plain = true}) {}
 
   Status Run() {
+    if (whiteouts_ == Whiteouts::kShow) TRY(archive_.AddDirectory(roots_.front(), "./"));
     TRY(Visit(OverlayDirectory::Root(roots_), 0));
     return archive_.Finish();
   }
@@ -166,10 +176,15 @@ class TreeWriter {
     std::vector<OverlayPlace> directories;
     {
       const OverlayDirectory here = TRY(OverlayDirectory::Open(roots_, std::move(place)));
-      const std::vector<OverlayEntry> entries = TRY(here.List());
+      if (!here.there()) return Ok();  // gone by now
+      if (depth > 0) TRY(archive_.AddDirectory(here.top(), here.place().path + "/"));
+      const std::vector<OverlayEntry> entries = TRY(here.List(whiteouts_));
       for (const OverlayEntry& entry : entries) {
-        TRY(archive_.Add(here.Holder(entry), entry, here.place().PathOf(entry.name)));
-        if (S_ISDIR(entry.info.st_mode)) directories.push_back(here.Below(entry.name));
+        if (S_ISDIR(entry.info.st_mode)) {
+          directories.push_back(here.Below(entry.name));
+        } else {
+          TRY(archive_.Add(here.Holder(entry), entry, here.place().PathOf(entry.name)));
+        }
       }
     }
     for (OverlayPlace& deeper : directories) TRY(Visit(std::move(deeper), depth + 1));
@@ -177,6 +192,7 @@ class TreeWriter {
   }
 
   std::vector<int> roots_;
+  Whiteouts whiteouts_ = Whiteouts::kApply;
   TreeArchive archive_;
 };
 
@@ -281,6 +297,8 @@ class Comparer {
 Status WriteLayer(const ContainerTree& tree, const codec::ByteSink& sink) { return LayerWriter(tree, sink).Run(); }
 
 Status WriteTree(const ContainerTree& tree, const codec::ByteSink& sink) { return TreeWriter(tree, sink).Run(); }
+
+Status WriteDirectory(int directory, const codec::ByteSink& sink) { return TreeWriter(directory, sink).Run(); }
 
 Result<std::vector<Change>> ListChanges(const ContainerTree& tree) { return Comparer(tree).Run(); }
 

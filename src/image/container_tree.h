@@ -29,6 +29,10 @@ Status WriteLayer(const ContainerTree& tree, const codec::ByteSink& sink);
 // What the container shows, without what is mounted in it.
 Status WriteTree(const ContainerTree& tree, const codec::ByteSink& sink);
 
+// A directory that is no layer, as it is, itself as "./": what means something to overlayfs elsewhere means nothing
+// here.
+Status WriteDirectory(int directory, const codec::ByteSink& sink);
+
 // As `docker diff` counts: a changed directory is one with another owner or mode, or with a change somewhere below it;
 // of what was deleted or replaced only the topmost path is named, what is new is named whole.
 enum class ChangeKind : unsigned char { kModified = 0, kAdded = 1, kDeleted = 2 };  // the API's numbers

@@ -28,11 +28,11 @@ timespec TimeOf(const TarEntry& entry) {
           static_cast<long>(std::clamp<std::int64_t>(entry.mtime_ns, 0, 999'999'999))};
 }
 
-Node KindOf(const struct stat& info) {
+Node KindOf(const struct stat& info, bool whiteout) {
   if (S_ISREG(info.st_mode)) return Node::kFile;
   if (S_ISDIR(info.st_mode)) return Node::kDirectory;
   if (S_ISLNK(info.st_mode)) return Node::kSymlink;
-  return IsWhiteout(info) ? Node::kWhiteout : Node::kOther;
+  return whiteout ? Node::kWhiteout : Node::kOther;
 }
 
 // `set` is f(name, value): 0, or -1 with errno.
@@ -107,7 +107,8 @@ Status WriteContent(int file, const TarEntry& entry, const Content& content) {
 
 class DirectoryDestination final : public Destination {
  public:
-  DirectoryDestination(os::DirFd root, bool user_xattrs) : tree_(root, user_xattrs), user_xattrs_(user_xattrs) {}
+  DirectoryDestination(os::DirFd root, bool user_xattrs, bool plain)
+      : tree_(root, user_xattrs, plain), user_xattrs_(user_xattrs) {}
 
   Result<Node> Look(const std::string& path) override {
     if (path.empty()) return Node::kDirectory;
@@ -118,7 +119,8 @@ class DirectoryDestination final : public Destination {
       return Error(Code::kInvalidArgument, "'" + path + "' is below what is no directory");
     if (!parent.ok()) return parent.error().Clone();
     struct stat info {};
-    if (::fstatat(*parent, split.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return KindOf(info);
+    if (::fstatat(*parent, split.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+      return KindOf(info, tree_.IsWhiteout(info));
     if (errno == ENOENT) return Node::kAbsent;
     return Error::Errno(errno, "look at '" + path + "'");
   }
@@ -155,7 +157,7 @@ class DirectoryDestination final : public Destination {
     if (S_ISDIR(info.st_mode)) return FinishDirectory(path, entry);
     TRY(tree_.Remove(parent, split.name));
     if (::mkdirat(parent, name, 0700) < 0) return Error::Errno(errno, "make a directory");
-    if (IsWhiteout(info)) TRY(tree_.MakeOpaque(path));
+    if (tree_.IsWhiteout(info)) TRY(tree_.MakeOpaque(path));
     return FinishDirectory(path, entry);
   }
 
@@ -255,11 +257,19 @@ class DirectoryDestination final : public Destination {
     TRY(SetAttributes(entry, user_xattrs_, [&path](const char* attribute, const std::string& value) {
       return ::lsetxattr(path.c_str(), attribute, value.data(), value.size(), 0);
     }));
-    // Nobody else writes in this tree: the name is still the node just made, no link.
-    if (set_mode && ::fchmodat(parent, name.c_str(), entry.mode, 0) < 0) return Error::Errno(errno, "set its mode");
+    if (set_mode) TRY(SetModeOfNode(entry, parent, name));
     const timespec times[2] = {TimeOf(entry), TimeOf(entry)};
     if (::utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) return Error::Errno(errno, "set its time");
     return Ok();
+  }
+
+  // A container that runs writes to its volume too: the name may be a link's by now.
+  static Status SetModeOfNode(const TarEntry& entry, int parent, const std::string& name) {
+    const os::UniqueFd node = TRY(os::OpenAt({parent}, name, O_PATH | O_NOFOLLOW));
+    struct stat info {};
+    if (::fstat(node.get(), &info) < 0) return Error::Errno(errno, "look at it");
+    if (S_ISLNK(info.st_mode)) return Error(Code::kConflict, "it was replaced meanwhile");
+    return SetMode(node.get(), entry.mode);
   }
 
   Tree tree_;
@@ -271,7 +281,11 @@ class DirectoryDestination final : public Destination {
 }  // namespace
 
 std::unique_ptr<Destination> MakeDirectoryDestination(os::DirFd root, bool user_xattrs) {
-  return std::make_unique<DirectoryDestination>(root, user_xattrs);
+  return std::make_unique<DirectoryDestination>(root, user_xattrs, /*plain=*/false);
+}
+
+std::unique_ptr<Destination> MakePlainDestination(os::DirFd root, bool in_user_namespace) {
+  return std::make_unique<DirectoryDestination>(root, in_user_namespace, /*plain=*/true);
 }
 
 }  // namespace estiba::image

@@ -14,8 +14,9 @@ using codec::Reader;
 
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 12> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
-                                                     "restore", "ask",  "commit", "import", "export", "changes"};
+constexpr std::array<std::string_view, 14> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
+                                                     "restore", "ask",  "commit", "import", "export", "changes",
+                                                     "pack",    "fill"};
 constexpr std::array<std::string_view, 8> kEventKinds{"progress", "image",  "failed", "done",
                                                       "login",    "pushed", "finding", "answer"};
 constexpr std::array<std::string_view, 3> kQuestions{"tags", "referrers", "search"};

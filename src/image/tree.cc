@@ -53,6 +53,14 @@ bool IsOverlayAttribute(std::string_view name) {
   return name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.");
 }
 
+Status SetMode(int fd, mode_t mode) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  if (::chmod(path.c_str(), mode) < 0) return Error::Errno(errno, "set its mode");
+  return Ok();
+}
+
+bool Tree::IsWhiteout(const struct stat& info) const { return !plain_ && image::IsWhiteout(info); }
+
 int Tree::Remember(const std::string& path, os::UniqueFd fd) {
   if (open_.size() >= kOpenDirectories) open_.clear();
   const int number = fd.get();
@@ -103,13 +111,13 @@ Result<os::UniqueFd> Tree::Enter(int parent, const std::string& name, const std:
   if (hidden) TRY(Remove(parent, name));
   if (!there || hidden) {
     if (::mkdirat(parent, name.c_str(), 0755) < 0) return Error::Errno(errno, "make directory '" + path + "'");
-    if (::fchmodat(parent, name.c_str(), 0755, 0) < 0) return Error::Errno(errno, "make directory '" + path + "'");
     if (implied_.size() >= kMaxImplied)
       return Error(Code::kResourceExhausted,
                    "archive has too many directories it does not describe (at '" + path + "')");
     implied_.insert(path);
   }
   os::UniqueFd fd = TRY(os::OpenAt({parent}, name, kLook));
+  if (!there || hidden) TRY_CTX(SetMode(fd.get(), 0755), "make directory '" + path + "'");
   if (hidden) TRY(MakeOpaque(path));
   return fd;
 }

@@ -24,7 +24,8 @@ SplitPath SplitLast(const std::string& path);
 
 class Tree {
  public:
-  Tree(os::DirFd root, bool user_xattrs) : root_(root), user_xattrs_(user_xattrs) {}
+  // `plain`: no layer, a device 0:0 is one.
+  Tree(os::DirFd root, bool user_xattrs, bool plain) : root_(root), user_xattrs_(user_xattrs), plain_(plain) {}
 
   // The descriptor of a directory; missing ones are made (root:root 0755). Stays valid until the next call.
   Result<int> Directory(const std::string& path);
@@ -35,6 +36,8 @@ class Tree {
   // Marks a directory as hiding those of lower layers.
   Status MakeOpaque(const std::string& path);
   os::DirFd root() const { return root_; }
+  // Whether what is there hides what layers below have.
+  bool IsWhiteout(const struct stat& info) const;
   // Directories made because something is below them.
   const std::set<std::string>& implied() const { return implied_; }
   // The archive describes this one after all.
@@ -49,6 +52,7 @@ class Tree {
 
   os::DirFd root_;
   bool user_xattrs_;
+  bool plain_;
   std::unordered_map<std::string, os::UniqueFd> open_;
   bool stale_ = false;  // a directory was removed: what is open may be gone
   std::set<std::string> implied_;
@@ -56,6 +60,8 @@ class Tree {
 
 // What overlayfs takes for "deleted here": a character device 0:0.
 bool IsWhiteout(const struct stat& info);
+// Of what an O_PATH descriptor of no symbolic link stands for: a name may mean something else by now.
+Status SetMode(int fd, mode_t mode);
 // Ours alone: an image that could set them would choose where overlayfs looks.
 bool IsOverlayAttribute(std::string_view name);
 

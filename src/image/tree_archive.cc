@@ -48,8 +48,8 @@ Status ReadAttributes(int file, const ArchiveOptions& options, TarEntry& entry) 
   names.resize(static_cast<std::size_t>(size));
   for (const std::string& name : Split(names, '\0')) {
     if (name.empty() || IsHostAttribute(name)) continue;
-    TRY(CheckOverlayAttribute(name, entry.path, options.user_xattrs));
-    if (IsOverlayAttribute(name)) continue;
+    if (!options.plain) TRY(CheckOverlayAttribute(name, entry.path, options.user_xattrs));
+    if (!options.plain && IsOverlayAttribute(name)) continue;
     if (name.find('=') != std::string::npos)
       return Error(Code::kInvalidArgument, "'" + entry.path + "' has an attribute '" + name +
                                                "': tar archives cannot hold a name with '='");
@@ -113,10 +113,14 @@ bool TreeArchive::IsLink(const struct stat& info, TarEntry& entry) {
   return true;
 }
 
+Status TreeArchive::CheckName(const std::string& path) const {
+  if (!options_.layer || !("/" + path).contains("/" + std::string(kWhiteout))) return Ok();
+  return Error(Code::kInvalidArgument, "'" + path + "' cannot be in an image: layers mark deleted files by '.wh.'")
+      .Hint("rename or delete the file");
+}
+
 Status TreeArchive::Add(int directory, const OverlayEntry& found, const std::string& path) {
-  if (options_.layer && found.name.starts_with(kWhiteout))
-    return Error(Code::kInvalidArgument, "'" + path + "' cannot be in an image: layers mark deleted files by '.wh.'")
-        .Hint("rename or delete the file");
+  TRY(CheckName(path));
   const auto opened = os::OpenAt({directory}, found.name, O_PATH | O_NOFOLLOW);
   if (!opened.ok() && opened.error().errnum() == ENOENT) return Ok();
   if (!opened.ok()) return opened.error().Clone();
@@ -145,6 +149,7 @@ Status TreeArchive::Add(int directory, const OverlayEntry& found, const std::str
 }
 
 Status TreeArchive::AddDirectory(int directory, const std::string& path) {
+  TRY(CheckName(path));
   struct stat info {};
   if (::fstat(directory, &info) < 0) return Error::Errno(errno, "look at '" + path + "'");
   TarEntry entry = Describe(info, path);

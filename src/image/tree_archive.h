@@ -18,6 +18,8 @@ struct ArchiveOptions {
   bool user_xattrs = false;  // overlayfs keeps its matters in user.overlay.*
   // A layer: a name that starts with ".wh." would be taken for a whiteout and is refused.
   bool layer = false;
+  // No part of a container's root: overlayfs's attributes are as good as any.
+  bool plain = false;
 };
 
 class TreeArchive {
@@ -36,6 +38,7 @@ class TreeArchive {
   Status Finish() { return writer_.Finish(); }
 
  private:
+  Status CheckName(const std::string& path) const;
   struct Link {
     std::string path;
     std::uint64_t left = 0;  // names that have not come yet

@@ -22,14 +22,16 @@ Error Refused(const TarEntry& entry, const std::string& why) {
 class Unpacker {
  public:
   Unpacker(Destination& to, const UnpackOptions& options, codec::ByteSource source)
-      : to_(to), reader_(std::move(source), options.limits), content_([this] { return NextBytes(); }) {}
+      : to_(to), plain_(options.plain), reader_(std::move(source), options.limits),
+        content_([this] { return NextBytes(); }) {}
 
   Result<Unpacked> Run() {
     TarEntry entry;
     while (true) {
       const bool more = TRY(reader_.Next(entry));
       if (!more) break;
-      std::erase_if(entry.xattrs, [](const auto& attribute) { return IsOverlayAttribute(attribute.first); });
+      if (!plain_)
+        std::erase_if(entry.xattrs, [](const auto& attribute) { return IsOverlayAttribute(attribute.first); });
       TRY(Place(entry));
     }
     TRY(to_.Pause());
@@ -53,7 +55,7 @@ class Unpacker {
     if (path.empty() && entry.kind != TarKind::kDirectory)
       return Error(Code::kInvalidArgument, "archive entry '" + entry.path + "' would replace the root directory");
     const SplitPath split = SplitLast(path);
-    if (split.name.starts_with(kWhiteout)) return TRY_CTX(PlaceWhiteout(entry, path, split), Where(entry));
+    if (!plain_ && split.name.starts_with(kWhiteout)) return TRY_CTX(PlaceWhiteout(entry, path, split), Where(entry));
     switch (entry.kind) {
       case TarKind::kFile:
         size_ = entry.size;
@@ -90,8 +92,12 @@ class Unpacker {
     if (target.empty()) return Refused(entry, "is a hard link to a directory");
     if (target.starts_with(path + "/")) return Refused(entry, "is a hard link to '" + entry.link + "', below itself");
     switch (TRY_CTX(to_.Look(target), context)) {
-      case Node::kAbsent: return RememberLink(path, target, context);
-      case Node::kWhiteout: return Refused(entry, "is a hard link to '" + entry.link + "', which is deleted");
+      case Node::kAbsent:
+        if (plain_) return Refused(entry, "is a hard link to '" + entry.link + "', which is not there");
+        return RememberLink(path, target, context);
+      case Node::kWhiteout:
+        if (plain_) return TRY_CTX(to_.AddHardlink(path, target), context);
+        return Refused(entry, "is a hard link to '" + entry.link + "', which is deleted");
       case Node::kDirectory: return Refused(entry, "is a hard link to '" + entry.link + "', a directory");
       case Node::kFile:
       case Node::kSymlink:
@@ -111,6 +117,7 @@ class Unpacker {
   }
 
   Destination& to_;
+  const bool plain_;
   codec::TarReader reader_;
   Content content_;
   std::uint64_t size_ = 0;  // of the file that is being read

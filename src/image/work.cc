@@ -11,10 +11,11 @@
 #include "push.h"
 #include "restore.h"
 #include "save.h"
+#include "volume_jobs.h"
 
 namespace estiba::image {
 
-Status RunJob(const TransferJob& job, const Stores& stores, int archive, const EventSink& events) {
+Status RunJob(const TransferJob& job, const Stores& stores, const Handles& handles, const EventSink& events) {
   if (!store::IsLease(job.lease)) return Error(Code::kInvalidArgument, "'" + job.lease + "' is not a lease");
   Reporter reporter(events);
   switch (job.kind) {
@@ -34,14 +35,16 @@ Status RunJob(const TransferJob& job, const Stores& stores, int archive, const E
       events(event);
       return Ok();
     }
-    case JobKind::kLoad: return TRY_CTX(Load(job, stores, archive, reporter), "load");
+    case JobKind::kLoad: return TRY_CTX(Load(job, stores, handles.archive, reporter), "load");
     case JobKind::kCheck: return TRY_CTX(Check(job, stores, reporter), "check");
     case JobKind::kRestore: return TRY_CTX(Restore(job, stores, reporter), "restore");
-    case JobKind::kSave: return TRY_CTX(Save(job, stores, archive), "save");
+    case JobKind::kSave: return TRY_CTX(Save(job, stores, handles.archive), "save");
     case JobKind::kCommit: return TRY_CTX(Commit(job, stores, reporter), "commit");
-    case JobKind::kImport: return TRY_CTX(Import(job, stores, archive, reporter), "import");
-    case JobKind::kExport: return TRY_CTX(Export(job, stores, archive), "export");
-    case JobKind::kChanges: return TRY_CTX(Changes(job, stores, archive), "diff");
+    case JobKind::kImport: return TRY_CTX(Import(job, stores, handles.archive, reporter), "import");
+    case JobKind::kExport: return TRY_CTX(Export(job, stores, handles.archive), "export");
+    case JobKind::kPack: return TRY_CTX(Pack(handles.tree, handles.archive), "export");
+    case JobKind::kFill: return TRY_CTX(Fill(job, handles.tree, handles.archive), "import");
+    case JobKind::kChanges: return TRY_CTX(Changes(job, stores, handles.archive), "diff");
   }
   return Error(Code::kInvalidArgument, "unknown job");
 }

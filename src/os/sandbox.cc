@@ -125,6 +125,8 @@ Result<bool> RestrictFiles(const FileAccess& access) {
       attributes.handled_access_fs & ~(std::uint64_t{LANDLOCK_ACCESS_FS_EXECUTE} | kIoctlDevice);
   for (const int directory : access.writable)
     TRY(AddRule(ruleset.get(), directory, write, "descriptor " + std::to_string(directory)));
+  for (const int directory : access.listed)
+    TRY(AddRule(ruleset.get(), directory, kRead, "descriptor " + std::to_string(directory)));
   for (const std::string& path : access.readable) TRY(AddReadable(ruleset.get(), path));
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) < 0)
     return Error::Errno(errno, "enter the Landlock domain");

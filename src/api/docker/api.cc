@@ -14,7 +14,8 @@ http::BodyMode ModeOf(const http::RequestHead& head) {
   const std::string& path = split->path;
   const bool archive =
       (head.method == "POST" && (path == "/images/load" || path == "/build" ||
-                                 (path == "/images/create" && head.query.Has("fromSrc")))) ||
+                                 (path == "/images/create" && head.query.Has("fromSrc")) ||
+                                 (path.starts_with("/estiba/v1/volumes/") && path.ends_with("/import")))) ||
       (head.method == "PUT" && path.starts_with("/containers/") && path.ends_with("/archive"));
   return archive ? http::BodyMode::kPipe : http::BodyMode::kBuffer;
 }

@@ -64,14 +64,6 @@ Status Prune(Call& call) {
   return Ok();
 }
 
-// A client may shut down its side behind the archive; only a cut body means that it has gone.
-void CancelWhenCut(Call& call, engine::Token token) {
-  call.exchange->OnPeerGone([engine = call.engine, exchange = std::weak_ptr(call.exchange), token] {
-    const auto alive = exchange.lock();
-    if (!alive || !alive->body_complete()) engine->Cancel(token);
-  });
-}
-
 // POST /images/create?fromSrc=…: "-" is an archive in the body, anything else a URL.
 Status Import(Call& call) {
   engine::ImportRequest request;

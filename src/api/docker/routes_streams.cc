@@ -160,6 +160,13 @@ Status Events(Call& call) {
 
 }  // namespace
 
+void CancelWhenCut(const Call& call, engine::Token token) {
+  call.exchange->OnPeerGone([engine = call.engine, exchange = std::weak_ptr(call.exchange), token] {
+    const auto alive = exchange.lock();
+    if (!alive || !alive->body_complete()) engine->Cancel(token);
+  });
+}
+
 Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type) {
   std::string buffer(256 * 1024, '\0');
   bool begun = false;

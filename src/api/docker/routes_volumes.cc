@@ -1,5 +1,7 @@
 #include "call.h"
+#include "progress.h"
 #include "router.h"
+#include "streams.h"
 
 namespace estiba::api::docker {
 namespace {
@@ -57,6 +59,17 @@ Status Snapshot(Call& call) {
   return Ok();
 }
 
+Status Export(Call& call) {
+  return SendStream(call, TRY(call.engine->ExportVolume(call.id())), "application/x-tar");
+}
+
+Status Import(Call& call) {
+  const engine::Token token =
+      TRY(call.engine->ImportVolume(call.id(), call.exchange->TakeBody(), ProgressTo(call.exchange)));
+  CancelWhenCut(call, token);
+  return Ok();
+}
+
 }  // namespace
 
 void AddVolumeRoutes(Router* router) {
@@ -67,6 +80,8 @@ void AddVolumeRoutes(Router* router) {
   router->Add("DELETE", "/volumes/{id}", Remove);
   router->Add("POST", "/estiba/v1/volumes/{id}/rename", Rename);
   router->Add("POST", "/estiba/v1/volumes/{id}/snapshot", Snapshot);
+  router->Add("GET", "/estiba/v1/volumes/{id}/export", Export);
+  router->Add("POST", "/estiba/v1/volumes/{id}/import", Import);
 }
 
 }  // namespace estiba::api::docker

@@ -10,6 +10,8 @@ std::string StreamType(bool tty, int minor);
 engine::TakeConnection Taker(const Call& call);
 // When the client leaves, the engine stops working for it.
 void CancelWhenGone(const Call& call, engine::Token token);
+// The same for one whose archive is the body: a client may shut down its side behind it.
+void CancelWhenCut(const Call& call, engine::Token token);
 // All bytes of a stream as the answer; an error before the first of them is the answer's status, a later one cuts it.
 Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type);
 

@@ -121,6 +121,8 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"system", "info", &kInfo},
     {"system", "prune", &kSystemPrune},
     {"volume", "create", &kVolumeCreate},
+    {"volume", "export", &kVolumeExport},
+    {"volume", "import", &kVolumeImport},
     {"volume", "inspect", &kVolumeInspect},
     {"volume", "list", &kVolumeLs, true},
     {"volume", "ls", &kVolumeLs},

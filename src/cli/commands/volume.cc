@@ -1,9 +1,15 @@
-#include "apitypes/volume.h"
+#include <fcntl.h>
+#include <unistd.h>
 
+#include "apitypes/volume.h"
 #include "commands/commands.h"
 #include "commands/list.h"
 #include "commands/prune.h"
+#include "commands/transfer.h"
+#include "commands/whole_file.h"
 #include "options/envfile.h"
+#include "os/file.h"
+#include "term/terminal.h"
 
 namespace estiba::cli {
 namespace {
@@ -21,6 +27,7 @@ constexpr Flag kLsFlags[] = {
     {'\0', "format", Kind::kString, "string", kListFormatHelp},
     {'q', "quiet", Kind::kBool, "", "Only display volume names"},
 };
+constexpr Flag kExportFlags[] = {{'o', "output", Kind::kString, "string", "Write to a file, instead of STDOUT"}};
 constexpr Flag kRmFlags[] = {{'f', "force", Kind::kBool, "", "Force the removal of one or more volumes"}};
 constexpr Flag kPruneFlags[] = {
     {'a', "all", Kind::kBool, "", "Remove all unused volumes, not just anonymous ones"},
@@ -126,8 +133,50 @@ Result<int> RunSnapshot(App& app, const Options& options) {
   return 0;
 }
 
+Result<int> RunExport(App& app, const Options& options) {
+  return SaveAnswer(app, options, OwnPath(options.arg(0), "export"), "export volume");
+}
+
+Result<int> RunImport(App& app, const Options& options) {
+  const std::string source = options.args().size() > 1 ? options.arg(1) : "-";
+  os::UniqueFd file;
+  if (source != "-") file = TRY(os::OpenAt({AT_FDCWD}, source, O_RDONLY));
+  if (source == "-" && IsTerminal(STDIN_FILENO))
+    return Error(Code::kInvalidArgument, "requested import from stdin, but stdin is a terminal")
+        .Hint("name the archive's file behind the volume");
+  Api* engine = TRY(app.Engine());
+  TRY(engine->EnsureEngine());  // before the body, which can be sent only once
+  http::Request request;
+  request.method = "POST";
+  request.target = OwnPath(options.arg(0), "import");
+  request.headers.Set("Content-Type", "application/x-tar");
+  request.body_fd = file.valid() ? file.get() : STDIN_FILENO;
+  TRY(FollowProgress(engine, request, STDOUT_FILENO, false));
+  return 0;
+}
+
 }  // namespace
 
+constinit const Command kVolumeExport{.name = "export",
+                                      .usage = "[OPTIONS] VOLUME",
+                                      .summary = "Export the files of a volume as a tar archive",
+                                      .flags = kExportFlags,
+                                      .min_args = 1,
+                                      .max_args = 1,
+                                      .run = RunExport,
+                                      .details = "Owners, modes, times, attributes and hard links are kept. Of a "
+                                                 "volume that is written to meanwhile each file is read as it is at "
+                                                 "its moment: stop or pause what writes."};
+constinit const Command kVolumeImport{.name = "import",
+                                      .usage = "VOLUME [FILE|-]",
+                                      .summary = "Put the files of a tar archive into a volume",
+                                      .flags = {},
+                                      .min_args = 1,
+                                      .max_args = 2,
+                                      .run = RunImport,
+                                      .details = "What the volume has stays, but for files that the archive has too. "
+                                                 "The archive may be compressed with gzip, zstd, bzip2 or xz. After "
+                                                 "a failure what had come is there."};
 constinit const Command kVolumeRename{.name = "rename",
                                       .usage = "VOLUME NEW_NAME",
                                       .summary = "Rename a volume",

@@ -171,7 +171,7 @@ TEST_F(Trees, WhiteoutsAndOpaqueDirectoriesAreMarked) {
   Whiteout("up/etc/gone");
   Put(dir_ / "up/etc/kept", "x");
   Check(::setxattr((dir_ / "up/new").c_str(), "trusted.overlay.opaque", "y", 1, 0) == 0, "opaque");
-  EXPECT_THAT(Names(Layer()), ElementsAre("etc/", "new/", "etc/.wh.gone", "etc/kept", "new/.wh..wh..opq"));
+  EXPECT_THAT(Names(Layer()), ElementsAre("etc/", "etc/.wh.gone", "etc/kept", "new/", "new/.wh..wh..opq"));
 }
 
 TEST_F(Trees, AWhiteoutMayBeAMarkedFile) {
@@ -262,7 +262,7 @@ TEST_F(Trees, WhatTheEngineMountsOnIsNoChange) {
   EXPECT_THAT(Changes(), ElementsAre("A/data"));
   Put(dir_ / "up/etc/hosts", "the container's own");
   Put(dir_ / "up/dev/x", "");
-  EXPECT_THAT(Names(Layer()), ElementsAre("data/", "dev/", "etc/", "dev/x", "etc/hosts"));
+  EXPECT_THAT(Names(Layer()), ElementsAre("data/", "dev/", "dev/x", "etc/", "etc/hosts"));
   EXPECT_THAT(Changes(), ElementsAre("A/data", "A/dev", "A/dev/x", "C/etc", "A/etc/hosts"));
 }
 

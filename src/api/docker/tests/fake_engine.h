@@ -246,6 +246,12 @@ class FakeEngine : public engine::Engine {
   Status RenameVolume(const std::string& name, const std::string& to) override {
     return Called("rename volume " + name + " " + to);
   }
+  Result<engine::OutputStream> ExportVolume(const std::string& name) override { return SaveImages({{name}}); }
+  Result<engine::Token> ImportVolume(const std::string& name, os::UniqueFd archive,
+                                     engine::ProgressCallbacks callbacks) override {
+    TRY(Called("import volume " + name));
+    return LoadImages(std::move(archive), std::move(callbacks));
+  }
   Result<apitypes::Volume> SnapshotVolume(const std::string& name, const std::string& copy) override {
     TRY(Called("snapshot volume " + name + " " + copy));
     return apitypes::Volume{};

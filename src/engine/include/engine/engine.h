@@ -272,6 +272,10 @@ class Engine {
   virtual Status RenameVolume(const std::string& name, const std::string& to) = 0;
   // A volume `copy` with what is in `name` now.
   virtual Result<apitypes::Volume> SnapshotVolume(const std::string& name, const std::string& copy) = 0;
+  // Its files as a tar archive, the volume's own directory as "./".
+  virtual Result<OutputStream> ExportVolume(const std::string& name) = 0;
+  // A tar archive, plain or compressed, over what is in the volume. No line comes; what had come when it failed stays.
+  virtual Result<Token> ImportVolume(const std::string& name, os::UniqueFd archive, ProgressCallbacks callbacks) = 0;
   virtual Result<apitypes::PruneReport> PruneVolumes(const apitypes::Filters& filters) = 0;
 
   virtual Result<std::vector<apitypes::Network>> ListNetworks(const apitypes::Filters& filters) = 0;

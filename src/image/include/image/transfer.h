@@ -1,9 +1,9 @@
 #pragma once
 // What the engine and estiba-transfer say to each other: one job as JSON on the program's descriptor 0 (to its end),
 // events as JSON lines on its descriptor 1. Descriptors: 3 the content store's directory, 4 the snapshots', 5 the
-// archive (read by load and import, written by save, export and changes). The last event is kDone or kFailed; without
-// one the program died. The engine ends a transfer by killing it, and clears what it left by its lease (ContentStore
-// and Snapshots::DeleteLeftovers).
+// archive (read by load, import and fill, written by save, export, changes and pack), 6 the directory that pack reads
+// and fill writes. The last event is kDone or kFailed; without one the program died. The engine ends a transfer by
+// killing it, and clears what it left by its lease (ContentStore and Snapshots::DeleteLeftovers).
 
 #include <cstdint>
 #include <string>
@@ -24,6 +24,7 @@ inline constexpr int kEventFd = 1;
 inline constexpr int kContentFd = 3;
 inline constexpr int kSnapshotsFd = 4;
 inline constexpr int kArchiveFd = 5;
+inline constexpr int kTreeFd = 6;
 
 enum class JobKind : unsigned char {
   kPull,
@@ -37,7 +38,9 @@ enum class JobKind : unsigned char {
   kCommit,
   kImport,
   kExport,
-  kChanges
+  kChanges,
+  kPack,  // a directory that is no layer, a volume's, into an archive
+  kFill   // and an archive into one
 };
 
 // One image to save: its manifest in the content store and the names to write for it (normalised references; may be

@@ -15,6 +15,9 @@ namespace estiba::image {
 
 struct UnpackOptions {
   codec::TarLimits limits;
+  // The tree is no layer: '.wh.' names files, overlayfs's attributes are as good as any, and there is nothing below
+  // that a hard link could mean.
+  bool plain = false;
 };
 
 // A hard link to a file that this layer does not have: it is in one below.
@@ -41,6 +44,8 @@ Result<Unpacked> UnpackLayer(Destination& to, codec::ByteSource source, const Un
 // Borrows `root`. With `user_xattrs` (in a user namespace) that is user.overlay.* instead of trusted.overlay.*, and
 // devices are left out.
 std::unique_ptr<Destination> MakeDirectoryDestination(os::DirFd root, bool user_xattrs);
+// A directory that is no layer, with what is in it already; others may write there meanwhile.
+std::unique_ptr<Destination> MakePlainDestination(os::DirFd root, bool in_user_namespace);
 
 // An EROFS image that overlayfs reads as a layer: whiteouts and opaque directories as above. Borrows `file`, which is
 // empty. The same archive upon the same layers makes the same bytes.

@@ -15,12 +15,17 @@ struct Stores {
   const store::Snapshots& snapshots;
 };
 
+// Borrowed descriptors (transfer.h says which job has which).
+struct Handles {
+  int archive = -1;
+  int tree = -1;
+};
+
 // Called from several threads, one at a time.
 using EventSink = std::function<void(const TransferEvent&)>;
 
 // Runs a job to its end; images and progress are told to `events`, kFailed and kDone are the caller's to send.
-// `archive` is read by load and import, written by save, export and changes. Nothing half-made stays; blobs and layers
-// that are whole do.
-Status RunJob(const TransferJob& job, const Stores& stores, int archive, const EventSink& events);
+// Nothing half-made stays, but what fill has written; blobs and layers that are whole do.
+Status RunJob(const TransferJob& job, const Stores& stores, const Handles& handles, const EventSink& events);
 
 }  // namespace estiba::image

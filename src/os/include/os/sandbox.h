@@ -16,6 +16,7 @@ Status SetNoNewPrivileges();
 
 struct FileAccess {
   std::vector<int> writable;               // directories: everything below, but not to execute
+  std::vector<int> listed;                 // directories: everything below may be read
   std::vector<std::string> readable;       // files and directories; those that are not there are left out
 };
 // Landlock (5.19 for renames between directories): files of no other path can be opened, made, renamed or deleted.
