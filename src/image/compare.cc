@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "os/file.h"
+#include "tree.h"
 
 namespace estiba::image {
 namespace {
@@ -138,6 +139,7 @@ class Comparer {
         ::fstatat(right, name.c_str(), &actual, AT_SYMLINK_NOFOLLOW) < 0)
       return Error::Errno(errno, "look at '" + name + "'");
     is_directory_ = S_ISDIR(expected.st_mode);
+    if (IsWhiteout(expected) && IsWhiteout(actual)) return What();  // of no owner, mode or time
     if (What what = CompareMetadata(expected, actual, timeless)) return what;
     if (S_ISLNK(expected.st_mode)) return CompareLinks(left, right, name);
     if (!S_ISREG(expected.st_mode) && !is_directory_) return What();

@@ -23,11 +23,14 @@ def directories(module_engine_factory):
 
 
 def load(engine, folder):
-    """An image that no registry has, whose second layer needs the first: a hard link into it, and a directory that it
-    does not describe."""
+    """An image that no registry has, whose second layer needs the first: a hard link into it, a directory that it does
+    not describe, a file that it deletes and a directory that it makes anew."""
     archive = folder / "image.tar"
-    image_archive(archive, "two:1", [[("etc", "dir", None), ("etc/a", b"first", None)],
-                                     [("etc/b", b"second", None), ("etc/c", "hard", "etc/a")]])
+    image_archive(archive, "two:1", [[("etc", "dir", None), ("etc/a", b"first", None), ("etc/gone", b"", None),
+                                      ("opt", "dir", None), ("opt/gone", b"", None)],
+                                     [("etc/b", b"second", None), ("etc/c", "hard", "etc/a"),
+                                      ("etc/.wh.gone", b"", None),
+                                      ("opt", "dir", None), ("opt/.wh..wh..opq", b"", None)]])
     engine.cli("load", "-i", str(archive))
 
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "os/file.h"
@@ -51,6 +52,20 @@ class CompareTreesTest : public ::testing::Test {
 };
 
 TEST_F(CompareTreesTest, EqualTreesHaveNoDifference) { EXPECT_EQ(Compare(), ""); }
+
+TEST_F(CompareTreesTest, WhiteoutsHaveNoTime) {
+  for (const char* tree : {"expected", "actual"})
+    ASSERT_EQ(::mknod(((dir_ / tree) + "/gone").c_str(), S_IFCHR, 0), 0);
+  const timespec times[2] = {{7, 7}, {7, 7}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, In("/gone").c_str(), times, 0), 0);
+  Age("expected");
+  Age("actual");
+  EXPECT_EQ(Compare(), "");
+  ASSERT_EQ(::unlink(In("/gone").c_str()), 0);
+  ASSERT_EQ(::mknod(In("/gone").c_str(), S_IFCHR, makedev(1, 3)), 0);
+  Age("actual");
+  EXPECT_NE(Compare(), "");
+}
 
 TEST_F(CompareTreesTest, OneByteCounts) {
   std::ofstream(In("/etc/c")) << "kontent";
