@@ -14,6 +14,7 @@ from harness.registry import Registry
 from harness.tar import image_archive
 from harness.wait import wait_until
 
+BOX = "estiba/busybox"
 NAMES = ["one:1", "two:1", "three:1"]
 
 
@@ -94,7 +95,7 @@ class Model:
             if operation == "prune":
                 names.clear()
             names.discard(name)
-        if succeeded and operation in ("pull", "load"):
+        if succeeded and operation in ("pull", "load", "commit"):
             self.there.add(name)
         if succeeded and operation == "rmi":
             self.gone.add(name)
@@ -105,14 +106,26 @@ class Model:
         assert not self.gone & have, f"removed, but there: {self.gone & have}"
 
 
-def pick(rng, sources):
+@pytest.fixture
+def committable(engine, request):
+    """A container with changes, and the name that its commits get; None where commit reads no layers."""
+    if request.node.callspec.params["engine"] == "erofs":
+        return None
+    engine.cli("run", "--name", "changed", "--network", "none", BOX, "sh", "-c",
+               "dd if=/dev/urandom of=/new bs=100k count=9; rm -r /etc; mkdir /etc; ln /new /etc/linked")
+    return "committed:1"
+
+
+def pick(rng, sources, committed):
     name, archive = rng.choice(sources)
     loaded = "loaded-" + name.split("/")[1]
+    commit = ("commit", committed, ["commit", "changed", committed])
     return rng.choice([
+        *([commit, commit] if committed else []),
         ("pull", name, ["pull", "-q", name]),
         ("pull", name, ["pull", "-q", name]),
         ("load", loaded, ["load", "-q", "-i", str(archive)]),
-        ("rmi", rng.choice([name, loaded]), None),
+        ("rmi", rng.choice([name, loaded, committed or name]), None),
         ("prune", "", ["image", "prune", "-a", "-f"]),
         ("check", "", ["store", "check", "--repair", "-q"]),
     ])
@@ -126,10 +139,10 @@ def kill_something(engine, rng):
             kill_quietly(pid)
 
 
-def test_killed_at_any_instant_the_store_is_sound(engine, sources, rng, rounds):
+def test_killed_at_any_instant_the_store_is_sound(engine, sources, committable, rng, rounds):
     model = Model()
     for _ in range(rounds):
-        operation, name, command = pick(rng, sources)
+        operation, name, command = pick(rng, sources, committable)
         client = engine.popen(*(command or ["rmi", name]))
         with contextlib.suppress(subprocess.TimeoutExpired):
             client.wait(rng.uniform(0, 0.12))
@@ -144,4 +157,6 @@ def test_killed_at_any_instant_the_store_is_sound(engine, sources, rng, rounds):
         model.check(engine)
     for name, _ in sources:  # and it goes on working
         engine.cli("pull", name)
+    if committable:
+        engine.cli("commit", "changed", committable)
     engine.cli("store", "check")

@@ -33,12 +33,16 @@ for i in 1 2; do estiba load -q -i /guest/images/$i.tar >/dev/null; estiba tag i
 wait_for wget -q -O /dev/null http://127.0.0.1:5000/v2/ || { cat /tmp/registry.log; exit 1; }
 for i in 1 2; do estiba push -q 127.0.0.1:5000/image-$i:1 >/dev/null; untell image-$i:1; untell 127.0.0.1:5000/image-$i:1; done
 estiba rmi image-1:1 image-2:1 127.0.0.1:5000/image-1:1 127.0.0.1:5000/image-2:1 >/dev/null
+estiba rm -f writer >/dev/null 2>&1 || true
+estiba run --name writer --network none estiba/busybox sh -c 'dd if=/dev/urandom of=/new bs=100k count=9 2>/dev/null; rm -r /etc'
 echo "RESETS-READY"
 while :; do
   for i in 1 2; do
     estiba load -q -i /guest/images/$i.tar >/dev/null && tell image-$i:1
     estiba pull -q 127.0.0.1:5000/image-$(( 3 - i )):1 >/dev/null && tell 127.0.0.1:5000/image-$(( 3 - i )):1
   done
+  estiba commit writer committed:1 >/dev/null && tell committed:1
+  untell committed:1; estiba rmi committed:1 >/dev/null
   for i in 1 2; do
     for name in image-$i:1 127.0.0.1:5000/image-$i:1; do untell $name; estiba rmi $name >/dev/null; done
   done
