@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/layer_mounts.h"
 #include "image/work.h"
 #include "os/file.h"
 #include "sandbox.h"
@@ -44,12 +45,20 @@ void WatchEngine() {
   }).detach();
 }
 
-Status Run(const image::TransferJob& job) {
+// By a store of its own: the descriptors that the sandbox is built on stay open.
+Result<image::LayerMounts> MountLayers(const image::TransferJob& job) {
+  if (job.container.layers.empty()) return image::LayerMounts();
+  os::UniqueFd folder = TRY(os::Duplicate(image::kSnapshotsFd));
+  const store::Snapshots snapshots = TRY_CTX(store::Snapshots::Open(std::move(folder)), "snapshots");
+  return image::LayerMounts::Make(job, snapshots);
+}
+
+Status Run(const image::TransferJob& job, const image::LayerMounts& mounts) {
   // Read-only descriptors, not O_PATH: the stores list and sync through them.
   const store::ContentStore content =
       TRY_CTX(store::ContentStore::Open(os::UniqueFd(image::kContentFd)), "content store");
   const store::Snapshots snapshots = TRY_CTX(store::Snapshots::Open(os::UniqueFd(image::kSnapshotsFd)), "snapshots");
-  return image::RunJob(job, {content, snapshots}, {image::kArchiveFd, image::kTreeFd}, Send);
+  return image::RunJob(job, {content, snapshots, &mounts}, {image::kArchiveFd, image::kTreeFd}, Send);
 }
 
 int Main() {
@@ -59,10 +68,12 @@ int Main() {
   if (!text.ok()) return SendFailure(text.error()), 1;
   const auto job = image::ParseJob(*text);
   if (!job.ok()) return SendFailure(job.error()), 1;
-  if (const Status entered = EnterSandbox(*job); !entered.ok())
+  const auto mounts = MountLayers(*job);
+  if (!mounts.ok()) return SendFailure(mounts.error()), 1;
+  if (const Status entered = EnterSandbox(*job, mounts->Roots()); !entered.ok())
     return SendFailure(entered.error().Clone().Context("enter the sandbox")), 1;
   WatchEngine();
-  const Status done = Run(*job);
+  const Status done = Run(*job, *mounts);
   if (!done.ok()) return SendFailure(done.error()), 1;
   image::TransferEvent event;
   event.kind = image::EventKind::kDone;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <linux/capability.h>
@@ -76,7 +77,7 @@ bool NeedsNetwork(const image::TransferJob& job) {
 
 }  // namespace
 
-Status EnterSandbox(const image::TransferJob& job) {
+Status EnterSandbox(const image::TransferJob& job, std::vector<int> listed) {
   const bool network = NeedsNetwork(job);
   TRY(Limit(RLIMIT_CORE, 0, "core"));
   TRY(Limit(RLIMIT_NOFILE, 4096, "nofile"));
@@ -85,6 +86,7 @@ Status EnterSandbox(const image::TransferJob& job) {
   TRY(os::KeepCapabilities(kCapabilities));
   os::FileAccess access;
   access.writable = {image::kContentFd, image::kSnapshotsFd};
+  access.listed = std::move(listed);
   if (job.kind == image::JobKind::kFill) access.writable.push_back(image::kTreeFd);
   if (job.kind == image::JobKind::kPack) access.listed.push_back(image::kTreeFd);
   if (network) access.readable = kNetworkFiles;

@@ -75,6 +75,7 @@ Status EngineImpl::CommitContainer(const CommitRequest& request, std::function<v
   image::TransferJob job;
   job.kind = image::JobKind::kCommit;
   job.user_xattrs = config()->rootless;
+  job.erofs = config()->LayersAreImages();
   job.container = source.files;
   job.image = TRY(ImageOf(request, source));
   const bool held = request.pause && TRY(containers_->HoldStill(source.files.id));
@@ -113,6 +114,7 @@ Result<Token> EngineImpl::ImportImage(const ImportRequest& request, os::UniqueFd
   image::TransferJob job;
   job.kind = image::JobKind::kImport;
   job.user_xattrs = this->config()->rootless;
+  job.erofs = this->config()->LayersAreImages();
   job.source = request.url;
   job.image.config = oci::WriteImageConfig(config);
   job.image.names = TRY(NamesToGive(request.repository, request.tag));

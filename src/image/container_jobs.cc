@@ -22,12 +22,10 @@ class OpenContainer {
     const auto& layers = job.container.layers;
     for (auto chain = layers.rbegin(); chain != layers.rend(); ++chain) {
       store::Snapshots::Layer layer = TRY_CTX(stores.snapshots.OpenLayer(*chain), "open layer '" + *chain + "'");
-      if (layer.form == store::Snapshots::Form::kErofs) {
-        return Error(Code::kNotImplemented,
-                     "layer '" + *chain + "' is an EROFS image, which commit, diff and export do not read yet")
-            .Hint("set storage_driver = \"overlay\", remove the image and its containers, and pull it again");
-      }
-      out.tree_.lowers.push_back(layer.fd.get());
+      const bool image = layer.form == store::Snapshots::Form::kErofs;
+      const int mount = stores.mounts != nullptr ? stores.mounts->Find(*chain) : -1;
+      if (image && mount < 0) return Error(Code::kInternal, "layer '" + *chain + "' is an image that was not mounted");
+      out.tree_.lowers.push_back(image ? mount : layer.fd.get());
       out.lowers_.push_back(std::move(layer.fd));
     }
     out.tree_.user_xattrs = job.user_xattrs;
@@ -61,7 +59,7 @@ Status Commit(const TransferJob& job, const Stores& stores, Reporter& reporter) 
     TRY(WriteLayer(container.tree(), sink));
     return container.CheckThere(job, stores);
   };
-  MadeLayer layer = TRY(MakeLayer(stores, send, {job.lease, job.user_xattrs}));
+  MadeLayer layer = TRY(MakeLayer(stores, send, {job.lease, job.user_xattrs, job.erofs}));
   return FinishImage(job, stores, std::move(layer), reporter);
 }
 

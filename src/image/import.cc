@@ -28,7 +28,7 @@ Status Import(const TransferJob& job, const Stores& stores, int archive, Reporte
     });
   };
   const SendTar send = [&](const codec::ByteSink& sink) { return InflateArchive(packed, sink); };
-  MadeLayer layer = TRY(MakeLayer(stores, send, {job.lease, job.user_xattrs}));
+  MadeLayer layer = TRY(MakeLayer(stores, send, {job.lease, job.user_xattrs, job.erofs}));
   return FinishImage(job, stores, std::move(layer), reporter);
 }
 

@@ -7,6 +7,7 @@
 #include "image/unpack.h"
 #include "limit.h"
 #include "pipe.h"
+#include "stored_layer.h"
 
 namespace estiba::image {
 namespace {
@@ -28,7 +29,6 @@ Result<Unpacked> UnpackAll(Destination& to, BytePipe& from) {
   if (!out.links.empty())
     return Error(Code::kInvalidArgument, "hard link '" + out.links.front().path + "' to '" + out.links.front().target +
                                              "': there is no such file in the archive");
-  TRY(to.Finish(/*diff_id=*/""));  // a directory does not want it
   return out;
 }
 
@@ -84,11 +84,11 @@ Status FirstCause(Streams& streams) {
 Result<MadeLayer> MakeLayer(const Stores& stores, const SendTar& send, const MakeLayerOptions& options) {
   MadeLayer out;
   store::Ingest blob = TRY(stores.content.CreateIngest(options.lease));
-  out.tree = TRY(stores.snapshots.CreateUnfinished(options.lease));
+  out.tree = TRY(stores.snapshots.CreateUnfinished(options.lease, FormOfNew(options.erofs)));
   Rollback rollback;
   // What cannot be deleted now is cleared by its lease.
   rollback.Add([&] { (void)stores.snapshots.DeleteUnfinished(out.tree).ok(); });
-  const auto tree = MakeDirectoryDestination({out.tree.fd.get()}, options.user_xattrs);
+  const auto tree = MakeDestination(out.tree, options.user_xattrs);
   Streams streams = Run(*tree, blob, send);
   TRY(FirstCause(streams));
   if (streams.size > UnpackedLimit(blob.size()))
@@ -96,6 +96,7 @@ Result<MadeLayer> MakeLayer(const Stores& stores, const SendTar& send, const Mak
                                                " bytes and compresses to " + std::to_string(blob.size()) +
                                                ": who pulled it would take it for a decompression bomb")
         .Hint("layers hold sparse files with all their zeros: delete large ones, or keep them on a volume");
+  TRY_CTX(tree->Finish(streams.diff_id), "unpack the layer");
   out.size = blob.size();
   out.digest = TRY(blob.Commit());
   out.diff_id = std::move(streams.diff_id);

@@ -15,6 +15,7 @@ using SendTar = std::function<Status(const codec::ByteSink&)>;
 struct MakeLayerOptions {
   std::string lease;
   bool user_xattrs = false;
+  bool erofs = false;  // the layer becomes an EROFS image
 };
 
 // A layer whose blob is in the content store and whose tree is not in its place yet.

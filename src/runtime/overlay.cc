@@ -12,6 +12,7 @@
 
 #include "attached.h"
 #include "os/fsids.h"
+#include "os/image_mount.h"
 #include "os/mount.h"
 #include "session.h"
 
@@ -178,11 +179,8 @@ Status MakeOverlay(Session& session, const Step& step) {
 
 Status MountImage(Session& session, const Step& step) {
   const std::string what = "layer '" + step.text.at(0) + "'";
-  // By its descriptor: paths have a limit.
   const os::UniqueFd image = TRY_CTX(os::OpenAt({AT_FDCWD}, step.text[0], O_RDONLY | O_NOFOLLOW), "layer");
-  auto context = TRY(os::FilesystemContext::Open("erofs"));
-  TRY(context.SetString("source", "/proc/self/fd/" + std::to_string(image.get())));
-  auto mount = TRY_CTX(context.Mount(MOUNT_ATTR_RDONLY), what);
+  auto mount = TRY_CTX(os::MountErofs(image.get()), what);
   if (const int maps = session.In(step); maps >= 0) {
     os::MountAttributes attributes;
     attributes.user_namespace = maps;

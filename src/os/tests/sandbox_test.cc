@@ -72,5 +72,25 @@ TEST_F(SandboxDeathTest, FilesOfOtherPathsAreOutOfReach) {
   EXPECT_EXIT(Exit(probe), ::testing::ExitedWithCode(0), "");
 }
 
+TEST_F(SandboxDeathTest, WhatIsListedIsReadAndNotChanged) {
+  REQUIRE(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 2,
+          "Landlock with ABI 2");
+  const testing::TempDir dir;
+  ASSERT_OK(EnsureDirectory(dir / "in/a", 0700));
+  ASSERT_OK(ReplaceFile({AT_FDCWD}, dir / "in/a/file", "x", 0600));
+  const std::string in = dir / "in";
+  const auto probe = [&] {
+    const auto folder = OpenAt({AT_FDCWD}, in, O_RDONLY | O_DIRECTORY);
+    FileAccess access;
+    access.listed = {folder->get()};
+    const auto confined = RestrictFiles(access);
+    if (!confined.ok() || !*confined) return false;
+    return ListDirectory({folder->get()}, "a").ok() && OpenAt({folder->get()}, "a/file", O_RDONLY).ok() &&
+           Fails(::openat(folder->get(), "a/file", O_WRONLY | O_CLOEXEC), EACCES) &&
+           Fails(::unlinkat(folder->get(), "a/file", 0), EACCES);
+  };
+  EXPECT_EXIT(Exit(probe), ::testing::ExitedWithCode(0), "");
+}
+
 }  // namespace
 }  // namespace estiba::os

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "base/result.h"
+#include "image/layer_mounts.h"
 #include "image/transfer.h"
 #include "store/content.h"
 #include "store/snapshots.h"
@@ -13,6 +14,7 @@ namespace estiba::image {
 struct Stores {
   const store::ContentStore& content;
   const store::Snapshots& snapshots;
+  const LayerMounts* mounts = nullptr;  // for jobs that read a container: its layers that are images
 };
 
 // Borrowed descriptors (transfer.h says which job has which).
