@@ -5,12 +5,15 @@
 namespace estiba::estibad {
 
 const char kUsage[] =
-    "Usage: estibad [--config FILE] [--check-config]\n"
+    "Usage: estibad [--config FILE] [--storage-driver DRIVER] [--check-config]\n"
     "\n"
     "The container engine: serves the Docker API on a UNIX socket.\n"
     "\n"
     "  --config FILE    read FILE instead of /etc/estiba/estibad.toml\n"
     "                   (users: ~/.config/estiba/estibad.toml)\n"
+    "  -s, --storage-driver DRIVER\n"
+    "                   how layers to come are stored: auto, overlay (overlay2)\n"
+    "                   or erofs; as storage_driver in FILE\n"
     "  --check-config   read the configuration, say what is wrong with it, and end\n"
     "  --spawned        started by a command: leave the caller's surroundings, end when idle\n"
     "  --ready-fd N     write one byte to descriptor N when the socket answers\n"
@@ -33,6 +36,9 @@ Result<Arguments> ParseArguments(const std::vector<std::string>& words) {
     };
     if (word == "--config") {
       arguments.config = TRY(take());
+    } else if (word == "--storage-driver" || word == "-s") {
+      const std::string name = TRY(take());
+      arguments.storage_driver = TRY_CTX(engine::ParseStorageDriver(name), "option '" + word + "'");
     } else if (word == "--ready-fd") {
       const std::string text = TRY(take());
       arguments.ready_fd = static_cast<int>(TRY(ParseUint(text, 1'000'000)));
@@ -49,6 +55,17 @@ Result<Arguments> ParseArguments(const std::vector<std::string>& words) {
     }
   }
   return arguments;
+}
+
+Result<engine::Config> LoadConfig(const Arguments& arguments, bool rootless) {
+  engine::Config config = TRY(engine::LoadConfig(arguments.config, rootless, arguments.uid));
+  if (!arguments.storage_driver.has_value()) return config;
+  const bool said = config.storage_driver != engine::StorageDriver::kAuto;
+  if (said && config.storage_driver != *arguments.storage_driver)
+    return Error(Code::kInvalidArgument, "--storage-driver says other than storage_driver in '" + config.file + "'")
+        .Hint("keep one of them");
+  config.storage_driver = *arguments.storage_driver;
+  return config;
 }
 
 }  // namespace estiba::estibad

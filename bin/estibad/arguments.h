@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/config.h"
 
 namespace estiba::estibad {
 
 struct Arguments {
   std::optional<std::string> config;
+  std::optional<engine::StorageDriver> storage_driver;
   bool check_config = false;
   bool spawned = false;  // by a command of ours, which goes on when it reads a byte from `ready_fd`
   int ready_fd = -1;
@@ -21,5 +23,8 @@ struct Arguments {
 extern const char kUsage[];
 
 Result<Arguments> ParseArguments(const std::vector<std::string>& words);
+
+// What the configuration file says, with what the arguments say. As dockerd's, they must not contradict each other.
+Result<engine::Config> LoadConfig(const Arguments& arguments, bool rootless);
 
 }  // namespace estiba::estibad

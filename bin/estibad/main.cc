@@ -24,7 +24,6 @@ int Fail(const Error& error) {
 
 Status Start(Arguments arguments) {
   const bool rootless = ::geteuid() != 0;
-  arguments.uid = ::getuid();
   if (arguments.config.has_value()) {
     // It is read again on SIGHUP, from another folder.
     char path[PATH_MAX];
@@ -40,7 +39,7 @@ Status Start(Arguments arguments) {
     departure.Begin();
   }
   TRY(SettleIn());
-  engine::Config config = TRY(engine::LoadConfig(arguments.config, rootless, arguments.uid));
+  engine::Config config = TRY(LoadConfig(arguments, rootless));
   if (rootless) {
     departure.Wait();  // only a process with one thread may enter a user namespace
     TRY(engine::EnterRootless(config.run_root));
@@ -54,11 +53,12 @@ int Main(const std::vector<std::string>& words) {
     std::fprintf(stderr, "estibad: %s\n%s", parsed.error().Message().c_str(), kUsage);
     return 2;
   }
-  const Arguments& arguments = parsed.value();
+  Arguments arguments = parsed.value();
+  arguments.uid = ::getuid();
   if (arguments.help) return std::fputs(kUsage, stdout) < 0;
   if (arguments.version) return std::printf("estibad %s\n", ESTIBA_VERSION) < 0;
   if (arguments.check_config) {
-    const auto config = engine::LoadConfig(arguments.config, ::geteuid() != 0, ::getuid());
+    const auto config = LoadConfig(arguments, ::geteuid() != 0);
     if (!config.ok()) return Fail(config.error());
     const std::string& file = config.value().file;
     std::printf("%s\n", file.empty() ? "no configuration file: defaults hold" : (file + ": fine").c_str());

@@ -130,7 +130,7 @@ class Run {
   }
 
   void Reload() {
-    auto fresh = engine::LoadConfig(arguments_.config, config_.rootless, arguments_.uid);
+    auto fresh = LoadConfig(arguments_, config_.rootless);
     if (!fresh.ok())
       return log::Error("the configuration is not taken over", {{"error", fresh.error().Message()}});
     for (const std::string& key : engine_->Reload(fresh.value())) {

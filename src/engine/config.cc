@@ -134,13 +134,11 @@ void ReadUserns(TomlTable table, Config& config) {
 }
 
 void ReadStorageDriver(TomlTable& top, Config& config) {
-  std::string driver = "auto";
-  top.Read("storage_driver", &driver);
-  if (driver == "auto") config.storage_driver = StorageDriver::kAuto;
-  if (driver == "overlay" || driver == "overlay2") config.storage_driver = StorageDriver::kOverlay;
-  if (driver == "erofs") config.storage_driver = StorageDriver::kErofs;
-  if (driver == "auto" || driver == "overlay" || driver == "overlay2" || driver == "erofs") return;
-  top.Fail("storage_driver", "must be auto, overlay or erofs, not '" + driver + "'");
+  std::string name = "auto";
+  top.Read("storage_driver", &name);
+  const auto driver = ParseStorageDriver(name);
+  if (!driver.ok()) return top.Fail("storage_driver", driver.error().Message());
+  config.storage_driver = *driver;
 }
 
 void ReadTop(TomlTable top, Config& config) {
@@ -199,6 +197,13 @@ Config DefaultConfig(bool rootless, unsigned uid) {
   config.address_pools = {{"172.17.0.0/16", 16}, {"172.18.0.0/16", 16}, {"172.19.0.0/16", 16}, {"172.20.0.0/14", 16},
                           {"172.24.0.0/14", 16}, {"172.28.0.0/14", 16}, {"192.168.0.0/16", 20}};
   return config;
+}
+
+Result<StorageDriver> ParseStorageDriver(const std::string& name) {
+  if (name == "auto") return StorageDriver::kAuto;
+  if (name == "overlay" || name == "overlay2") return StorageDriver::kOverlay;
+  if (name == "erofs") return StorageDriver::kErofs;
+  return Error(Code::kInvalidArgument, "must be auto, overlay or erofs, not '" + name + "'");
 }
 
 Result<Config> ParseConfig(std::string_view text, const std::string& file, Config defaults) {

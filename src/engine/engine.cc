@@ -90,11 +90,10 @@ Status EngineImpl::OpenStores() {
 // Images of layers may be there from a time with another driver: whether they can be used is asked in any case.
 Status EngineImpl::FindStorage() {
   const auto now = config();
+  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, now->data_root + "/snapshots", O_RDONLY | O_DIRECTORY));
+  backing_ = TRY(LookAtBacking({folder.get()}));
   Status usable = Error(Code::kFailedPrecondition, "not in a user namespace");
-  if (!now->rootless) {
-    const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, now->data_root + "/snapshots", O_RDONLY | O_DIRECTORY));
-    usable = store::ProbeImages({folder.get()});
-  }
+  if (!now->rootless) usable = store::ProbeImages({folder.get()});
   host_.facts.erofs_layers = usable.ok();
   if (usable.ok() || !now->LayersAreImages()) return Ok();
   return std::move(usable)

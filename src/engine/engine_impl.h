@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "backing.h"
 #include "containers/containers.h"
 #include "engine/engine.h"
 #include "events.h"
@@ -150,6 +151,7 @@ class EngineImpl final : public Engine {
   mutable Guarded<std::shared_ptr<const Config>> config_;
   os::UniqueFd lock_;
   Host host_;
+  Backing backing_;  // of the data root
   std::optional<AppArmor> apparmor_;
   Tokens tokens_;
   Events events_;

@@ -111,7 +111,14 @@ def test_layers_have_the_drivers_form(store, driver, tmp_path):
     assert len(layers_on_disk(store)) == 2
     assert all(form((folder / name).lstat().st_mode) for name in layers_on_disk(store))
     shown = "erofs" if driver == "erofs" else "overlay2"
-    assert store.api("GET", "/info")[1]["Driver"] == shown
+    info = store.api("GET", "/info")[1]
+    assert info["Driver"] == shown
+    rows = dict(info["DriverStatus"])
+    named = subprocess.run(["stat", "-f", "-c", "%T", store.data_root], capture_output=True, text=True, check=True)
+    assert rows["Backing Filesystem"] == {"ext2/ext3": "extfs"}.get(named.stdout.strip(), named.stdout.strip())
+    assert [rows[name] for name in ("Supports d_type", "Using metacopy", "Native Overlay Diff", "userxattr")] == [
+        "true", "false", "true", "false"]
+    assert f" Backing Filesystem: {rows['Backing Filesystem']}" in store.out("info")
     inspected = json.loads(store.out("inspect", NAME))[0]
     assert inspected["GraphDriver"]["Name"] == shown
     store.cli("rmi", NAME)
@@ -264,15 +271,38 @@ def test_store_check_compares_layers_of_both_forms(store, driver, tmp_path):
     assert sh(store, "head -c 7 a") == "content"
 
 
-def test_what_does_not_read_images_says_so(store, driver, tmp_path):
-    load(store, tmp_path, layer([entry("file", b"content")]))
-    container = store.out("create", "--network", "none", NAME)
-    for command in (["commit", container, "localhost/made:1"], ["diff", container],
-                    ["export", "-o", str(tmp_path / "tree.tar"), container]):
-        result = store.cli(*command, check=False)
-        assert (result.returncode == 0) == (driver == "overlay"), result.stderr
-        assert driver == "overlay" or "is an EROFS image" in result.stderr
+def test_commit_diff_and_export(store, driver, tmp_path):
+    load(store, tmp_path,
+         layer([directory("d"), entry("d/kept", b"kept", xattrs={"user.note": "low"}), entry("d/gone", b""),
+                entry("d/latin\udce9", b"bytes"), entry("d/link", kind=tarfile.LNKTYPE, link="d/kept"),
+                directory("e"), entry("e/hidden", b"")]),
+         layer([entry("e/.wh..wh..opq", b""), entry("e/new", b"new"), entry("d/setuid", b"#!", mode=0o4755, uid=7)]))
+    script = "cd d; rm gone; echo more >> kept; mkdir /made; mv /e/new /made; rm -r /e; mkdir /e"
+    container = store.out("run", "-d", "--network", "none", NAME, "sh", "-c", script)
+    assert store.out("wait", container) == "0"
+    assert store.out("diff", container).splitlines() == [
+        "C /d", "D /d/gone", "C /d/kept", "C /e", "D /e/new", "A /made", "A /made/new"]
+    store.cli("export", "-o", tmp_path / "tree.tar", container)
+    with tarfile.open(tmp_path / "tree.tar", encoding="utf-8", errors="surrogateescape") as tar:
+        names = set(tar.getnames())
+        assert {"d/kept", "d/link", "d/latin\udce9", "made/new", "e"} <= names
+        assert not {"d/gone", "e/hidden", "e/new"} & names
+        assert (tar.getmember("d/setuid").mode, tar.getmember("d/setuid").uid) == (0o4755, 7)
+        assert tar.extractfile("d/kept").read() == b"keptmore\n"
+    before = set(layers_on_disk(store))
+    store.cli("commit", container, "localhost/made:1")
+    made = set(layers_on_disk(store)) - before
+    assert len(made) == 1 and made.pop().endswith(".erofs") == (driver == "erofs")
+    look = "cat d/kept made/new; ls d e; stat -c '%a %u' d/setuid"
+    assert store.out("run", "--rm", "--network", "none", "localhost/made:1", "sh", "-c", look) == (
+        "keptmore\nnewd:\nkept\nlatin?\nlink\nsetuid\n\ne:\n4755 7")  # busybox's ls shows no other bytes
+    store.cli("import", tmp_path / "tree.tar", "localhost/flat:1")
+    # What was copied up is no longer the other name's file.
+    assert store.out("run", "--rm", "--network", "none", "localhost/flat:1", "cat", "d/link", "d/kept") == (
+        "keptkeptmore")
+    assert store.cli("store", "check").returncode == 0
     store.cli("rm", container)
+    store.cli("rmi", "localhost/made:1", "localhost/flat:1")
 
 
 def kill_transfers(store):
@@ -323,11 +353,32 @@ def test_stores_of_both_forms(module_engine_factory, tmp_path):
     assert sh(engine, "cat low/other") == "below"
 
 
+def check_config(engine, *arguments):
+    return subprocess.run([BIN / "estibad", "--config", engine.config, "--check-config", *arguments],
+                          capture_output=True, text=True, check=False)
+
+
 def test_a_driver_that_nobody_has_is_refused(tmp_path):
     need(os.geteuid() == 0, "root")
     engine = Engine(tmp_path, extra_config='storage_driver = "zfs"')
-    checked = subprocess.run([BIN / "estibad", "--config", engine.config, "--check-config"], capture_output=True,
-                             text=True, check=False)
+    checked = check_config(engine)
+    engine.config.write_text(engine.config.read_text().replace('"zfs"', '"overlay"'))
+    flag = check_config(engine, "--storage-driver", "btrfs")
+    other = check_config(engine, "--storage-driver=erofs")
+    same = check_config(engine, "-s", "overlay2")
     engine.destroy()
     assert checked.returncode == 1
     assert "storage_driver" in checked.stderr and "auto, overlay or erofs, not 'zfs'" in checked.stderr
+    assert flag.returncode == 2 and "'--storage-driver': must be auto" in flag.stderr and "'btrfs'" in flag.stderr
+    assert other.returncode == 1 and "--storage-driver says other than storage_driver in" in other.stderr
+    assert same.returncode == 0
+
+
+def test_the_driver_by_the_command_line(module_engine_factory, tmp_path):
+    need(os.geteuid() == 0, "root")
+    engine = module_engine_factory(extra_config='storage_driver = "auto"')
+    engine.arguments = ("--storage-driver", "erofs")
+    start(engine)
+    load(engine, tmp_path, layer([entry("file", b"x")]))
+    assert all(name.endswith(".erofs") for name in layers_on_disk(engine))
+    assert engine.api("GET", "/info")[1]["Driver"] == "erofs"

@@ -35,6 +35,9 @@ BIN = for_everybody(pathlib.Path(os.environ.get("ESTIBA_BIN", pathlib.Path(__fil
 
 
 class Engine:
+    any_driver = True  # ESTIBA_STORAGE_DRIVER holds for it
+    arguments = ()  # more for estibad
+
     def __init__(self, folder, extra_config=""):
         self.folder = pathlib.Path(folder)
         self.data_root = self.folder / "data"
@@ -45,7 +48,7 @@ class Engine:
         self.host = Host()
         self.process = None
         driver = os.environ.get("ESTIBA_STORAGE_DRIVER")  # every test with another one
-        if driver and "storage_driver" not in extra_config and os.geteuid() == 0:
+        if driver and self.any_driver and "storage_driver" not in extra_config and os.geteuid() == 0:
             extra_config = f'storage_driver = "{driver}"\n{extra_config}'
         self.config.write_text(f'data_root = "{self.data_root}"\nrun_root = "{self.run_root}"\n'
                                f'cgroup_parent = "{self.cgroup_parent}"\n{extra_config}')
@@ -59,7 +62,7 @@ class Engine:
         if self.before is None:
             self.before = leaks.Snapshot.take(self)
         self.log = open(self.folder / "estibad.log", "ab")
-        command = [*self.host.prefix(), *wrapper, str(BIN / "estibad"), "--config", str(self.config)]
+        command = [*self.host.prefix(), *wrapper, str(BIN / "estibad"), "--config", str(self.config), *self.arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         env=dict(os.environ, HOME=str(self.folder)))
         wait_until(self.answers, "the engine answers", 30)

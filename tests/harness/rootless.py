@@ -104,6 +104,8 @@ class RootView:
 
 
 class RootlessEngine(Engine):
+    any_driver = False  # no EROFS in a user namespace
+
     def __init__(self, user, extra_config=""):
         self.user = user
         # pytest's own folders are closed to other users.

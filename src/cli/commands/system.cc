@@ -148,6 +148,17 @@ Result<int> RunVersion(App& app, const Options& options) {
   return 1;
 }
 
+// "DriverStatus": pairs of a title and a value.
+std::string DriverRows(const Json* status) {
+  std::string text;
+  const Json::Array* rows = status == nullptr ? nullptr : status->IfArray();
+  for (std::size_t i = 0; rows != nullptr && i < rows->size(); ++i) {
+    const auto row = Strings(&(*rows)[i]);
+    if (row.size() == 2) text += "  " + row[0] + ": " + row[1] + "\n";
+  }
+  return text;
+}
+
 std::string InfoText(const Json& info) {
   const auto number = [&](std::string_view name) { return std::to_string(info.GetInt(name)); };
   std::string text = "Client: Estiba\n";
@@ -161,6 +172,7 @@ std::string InfoText(const Json& info) {
   };
   line("Server Version", "ServerVersion");
   line("Storage Driver", "Driver");
+  text += DriverRows(info.Find("DriverStatus"));
   line("Logging Driver", "LoggingDriver");
   line("Cgroup Driver", "CgroupDriver");
   line("Cgroup Version", "CgroupVersion");

@@ -41,6 +41,8 @@ struct ImagePolicy {
 
 // How layers are stored. kAuto is kOverlay for now (docs/storage.md).
 enum class StorageDriver : unsigned char { kAuto, kOverlay, kErofs };
+// "auto", "overlay" (dockerd's "overlay2" too), "erofs"; kInvalidArgument names the others.
+Result<StorageDriver> ParseStorageDriver(const std::string& name);
 
 struct Config {
   std::string file;  // where it was read from; empty when there was none
