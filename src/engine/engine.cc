@@ -82,6 +82,8 @@ Status EngineImpl::OpenStores() {
   database_ = TRY(store::Database::Open(root + "/estiba.db", Migrations()));
   content_ = TRY(store::ContentStore::Open(root + "/content"));
   snapshots_ = TRY(store::Snapshots::Open(root + "/snapshots"));
+  if (!TRY(Transfers::AwaitStrays(root + "/snapshots")))
+    log::Warn("a transfer of the engine before this one does not end: what it leaves is cleared at the next start");
   TRY(content_->DeleteLeftovers(""));
   leftovers_ = TRY(snapshots_->ListUnfinished());
   return Ok();

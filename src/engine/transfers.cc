@@ -1,12 +1,15 @@
 #include "transfers.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <mutex>
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -47,12 +50,27 @@ std::vector<std::string> Environment(const Transfers::Proxies& proxies) {
 
 }  // namespace
 
+Result<bool> Transfers::AwaitStrays(const std::string& snapshots_root) {
+  constexpr std::chrono::seconds kPatience{10};
+  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, snapshots_root, O_RDONLY | O_DIRECTORY));
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (::flock(folder.get(), LOCK_EX | LOCK_NB) < 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return Error::Errno(errno, "lock '" + snapshots_root + "'");
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    const timespec step{0, 2'000'000};
+    ::nanosleep(&step, nullptr);
+  }
+  return true;
+}
+
 Status Transfers::Spawn(const Ptr& transfer, const Handles& handles) {
   const os::UniqueFd job = TRY(os::MakeSealedMemfd("estiba-job", image::WriteJob(transfer->job)));
   os::Pipe events = TRY(os::MakePipe());
   TRY(os::SetNonBlocking(events.read.get(), true));
   const os::UniqueFd snapshots =
       TRY(os::OpenAt({AT_FDCWD}, wiring_.snapshots_root, O_RDONLY | O_DIRECTORY));
+  // Held as long as the program lives, for AwaitStrays(). A description of its own: it can undo nobody else's.
+  if (::flock(snapshots.get(), LOCK_SH) < 0) return Error::Errno(errno, "lock '" + wiring_.snapshots_root + "'");
   os::SpawnOptions options;
   options.program = wiring_.program;
   options.argv = {"estiba-transfer"};

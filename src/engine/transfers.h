@@ -49,6 +49,10 @@ class Transfers {
     // What goes before the environment's; empty: nothing does.
     std::function<Proxies()> proxies = {};
   };
+  // Waits for the end of transfers that an engine before has left: they see that it is gone, but may be about to make
+  // what nobody would clear. A while; false when they do not end.
+  static Result<bool> AwaitStrays(const std::string& snapshots_root);
+
   explicit Transfers(Wiring wiring) : wiring_(std::move(wiring)) {}
 
   // What a job works on besides the stores (image/transfer.h says which has which).
