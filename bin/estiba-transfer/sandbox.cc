@@ -8,6 +8,7 @@
 
 #include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/log.h"
@@ -55,6 +56,11 @@ Status Limit(__rlimit_resource resource, rlim_t value, const char* name) {
   return Ok();
 }
 
+bool IsDirectory(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 bool NeedsNetwork(const image::TransferJob& job) {
   switch (job.kind) {
     case image::JobKind::kPull:
@@ -90,6 +96,11 @@ Status EnterSandbox(const image::TransferJob& job, std::vector<int> listed) {
   if (job.kind == image::JobKind::kFill) access.writable.push_back(image::kTreeFd);
   if (job.kind == image::JobKind::kPack) access.listed.push_back(image::kTreeFd);
   if (network) access.readable = kNetworkFiles;
+  // An OCI layout as a directory instead of an archive. (Another job's is closed, or what comes is no directory.)
+  const bool directory = IsDirectory(image::kArchiveFd);
+  if (directory && job.kind == image::JobKind::kSave) access.writable.push_back(image::kArchiveFd);
+  if (directory && job.kind == image::JobKind::kLoad)
+    access.readable.push_back("/proc/self/fd/" + std::to_string(image::kArchiveFd));
   for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE"}) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
     if (const char* path = std::getenv(name); network && path != nullptr) access.readable.emplace_back(path);

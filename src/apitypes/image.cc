@@ -16,6 +16,14 @@ void Describe(A& f, ImageSummary& v) {
   f("Size", v.size);
 }
 template <typename A>
+void Describe(A& f, ManifestDescriptor& v) {
+  f("mediaType", v.media_type);
+  f("digest", v.digest);
+  f("size", v.size);
+  f.Omit("artifactType", v.artifact_type);
+  f.Omit("annotations", v.annotations);
+}
+template <typename A>
 void Describe(A& f, ImageInspect& v) {
   f("Id", v.id);
   f("RepoTags", v.repo_tags);
@@ -38,6 +46,7 @@ void Describe(A& f, ImageInspect& v) {
     r.Omit("Layers", v.layers);
   });
   f.Inside("Metadata", [&](auto& m) { m("LastTagTime", v.last_tag_time); });
+  f.Omit("Descriptor", v.descriptor);
 }
 template <typename A>
 void Describe(A& f, ImageHistoryItem& v) {

@@ -168,7 +168,13 @@ Status EngineImpl::OpenNouns() {
   wiring.apparmor = &apparmor_.emplace(loads, options_.before_spawn);
   wiring.monitor = [this] { return Monitor(); };
   wiring.config = [this] { return config(); };
-  wiring.image = [this](const std::string& name) { return FindImage(name); };
+  wiring.image = [this](const std::string& name) -> Result<ImagePtr> {
+    ImagePtr image = TRY(FindImage(name));
+    if (image->artifact_type.empty()) return image;
+    return Error(Code::kInvalidArgument, "'" + name + "' is no image but an artifact of type '" +
+                                             image->artifact_type + "': it has no files to run or to mount")
+        .Hint("'estiba save --format oci-archive' and 'estiba push' hand it on");
+  };
   wiring.init_program = !now->init_program.empty() ? now->init_program : init.ok() ? init.value() : "estiba-init";
   wiring.log_fd = options_.log_fd;
   containers_ = TRY(Containers::Open(std::move(wiring)));
@@ -361,7 +367,8 @@ Result<Token> EngineImpl::CheckLogin(const apitypes::AuthConfig& auth, ProgressC
 Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallbacks callbacks) {
   const oci::Reference reference = TRY(oci::ParseReferenceOrLatest(request.reference));
   image::TransferJob job;
-  const std::string key = "pull:" + reference.ToString() + " " + request.platform;
+  const std::string key = "pull:" + reference.ToString() + " " + request.platform +
+                          (request.all_platforms ? " all" : "");
   os::UniqueFd archive;
   const auto builtin = FindShared(options_.program_directory, "images/busybox.tar");
   if (reference.ToString() == kBuiltinImage && builtin.ok()) {
@@ -379,6 +386,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.sources = TRY(SourcesOf(reference, *now));
     job.signed_by = TRY(SignaturesOf(reference, *now));
     job.keep_blobs = now->images.keep_blobs;
+    job.all_platforms = request.all_platforms;
     if (const auto known = images_->Get(job.reference); known.ok()) job.known_id = (*known)->id;
     if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
     job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};

@@ -24,6 +24,15 @@ Result<std::vector<std::string>> NamesToGive(const std::string& repository, cons
   return std::vector<std::string>{reference.ToString()};
 }
 
+Result<image::ArchiveForm> FormOf(const std::string& format) {
+  if (format.empty()) return image::ArchiveForm::kBoth;
+  if (format == "docker-archive") return image::ArchiveForm::kDocker;
+  if (format == "oci-archive" || format == "oci-dir") return image::ArchiveForm::kOci;
+  if (format == "docker-dir") return image::ArchiveForm::kPlain;
+  return Error(Code::kInvalidArgument, "'" + format + "' is not a format to save in")
+      .Hint("docker-archive, oci-archive, oci-dir and docker-dir are; without one, an archive is docker's and OCI's");
+}
+
 // The image's id is a line of its own, the last: it is held back until the image is recorded.
 class IdLine {
  public:
@@ -178,13 +187,18 @@ Result<OutputStream> EngineImpl::ContainerChanges(const std::string& id) {
   return StreamContainer(id, image::JobKind::kChanges, "compare a container with its image");
 }
 
-Result<Token> EngineImpl::LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) {
-  return transfers_->Start("", LoadJob(), {std::move(archive), {}}, std::move(callbacks));
+Result<Token> EngineImpl::LoadImages(const LoadRequest& request, os::UniqueFd archive, ProgressCallbacks callbacks) {
+  image::TransferJob job = LoadJob();
+  job.quiet = request.quiet;
+  if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
+  return transfers_->Start("", std::move(job), {std::move(archive), {}}, std::move(callbacks));
 }
 
 Result<EngineImpl::Saving> EngineImpl::SavingOf(const SaveRequest& request) {
   Saving saving;
   saving.job.kind = image::JobKind::kSave;
+  saving.job.form = TRY(FormOf(request.format));
+  if (!request.platform.empty()) saving.job.platform = TRY(oci::ParsePlatform(request.platform));
   const auto held = std::make_shared<std::vector<Images::Hold>>();
   for (const std::string& name : request.names) {
     saving.job.images.push_back(TRY(images_->ForSave(name)));

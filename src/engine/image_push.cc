@@ -6,6 +6,16 @@
 
 namespace estiba::engine {
 
+std::vector<std::string> Images::IndexesOf(const ImageRecord& image) {
+  std::vector<std::string> indexes = image.indexes;
+  for (const std::string& reference : image.repo_digests) {
+    const std::string digest = reference.substr(reference.find('@') + 1);
+    const bool known = std::ranges::find(indexes, digest) != indexes.end();
+    if (!known && digest != image.manifest_digest) indexes.push_back(digest);
+  }
+  return indexes;
+}
+
 Result<std::vector<image::PushItem>> Images::ForPush(const oci::Reference& name, const std::string& tag) const {
   std::vector<image::PushItem> out;
   bool known = false;
@@ -20,10 +30,7 @@ Result<std::vector<image::PushItem>> Images::ForPush(const oci::Reference& name,
     const ImageRecord& image = *state->by_id.at(next->second);
     item.image_id = image.id;
     item.manifest_digest = image.manifest_digest;
-    for (const std::string& reference : image.repo_digests) {
-      const std::string digest = reference.substr(reference.find('@') + 1);
-      if (digest != image.manifest_digest) item.index_digests.push_back(digest);
-    }
+    item.index_digests = IndexesOf(image);
     out.push_back(std::move(item));
   }
   if (!known)

@@ -121,6 +121,19 @@ Result<std::vector<apitypes::ImageSummary>> Images::List(const apitypes::Filters
   return summaries;
 }
 
+std::optional<apitypes::ManifestDescriptor> Images::Describe(const ImageRecord& image) const {
+  const auto text = content_->Read(image.manifest_digest);
+  const auto manifest = text.ok() ? oci::ParseManifest(*text) : text.error().Clone();
+  if (!manifest.ok()) return std::nullopt;
+  apitypes::ManifestDescriptor out;
+  out.media_type = manifest->media_type.empty() ? oci::media::kOciManifest : manifest->media_type;
+  out.digest = image.manifest_digest;
+  out.size = static_cast<std::int64_t>(text->size());
+  out.artifact_type = image.artifact_type;
+  out.annotations = manifest->annotations;
+  return out;
+}
+
 Result<apitypes::ImageInspect> Images::Inspect(const std::string& name) const {
   const ImagePtr image = TRY(Get(name));
   const oci::ImageConfig config = TRY(Config(*image));
@@ -147,6 +160,7 @@ Result<apitypes::ImageInspect> Images::Inspect(const std::string& name) const {
   std::vector<std::string> chains;
   for (const image::LayerInfo& layer : image->layers) chains.push_back(layer.chain_id);
   inspect.graph_driver = DescribeLayers(*snapshots_, chains);
+  inspect.descriptor = Describe(*image);
   return inspect;
 }
 

@@ -35,6 +35,11 @@ std::vector<image::LayerInfo> MergeLayers(const std::vector<image::LayerInfo>& k
   return loaded;
 }
 
+void AddNew(std::vector<std::string>& known, const std::vector<std::string>& more) {
+  for (const std::string& one : more)
+    if (std::ranges::find(known, one) == known.end()) known.push_back(one);
+}
+
 Error NoSuchImage(const std::string& name) { return Error(Code::kNotFound, "No such image: " + name); }
 
 }  // namespace
@@ -43,6 +48,8 @@ std::vector<std::string> ImageRecord::Documents() const {
   std::vector<std::string> documents = {id, manifest_digest};
   for (const std::string& reference : repo_digests)
     documents.push_back(reference.substr(reference.find('@') + 1));
+  documents.insert(documents.end(), indexes.begin(), indexes.end());
+  documents.insert(documents.end(), kept.begin(), kept.end());
   return documents;
 }
 
@@ -54,6 +61,9 @@ std::vector<std::string> ImageRecord::Blobs() const {
 
 Json ImageRecord::ToJson() const {
   Json json = Json::MakeObject({{"id", id}, {"manifest", manifest_digest}, {"repo_digests", repo_digests}});
+  if (!artifact_type.empty()) json.Set("artifact_type", artifact_type);
+  if (!indexes.empty()) json.Set("indexes", indexes);
+  if (!kept.empty()) json.Set("kept", kept);
   json.Set("size", size);
   json.Set("created", created);
   Json map = Json::MakeObject();
@@ -77,6 +87,9 @@ Result<ImageRecord> ImageRecord::FromJson(const Json& json) {
   reader.Require("id", &record.id);
   reader.Require("manifest", &record.manifest_digest);
   reader.Read("repo_digests", &record.repo_digests);
+  reader.Read("artifact_type", &record.artifact_type);
+  reader.Read("indexes", &record.indexes);
+  reader.Read("kept", &record.kept);
   reader.Read("size", &record.size);
   reader.Read("created", &record.created);
   reader.Read("labels", &record.labels);
@@ -161,6 +174,13 @@ Result<ImagePtr> Images::Get(const std::string& name) const {
 
 Result<oci::ImageConfig> Images::Config(const ImageRecord& image) const {
   const std::string json = TRY_CTX(content_->Read(image.id), "read image '" + ShortDigest(image.id) + "'");
+  if (!image.artifact_type.empty()) {
+    const oci::Manifest manifest = TRY_CTX(oci::ParseManifest(json), "read artifact '" + ShortDigest(image.id) + "'");
+    oci::ImageConfig config;
+    const auto created = manifest.annotations.find("org.opencontainers.image.created");
+    if (created != manifest.annotations.end()) config.created = created->second;
+    return config;
+  }
   return TRY_CTX(oci::ParseImageConfig(json), "read image '" + ShortDigest(image.id) + "'");
 }
 
@@ -193,6 +213,9 @@ Status Images::Record(const image::LoadedImage& loaded, const std::string& pulle
   record.manifest_digest = loaded.manifest_digest;
   record.layers = MergeLayers(record.layers, loaded.layers);
   record.size = std::max(record.size, loaded.size);
+  record.artifact_type = loaded.artifact_type;
+  if (!loaded.index_digest.empty()) AddNew(record.indexes, {loaded.index_digest});
+  AddNew(record.kept, loaded.kept);
   const oci::ImageConfig config = TRY(Config(record));
   record.created = Seconds(config.created);
   record.labels = {config.config.labels.begin(), config.config.labels.end()};
@@ -351,6 +374,7 @@ Result<image::SaveItem> Images::ForSave(const std::string& name) const {
   const ImagePtr image = TRY(Get(name));
   image::SaveItem item;
   item.manifest_digest = image->manifest_digest;
+  item.index_digests = IndexesOf(*image);
   auto reference = oci::ParseReferenceOrLatest(name);
   auto state = state_.Lock();
   if (reference.ok() && state->tags.contains(reference.value().ToString())) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -37,11 +38,15 @@ struct ImageRecord {
   std::string manifest_digest;
   std::vector<image::LayerInfo> layers;  // lowest first
   std::vector<std::string> repo_digests; // "docker.io/library/busybox@sha256:…"
+  std::string artifact_type;              // of what is no image: `id` is its manifest's digest, it has no layers
+  std::vector<std::string> indexes;       // digests of indexes it came from that are here with all they name
+  std::vector<std::string> kept;          // blobs that stay for it besides: an artifact's, those of its indexes
   std::uint64_t size = 0;
   std::int64_t created = 0;  // seconds
   std::map<std::string, std::string> labels;
 
-  std::vector<std::string> Documents() const;  // digests of config, manifest, indexes
+  // Digests of config, manifest, indexes and what is kept for them: they are here whatever the settings say.
+  std::vector<std::string> Documents() const;
   std::vector<std::string> Blobs() const;      // with those of the layers
   codec::Json ToJson() const;
   static Result<ImageRecord> FromJson(const codec::Json& json);
@@ -69,6 +74,7 @@ class Images {
 
   // By reference, digest, id or prefix of an id; kNotFound "No such image: x".
   Result<ImagePtr> Get(const std::string& name) const;
+  // Of an artifact one that says nothing but when it was made.
   Result<oci::ImageConfig> Config(const ImageRecord& image) const;
   static ImageDefaults Defaults(const oci::ImageConfig& config);
   static apitypes::ContainerConfig RunConfig(const oci::ImageRunConfig& run);
@@ -93,6 +99,8 @@ class Images {
   Status Tag(const std::string& name, const std::string& repository, const std::string& tag);
   Result<std::vector<apitypes::ImageDeleteItem>> Remove(const std::string& name, bool force);
   Result<apitypes::PruneReport> Prune(const apitypes::Filters& filters);
+  // Digests of the indexes that an image came from.
+  static std::vector<std::string> IndexesOf(const ImageRecord& image);
   Result<image::SaveItem> ForSave(const std::string& name) const;
   // What a push of a name's tag, or of all its tags, sends. kNotFound in docker's words.
   Result<std::vector<image::PushItem>> ForPush(const oci::Reference& name, const std::string& tag) const;
@@ -137,6 +145,7 @@ class Images {
   Result<std::vector<apitypes::ImageDeleteItem>> Untag(const ImagePtr& image, const std::string& reference, bool force);
   Result<std::vector<apitypes::ImageDeleteItem>> DeleteImage(const ImagePtr& image, bool force);
   apitypes::ImageSummary Summary(const ImageRecord& image, const std::map<std::string, std::string>& tags) const;
+  std::optional<apitypes::ManifestDescriptor> Describe(const ImageRecord& image) const;
   Result<bool> Passes(const ImageRecord& image, const apitypes::ImageSummary& summary,
                       const apitypes::Filters& filters) const;
   struct Unused {

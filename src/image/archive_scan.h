@@ -28,5 +28,9 @@ struct ScannedArchive {
 // Reads the descriptor to its end; plain, gzip or zstd.
 Result<ScannedArchive> ScanArchive(int archive, const store::ContentStore& content, const std::string& lease,
                                    PreparedLayers& prepared);
+// The same of a directory: an OCI layout, or skopeo's "dir", which becomes one. Its files are read, never linked: their
+// owner may change them.
+Result<ScannedArchive> ScanDirectory(int directory, const store::ContentStore& content, const std::string& lease,
+                                     PreparedLayers& prepared);
 
 }  // namespace estiba::image

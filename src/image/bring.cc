@@ -17,4 +17,13 @@ Result<std::optional<store::Claim>> ClaimBlob(const store::ContentStore& content
   return Error(Code::kCancelled, "the transfer was stopped");
 }
 
+Status BringBlob(const store::ContentStore& content, const std::string& lease, const oci::Descriptor& blob,
+                 const std::function<Status(const codec::ByteSink&)>& fetch, const std::atomic<bool>& stop) {
+  const std::optional<store::Claim> claim = TRY(ClaimBlob(content, blob.digest, stop, [] {}));
+  if (!claim) return Ok();
+  store::Ingest ingest = TRY(content.CreateIngest(lease));
+  TRY(fetch([&ingest](std::string_view bytes) { return ingest.Write(bytes); }));
+  return ingest.Commit(blob.digest, blob.size);
+}
+
 }  // namespace estiba::image

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "base/result.h"
+#include "codec/stream.h"
+#include "oci/image.h"
 #include "store/claim.h"
 #include "store/content.h"
 
@@ -20,5 +22,9 @@ inline constexpr std::chrono::milliseconds kClaimPoll{20};
 // called once; kCancelled when `stop` is set.
 Result<std::optional<store::Claim>> ClaimBlob(const store::ContentStore& content, const std::string& digest,
                                               const std::atomic<bool>& stop, const std::function<void()>& waiting);
+
+// A blob into the content store as it is, unless it is there; nothing is unpacked. `fetch` sends its bytes.
+Status BringBlob(const store::ContentStore& content, const std::string& lease, const oci::Descriptor& blob,
+                 const std::function<Status(const codec::ByteSink&)>& fetch, const std::atomic<bool>& stop);
 
 }  // namespace estiba::image

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <atomic>
 
+#include <sys/stat.h>
+
 #include "apply.h"
 #include "archive_scan.h"
 #include "codec/json.h"
 #include "codec/json_reader.h"
 #include "oci/reference.h"
 #include "os/file.h"
+#include "stored_image.h"
 #include "tree.h"
 
 namespace estiba::image {
@@ -17,12 +20,11 @@ namespace {
 using codec::Json;
 
 constexpr std::size_t kMaxImages = 1000;
-constexpr std::size_t kMaxDocument = 4U << 20;
 
 // An image of the archive: its manifest is in the content store.
 struct Candidate {
   std::string manifest_digest;
-  std::string top_digest;  // of the index it came from, or its own
+  std::string index_digest;  // that it came from, or empty
   oci::Manifest manifest;
   std::vector<std::string> names;
 };
@@ -91,7 +93,6 @@ class Loader {
         candidate.manifest.layers.push_back(std::move(layer));
       }
       candidate.manifest_digest = TRY(stores_.content.Write(job_.lease, oci::WriteManifest(candidate.manifest)));
-      candidate.top_digest = candidate.manifest_digest;
       for (const std::string& tag : image.tags) AddName(candidate.names, tag);
       candidates_.push_back(std::move(candidate));
     }
@@ -143,32 +144,47 @@ class Loader {
     if (top.platform && top.platform->os == "unknown") return Ok();  // an attestation
     oci::Descriptor descriptor = top;
     std::string text = TRY_CTX(ReadBlob(descriptor.digest), "index.json");
-    const oci::DocumentKind kind = TRY(oci::KindOfDocument(text, descriptor.media_type));
-    if (kind == oci::DocumentKind::kIndex) {
+    for (int depth = 0; TRY(oci::KindOfDocument(text, descriptor.media_type)) == oci::DocumentKind::kIndex; ++depth) {
+      if (depth >= kMaxIndexDepth)
+        return Error(Code::kInvalidArgument, "index '" + top.digest + "' is nested too deeply");
       const oci::Index inner = TRY(oci::ParseIndex(text));
-      const oci::Platform platform = job_.platform.os.empty() ? oci::HostPlatform() : job_.platform;
-      descriptor = TRY(oci::SelectManifest(inner, platform));
+      descriptor = TRY_CTX(Choose(inner), "index '" + top.digest + "'");
       text = TRY_CTX(ReadBlob(descriptor.digest), "index '" + top.digest + "'");
     }
-    auto known = std::ranges::find(candidates_, descriptor.digest, &Candidate::manifest_digest);
-    if (known == candidates_.end()) {
-      if (candidates_.size() >= kMaxImages)
-        return Error(Code::kResourceExhausted, "the archive has more than 1000 images");
-      Candidate candidate;
-      candidate.manifest = TRY(oci::ParseManifest(text));
-      candidate.manifest_digest = descriptor.digest;
-      candidate.top_digest = top.digest;
-      candidates_.push_back(std::move(candidate));
-      known = candidates_.end() - 1;
-    }
+    Candidate* candidate = TRY(CandidateFor(descriptor.digest, text));
+    if (top.digest != descriptor.digest) candidate->index_digest = top.digest;
     const auto full = top.annotations.find("io.containerd.image.name");
     const auto ref = top.annotations.find("org.opencontainers.image.ref.name");
     if (full != top.annotations.end()) {
-      AddName(known->names, full->second);
+      AddName(candidate->names, full->second);
     } else if (ref != top.annotations.end() && ref->second.find_first_of(":/") != std::string::npos) {
-      AddName(known->names, ref->second);  // a bare "latest" is the tag of a name nobody wrote down
+      AddName(candidate->names, ref->second);  // a bare "latest" is the tag of a name nobody wrote down
     }
     return Ok();
+  }
+
+  // The one asked for; else what runs here, or, where nothing does, the first that the archive has.
+  Result<oci::Descriptor> Choose(const oci::Index& index) const {
+    if (!job_.platform.os.empty()) return oci::SelectManifest(index, job_.platform);
+    auto chosen = oci::SelectManifest(index, oci::HostPlatform());
+    if (chosen.ok()) return chosen;
+    for (const oci::Descriptor& one : index.manifests) {
+      const bool attestation = one.platform && one.platform->os == "unknown";
+      if (!attestation && oci::IsDigest(one.digest) && stores_.content.Has(one.digest)) return one;
+    }
+    return chosen;
+  }
+
+  Result<Candidate*> CandidateFor(const std::string& digest, const std::string& text) {
+    const auto known = std::ranges::find(candidates_, digest, &Candidate::manifest_digest);
+    if (known != candidates_.end()) return &*known;
+    if (candidates_.size() >= kMaxImages)
+      return Error(Code::kResourceExhausted, "the archive has more than 1000 images");
+    Candidate candidate;
+    candidate.manifest = TRY(oci::ParseManifest(text));
+    candidate.manifest_digest = digest;
+    candidates_.push_back(std::move(candidate));
+    return &candidates_.back();
   }
 
   Result<std::string> ReadBlob(const std::string& digest) {
@@ -178,9 +194,32 @@ class Loader {
   }
 
   Status LoadOne(const Candidate& candidate) {
-    const std::string config_text = TRY_CTX(stores_.content.Read(candidate.manifest.config.digest, kMaxDocument),
-                                            "read the image's config");
+    LoadedImage image;
+    image.manifest_digest = candidate.manifest_digest;
+    image.manifest_media_type = candidate.manifest.media_type;
+    image.names = candidate.names;
+    image.artifact_type = oci::ArtifactTypeOf(candidate.manifest);
+    TRY(image.artifact_type.empty() ? Unpack(candidate, image) : KeepArtifact(candidate, image));
+    if (!candidate.index_digest.empty()) {
+      const std::string text = TRY(ReadBlob(candidate.index_digest));
+      const oci::Index index = TRY(oci::ParseIndex(text));
+      KeepWhole(stores_.content, candidate.index_digest, index, image);
+    }
+    reporter_.Image(image);
+    for (const std::string& name : candidate.names) {
+      const auto reference = oci::ParseReference(name);
+      reporter_.Stream("Loaded image: " + (reference.ok() ? reference->Familiar() : name) + "\n");
+    }
+    if (candidate.names.empty()) reporter_.Stream("Loaded image ID: " + image.id + "\n");
+    return Ok();
+  }
+
+  Status Unpack(const Candidate& candidate, LoadedImage& image) {
+    image.id = candidate.manifest.config.digest;
+    const std::string config_text = TRY_CTX(stores_.content.Read(image.id, kMaxDocument), "read the image's config");
     const oci::ImageConfig config = TRY(oci::ParseImageConfig(config_text));
+    const std::string name = candidate.names.empty() ? image.id : candidate.names.front();
+    TRY(oci::CheckPlatform(name, config.platform, job_.platform));
     const FetchBlob none = [](const oci::Descriptor& blob, const codec::ByteSink&) -> Status {
       return Error(Code::kInvalidArgument, "the archive has no blob '" + blob.digest + "'");
     };
@@ -195,19 +234,20 @@ class Loader {
     std::atomic<bool> stop{false};
     Applied applied =
         TRY(ApplyLayers(stores_, candidate.manifest.layers, config.diff_ids, none, options, reporter_, stop));
-    LoadedImage image;
-    image.id = candidate.manifest.config.digest;
-    image.manifest_digest = candidate.manifest_digest;
-    image.manifest_media_type = candidate.manifest.media_type;
-    image.names = candidate.names;
     image.layers = std::move(applied.layers);
     image.size = applied.size;
-    reporter_.Image(image);
-    for (const std::string& name : candidate.names) {
-      const auto reference = oci::ParseReference(name);
-      reporter_.Stream("Loaded image: " + (reference.ok() ? reference->Familiar() : name) + "\n");
+    return Ok();
+  }
+
+  Status KeepArtifact(const Candidate& candidate, LoadedImage& image) {
+    image.id = candidate.manifest_digest;
+    image.size = TRY(stores_.content.Size(image.id));
+    std::vector<oci::Descriptor> blobs = candidate.manifest.layers;
+    blobs.push_back(candidate.manifest.config);
+    for (const oci::Descriptor& blob : blobs) {
+      image.size += TRY_CTX(stores_.content.Size(blob.digest), "artifact '" + image.id + "'");
+      image.kept.push_back(blob.digest);
     }
-    if (candidate.names.empty()) reporter_.Stream("Loaded image ID: " + image.id + "\n");
     return Ok();
   }
 
@@ -223,7 +263,10 @@ class Loader {
 
 Status Load(const TransferJob& job, const Stores& stores, int archive, Reporter& reporter) {
   PreparedLayers prepared(stores, job);
-  ScannedArchive scanned = TRY(ScanArchive(archive, stores.content, job.lease, prepared));
+  struct stat status {};
+  const bool directory = ::fstat(archive, &status) == 0 && S_ISDIR(status.st_mode);
+  ScannedArchive scanned = TRY(directory ? ScanDirectory(archive, stores.content, job.lease, prepared)
+                                         : ScanArchive(archive, stores.content, job.lease, prepared));
   return Loader(job, stores, reporter, std::move(scanned), prepared).Run();
 }
 

@@ -17,6 +17,7 @@ void Reporter::Send(const TransferEvent& event) {
 }
 
 void Reporter::Say(const std::string& id, const std::string& status, std::uint64_t current, std::uint64_t total) {
+  if (quiet_) return;
   TransferEvent event;
   event.id = id;
   event.status = status;

@@ -12,7 +12,8 @@ namespace estiba::image {
 // Thread-safe front of an EventSink.
 class Reporter {
  public:
-  explicit Reporter(const EventSink& sink) : sink_(sink) {}
+  // Quiet: counters and states of layers are not told.
+  explicit Reporter(const EventSink& sink, bool quiet = false) : sink_(sink), quiet_(quiet) {}
 
   void Say(const std::string& id, const std::string& status, std::uint64_t current = 0, std::uint64_t total = 0);
   void Stream(const std::string& text);
@@ -24,6 +25,7 @@ class Reporter {
  private:
   void Send(const TransferEvent& event);
   const EventSink& sink_;
+  const bool quiet_;
   std::mutex mutex_;
 };
 

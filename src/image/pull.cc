@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 
 #include "apply.h"
 #include "bring.h"
@@ -9,12 +10,12 @@
 #include "registry/client.h"
 #include "remote.h"
 #include "signature.h"
+#include "stored_image.h"
 
 namespace estiba::image {
 namespace {
 
 constexpr std::size_t kMaxConfig = 4U << 20;
-constexpr int kMaxIndexDepth = 2;  // an index of indexes is allowed, a deeper one is not
 
 class Puller {
  public:
@@ -30,14 +31,16 @@ class Puller {
     TRY(CheckSignatures(job_.signed_by, client_, path_, reference_, top.digest));
     const registry::FetchedManifest found = TRY(Resolve(std::move(top)));
     const oci::Manifest manifest = TRY(oci::ParseManifest(found.bytes));
-    const oci::ImageConfig config = TRY(FetchConfig(manifest.config));
-    // A platform asked for by name is checked; else the image runs where it can.
-    TRY(oci::CheckPlatform(reference_.Familiar(), config.platform, job_.platform));
-    image.id = manifest.config.digest;
+    image.artifact_type = oci::ArtifactTypeOf(manifest);
+    if (image.artifact_type.empty()) {
+      TRY(FetchImage(manifest, image));
+    } else {
+      TRY(FetchArtifact(found, manifest, image));
+    }
     image.manifest_digest = found.digest;
     image.manifest_media_type = manifest.media_type.empty() ? found.media_type : manifest.media_type;
     image.names = {reference_.ToString()};
-    TRY(Apply(manifest, config, image));
+    if (index_) TRY(KeepIndex(image));
     reporter_.Say("", "Digest: " + image.repo_digest);
     reporter_.Image(image);
     reporter_.Say("", (image.up_to_date ? "Status: Image is up to date for " : "Status: Downloaded newer image for ") +
@@ -46,6 +49,73 @@ class Puller {
   }
 
  private:
+  Status FetchImage(const oci::Manifest& manifest, LoadedImage& image) {
+    const oci::ImageConfig config = TRY(FetchConfig(manifest.config));
+    // A platform asked for by name is checked; else the image runs where it can.
+    TRY(oci::CheckPlatform(reference_.Familiar(), config.platform, job_.platform));
+    image.id = manifest.config.digest;
+    return Apply(manifest, config, image);
+  }
+
+  // Kept as it is: nothing in it is a layer.
+  Status FetchArtifact(const registry::FetchedManifest& found, const oci::Manifest& manifest, LoadedImage& image) {
+    image.id = found.digest;
+    image.up_to_date = job_.known_id == image.id;
+    TRY(FetchBlobsOf(manifest, &image));
+    image.size = found.bytes.size() + manifest.config.size;
+    for (const oci::Descriptor& blob : manifest.layers) image.size += blob.size;
+    return Ok();
+  }
+
+  Status FetchBlobsOf(const oci::Manifest& manifest, LoadedImage* image) {
+    std::vector<oci::Descriptor> blobs = manifest.layers;
+    blobs.push_back(manifest.config);
+    for (const oci::Descriptor& blob : blobs) {
+      if (image != nullptr) image->kept.push_back(blob.digest);
+      const bool there = stores_.content.Has(blob.digest);
+      if (there) {
+        reporter_.Say(ShortId(blob.digest), "Already exists");
+        continue;
+      }
+      if (image != nullptr) image->up_to_date = false;
+      Counter counter(reporter_, ShortId(blob.digest), "Downloading", blob.size);
+      const auto fetch = [&](const codec::ByteSink& sink) {
+        return client_.GetBlob(path_, blob, [&](std::string_view bytes) {
+          counter.Add(bytes.size());
+          return sink(bytes);
+        });
+      };
+      TRY_CTX(BringBlob(stores_.content, job_.lease, blob, fetch, stop_), "blob '" + blob.digest + "'");
+      reporter_.Say(ShortId(blob.digest), "Download complete");
+    }
+    return Ok();
+  }
+
+  // With `all_platforms`, the others of the index as well. What is whole is kept as such.
+  Status KeepIndex(LoadedImage& image) {
+    if (job_.all_platforms) TRY(FetchRest(*index_, 0));
+    KeepWhole(stores_.content, image.repo_digest, *index_, image);
+    return Ok();
+  }
+
+  Status FetchRest(const oci::Index& index, int depth) {
+    for (const oci::Descriptor& child : index.manifests) {
+      TRY(oci::DigestHex(child.digest));
+      const registry::FetchedManifest document = TRY(client_.GetManifest(path_, child.digest));
+      TRY(stores_.content.Write(job_.lease, document.bytes));
+      const oci::DocumentKind kind = TRY(oci::KindOfDocument(document.bytes, document.media_type));
+      if (kind == oci::DocumentKind::kManifest) {
+        const oci::Manifest manifest = TRY(oci::ParseManifest(document.bytes));
+        TRY(FetchBlobsOf(manifest, nullptr));
+        continue;
+      }
+      if (depth >= kMaxIndexDepth) return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
+      const oci::Index inner = TRY(oci::ParseIndex(document.bytes));
+      TRY(FetchRest(inner, depth + 1));
+    }
+    return Ok();
+  }
+
   // Follows indexes to the manifest for the platform; keeps every document on the way.
   Result<registry::FetchedManifest> Resolve(registry::FetchedManifest document) {
     const oci::Platform platform = job_.platform.os.empty() ? oci::HostPlatform() : job_.platform;
@@ -53,24 +123,27 @@ class Puller {
       const oci::DocumentKind kind = TRY(oci::KindOfDocument(document.bytes, document.media_type));
       TRY(stores_.content.Write(job_.lease, document.bytes));
       if (kind == oci::DocumentKind::kManifest) return document;
-      const oci::Index index = TRY(oci::ParseIndex(document.bytes));
-      const oci::Descriptor chosen = TRY(oci::SelectManifest(index, platform));
+      oci::Index index = TRY(oci::ParseIndex(document.bytes));
+      const oci::Descriptor chosen = TRY(Choose(index, platform));
+      if (!index_) index_ = std::move(index);
       TRY(oci::DigestHex(chosen.digest));
       document = TRY(client_.GetManifest(path_, chosen.digest));
     }
     return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
   }
 
+  // Who asks for all of them need not have one that runs here.
+  Result<oci::Descriptor> Choose(const oci::Index& index, const oci::Platform& platform) const {
+    auto chosen = oci::SelectManifest(index, platform);
+    if (chosen.ok() || !job_.all_platforms || index.manifests.empty()) return chosen;
+    return index.manifests.front();
+  }
+
   Result<oci::ImageConfig> FetchConfig(const oci::Descriptor& descriptor) {
     if (descriptor.size > kMaxConfig)
       return Error(Code::kResourceExhausted, "the image's config is larger than 4 MiB");
-    const std::optional<store::Claim> claim = TRY(ClaimBlob(stores_.content, descriptor.digest, stop_, [] {}));
-    if (claim) {
-      store::Ingest ingest = TRY(stores_.content.CreateIngest(job_.lease));
-      TRY(client_.GetBlob(path_, descriptor,
-                          [&ingest](std::string_view bytes) { return ingest.Write(bytes); }));
-      TRY_CTX(ingest.Commit(descriptor.digest, descriptor.size), "image config");
-    }
+    const auto fetch = [&](const codec::ByteSink& sink) { return client_.GetBlob(path_, descriptor, sink); };
+    TRY_CTX(BringBlob(stores_.content, job_.lease, descriptor, fetch, stop_), "image config");
     const std::string text = TRY(stores_.content.Read(descriptor.digest, kMaxConfig));
     return oci::ParseImageConfig(text);
   }
@@ -97,6 +170,7 @@ class Puller {
   Reporter& reporter_;
   oci::Reference reference_;
   registry::Client client_;
+  std::optional<oci::Index> index_;  // what the reference names, if it is one
   std::string path_;  // of the repository at the client's registry
   std::atomic<bool>& stop_;  // also ends the client's calls
 };

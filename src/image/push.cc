@@ -12,18 +12,12 @@
 #include "oci/reference.h"
 #include "registry/client.h"
 #include "remote.h"
+#include "stored_image.h"
 
 namespace estiba::image {
 namespace {
 
-constexpr std::size_t kMaxDocument = 4U << 20;
 constexpr unsigned kParallel = 5;  // docker's --max-concurrent-uploads
-
-struct Document {
-  std::string digest;
-  std::string text;
-  std::string media_type;
-};
 
 // A blob to push and what it is called in progress lines.
 struct Blob {
@@ -43,9 +37,8 @@ class ImagePusher {
   }
 
   Status PushTag(const PushItem& item) {
-    const Document top = TRY(Choose(item));
-    const oci::DocumentKind kind = TRY(oci::KindOfDocument(top.text, top.media_type));
-    if (kind == oci::DocumentKind::kIndex) {
+    const StoredDocument top = TRY(Choose(item));
+    if (top.kind == oci::DocumentKind::kIndex) {
       TRY(PushChildren(top));
     } else {
       TRY(PushBlobsOf(top));
@@ -57,37 +50,20 @@ class ImagePusher {
   }
 
  private:
-  Result<Document> Read(const std::string& digest, const std::string& media_type = {}) const {
-    Document out;
-    out.digest = digest;
-    out.text = TRY_CTX(stores_.content.Read(digest, kMaxDocument), "read the image's manifest");
-    out.media_type = media_type;
-    const oci::DocumentKind kind = TRY(oci::KindOfDocument(out.text, media_type));
-    if (!out.media_type.empty()) return out;
-    if (kind == oci::DocumentKind::kIndex) {
-      const oci::Index index = TRY(oci::ParseIndex(out.text));
-      out.media_type = index.media_type.empty() ? oci::media::kOciIndex : index.media_type;
-    } else {
-      const oci::Manifest manifest = TRY(oci::ParseManifest(out.text));
-      out.media_type = manifest.media_type.empty() ? oci::media::kOciManifest : manifest.media_type;
-    }
-    return out;
+  Result<StoredDocument> Read(const std::string& digest, const std::string& media_type = {}) const {
+    return ReadDocument(stores_.content, digest, media_type);
   }
 
   // An index names what only some of which may be here: a registry refuses one that is not whole.
-  Result<Document> Choose(const PushItem& item) const {
+  Result<StoredDocument> Choose(const PushItem& item) const {
     if (!job_.platform.os.empty()) return ReadFor(item);
-    for (const std::string& digest : item.index_digests) {
-      if (!stores_.content.Has(digest)) continue;
-      auto document = Read(digest);
-      if (document.ok() && IsWhole(*document)) return document;
-    }
+    if (auto index = FindWholeIndex(stores_.content, item.index_digests)) return std::move(*index);
     return Read(item.manifest_digest);
   }
 
   // One platform's image alone.
-  Result<Document> ReadFor(const PushItem& item) const {
-    Document document = TRY(Read(item.manifest_digest));
+  Result<StoredDocument> ReadFor(const PushItem& item) const {
+    StoredDocument document = TRY(Read(item.manifest_digest));
     const oci::Manifest manifest = TRY(oci::ParseManifest(document.text));
     const std::string text = TRY(stores_.content.Read(manifest.config.digest, kMaxDocument));
     const oci::ImageConfig config = TRY(oci::ParseImageConfig(text));
@@ -95,25 +71,12 @@ class ImagePusher {
     return document;
   }
 
-  bool IsWhole(const Document& document) const {
-    const auto index = oci::ParseIndex(document.text);
-    if (!index.ok()) return false;
-    return std::ranges::all_of(index->manifests, [this](const oci::Descriptor& child) {
-      if (!stores_.content.Has(child.digest)) return false;
-      const auto inner = Read(child.digest, child.media_type);
-      const auto manifest = inner.ok() ? oci::ParseManifest(inner->text) : inner.error().Clone();
-      if (!manifest.ok() || !stores_.content.Has(manifest->config.digest)) return false;
-      return std::ranges::all_of(manifest->layers, [this](const oci::Descriptor& layer) {
-        return oci::IsForeignLayer(layer) || stores_.content.Has(layer.digest);
-      });
-    });
-  }
-
-  Status PushChildren(const Document& top) {
+  Status PushChildren(const StoredDocument& top) {
     const oci::Index index = TRY(oci::ParseIndex(top.text));
     for (const oci::Descriptor& child : index.manifests) {
-      const Document document = TRY(Read(child.digest, child.media_type));
-      TRY(PushBlobsOf(document));
+      const StoredDocument document = TRY(Read(child.digest, child.media_type));
+      // An index within an index.
+      TRY(document.kind == oci::DocumentKind::kIndex ? PushChildren(document) : PushBlobsOf(document));
       TRY(client_.PutManifest(target_, document.digest, document.text, document.media_type));
     }
     return Ok();
@@ -130,7 +93,7 @@ class ImagePusher {
     return ids;
   }
 
-  Status PushBlobsOf(const Document& document) {
+  Status PushBlobsOf(const StoredDocument& document) {
     const oci::Manifest manifest = TRY(oci::ParseManifest(document.text));
     const std::vector<std::string> ids = IdsOf(manifest);
     std::vector<Blob> blobs;

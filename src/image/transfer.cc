@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, 14> kJobKinds{"pull",    "load", "save", 
                                                      "pack",    "fill"};
 constexpr std::array<std::string_view, 8> kEventKinds{"progress", "image",  "failed", "done",
                                                       "login",    "pushed", "finding", "answer"};
+constexpr std::array<std::string_view, 4> kForms{"both", "docker", "oci", "plain"};
 constexpr std::array<std::string_view, 3> kQuestions{"tags", "referrers", "search"};
 
 template <typename Kind, std::size_t N>
@@ -77,6 +78,9 @@ Json WriteImage(const LoadedImage& image) {
   out.Add("names", image.names);
   out.Add("layers", WriteLayers(image.layers));
   out.Add("size", image.size);
+  AddText(out, "artifactType", image.artifact_type);
+  AddText(out, "indexDigest", image.index_digest);
+  if (!image.kept.empty()) out.Add("kept", image.kept);
   if (image.up_to_date) out.Add("upToDate", true);
   return out;
 }
@@ -101,6 +105,9 @@ void ReadImage(Reader& in, LoadedImage* out) {
   in.Read("names", &out->names);
   ReadLayers(in, &out->layers);
   in.Read("size", &out->size);
+  in.Read("artifactType", &out->artifact_type);
+  in.Read("indexDigest", &out->index_digest);
+  in.Read("kept", &out->kept);
   in.Read("upToDate", &out->up_to_date);
 }
 
@@ -244,8 +251,12 @@ std::string WriteJob(const TransferJob& job) {
   if (job.parallel_ranges != 0) out.Add("parallelRanges", job.parallel_ranges);
   Json images = Json::MakeArray();
   for (const SaveItem& item : job.images)
-    images.Append(Json::MakeObject({{"manifestDigest", item.manifest_digest}, {"names", item.names}}));
+    images.Append(Json::MakeObject(
+        {{"manifestDigest", item.manifest_digest}, {"names", item.names}, {"indexDigests", item.index_digests}}));
   if (!job.images.empty()) out.Add("images", std::move(images));
+  if (job.form != ArchiveForm::kBoth) out.Add("form", NameOf(kForms, job.form));
+  if (job.quiet) out.Add("quiet", true);
+  if (job.all_platforms) out.Add("allPlatforms", true);
   AddPushes(out, job);
   if (job.kind == JobKind::kAsk) {
     out.Add("question", NameOf(kQuestions, job.question));
@@ -291,7 +302,11 @@ Result<TransferJob> ParseJob(std::string_view text) {
     SaveItem& one = out.images.emplace_back();
     item.Require("manifestDigest", &one.manifest_digest);
     item.Read("names", &one.names);
+    item.Read("indexDigests", &one.index_digests);
   });
+  if (in.Has("form")) ReadKind(in, kForms, &out.form, "form");
+  in.Read("quiet", &out.quiet);
+  in.Read("allPlatforms", &out.all_platforms);
   ReadPushes(in, &out);
   if (out.kind == JobKind::kAsk) ReadKind(in, kQuestions, &out.question, "question");
   in.Read("term", &out.term);

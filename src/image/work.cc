@@ -17,7 +17,7 @@ namespace estiba::image {
 
 Status RunJob(const TransferJob& job, const Stores& stores, const Handles& handles, const EventSink& events) {
   if (!store::IsLease(job.lease)) return Error(Code::kInvalidArgument, "'" + job.lease + "' is not a lease");
-  Reporter reporter(events);
+  Reporter reporter(events, job.quiet);
   switch (job.kind) {
     case JobKind::kPull: return TRY_CTX(Pull(job, stores, reporter), "pull '" + job.reference + "'");
     case JobKind::kPush: return TRY_CTX(Push(job, stores, reporter), "push '" + job.reference + "'");

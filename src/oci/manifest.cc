@@ -113,6 +113,7 @@ Result<Manifest> ParseManifest(std::string_view text) {
   Manifest out;
   Reader in(json);
   in.Read("mediaType", &out.media_type);
+  in.Read("artifactType", &out.artifact_type);
   in.Read("annotations", &out.annotations);
   if (!in.Has("config")) in.Fail("config", "is missing");
   in.Object("config", [&out](Reader& config) {
@@ -124,6 +125,48 @@ Result<Manifest> ParseManifest(std::string_view text) {
     CheckDigest(layer, out.layers.back());
   });
   TRY_CTX(in.Finish(), "parse image manifest");
+  return out;
+}
+
+std::string ArtifactTypeOf(const Manifest& manifest) {
+  const std::string& config = manifest.config.media_type;
+  // Docker's first registries called configs so.
+  const bool image = config.empty() || config == media::kOciConfig || config == media::kDockerConfig ||
+                     config == "application/octet-stream";
+  if (image) return {};
+  return manifest.artifact_type.empty() ? config : manifest.artifact_type;
+}
+
+Manifest ToOci(const Manifest& manifest) {
+  Manifest out = manifest;
+  out.media_type = media::kOciManifest;
+  out.config.media_type = media::kOciConfig;
+  for (Descriptor& layer : out.layers) {
+    if (layer.media_type == media::kDockerLayerGzip) layer.media_type = media::kOciLayerGzip;
+    if (layer.media_type == media::kDockerLayer) layer.media_type = media::kOciLayer;
+    if (layer.media_type == media::kDockerForeignGzip) layer.media_type = media::kOciForeignGzip;
+    if (layer.media_type == media::kDockerForeign) layer.media_type = media::kOciForeign;
+  }
+  return out;
+}
+
+Result<Manifest> ToDocker(const Manifest& manifest) {
+  Manifest out = manifest;
+  out.media_type = media::kDockerManifest;
+  out.artifact_type.clear();
+  out.annotations.clear();  // schema 2 has none
+  out.config.media_type = media::kDockerConfig;
+  for (Descriptor& layer : out.layers) {
+    if (layer.media_type == media::kOciLayerGzip) layer.media_type = media::kDockerLayerGzip;
+    if (layer.media_type == media::kOciLayer) layer.media_type = media::kDockerLayer;
+    if (layer.media_type == media::kOciForeignGzip) layer.media_type = media::kDockerForeignGzip;
+    if (layer.media_type == media::kOciForeign) layer.media_type = media::kDockerForeign;
+    if (!layer.media_type.starts_with("application/vnd.docker."))
+      return Error(Code::kNotImplemented,
+                   "layer '" + layer.digest + "' is of type '" + layer.media_type + "', which docker's schema 2 lacks")
+          .Hint("save it in one of OCI's formats");
+    layer.annotations.clear();
+  }
   return out;
 }
 
@@ -142,6 +185,7 @@ std::string WriteManifest(const Manifest& manifest) {
   Json out = Json::MakeObject();
   out.Add("schemaVersion", 2);
   if (!manifest.media_type.empty()) out.Add("mediaType", manifest.media_type);
+  if (!manifest.artifact_type.empty()) out.Add("artifactType", manifest.artifact_type);
   out.Add("config", WriteDescriptor(manifest.config));
   Json layers = Json::MakeArray();
   for (const Descriptor& layer : manifest.layers) layers.Append(WriteDescriptor(layer));

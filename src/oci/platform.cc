@@ -124,8 +124,7 @@ Status CheckPlatform(std::string_view name, const Platform& has, const Platform&
 
 bool IsForeignLayer(const Descriptor& layer) {
   return layer.media_type.find("nondistributable") != std::string::npos ||
-         layer.media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" ||
-         layer.media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar";
+         layer.media_type == media::kDockerForeignGzip || layer.media_type == media::kDockerForeign;
 }
 
 }  // namespace estiba::oci

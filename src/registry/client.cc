@@ -72,14 +72,14 @@ Result<FetchedManifest> Client::GetManifest(const std::string& repository, const
 }
 
 // One exchange for what is still missing. `retry`: the failure may pass.
-Status Client::Impl::BlobAttempt(const std::string& repository, const oci::Descriptor& blob,
+Status Client::Impl::BlobAttempt(const std::string& repository, const std::string& place, const oci::Descriptor& blob,
                                  const codec::ByteSink& sink, std::uint64_t* received, bool* retry,
                                  std::string* retry_after) {
   const std::uint64_t start = *received;
   std::uint64_t skip = 0;
   bool begun = false;
   Request request;
-  request.url = "/v2/" + repository + "/blobs/" + blob.digest;
+  request.url = place;
   request.range_start = start;
   request.body = [&](const Response& head, std::string_view piece) -> Status {
     if (!std::exchange(begun, true)) {
@@ -99,11 +99,13 @@ Status Client::Impl::BlobAttempt(const std::string& repository, const oci::Descr
   };
   *retry = false;
   Trouble trouble{};
-  auto answered = Send({repository}, std::move(request), &trouble);
+  const bool ours = place.starts_with('/');
+  auto answered =
+      ours ? Send({repository}, std::move(request), &trouble) : SendElsewhere(std::move(request), &trouble);
   if (!answered.ok()) {
     if (answered.error().code() != Code::kUnavailable) return std::move(answered).error();
     *retry = trouble == Trouble::kBroken || start > 0;
-    return Unreachable(std::move(answered).error());
+    return ours ? Unreachable(std::move(answered).error()) : std::move(answered).error();
   }
   const std::string cut = "blob '" + blob.digest + "' is cut short: " + std::to_string(*received) + " of " +
                           std::to_string(blob.size) + " bytes";
@@ -111,6 +113,8 @@ Status Client::Impl::BlobAttempt(const std::string& repository, const oci::Descr
   if (answered->status != 200 && answered->status != 206) {
     *retry = IsTransient(answered->status);
     *retry_after = answered->retry_after;
+    if (!ours)
+      return Error(Code::kUnavailable, "'" + place + "' answered with status " + std::to_string(answered->status));
     return Refused(*answered, "blob '" + blob.digest + "'", {repository});
   }
   if (*received == blob.size) return Ok();
@@ -121,28 +125,46 @@ Status Client::Impl::BlobAttempt(const std::string& repository, const oci::Descr
 
 Status Client::GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink) {
   std::uint64_t received = 0;
+  const std::string path = "/v2/" + repository + "/blobs/" + blob.digest;
+  std::string elsewhere;  // what the places that a layer not to be distributed is had from have said
+  for (const std::string& url : oci::IsForeignLayer(blob) ? blob.urls : std::vector<std::string>()) {
+    Status status = impl_->BlobFrom(repository, url, blob, sink, &received);
+    if (status.ok() || status.error().code() == Code::kCancelled) return status;
+    elsewhere += (elsewhere.empty() ? "" : "; ") + status.error().Message();
+  }
+  if (!elsewhere.empty()) {
+    // A registry may have been given it all the same.
+    Status status = impl_->BlobFrom(repository, path, blob, sink, &received);
+    if (status.ok()) return status;
+    return std::move(status).error().Hint("its own places were tried before: " + elsewhere);
+  }
   if (IsForRanges(impl_->options, blob.size)) {
     const auto send = [&](Request request) {
       Trouble trouble{};
       return impl_->Send({repository}, std::move(request), &trouble);
     };
     const auto wait = [this](unsigned failures) { return impl_->Wait(failures, ""); };
-    const RangeSource source{impl_->options, "/v2/" + repository + "/blobs/" + blob.digest, send, wait};
+    const RangeSource source{impl_->options, path, send, wait};
     TRY(GetRanges(source, blob.size, sink, &received));
   }
   if (received == blob.size && received > 0) return Ok();
+  return impl_->BlobFrom(repository, path, blob, sink, &received);
+}
+
+Status Client::Impl::BlobFrom(const std::string& repository, const std::string& place, const oci::Descriptor& blob,
+                              const codec::ByteSink& sink, std::uint64_t* received) {
   unsigned failures = 0;
   for (unsigned attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    const std::uint64_t before = received;
+    const std::uint64_t before = *received;
     bool retry = false;
     std::string retry_after;
-    Status status = impl_->BlobAttempt(repository, blob, sink, &received, &retry, &retry_after);
+    Status status = BlobAttempt(repository, place, blob, sink, received, &retry, &retry_after);
     if (status.ok()) return status;
-    failures = received > before ? 1 : failures + 1;
-    if (!retry || failures >= impl_->options.attempts) return status;
-    TRY(impl_->Wait(failures, retry_after));
+    failures = *received > before ? 1 : failures + 1;
+    if (!retry || failures >= options.attempts) return status;
+    TRY(Wait(failures, retry_after));
   }
-  return Error(Code::kUnavailable, "registry '" + impl_->options.host + "' broke off blob '" + blob.digest + "' " +
+  return Error(Code::kUnavailable, "registry '" + options.host + "' broke off blob '" + blob.digest + "' " +
                                        std::to_string(kMaxAttempts) + " times");
 }
 

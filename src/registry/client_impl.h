@@ -59,8 +59,12 @@ struct Client::Impl {
   Status Wait(unsigned failures, const std::string& retry_after) const;
   Error Unreachable(Error error) const;
   Error Refused(const Response& response, const std::string& what, const Access& access) const;
-  Status BlobAttempt(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink,
-                     std::uint64_t* received, bool* retry, std::string* retry_after);
+  // `place` is the blob's path in the repository, or a whole address elsewhere.
+  Status BlobAttempt(const std::string& repository, const std::string& place, const oci::Descriptor& blob,
+                     const codec::ByteSink& sink, std::uint64_t* received, bool* retry, std::string* retry_after);
+  // The rest of a blob behind `received`, with patience.
+  Status BlobFrom(const std::string& repository, const std::string& place, const oci::Descriptor& blob,
+                  const codec::ByteSink& sink, std::uint64_t* received);
 
   ClientOptions options;
   bool lenient;  // plain HTTP and unverified certificates are fine

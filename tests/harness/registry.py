@@ -11,6 +11,7 @@ CONFIG = """version: 0.1
 log: {{level: error}}
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
 http: {{addr: "{address}:{port}"{tls}}}
+validation: {{manifests: {{urls: {{allow: ["^http://127[.]"]}}}}}}
 """
 
 

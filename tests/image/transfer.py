@@ -1,5 +1,6 @@
 """estiba-transfer driven as the engine drives it: a job on 0, events on 1, directories on 3 and 4, the archive on 5."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -84,20 +85,40 @@ class Transfer:
 
 
 def load(stores, path, wrap=(), **job):
-    with open(path, "rb") as archive:
-        return Transfer(stores, {"kind": "load", **job}, archive.fileno(), wrap=wrap).finish()
+    """An archive, or a directory."""
+    with opened(path, os.O_RDONLY) as archive:
+        return Transfer(stores, {"kind": "load", **job}, archive, wrap=wrap).finish()
 
 
-def pull(stores, reference, **job):
-    return Transfer(stores, {"kind": "pull", "reference": reference, **job}).finish()
+def pull(stores, reference, wrap=(), **job):
+    return Transfer(stores, {"kind": "pull", "reference": reference, **job}, wrap=wrap).finish()
 
 
 def save(stores, path, images, **job):
-    with open(path, "wb") as archive:
-        return Transfer(stores, {"kind": "save", "images": images, **job}, archive.fileno()).finish()
+    """Into a file, made anew, or a directory that is there."""
+    flags = os.O_RDONLY if os.path.isdir(path) else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with opened(path, flags) as archive:
+        return Transfer(stores, {"kind": "save", "images": images, **job}, archive).finish()
 
 
-def push(stores, repository, image, tag="1", **job):
+def push(stores, repository, image, tag="1", wrap=(), **job):
     """`image` as a pull or a load has told of it."""
-    item = {"tag": tag, "imageId": image["id"], "manifestDigest": image["manifestDigest"]}
-    return Transfer(stores, {"kind": "push", "reference": repository, "pushes": [item], **job}).finish()
+    indexes = [image["indexDigest"]] if "indexDigest" in image else []
+    item = {"tag": tag, "imageId": image["id"], "manifestDigest": image["manifestDigest"], "indexDigests": indexes}
+    return Transfer(stores, {"kind": "push", "reference": repository, "pushes": [item], **job}, wrap=wrap).finish()
+
+
+def item_of(image, names=None):
+    """What save() takes of what a pull or a load has told of."""
+    indexes = [image["indexDigest"]] if "indexDigest" in image else []
+    return {"manifestDigest": image["manifestDigest"], "names": image["names"] if names is None else names,
+            "indexDigests": indexes}
+
+
+@contextlib.contextmanager
+def opened(path, flags):
+    fd = os.open(path, flags, 0o644)
+    try:
+        yield fd
+    finally:
+        os.close(fd)

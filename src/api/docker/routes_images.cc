@@ -91,23 +91,28 @@ Status Pull(Call& call) {
   const std::string& tag = call.query("tag");
   if (!tag.empty()) request.reference += (tag.starts_with("sha256:") ? "@" : ":") + tag;
   request.platform = call.query("platform");
+  request.all_platforms = call.flag("allPlatforms");
   request.auth = apitypes::AuthConfig::FromHeader(call.exchange->headers().Get("X-Registry-Auth"));
   const engine::Token token = TRY(call.engine->PullImage(request, ProgressTo(call.exchange)));
   CancelWhenGone(call, token);
   return Ok();
 }
 
+// OCI's platform as JSON, unlike a pull's; or, where that is `plain`, as people write it.
+Result<std::string> PlatformFrom(const Call& call, bool plain) {
+  const std::string& text = call.query("platform");
+  if (text.empty() || (plain && !text.starts_with('{'))) return text;
+  const codec::Json platform = TRY_CTX(codec::ParseJson(text), "invalid value of 'platform'");
+  const std::string variant = platform.GetString("variant");
+  const std::string out = platform.GetString("os") + "/" + platform.GetString("architecture");
+  return variant.empty() ? out : out + "/" + variant;
+}
+
 Status Push(Call& call) {
   engine::PushRequest request;
   request.name = call.id();
   request.tag = call.query("tag");
-  // An OCI platform as JSON, unlike a pull's.
-  if (call.minor >= 46 && call.has("platform")) {
-    const codec::Json platform = TRY_CTX(codec::ParseJson(call.query("platform")), "invalid value of 'platform'");
-    const std::string variant = platform.GetString("variant");
-    request.platform = platform.GetString("os") + "/" + platform.GetString("architecture");
-    if (!variant.empty()) request.platform += "/" + variant;
-  }
+  if (call.minor >= 46) request.platform = TRY(PlatformFrom(call, /*plain=*/false));
   request.auth = apitypes::AuthConfig::FromHeader(call.exchange->headers().Get("X-Registry-Auth"));
   const engine::Token token = TRY(call.engine->PushImage(request, ProgressTo(call.exchange)));
   CancelWhenGone(call, token);
@@ -129,32 +134,67 @@ Status CheckLogin(Call& call) {
   return Ok();
 }
 
-Status Load(Call& call) {
-  const engine::Token token =
-      TRY(call.engine->LoadImages(call.exchange->TakeBody(), ProgressTo(call.exchange)));
-  CancelWhenCut(call, token);
-  return Ok();
-}
-
 // A client on the UNIX socket may hand over the file that it wants an answer in ("Estiba-Answer-To: descriptor"): it is
 // written there, and the answer, which says so in the same words, has no body. Other engines do not know of this and
 // answer as always.
 constexpr const char* kAnswerTo = "Estiba-Answer-To";
 constexpr const char* kDescriptor = "descriptor";
 
+bool IsFile(int fd) {
+  struct stat status {};
+  const int flags = ::fcntl(fd, F_GETFL);
+  const bool writable = (flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR;
+  return flags >= 0 && writable && ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// Files are made and read there with the engine's rights.
+bool IsOwnDirectory(const Call& call, int fd) {
+  struct stat status {};
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_PATH) != 0 || ::fstat(fd, &status) != 0 || !S_ISDIR(status.st_mode)) return false;
+  const uid_t caller = call.exchange->peer().uid;
+  return caller == 0 || caller == status.st_uid;
+}
+
 Result<os::UniqueFd> FileForAnswer(Call& call) {
   os::UniqueFd file = call.exchange->TakeDescriptor();
   if (call.exchange->headers().Get(kAnswerTo) != kDescriptor) return os::UniqueFd();
-  struct stat status {};
-  const int flags = file.valid() ? ::fcntl(file.get(), F_GETFL) : -1;
-  const bool writable = flags >= 0 && ((flags & O_ACCMODE) == O_WRONLY || (flags & O_ACCMODE) == O_RDWR);
-  if (!writable || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    return Error(Code::kInvalidArgument, std::string(kAnswerTo) + ": no regular file, open for writing, came with it");
-  return file;
+  if (IsFile(file.get()) || IsOwnDirectory(call, file.get())) return file;
+  return Error(Code::kInvalidArgument, std::string(kAnswerTo) +
+                                           ": neither a regular file, open for writing, came with it, nor a directory "
+                                           "of the caller's");
 }
 
-Status SendArchive(Call& call, const engine::SaveRequest& request) {
+// An OCI layout that is a directory comes in the same way ("Estiba-Archive-From: descriptor").
+Result<os::UniqueFd> ArchiveOf(Call& call) {
+  os::UniqueFd passed = call.exchange->TakeDescriptor();
+  if (call.exchange->headers().Get("Estiba-Archive-From") != kDescriptor) return call.exchange->TakeBody();
+  if (IsOwnDirectory(call, passed.get())) return passed;
+  return Error(Code::kInvalidArgument, "Estiba-Archive-From: no directory of the caller's came with it");
+}
+
+Status Load(Call& call) {
+  engine::LoadRequest request;
+  request.quiet = call.flag("quiet");
+  request.platform = TRY(PlatformFrom(call, /*plain=*/true));
+  os::UniqueFd archive = TRY(ArchiveOf(call));
+  const engine::Token token =
+      TRY(call.engine->LoadImages(request, std::move(archive), ProgressTo(call.exchange)));
+  CancelWhenCut(call, token);
+  return Ok();
+}
+
+Status SendArchive(Call& call, const std::vector<std::string>& names) {
+  engine::SaveRequest request;
+  request.names = names;
+  request.format = call.query("format");
+  request.platform = TRY(PlatformFrom(call, /*plain=*/true));
   os::UniqueFd file = TRY(FileForAnswer(call));
+  const bool directory = file.valid() && !IsFile(file.get());
+  if (directory != request.format.ends_with("-dir"))
+    return Error(Code::kInvalidArgument, "format '" + request.format + "' " +
+                                             (directory ? "does not go into a directory" : "needs a directory"))
+        .Hint("directories are for oci-dir and docker-dir; a client hands them over on the UNIX socket");
   if (!file.valid()) return SendStream(call, TRY(call.engine->SaveImages(request)), "application/x-tar");
   const auto done = [exchange = call.exchange](const Status& status) {
     if (!status.ok()) return RespondError(*exchange, status.error());
@@ -164,12 +204,12 @@ Status SendArchive(Call& call, const engine::SaveRequest& request) {
   return Ok();
 }
 
-Status SaveOne(Call& call) { return SendArchive(call, {{call.id()}}); }
+Status SaveOne(Call& call) { return SendArchive(call, {call.id()}); }
 
 Status SaveMany(Call& call) {
   const std::vector<std::string> names = call.exchange->query().GetAll("names");
   if (names.empty()) return Error(Code::kInvalidArgument, "missing parameter 'names'");
-  return SendArchive(call, {names});
+  return SendArchive(call, names);
 }
 
 }  // namespace

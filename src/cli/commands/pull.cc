@@ -12,6 +12,7 @@ namespace estiba::cli {
 namespace {
 
 constexpr Flag kFlags[] = {
+    {'\0', "all-platforms", Kind::kBool, "", "Keep the images of every platform, for push and save"},
     {'\0', "platform", Kind::kString, "string", "Set platform if server is multi-platform capable"},
     {'q', "quiet", Kind::kBool, "", "Suppress verbose output"},
 };
@@ -21,6 +22,9 @@ Result<int> RunPull(App& app, const Options& options) {
   pull.reference = options.arg(0);
   pull.platform = options.Text("platform");
   pull.quiet = options.On("quiet");
+  pull.all_platforms = options.On("all-platforms");
+  if (pull.all_platforms && !pull.platform.empty())
+    return Error(Code::kInvalidArgument, "--platform and --all-platforms exclude each other");
   const auto [name, tag] = SplitReference(pull.reference);
   if (tag.empty() && !pull.quiet) PrintLine("Using default tag: latest");
   Api* engine = TRY(app.Engine());
@@ -51,6 +55,7 @@ Status Pull(Api* api, const PullOptions& options) {
   query.Add("fromImage", name);
   query.Add("tag", tag.empty() ? "latest" : tag);
   if (!options.platform.empty()) query.Add("platform", options.platform);
+  if (options.all_platforms) query.Add("allPlatforms", "1");
   http::Request request;
   request.method = "POST";
   request.target = "/images/create?" + query.Encode();

@@ -9,6 +9,7 @@ namespace estiba::cli {
 struct PullOptions {
   std::string reference;
   std::string platform;
+  bool all_platforms = false;
   bool quiet = false;
   int fd = 1;  // where progress is shown
 };

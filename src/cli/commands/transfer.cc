@@ -3,6 +3,7 @@
 #include "commands/transfer.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -16,12 +17,21 @@ namespace estiba::cli {
 namespace {
 
 constexpr Flag kLoadFlags[] = {
-    {'i', "input", Kind::kString, "string", "Read from tar archive file, instead of STDIN"},
+    {'i', "input", Kind::kString, "string", "Read from tar archive file or OCI layout directory, instead of STDIN"},
+    {'\0', "platform", Kind::kString, "string", "Load the image for this platform of those that an index names"},
     {'q', "quiet", Kind::kBool, "", "Suppress the load output"},
 };
 constexpr Flag kSaveFlags[] = {
-    {'o', "output", Kind::kString, "string", "Write to a file, instead of STDOUT"},
+    {'\0', "format", Kind::kString, "string",
+     "Format: docker-archive, oci-archive, oci-dir or docker-dir (default: an archive that is the first two in one)"},
+    {'o', "output", Kind::kString, "string", "Write to a file or directory, instead of STDOUT"},
+    {'\0', "platform", Kind::kString, "string", "Save the image for this platform alone"},
 };
+
+bool IsDirectory(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
 
 Result<int> RunLoad(App& app, const Options& options) {
   os::UniqueFd file;
@@ -34,9 +44,17 @@ Result<int> RunLoad(App& app, const Options& options) {
   TRY(engine->EnsureEngine());  // before the body, which can be sent only once
   http::Request request;
   request.method = "POST";
-  request.target = "/images/load?quiet=" + std::string(options.On("quiet") ? "1" : "0");
-  request.headers.Set("Content-Type", "application/x-tar");
-  request.body_fd = file.valid() ? file.get() : STDIN_FILENO;
+  http::Query query;
+  query.Add("quiet", options.On("quiet") ? "1" : "0");
+  if (options.Has("platform")) query.Add("platform", options.Text("platform"));
+  request.target = "/images/load?" + query.Encode();
+  if (IsDirectory(file.get())) {
+    request.headers.Set("Estiba-Archive-From", "descriptor");
+    request.pass_fd = file.get();
+  } else {
+    request.headers.Set("Content-Type", "application/x-tar");
+    request.body_fd = file.valid() ? file.get() : STDIN_FILENO;
+  }
   TRY(FollowProgress(engine, request, STDOUT_FILENO, false));
   return 0;
 }
@@ -44,6 +62,10 @@ Result<int> RunLoad(App& app, const Options& options) {
 Result<int> RunSave(App& app, const Options& options) {
   http::Query query;
   for (const std::string& name : options.args()) query.Add("names", name);
+  const std::string format = options.Text("format");
+  if (!format.empty()) query.Add("format", format);
+  if (options.Has("platform")) query.Add("platform", options.Text("platform"));
+  if (format.ends_with("-dir")) return SaveTree(app, options, "/images/get?" + query.Encode(), "save image");
   return SaveAnswer(app, options, "/images/get?" + query.Encode(), "save image");
 }
 

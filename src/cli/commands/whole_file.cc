@@ -56,6 +56,46 @@ class WholeFile {
   os::UniqueFd file_;
 };
 
+// As WholeFile.
+class WholeDirectory {
+ public:
+  static Result<WholeDirectory> Create(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    std::string temporary = path + ".XXXXXX";
+    if (::mkdtemp(temporary.data()) == nullptr)
+      return Error::Errno(errno, "make a directory beside '" + path + "'");
+    WholeDirectory made(path, std::move(temporary));
+    made.directory_ = TRY(os::OpenAt({AT_FDCWD}, made.temporary_, O_RDONLY | O_DIRECTORY));
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    if (::fchmod(made.directory_.get(), 0777U & ~mask) != 0)
+      return Error::Errno(errno, "set the mode of '" + path + "'");
+    return made;
+  }
+  WholeDirectory(WholeDirectory&& other) noexcept
+      : path_(std::move(other.path_)),
+        temporary_(std::exchange(other.temporary_, "")),
+        directory_(std::move(other.directory_)) {}
+  WholeDirectory& operator=(WholeDirectory&&) = delete;
+  ~WholeDirectory() {
+    // What cannot be deleted is left to be seen.
+    if (!temporary_.empty()) (void)os::DeleteTree({AT_FDCWD}, temporary_).ok();
+  }
+
+  int fd() const { return directory_.get(); }
+  Status Finish() {
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return Error::Errno(errno, "rename to '" + path_ + "'");
+    temporary_.clear();
+    return Ok();
+  }
+
+ private:
+  WholeDirectory(std::string path, std::string temporary) : path_(std::move(path)), temporary_(std::move(temporary)) {}
+  std::string path_;
+  std::string temporary_;
+  os::UniqueFd directory_;
+};
+
 // The engine may write what it answers with into a regular file itself (it says so then).
 constexpr const char* kAnswerTo = "Estiba-Answer-To";
 constexpr const char* kDescriptor = "descriptor";
@@ -96,6 +136,24 @@ Result<int> SaveAnswer(App& app, const Options& options, const std::string& targ
     }
   }
   if (file) TRY_CTX(file->Finish(), what);
+  return 0;
+}
+
+Result<int> SaveTree(App& app, const Options& options, const std::string& target, const std::string& what) {
+  if (!options.Has("output"))
+    return Error(Code::kInvalidArgument, what + ": this format is a directory").Hint("name it by -o");
+  WholeDirectory directory = TRY(WholeDirectory::Create(options.Text("output")));
+  Api* engine = TRY(app.Engine());
+  http::Request request;
+  request.target = target;
+  request.headers.Set(kAnswerTo, kDescriptor);
+  request.pass_fd = directory.fd();
+  const auto stream = TRY(engine->Open(request));
+  if (stream->headers().Get(kAnswerTo) != kDescriptor)
+    return Error(Code::kNotImplemented, what + ": the engine does not write into directories")
+        .Hint("save an archive and unpack it");
+  TRY_CTX(stream->ReadAll(), what);
+  TRY_CTX(directory.Finish(), what);
   return 0;
 }
 

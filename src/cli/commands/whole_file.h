@@ -10,4 +10,7 @@ namespace estiba::cli {
 // `what` is for errors: "save image".
 Result<int> SaveAnswer(App& app, const Options& options, const std::string& target, const std::string& what);
 
+// The same into the new directory that --output names, by engines that write there themselves.
+Result<int> SaveTree(App& app, const Options& options, const std::string& target, const std::string& what);
+
 }  // namespace estiba::cli

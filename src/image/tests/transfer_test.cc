@@ -18,13 +18,18 @@ TEST(TransferJob, ComesBack) {
   job.auth.password = "p\"q";
   job.insecure_registries = {"a:1"};
   job.parallel = 2;
-  job.images = {{"sha256:x", {"a:1", "b:2"}}};
+  job.images = {{"sha256:x", {"a:1", "b:2"}, {"sha256:y"}}};
+  job.form = ArchiveForm::kPlain;
+  job.quiet = job.all_platforms = true;
   ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
   EXPECT_EQ(WriteJob(back), WriteJob(job));
   EXPECT_EQ(back.kind, JobKind::kSave);
   EXPECT_EQ(back.auth.password, "p\"q");
   EXPECT_EQ(back.known_id, "sha256:k");
   EXPECT_EQ(back.images.at(0).names.size(), 2U);
+  EXPECT_EQ(back.images.at(0).index_digests, std::vector<std::string>{"sha256:y"});
+  EXPECT_EQ(back.form, ArchiveForm::kPlain);
+  EXPECT_TRUE(back.quiet && back.all_platforms);
   EXPECT_EQ(back.platform.ToString(), "linux/arm/v7");
 }
 
@@ -51,6 +56,19 @@ TEST(TransferJob, OfAPushComesBack) {
   EXPECT_EQ(WriteJob(back), WriteJob(job));
   EXPECT_EQ(back.pushes.at(0).index_digests, std::vector<std::string>{"sha256:x"});
   EXPECT_EQ(back.origins.at(0).repositories.size(), 2U);
+}
+
+TEST(TransferEvent, TellsWhatIsKeptForAnImage) {
+  TransferEvent event;
+  event.kind = EventKind::kImage;
+  event.image.id = event.image.manifest_digest = "sha256:m";
+  event.image.artifact_type = "application/x";
+  event.image.kept = {"sha256:a", "sha256:b"};
+  event.image.index_digest = "sha256:i";
+  ASSERT_OK_AND_ASSIGN(const TransferEvent back, ParseEvent(WriteEvent(event)));
+  EXPECT_EQ(back.image.artifact_type, "application/x");
+  EXPECT_EQ(back.image.kept, event.image.kept);
+  EXPECT_EQ(back.image.index_digest, "sha256:i");
 }
 
 TEST(TransferEvent, TellsOfAPushedTag) {

@@ -26,6 +26,39 @@ TEST(Manifest, ComesBackByteForByte) {
   EXPECT_EQ(WriteManifest(manifest), ManifestText(kB));
 }
 
+Manifest ManifestOf(std::string_view config, std::vector<std::string_view> layers) {
+  Manifest out;
+  out.config.media_type = config;
+  for (const std::string_view type : layers) out.layers.emplace_back().media_type = type;
+  return out;
+}
+
+TEST(Manifest, IsOfAnArtifactWhenItsConfigIsNoImages) {
+  EXPECT_EQ(ArtifactTypeOf(ManifestOf(media::kOciConfig, {})), "");
+  EXPECT_EQ(ArtifactTypeOf(ManifestOf(media::kDockerConfig, {})), "");
+  EXPECT_EQ(ArtifactTypeOf(ManifestOf("application/vnd.cncf.helm.config.v1+json", {})),
+            "application/vnd.cncf.helm.config.v1+json");
+  Manifest empty = ManifestOf("application/vnd.oci.empty.v1+json", {});
+  empty.artifact_type = "application/x";
+  EXPECT_EQ(ArtifactTypeOf(empty), "application/x");
+}
+
+TEST(Manifest, IsDescribedInTheOthersTerms) {
+  const Manifest docker = ManifestOf(media::kDockerConfig, {media::kDockerLayerGzip, media::kDockerLayer,
+                                                            media::kDockerForeignGzip, media::kDockerForeign});
+  const Manifest oci = ToOci(docker);
+  EXPECT_EQ(oci.media_type, media::kOciManifest);
+  EXPECT_EQ(oci.layers.at(2).media_type, media::kOciForeignGzip);
+  ASSERT_OK_AND_ASSIGN(const Manifest back, ToDocker(oci));
+  EXPECT_EQ(back.media_type, media::kDockerManifest);
+  EXPECT_EQ(back.config.media_type, docker.config.media_type);
+  for (std::size_t i = 0; i < docker.layers.size(); ++i)
+    EXPECT_EQ(back.layers.at(i).media_type, docker.layers.at(i).media_type);
+  const auto zstd = ToDocker(ManifestOf(media::kOciConfig, {media::kOciLayerZstd}));
+  ASSERT_FALSE(zstd.ok());
+  EXPECT_EQ(zstd.error().code(), Code::kNotImplemented);
+}
+
 TEST(Manifest, NamesTheFieldThatIsWrong) {
   const auto bad = ParseManifest(ManifestText("sha256:../../x"));
   ASSERT_FALSE(bad.ok());

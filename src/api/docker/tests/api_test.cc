@@ -161,6 +161,10 @@ TEST_F(Api, ImagesNetworksAndVolumes) {
   EXPECT_THAT(Send("GET", "/v1.43/images/json").body, HasSubstr("\"VirtualSize\":5"));
   EXPECT_THAT(Send("GET", "/v1.44/images/json").body, ::testing::Not(HasSubstr("VirtualSize")));
   EXPECT_EQ(Send("GET", "/images/a/get").body, "archive");
+  const std::string platform = http::PercentEncode(R"({"os":"linux","architecture":"arm64"})");
+  EXPECT_EQ(Called(200, "GET", "/images/get?names=a&format=oci-archive&platform=" + platform),
+            "save a oci-archivelinux/arm64");
+  EXPECT_THAT(Send("GET", "/images/a/get?format=oci-dir").body, HasSubstr("needs a directory"));
   engine_.saved = Error(Code::kDataLoss, "a blob is missing");
   EXPECT_EQ(Send("GET", "/images/a/get").status, 0) << "a cut archive must not look whole";
   EXPECT_EQ(Called(201, "POST", "/networks/create", R"({"Name":"n"})"), "create network n");

@@ -185,8 +185,9 @@ class FakeEngine : public engine::Engine {
     on_transfer(std::move(callbacks));
     return engine::Token{9};
   }
-  Result<engine::Token> LoadImages(os::UniqueFd archive, engine::ProgressCallbacks callbacks) override {
-    TRY(Called("load"));
+  Result<engine::Token> LoadImages(const engine::LoadRequest& request, os::UniqueFd archive,
+                                   engine::ProgressCallbacks callbacks) override {
+    TRY(Called(std::string("load") + (request.quiet ? " quietly " : " ") + request.platform));
     char buffer[65536];
     ssize_t n = 0;
     while ((n = ::read(archive.get(), buffer, sizeof buffer)) > 0)
@@ -196,7 +197,7 @@ class FakeEngine : public engine::Engine {
   }
   Status saved = Ok();  // how saving ends
   Result<engine::OutputStream> SaveImages(const engine::SaveRequest& request) override {
-    TRY(Called("save " + request.names.front()));
+    TRY(Called("save " + request.names.front() + " " + request.format + request.platform));
     os::Pipe pipe = TRY(os::MakePipe());
     if (::write(pipe.write.get(), "archive", 7) != 7) std::abort();
     return engine::OutputStream{std::move(pipe.read), [this] { return saved.ok() ? Ok() : saved.error().Clone(); }};
@@ -222,7 +223,7 @@ class FakeEngine : public engine::Engine {
   Result<engine::Token> ImportImage(const engine::ImportRequest& request, os::UniqueFd archive,
                                     engine::ProgressCallbacks callbacks) override {
     imported = request;
-    TRY(LoadImages(std::move(archive), std::move(callbacks)));
+    TRY(LoadImages({}, std::move(archive), std::move(callbacks)));
     return engine::Token{11};
   }
   Result<engine::OutputStream> ExportContainer(const std::string& id) override { return SaveImages({{id}}); }
@@ -250,7 +251,7 @@ class FakeEngine : public engine::Engine {
   Result<engine::Token> ImportVolume(const std::string& name, os::UniqueFd archive,
                                      engine::ProgressCallbacks callbacks) override {
     TRY(Called("import volume " + name));
-    return LoadImages(std::move(archive), std::move(callbacks));
+    return LoadImages({}, std::move(archive), std::move(callbacks));
   }
   Result<apitypes::Volume> SnapshotVolume(const std::string& name, const std::string& copy) override {
     TRY(Called("snapshot volume " + name + " " + copy));

@@ -29,6 +29,16 @@ struct ImageSummary {
   static Result<ImageSummary> FromJson(const codec::Json& json);
 };
 
+// What an image's name stands for, as registries describe it (OCI image-spec, "Descriptor"); `annotations` are those of
+// its manifest.
+struct ManifestDescriptor {
+  std::string media_type;
+  std::string digest;
+  std::int64_t size = 0;
+  std::string artifact_type;  // of what is no image
+  std::map<std::string, std::string> annotations;
+};
+
 struct ImageInspect {
   std::string id;
   std::vector<std::string> repo_tags;
@@ -47,6 +57,7 @@ struct ImageInspect {
   GraphDriver graph_driver;
   std::vector<std::string> layers;  // RootFS.Layers: diff ids
   std::string last_tag_time = "0001-01-01T00:00:00Z";
+  std::optional<ManifestDescriptor> descriptor;
 
   codec::Json ToJson() const;
   static Result<ImageInspect> FromJson(const codec::Json& json);

@@ -125,6 +125,13 @@ struct OutputStream {
 };
 struct SaveRequest {
   std::vector<std::string> names;
+  // "docker-archive", "oci-archive"; into a directory "oci-dir", "docker-dir". Empty: docker's and OCI's in one.
+  std::string format = {};
+  std::string platform = {};  // empty: the image's own; of an index that is here whole, all
+};
+struct LoadRequest {
+  std::string platform = {};  // of an index; empty: the host's, with the others if they are all there
+  bool quiet = false;
 };
 struct CommitRequest {
   std::string container;
@@ -147,6 +154,7 @@ struct ImportRequest {
 struct PullRequest {
   std::string reference;  // "localhost:5000/app:1"; no tag means latest
   std::string platform;   // empty: the host's
+  bool all_platforms = false;  // the images of every platform are kept; the host's is the one that can be run
   apitypes::AuthConfig auth;
 };
 
@@ -245,11 +253,12 @@ class Engine {
   virtual Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) = 0;
   // Asks the registry at `auth.server_address`. Its one line is docker's answer, when it lets the user in.
   virtual Result<Token> CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) = 0;
-  // `archive`: a descriptor to read docker-save or OCI archives from.
-  virtual Result<Token> LoadImages(os::UniqueFd archive, ProgressCallbacks callbacks) = 0;
-  // A docker-save and OCI archive.
+  // `archive`: a descriptor to read docker-save or OCI archives from, or a directory that is an OCI layout.
+  virtual Result<Token> LoadImages(const LoadRequest& request, os::UniqueFd archive, ProgressCallbacks callbacks) = 0;
+  // An archive of the form asked for.
   virtual Result<OutputStream> SaveImages(const SaveRequest& request) = 0;
-  // The same, from the position of an open file on, which need not be the client's alone. Cancelling ends it.
+  // The same from the position of an open file on, or, where the form allows it, into an empty directory. Cancelling
+  // ends it.
   virtual Result<Token> SaveImagesTo(const SaveRequest& request, os::UniqueFd file, Done done) = 0;
   // A new image of what the container has changed, on top of its own image. `done` answers the image's id; a client
   // that leaves does not stop it.

@@ -1,9 +1,10 @@
 #pragma once
 // What the engine and estiba-transfer say to each other: one job as JSON on the program's descriptor 0 (to its end),
 // events as JSON lines on its descriptor 1. Descriptors: 3 the content store's directory, 4 the snapshots', 5 the
-// archive (read by load, import and fill, written by save, export, changes and pack), 6 the directory that pack reads
-// and fill writes. The last event is kDone or kFailed; without one the program died. The engine ends a transfer by
-// killing it, and clears what it left by its lease (ContentStore and Snapshots::DeleteLeftovers).
+// archive (read by load, import and fill, written by save, export, changes and pack; of load and save it may be a
+// directory), 6 the directory that pack reads and fill writes. The last event is kDone or kFailed; without one the
+// program died. The engine ends a transfer by killing it, and clears what it left by its lease (ContentStore and
+// Snapshots::DeleteLeftovers).
 
 #include <cstdint>
 #include <string>
@@ -43,11 +44,17 @@ enum class JobKind : unsigned char {
   kFill   // and an archive into one
 };
 
+// What a save writes: what docker 25 and later do, docker-save's manifest.json and an OCI layout in one; the one or the
+// other alone; or skopeo's "dir", one image's manifest and blobs side by side.
+enum class ArchiveForm : unsigned char { kBoth, kDocker, kOci, kPlain };
+
 // One image to save: its manifest in the content store and the names to write for it (normalised references; may be
 // empty).
 struct SaveItem {
   std::string manifest_digest;
   std::vector<std::string> names;
+  // Indexes that it came from: the first whose every image is in the content store is saved with all of them.
+  std::vector<std::string> index_digests = {};
 };
 
 // One tag to push.
@@ -116,7 +123,7 @@ struct TransferJob {
   bool user_xattrs = false;
   bool erofs = false;  // layers are stored as EROFS images, not as directories
 
-  // pull, push, login
+  // pull, push, login (the platform of load and save, too)
   std::string reference;                 // "localhost:5000/app:1"; normalised by the program. Push: without a tag.
                                          // Login: a host
   oci::Platform platform;                // empty: the host's (and no check against the image's config)
@@ -127,6 +134,7 @@ struct TransferJob {
   // Layers fetched and unpacked (the default, 0, is 3) or blobs pushed (5) at the same time.
   unsigned parallel = 0;
   std::vector<oci::SignedBy> signed_by;  // what the policy asks of a pull
+  bool all_platforms = false;  // pull: every image of an index is kept, the one for the platform unpacked
   bool keep_blobs = true;  // false: the blob of a layer that is unpacked already is not fetched
   unsigned stall_timeout = 0;  // seconds without a byte until a connection is given up; 0: the default, 60
   // Ranges of one large blob fetched at the same time; 0: blobs are fetched whole.
@@ -144,6 +152,9 @@ struct TransferJob {
   // save; restore: the manifest of one image whose missing blobs and layers are to be made from what is there, and
   // from `reference`'s registry if there is one
   std::vector<SaveItem> images;
+  ArchiveForm form = ArchiveForm::kBoth;
+
+  bool quiet = false;  // load: only what was loaded is told
 
   // check
   std::vector<CheckItem> checks;
@@ -164,6 +175,11 @@ struct LoadedImage {
   std::vector<std::string> names;  // normalised references to give it
   std::vector<LayerInfo> layers;
   std::uint64_t size = 0;       // unpacked bytes of all layers
+  std::string artifact_type;    // of what is no image: `id` is its manifest's digest then, and nothing is unpacked
+  // What is kept for it besides: of an artifact all its blobs; of an index that is here whole, its images, and their
+  // blobs.
+  std::vector<std::string> kept;
+  std::string index_digest;     // that index
   bool up_to_date = false;      // pull: the reference named this very image, and all of it was there
 };
 

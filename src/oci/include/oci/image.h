@@ -24,6 +24,10 @@ inline constexpr std::string_view kDockerIndex = "application/vnd.docker.distrib
 inline constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr std::string_view kDockerConfig = "application/vnd.docker.container.image.v1+json";
 inline constexpr std::string_view kDockerLayer = "application/vnd.docker.image.rootfs.diff.tar";
+inline constexpr std::string_view kOciForeign = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+inline constexpr std::string_view kOciForeignGzip = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+inline constexpr std::string_view kDockerForeign = "application/vnd.docker.image.rootfs.foreign.diff.tar";
+inline constexpr std::string_view kDockerForeignGzip = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
 inline constexpr std::string_view kDockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 }  // namespace media
 
@@ -61,6 +65,7 @@ struct Index {
 
 struct Manifest {
   std::string media_type;
+  std::string artifact_type;
   Descriptor config;
   std::vector<Descriptor> layers;
   std::map<std::string, std::string> annotations;
@@ -127,6 +132,14 @@ std::string WriteImageConfig(const ImageConfig& config);
 // kNotFound, in docker's words, when an image for `has` was found under a name for which `wanted` was asked for. An
 // image that does not say what it is for goes with everything.
 Status CheckPlatform(std::string_view name, const Platform& has, const Platform& wanted);
+
+// What a manifest is of when it is of no image: its artifactType, else its config's media type. Empty for an image.
+std::string ArtifactTypeOf(const Manifest& manifest);
+
+// The same image described in the other's terms: only media types differ, and with them the digest. kNotImplemented for
+// what docker's schema 2 has no word for (zstd layers).
+Manifest ToOci(const Manifest& manifest);
+Result<Manifest> ToDocker(const Manifest& manifest);
 
 // A layer that is had from elsewhere and may not be put into registries (docker's foreign, OCI's nondistributable).
 bool IsForeignLayer(const Descriptor& layer);
