@@ -34,7 +34,7 @@ wait_for wget -q -O /dev/null http://127.0.0.1:5000/v2/ || { cat /tmp/registry.l
 for i in 1 2; do estiba push -q 127.0.0.1:5000/image-$i:1 >/dev/null; untell image-$i:1; untell 127.0.0.1:5000/image-$i:1; done
 estiba rmi image-1:1 image-2:1 127.0.0.1:5000/image-1:1 127.0.0.1:5000/image-2:1 >/dev/null
 estiba rm -f writer >/dev/null 2>&1 || true
-estiba run --name writer --network none estiba/busybox sh -c 'dd if=/dev/urandom of=/new bs=100k count=9 2>/dev/null; rm -r /etc'
+estiba run --name writer --network none estiba/busybox sh -c 'dd if=/dev/urandom of=/new bs=100k count=9 2>/dev/null; rm /etc/group'
 echo "RESETS-READY"
 while :; do
   for i in 1 2; do
