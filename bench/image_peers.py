@@ -76,6 +76,7 @@ class ImagePeer:
 
 class Estiba(ImagePeer):
     name = "estiba"
+    settings = ""  # of estibad.toml
 
     def version(self):
         return subprocess.run([str(BIN / "estiba"), "--version"], check=True, capture_output=True,
@@ -87,7 +88,7 @@ class Estiba(ImagePeer):
     @contextlib.contextmanager
     def store(self, folder):
         config = folder / "estibad.toml"
-        config.write_text(f'data_root = "{folder}/data"\nrun_root = "{folder}/run"\n')
+        config.write_text(f'data_root = "{folder}/data"\nrun_root = "{folder}/run"\n{self.settings}')
         engine = self.inside(folder, str(BIN / "estibad"), "--config", str(config))
         answers = self.inside(folder, str(BIN / "estiba"), "version")
         with self.daemon(folder, engine, answers, self.environment(folder)):
@@ -108,8 +109,8 @@ class Estiba(ImagePeer):
     def tag(self, folder, names):
         return self.inside(folder, str(BIN / "estiba"), "tag", *names)
 
-    def can(self, action):
-        return subprocess.run([str(BIN / "estiba"), action, "--help"], check=False, **QUIET).returncode == 0
+    def engine(self, folder, *command):
+        return self.inside(folder, str(BIN / "estiba"), *command)
 
     def timed(self, folder, action, what):
         ended = threading.Event()
@@ -130,6 +131,12 @@ class Estiba(ImagePeer):
                         lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
                         mark = next(line for line in lines if line.startswith("VmHWM"))
                         self.peak = max(self.peak or 0, int(mark.split()[1]))
+
+
+class EstibaErofs(Estiba):
+    """The same with layers as EROFS images."""
+    name = "estiba-erofs"
+    settings = 'storage_driver = "erofs"\n'
 
 
 class Docker(ImagePeer):
@@ -157,6 +164,12 @@ class Docker(ImagePeer):
 
     def load(self, folder, archive):
         return [*self.client(folder), "load", "-q", "-i", str(archive)]
+
+    def push(self, folder, reference):
+        return [*self.client(folder), "push", "-q", reference]
+
+    def engine(self, folder, *command):
+        return [*self.client(folder), *command]
 
 
 class Podman(ImagePeer):

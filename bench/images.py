@@ -2,9 +2,9 @@
 
 A registry on loopback (Debian's docker-registry) has three images made from Debian packages (see image_set.py). Every
 run is of a store of its own in a fresh folder: on ext4, unpacking where files were deleted minutes before takes many
-times as long. The peers take turns; the folders are deleted between images, after which the benchmark waits (--settle).
-The bound is the same work by public tools: curl, openssl, igzip and tar in a pipe. Prints rows for BENCHMARKS.md:
-medians and quartiles in seconds of whole client calls, and the peak memory of estiba-transfer.
+times as long. The peers take turns; folders are deleted when room gets short (--room), after which the benchmark waits
+(--settle). The bound is the same work by public tools: curl, openssl, igzip and tar in a pipe. Prints rows for
+BENCHMARKS.md: medians and quartiles in seconds of whole client calls, and the peak memory of estiba-transfer.
 
 Debian 13's peers come from a root that `debootstrap --variant=minbase
 --include=docker.io,docker-cli,podman,containerd,runc,crun,iptables,netavark,ca-certificates trixie ROOT` makes:
@@ -26,14 +26,16 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from image_peers import Containerd, Docker, Estiba, Pipe, Podman  # noqa: E402  (the path above comes first)
+from image_peers import Containerd, Docker, Estiba, EstibaErofs, Pipe, Podman  # noqa: E402  (the path comes first)
 from image_set import ImageSet, layers_of  # noqa: E402
 from peers import Host  # noqa: E402
 
 from harness.debian import mirror  # noqa: E402
 from harness.registry import Registry  # noqa: E402
 
-PEERS = {"estiba": Estiba, "docker": Docker, "podman": Podman, "containerd": Containerd}
+PEERS = {"estiba": Estiba, "estiba-erofs": EstibaErofs, "docker": Docker,
+         "podman": Podman,
+         "containerd": Containerd}
 IMAGES = {"one": "600 MB, one layer", "eight": "600 MB, eight layers", "files": "20,000 small files"}
 
 
@@ -130,6 +132,32 @@ class Bench:
             times["curl -T"].append(self.upload(name))
         return times
 
+    def commits(self, name):
+        """The push of a layer that was just committed, with all files of the image in it."""
+        peers = [peer for peer in self.peers if hasattr(peer, "engine") and peer.name != "estiba-erofs"]
+        times = {peer.name: [] for peer in peers}
+        for _ in range(self.options.rounds):
+            for peer in peers:
+                target = f"{self.registry.name}/committed{self.number}/{name}:1"
+                folder = self.fresh()
+                with peer.store(folder):
+                    self.commit(peer, folder, name, target)
+                    os.sync()
+                    times[peer.name].append(peer.timed(folder, "push", target))
+        return times
+
+    def commit(self, peer, folder, name, target):
+        def call(*command):
+            return subprocess.run(peer.engine(folder, *command), check=True, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, env=peer.environment(folder), text=True).stdout.strip()
+
+        call("pull", "-q", f"{self.registry.name}/{name}:1")
+        # Every file anew, in the container's own layer.
+        made = call("run", "-d", "--network", "none", f"{self.registry.name}/{name}:1", "sh", "-c",
+                    "cp -a /usr /copied && cp -a /var /copied-var")
+        call("wait", made)
+        call("commit", made, target)
+
     def upload(self, name):
         layout = self.images.layout(name)
         base = f"http://{self.registry.name}/v2/curl{self.number}/{name}/blobs/uploads/"
@@ -145,10 +173,12 @@ class Bench:
             seconds += time.perf_counter() - started
         return seconds
 
-    def clear(self):
+    def clear_if_short(self):
+        """Deletes what the runs have left where there is no room for the next ones, and waits."""
+        if shutil.disk_usage(self.folder).free > self.options.room << 30:
+            return
         shutil.rmtree(self.folder / "runs", ignore_errors=True)
-        if self.options.settle:
-            time.sleep(self.options.settle)
+        time.sleep(self.options.settle)
 
 
 def cell(values):
@@ -174,11 +204,12 @@ def run(bench, options):
     for name in options.images.split(","):
         bench.registry.push(f"{bench.images.layout(name)}:{name}", f"{name}:1", source="oci")
         for action in options.actions.split(","):
-            if action in ("save", "push") and not (estiba and estiba.can(action)):
+            if action in ("save", "push") and estiba is None:
                 continue
-            times = {"pull": bench.pulls, "load": bench.loads, "save": bench.saves, "push": bench.pushes}[action](name)
+            times = {"pull": bench.pulls, "load": bench.loads, "save": bench.saves, "push": bench.pushes,
+                     "commit": bench.commits}[action](name)
             report(f"{action}: {IMAGES[name]}", times)
-            bench.clear()
+            bench.clear_if_short()
     if estiba is not None:
         print(f"\nPeak memory of estiba-transfer: {estiba.peak} kB")
 
@@ -188,7 +219,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join(PEERS), help="peers; NAME-13 is Debian 13's")
     parser.add_argument("--images", default=",".join(IMAGES))
-    parser.add_argument("--actions", default="pull,load,save,push")
+    parser.add_argument("--actions", default="pull,load,save,push,commit",
+                        help="commit: the push of what was committed")
+    parser.add_argument("--room", type=int, default=30, help="GB to be free before an action, or files are deleted")
     parser.add_argument("--cache", type=pathlib.Path, help="where the images are kept (default: made anew)")
     parser.add_argument("--folder", type=pathlib.Path, help="where the stores go (default: the temporary folder)")
     parser.add_argument("--root-13", type=pathlib.Path, help="a root of Debian 13")

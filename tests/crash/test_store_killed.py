@@ -112,7 +112,8 @@ class Model:
 def committable(engine):
     """A container with changes, and the name that its commits get."""
     engine.cli("run", "--name", "changed", "--network", "none", BOX, "sh", "-c",
-               "dd if=/dev/urandom of=/new bs=100k count=9; rm /etc/group; rm -r /root; mkdir /root; ln /new /etc/linked")
+               "dd if=/dev/urandom of=/new bs=100k count=9; rm /etc/group; "
+               "rm -r /root; mkdir /root; ln /new /etc/linked")
     return "committed:1"
 
 
