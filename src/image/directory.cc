@@ -35,10 +35,14 @@ Node KindOf(const struct stat& info, bool whiteout) {
   return whiteout ? Node::kWhiteout : Node::kOther;
 }
 
+using Attributes = std::vector<std::pair<std::string, std::string>>;
+// Of a directory: the access list of what is made in it.
+constexpr std::string_view kDefaultList = "system.posix_acl_default";
+
 // `set` is f(name, value): 0, or -1 with errno.
 template <typename Set>
-Status SetAttributes(const TarEntry& entry, bool in_user_namespace, const Set& set) {
-  for (const auto& [name, value] : entry.xattrs) {
+Status SetAttributes(const Attributes& attributes, bool in_user_namespace, const Set& set) {
+  for (const auto& [name, value] : attributes) {
     if (set(name.c_str(), value) == 0) continue;
     const int err = errno;
     // The file system keeps none (as docker and tar do), or only the host's root may.
@@ -46,6 +50,12 @@ Status SetAttributes(const TarEntry& entry, bool in_user_namespace, const Set& s
     return Error::Errno(err, "set attribute '" + name + "'");
   }
   return Ok();
+}
+
+auto SetterOf(int fd) {
+  return [fd](const char* name, const std::string& value) {
+    return ::fsetxattr(fd, name, value.data(), value.size(), 0);
+  };
 }
 
 Error OwnerFailure(int err, const TarEntry& entry) {
@@ -62,9 +72,7 @@ Status SetOwnerAndMode(int fd, const TarEntry& entry, bool in_user_namespace) {
   if (::fstat(fd, &made) < 0) return Error::Errno(errno, "look at it");
   const bool owned = made.st_uid == entry.uid && made.st_gid == entry.gid;
   if (!owned && ::fchown(fd, entry.uid, entry.gid) < 0) return OwnerFailure(errno, entry);
-  TRY(SetAttributes(entry, in_user_namespace, [fd](const char* name, const std::string& value) {
-    return ::fsetxattr(fd, name, value.data(), value.size(), 0);
-  }));
+  TRY(SetAttributes(entry.xattrs, in_user_namespace, SetterOf(fd)));
   // An attribute may be an access list, which changes the mode.
   const bool moded = owned && entry.xattrs.empty() && (made.st_mode & 07777U) == entry.mode;
   if (!moded && ::fchmod(fd, entry.mode) < 0) return Error::Errno(errno, "set its mode");
@@ -226,26 +234,41 @@ class DirectoryDestination final : public Destination {
     return Ok();
   }
 
-  // What came into a directory has changed its time.
+  // What came into a directory has changed its time, and would have inherited its default access list. Of what the
+  // archive has said of one directory the last holds.
   Status Finish(const std::string&) override {
-    for (auto it = times_.rbegin(); it != times_.rend(); ++it) {
-      const auto fd = os::OpenBeneath(tree_.root(), it->first.empty() ? "." : it->first, kOpenDirectory);
+    for (const Late& late : late_) {
+      const auto fd = os::OpenBeneath(tree_.root(), late.path.empty() ? "." : late.path, kOpenDirectory);
       if (!fd.ok()) continue;  // a later entry replaced it
-      const timespec times[2] = {it->second, it->second};
-      if (::futimens(fd->get(), times) < 0) return Error::Errno(errno, "set the time of '" + it->first + "'");
+      TRY_CTX(SetAttributes(late.lists, user_xattrs_, SetterOf(fd->get())), "'" + late.path + "'");
+      const timespec times[2] = {late.time, late.time};
+      if (::futimens(fd->get(), times) < 0) return Error::Errno(errno, "set the time of '" + late.path + "'");
     }
     return Ok();
   }
 
  private:
+  // Of a directory, for when everything is in.
+  struct Late {
+    std::string path;
+    timespec time;
+    Attributes lists;
+  };
+
   Status FinishDirectory(const std::string& path, const TarEntry& entry) {
     const os::UniqueFd fd = TRY(os::OpenBeneath(tree_.root(), path.empty() ? "." : path, kOpenDirectory));
-    TRY(SetOwnerAndMode(fd.get(), entry, user_xattrs_));
+    TarEntry now = entry;
+    Late late{path, TimeOf(entry), {}};
+    const auto lists = std::ranges::partition(now.xattrs, [](const auto& one) { return one.first != kDefaultList; });
+    late.lists.assign(lists.begin(), lists.end());
+    now.xattrs.erase(lists.begin(), lists.end());
+    TRY(SetOwnerAndMode(fd.get(), now, user_xattrs_));
     tree_.Described(path);
-    directory_names_ += path.size() + sizeof(timespec);
+    directory_names_ += path.size() + sizeof(Late);
+    for (const auto& [name, value] : late.lists) directory_names_ += name.size() + value.size();
     if (directory_names_ > kMaxDirectoryNames)
       return Error(Code::kResourceExhausted, "archive has too many directories (at '" + entry.path + "')");
-    times_.emplace_back(path, TimeOf(entry));
+    late_.push_back(std::move(late));
     return Ok();
   }
 
@@ -254,7 +277,7 @@ class DirectoryDestination final : public Destination {
     if (::fchownat(parent, name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) < 0)
       return OwnerFailure(errno, entry);
     const std::string path = "/proc/self/fd/" + std::to_string(parent) + "/" + name;
-    TRY(SetAttributes(entry, user_xattrs_, [&path](const char* attribute, const std::string& value) {
+    TRY(SetAttributes(entry.xattrs, user_xattrs_, [&path](const char* attribute, const std::string& value) {
       return ::lsetxattr(path.c_str(), attribute, value.data(), value.size(), 0);
     }));
     if (set_mode) TRY(SetModeOfNode(entry, parent, name));
@@ -274,7 +297,7 @@ class DirectoryDestination final : public Destination {
 
   Tree tree_;
   bool user_xattrs_;
-  std::vector<std::pair<std::string, timespec>> times_;
+  std::vector<Late> late_;
   std::size_t directory_names_ = 0;
 };
 
