@@ -1,5 +1,5 @@
-// estiba-transfer: one pull, push, load, save or login (image/transfer.h says how the engine talks to it). It parses
-// what registries and archives send, in a sandbox, and writes only below the directories it was given.
+// estiba-transfer: one pull, push, copy, load, save or login (image/transfer.h says how the engine talks to it). It
+// parses what registries and archives send, in a sandbox, and writes only below the directories it was given.
 
 #include <cerrno>
 #include <csignal>

@@ -65,6 +65,7 @@ bool NeedsNetwork(const image::TransferJob& job) {
   switch (job.kind) {
     case image::JobKind::kPull:
     case image::JobKind::kPush:
+    case image::JobKind::kCopy:
     case image::JobKind::kAsk:
     case image::JobKind::kLogin: return true;
     case image::JobKind::kRestore: return !job.reference.empty();

@@ -31,6 +31,8 @@ constexpr auto kExamples = std::to_array<Remark>({
     {"pull", "estiba pull localhost:5000/nginx:1.25"},
     {"push", "estiba push localhost:5000/web:1"},
     {"push", "estiba push --all-tags localhost:5000/web"},
+    {"copy", "estiba copy localhost:5000/web:1 registry.example.com/team/web:1"},
+    {"copy", "estiba copy --all --referrers docker.io/library/nginx:1.27 localhost:5000/nginx:1.27"},
     {"search", "estiba search --filter is-official=true nginx"},
     {"image tags", "estiba image tags localhost:5000/web"},
     {"image referrers", "estiba image referrers localhost:5000/web:1"},

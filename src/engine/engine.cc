@@ -360,7 +360,7 @@ Result<Token> EngineImpl::CheckLogin(const apitypes::AuthConfig& auth, ProgressC
   const auto now = config();
   job.insecure_registries = now->insecure_registries;
   job.sources = {TRY(RegistryAt(job.reference, *now))};
-  job.auth = {auth.username, auth.password, auth.identity_token, auth.registry_token};
+  job.auth = AuthOf(auth);
   return transfers_->Start("", std::move(job), {}, std::move(callbacks));
 }
 
@@ -389,7 +389,7 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.all_platforms = request.all_platforms;
     if (const auto known = images_->Get(job.reference); known.ok()) job.known_id = (*known)->id;
     if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
-    job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};
+    job.auth = AuthOf(request.auth);
   }
   const Done done = std::move(callbacks.done);
   callbacks.done = [this, done, name = reference.Familiar()](Status status) {

@@ -65,6 +65,7 @@ class EngineImpl final : public Engine {
   Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) override;
   Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) override;
+  Result<Token> CopyImage(const CopyRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> LoadImages(const LoadRequest& request, os::UniqueFd archive, ProgressCallbacks callbacks) override;
   Result<OutputStream> SaveImages(const SaveRequest& request) override;
   Result<Token> SaveImagesTo(const SaveRequest& request, os::UniqueFd file, Done done) override;

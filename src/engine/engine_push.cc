@@ -28,7 +28,7 @@ Result<Token> EngineImpl::PushImage(const PushRequest& request, ProgressCallback
     job.origins = images_->OriginsOf(job.pushes, name);
   job.sources = {destination};
   job.insecure_registries = now->insecure_registries;
-  job.auth = {request.auth.username, request.auth.password, request.auth.identity_token, request.auth.registry_token};
+  job.auth = AuthOf(request.auth);
   callbacks.line(codec::Json::MakeObject({{"status", "The push refers to repository [" + name.Name() + "]"}}).Dump() +
                  "\r\n");
   const Done done = std::move(callbacks.done);
@@ -39,6 +39,33 @@ Result<Token> EngineImpl::PushImage(const PushRequest& request, ProgressCallback
       if (status.ok()) events_.Publish("image", "push", shown + ":" + item.tag, {{"name", shown}});
     done(std::move(status));
   };
+  return transfers_->Start("", std::move(job), {}, std::move(callbacks));
+}
+
+Result<Token> EngineImpl::CopyImage(const CopyRequest& request, ProgressCallbacks callbacks) {
+  const oci::Reference source = TRY_CTX(oci::ParseReferenceOrLatest(request.source), "source");
+  const oci::Reference destination = TRY_CTX(oci::ParseReferenceOrLatest(request.destination), "destination");
+  if (request.all && !request.platform.empty())
+    return Error(Code::kInvalidArgument, "all of an index and one platform of it were asked for");
+  const auto now = config();
+  image::TransferJob job;
+  job.kind = image::JobKind::kCopy;
+  job.reference = source.ToString();
+  job.insecure_registries = now->insecure_registries;
+  job.stall_timeout = static_cast<unsigned>(now->stall_timeout);
+  job.parallel_ranges = static_cast<unsigned>(now->parallel_ranges);
+  job.sources = TRY(SourcesOf(source, *now));
+  job.signed_by = TRY(SignaturesOf(source, *now));
+  if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
+  job.auth = AuthOf(request.source_auth);
+  job.copy.reference = destination.ToString();
+  job.copy.place = TRY(DestinationOf(destination, *now));
+  job.copy.auth = AuthOf(request.destination_auth);
+  job.copy.all = request.all;
+  job.copy.referrers = request.referrers;
+  callbacks.line(
+      codec::Json::MakeObject({{"status", "The copy refers to repository [" + destination.Name() + "]"}}).Dump() +
+      "\r\n");
   return transfers_->Start("", std::move(job), {}, std::move(callbacks));
 }
 
@@ -62,8 +89,7 @@ Result<Token> EngineImpl::AskRegistry(const RegistryQuestion& question, Progress
   job.question = static_cast<image::Question>(question.kind);
   job.limit = question.limit;
   job.insecure_registries = now->insecure_registries;
-  job.auth = {question.auth.username, question.auth.password, question.auth.identity_token,
-              question.auth.registry_token};
+  job.auth = AuthOf(question.auth);
   if (question.kind == RegistryQuestion::Kind::kSearch) {
     const auto [host, term] = SplitTerm(question.subject);
     if (term.empty()) return Error(Code::kInvalidArgument, "no term to search for was given");

@@ -5,12 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "apitypes/image.h"
 #include "base/result.h"
 #include "engine/config.h"
 #include "image/transfer.h"
 #include "oci/reference.h"
 
 namespace estiba::engine {
+
+inline oci::RegistryAuth AuthOf(const apitypes::AuthConfig& auth) {
+  return {auth.username, auth.password, auth.identity_token, auth.registry_token};
+}
 
 // kPermissionDenied when the registry is blocked.
 Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config);

@@ -16,6 +16,7 @@ namespace estiba::image {
 namespace {
 
 constexpr std::size_t kMaxConfig = 4U << 20;
+constexpr int kMaxIndexDepth = 2;  // an index of indexes is allowed, a deeper one is not
 
 class Puller {
  public:
@@ -175,16 +176,6 @@ class Puller {
   std::atomic<bool>& stop_;  // also ends the client's calls
 };
 
-// What the last place said, with what the others had said.
-Error NoneOf(std::vector<Error> failures) {
-  Error last = std::move(failures.back());
-  failures.pop_back();
-  if (failures.empty()) return last;
-  std::string others;
-  for (const Error& failure : failures) others += (others.empty() ? "" : "; ") + failure.Message();
-  return std::move(last).Hint("mirrors were tried before: " + others);
-}
-
 }  // namespace
 
 Result<std::string> Login(const TransferJob& job) {
@@ -195,51 +186,14 @@ Result<std::string> Login(const TransferJob& job) {
   return client.CheckLogin();
 }
 
-namespace {
-
-struct Place {
-  registry::Client client;
-  std::string path;
-  registry::FetchedManifest top;
-};
-
-// The first of the places that may be asked for `wanted` and has it.
-Result<Place> FindAmong(const TransferJob& job, const std::vector<PullSource>& sources, const std::string& own_host,
-                        const std::string& wanted, std::atomic<bool>& stop) {
-  const bool by_digest = oci::IsDigest(wanted);
-  std::vector<Error> failures;
-  for (const PullSource& source : sources) {
-    if (by_digest ? !source.pulls : !source.resolves) continue;
-    registry::ClientOptions options = ClientFor(job, source, own_host);
-    options.stop = &stop;
-    registry::Client client = TRY(registry::Client::Create(std::move(options)));
-    auto top = client.GetManifest(source.path, wanted);
-    if (top.ok()) return Place{std::move(client), source.path, std::move(*top)};
-    failures.push_back(std::move(top).error());
-  }
-  if (!failures.empty()) return NoneOf(std::move(failures));
-  return Error(Code::kFailedPrecondition,
-               "by their capabilities in hosts.toml no place may be asked for '" + wanted + "'");
-}
-
-// Whether what a tag means has to be asked of others than have its bytes.
-bool AreApart(const std::vector<PullSource>& sources) {
-  return std::ranges::any_of(sources, [](const PullSource& source) { return source.resolves != source.pulls; });
-}
-
-}  // namespace
-
 Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
   oci::Reference reference = TRY(oci::ParseReferenceOrLatest(job.reference));
-  const std::vector<PullSource> sources = SourcesOf(job, reference);
   const std::string wanted = reference.digest.empty() ? reference.tag : reference.digest;
   reporter.Say(wanted, "Pulling from " + reference.path);
   std::atomic<bool> stop{false};
-  Place place = TRY(FindAmong(job, sources, reference.domain, wanted, stop));
-  if (reference.digest.empty() && AreApart(sources))
-    place = TRY(FindAmong(job, sources, reference.domain, place.top.digest, stop));
-  return Puller(job, stores, reporter, std::move(reference), std::move(place.client), place.path, stop)
-      .Run(std::move(place.top));
+  Found found = TRY(FindManifest(job, reference, stop));
+  return Puller(job, stores, reporter, std::move(reference), std::move(found.client), found.place.path, stop)
+      .Run(std::move(found.top));
 }
 
 }  // namespace estiba::image

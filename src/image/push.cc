@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
-#include <optional>
 #include <set>
-#include <thread>
 
 #include <unistd.h>
 
 #include "oci/reference.h"
+#include "parallel.h"
 #include "registry/client.h"
 #include "remote.h"
 #include "stored_image.h"
@@ -117,25 +115,7 @@ class ImagePusher {
     const std::size_t parallel = std::min<std::size_t>(job_.parallel == 0 ? kParallel : job_.parallel, blobs.size());
     for (std::size_t i = parallel; i < blobs.size(); ++i)
       if (!blobs[i].id.empty()) reporter_.Say(blobs[i].id, "Waiting");
-    std::atomic<std::size_t> next{0};
-    std::mutex mutex;
-    std::optional<Error> failure;
-    const auto work = [&] {
-      for (std::size_t i = next++; i < blobs.size() && !stop_.load(); i = next++) {
-        Status pushed = PushOne(blobs[i]);
-        if (pushed.ok()) continue;
-        const std::lock_guard lock(mutex);
-        // What ends because of another's failure says nothing.
-        if (!failure) failure.emplace(std::move(pushed).error());
-        stop_.store(true);
-      }
-    };
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 1; i < parallel; ++i) threads.emplace_back(work);
-    work();
-    threads.clear();
-    if (failure) return std::move(*failure);
-    return Ok();
+    return InParallel(blobs.size(), parallel, stop_, [&](std::size_t i) { return PushOne(blobs[i]); });
   }
 
   Status PushOne(const Blob& blob) {
@@ -155,7 +135,7 @@ class ImagePusher {
     for (const BlobOrigin& origin : job_.origins)
       if (origin.digest == descriptor.digest) push.mount_from = origin.repositories;
     const registry::BlobPushed pushed = TRY(client_.PushBlob(target_, push));
-    if (!blob.id.empty()) reporter_.Say(blob.id, Word(pushed));
+    if (!blob.id.empty()) reporter_.Say(blob.id, WordFor(pushed, "Pushed"));
     return Ok();
   }
 
@@ -172,15 +152,6 @@ class ImagePusher {
     if (n < 0) return Error::Errno(errno, "read blob '" + blob.digest + "'");
     if (n == 0) return Error(Code::kDataLoss, "blob '" + blob.digest + "' ends at byte " + std::to_string(at));
     return static_cast<std::size_t>(n);
-  }
-
-  static std::string Word(const registry::BlobPushed& pushed) {
-    switch (pushed.how) {
-      case registry::BlobPushed::How::kWasThere: return "Layer already exists";
-      case registry::BlobPushed::How::kMounted: return "Mounted from " + pushed.mounted_from;
-      case registry::BlobPushed::How::kSent: break;
-    }
-    return "Pushed";
   }
 
   const TransferJob& job_;

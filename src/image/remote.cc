@@ -1,11 +1,46 @@
 #include "remote.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace estiba::image {
 namespace {
 
 constexpr unsigned kMaxRanges = 16;
+
+// What the last place said, with what the others had said.
+Error NoneOf(std::vector<Error> failures) {
+  Error last = std::move(failures.back());
+  failures.pop_back();
+  if (failures.empty()) return last;
+  std::string others;
+  for (const Error& failure : failures) others += (others.empty() ? "" : "; ") + failure.Message();
+  return std::move(last).Hint("mirrors were tried before: " + others);
+}
+
+// The first of the places that may be asked for `wanted` and has it.
+Result<Found> FindAmong(const TransferJob& job, const std::vector<PullSource>& sources, const std::string& own_host,
+                        const std::string& wanted, std::atomic<bool>& stop) {
+  const bool by_digest = oci::IsDigest(wanted);
+  std::vector<Error> failures;
+  for (const PullSource& source : sources) {
+    if (by_digest ? !source.pulls : !source.resolves) continue;
+    registry::ClientOptions options = ClientFor(job, source, own_host);
+    options.stop = &stop;
+    registry::Client client = TRY(registry::Client::Create(std::move(options)));
+    auto top = client.GetManifest(source.path, wanted);
+    if (top.ok()) return Found{std::move(client), source, std::move(*top)};
+    failures.push_back(std::move(top).error());
+  }
+  if (!failures.empty()) return NoneOf(std::move(failures));
+  return Error(Code::kFailedPrecondition,
+               "by their capabilities in hosts.toml no place may be asked for '" + wanted + "'");
+}
+
+// Whether what a tag means has to be asked of others than have its bytes.
+bool AreApart(const std::vector<PullSource>& sources) {
+  return std::ranges::any_of(sources, [](const PullSource& source) { return source.resolves != source.pulls; });
+}
 
 }  // namespace
 
@@ -27,6 +62,23 @@ registry::ClientOptions ClientFor(const TransferJob& job, const PullSource& sour
   options.parallel_ranges = std::clamp(job.parallel_ranges, 1U, kMaxRanges);
   if (source.host == own_host) options.credentials = job.auth;
   return options;
+}
+
+Result<Found> FindManifest(const TransferJob& job, const oci::Reference& reference, std::atomic<bool>& stop) {
+  const std::vector<PullSource> sources = SourcesOf(job, reference);
+  const std::string wanted = reference.digest.empty() ? reference.tag : reference.digest;
+  Found found = TRY(FindAmong(job, sources, reference.domain, wanted, stop));
+  if (!reference.digest.empty() || !AreApart(sources)) return found;
+  return FindAmong(job, sources, reference.domain, found.top.digest, stop);
+}
+
+std::string WordFor(const registry::BlobPushed& pushed, const char* sent) {
+  switch (pushed.how) {
+    case registry::BlobPushed::How::kWasThere: return "Layer already exists";
+    case registry::BlobPushed::How::kMounted: return "Mounted from " + pushed.mounted_from;
+    case registry::BlobPushed::How::kSent: break;
+  }
+  return sent;
 }
 
 }  // namespace estiba::image

@@ -1,6 +1,7 @@
 #pragma once
 // How a job reaches registries.
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,17 @@ std::vector<PullSource> SourcesOf(const TransferJob& job, const oci::Reference& 
 
 // `own_host` is the registry that the job's credentials are for: nobody else gets them.
 registry::ClientOptions ClientFor(const TransferJob& job, const PullSource& source, const std::string& own_host);
+
+// Where a manifest was found.
+struct Found {
+  registry::Client client;
+  PullSource place;
+  registry::FetchedManifest top;
+};
+// What the reference names, at the first of the job's sources that has it and may be asked. `stop` ends the client's
+// calls, too.
+Result<Found> FindManifest(const TransferJob& job, const oci::Reference& reference, std::atomic<bool>& stop);
+// How a blob came to be at a registry, in docker's words; `sent` is the one for a blob that was sent.
+std::string WordFor(const registry::BlobPushed& pushed, const char* sent);
 
 }  // namespace estiba::image

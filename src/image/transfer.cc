@@ -14,9 +14,9 @@ using codec::Reader;
 
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 14> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
+constexpr std::array<std::string_view, 15> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
                                                      "restore", "ask",  "commit", "import", "export", "changes",
-                                                     "pack",    "fill"};
+                                                     "pack",    "fill", "copy"};
 constexpr std::array<std::string_view, 8> kEventKinds{"progress", "image",  "failed", "done",
                                                       "login",    "pushed", "finding", "answer"};
 constexpr std::array<std::string_view, 4> kForms{"both", "docker", "oci", "plain"};
@@ -146,6 +146,30 @@ void ReadSource(Reader& in, PullSource* out) {
   in.Read("connectSeconds", &out->via.connect_seconds);
 }
 
+void ReadAuth(Reader& in, oci::RegistryAuth* out) {
+  in.Read("username", &out->username);
+  in.Read("password", &out->password);
+  in.Read("identityToken", &out->identity_token);
+  in.Read("registryToken", &out->registry_token);
+}
+
+Json WriteCopy(const CopyTarget& copy) {
+  Json out = Json::MakeObject({{"reference", copy.reference}});
+  if (!copy.place.host.empty()) out.Add("place", WriteSource(copy.place));
+  if (!copy.auth.empty()) out.Add("auth", WriteAuth(copy.auth));
+  if (copy.all) out.Add("all", true);
+  if (copy.referrers) out.Add("referrers", true);
+  return out;
+}
+
+void ReadCopy(Reader& in, CopyTarget* out) {
+  in.Require("reference", &out->reference);
+  in.Object("place", [out](Reader& place) { ReadSource(place, &out->place); });
+  in.Object("auth", [out](Reader& auth) { ReadAuth(auth, &out->auth); });
+  in.Read("all", &out->all);
+  in.Read("referrers", &out->referrers);
+}
+
 void AddPushes(Json& out, const TransferJob& job) {
   Json pushes = Json::MakeArray();
   for (const PushItem& item : job.pushes)
@@ -258,6 +282,7 @@ std::string WriteJob(const TransferJob& job) {
   if (job.quiet) out.Add("quiet", true);
   if (job.all_platforms) out.Add("allPlatforms", true);
   AddPushes(out, job);
+  if (job.kind == JobKind::kCopy) out.Add("copy", WriteCopy(job.copy));
   if (job.kind == JobKind::kAsk) {
     out.Add("question", NameOf(kQuestions, job.question));
     AddText(out, "term", job.term);
@@ -285,12 +310,8 @@ Result<TransferJob> ParseJob(std::string_view text) {
   in.Read("reference", &out.reference);
   in.Read("knownId", &out.known_id);
   in.Read("platform", &platform);
-  in.Object("auth", [&out](Reader& auth) {
-    auth.Read("username", &out.auth.username);
-    auth.Read("password", &out.auth.password);
-    auth.Read("identityToken", &out.auth.identity_token);
-    auth.Read("registryToken", &out.auth.registry_token);
-  });
+  in.Object("auth", [&out](Reader& auth) { ReadAuth(auth, &out.auth); });
+  in.Object("copy", [&out](Reader& copy) { ReadCopy(copy, &out.copy); });
   in.EachObject("sources", [&out](Reader& item) { ReadSource(item, &out.sources.emplace_back()); });
   in.Read("insecureRegistries", &out.insecure_registries);
   in.EachObject("signedBy", [&out](Reader& one) { ReadSignedBy(one, &out.signed_by.emplace_back()); });

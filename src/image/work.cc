@@ -3,6 +3,7 @@
 #include "check.h"
 #include "ask.h"
 #include "container_jobs.h"
+#include "copy.h"
 #include "import.h"
 #include "load.h"
 #include "oci/reference.h"
@@ -21,6 +22,8 @@ Status RunJob(const TransferJob& job, const Stores& stores, const Handles& handl
   switch (job.kind) {
     case JobKind::kPull: return TRY_CTX(Pull(job, stores, reporter), "pull '" + job.reference + "'");
     case JobKind::kPush: return TRY_CTX(Push(job, stores, reporter), "push '" + job.reference + "'");
+    case JobKind::kCopy:
+      return TRY_CTX(Copy(job, reporter), "copy '" + job.reference + "' to '" + job.copy.reference + "'");
     case JobKind::kAsk: {
       TransferEvent event;
       event.kind = EventKind::kAnswer;

@@ -94,6 +94,15 @@ Result<DocumentKind> KindOfDocument(std::string_view text, std::string_view medi
                                            std::string(own.empty() ? media_type : own) + "')");
 }
 
+Result<std::string> MediaTypeOf(std::string_view text, std::string_view given) {
+  const DocumentKind kind = TRY(KindOfDocument(text, given));
+  const Json json = TRY(ParseDocument(text, "manifest"));
+  const std::string own = json.GetString("mediaType");
+  if (KindOfType(own) == kind) return own;
+  if (KindOfType(given) == kind) return std::string(given);
+  return std::string(kind == DocumentKind::kIndex ? media::kOciIndex : media::kOciManifest);
+}
+
 Result<Index> ParseIndex(std::string_view text) {
   const Json json = TRY(ParseDocument(text, "image index"));
   TRY(CheckCount(json, "manifests", kMaxManifests));

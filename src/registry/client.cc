@@ -55,7 +55,10 @@ Result<FetchedManifest> Client::GetManifest(const std::string& repository, const
   FetchedManifest out;
   Request request;
   request.url = "/v2/" + repository + "/manifests/" + tag_or_digest;
-  for (const std::string_view type : kManifestTypes) request.headers.push_back("Accept: " + std::string(type));
+  // One line: there are proxies that pass on the last of several.
+  std::string accept;
+  for (const std::string_view type : kManifestTypes) accept += (accept.empty() ? "" : ", ") + std::string(type);
+  request.headers.push_back("Accept: " + accept);
   request.body = [&](const Response&, std::string_view piece) -> Status {
     if (out.bytes.size() + piece.size() > kMaxManifest)
       return Error(Code::kResourceExhausted, what + " is larger than 4 MiB");
@@ -71,16 +74,16 @@ Result<FetchedManifest> Client::GetManifest(const std::string& repository, const
   return out;
 }
 
-// One exchange for what is still missing. `retry`: the failure may pass.
-Status Client::Impl::BlobAttempt(const std::string& repository, const std::string& place, const oci::Descriptor& blob,
-                                 const codec::ByteSink& sink, std::uint64_t* received, bool* retry,
-                                 std::string* retry_after) {
-  const std::uint64_t start = *received;
+// One exchange for what is still missing.
+Status Client::Impl::BlobAttempt(Arrival& arrival, const std::string& place) {
+  const oci::Descriptor& blob = arrival.blob;
+  const std::uint64_t start = arrival.received;
   std::uint64_t skip = 0;
   bool begun = false;
   Request request;
   request.url = place;
   request.range_start = start;
+  request.stop = arrival.stop;
   request.body = [&](const Response& head, std::string_view piece) -> Status {
     if (!std::exchange(begun, true)) {
       const bool resumed = head.status == 206 && head.content_range.starts_with("bytes " + std::to_string(start) + "-");
@@ -90,81 +93,85 @@ Status Client::Impl::BlobAttempt(const std::string& repository, const std::strin
     skip -= known;
     piece.remove_prefix(known);
     if (piece.empty()) return Ok();
-    if (piece.size() > blob.size - *received)
+    if (piece.size() > blob.size - arrival.received)
       return Error(Code::kDataLoss, "blob '" + blob.digest + "' is larger than the " + std::to_string(blob.size) +
                                         " bytes its manifest says");
-    TRY(sink(piece));
-    *received += piece.size();
+    TRY(arrival.sink(piece));
+    arrival.received += piece.size();
     return Ok();
   };
-  *retry = false;
+  arrival.retry = false;
+  arrival.retry_after.clear();
   Trouble trouble{};
   const bool ours = place.starts_with('/');
   auto answered =
-      ours ? Send({repository}, std::move(request), &trouble) : SendElsewhere(std::move(request), &trouble);
-  if (!answered.ok()) {
-    if (answered.error().code() != Code::kUnavailable) return std::move(answered).error();
-    *retry = trouble == Trouble::kBroken || start > 0;
-    return ours ? Unreachable(std::move(answered).error()) : std::move(answered).error();
-  }
-  const std::string cut = "blob '" + blob.digest + "' is cut short: " + std::to_string(*received) + " of " +
+      ours ? Send({arrival.repository}, std::move(request), &trouble) : SendElsewhere(std::move(request), &trouble);
+  if (answered.ok()) return JudgeArrival(arrival, place, start, *answered);
+  if (answered.error().code() != Code::kUnavailable) return std::move(answered).error();
+  arrival.retry = trouble == Trouble::kBroken || start > 0;
+  return ours ? Unreachable(std::move(answered).error()) : std::move(answered).error();
+}
+
+// What an attempt that was answered has brought.
+Status Client::Impl::JudgeArrival(Arrival& arrival, const std::string& place, std::uint64_t start,
+                                  const Response& answered) const {
+  const oci::Descriptor& blob = arrival.blob;
+  const std::string cut = "blob '" + blob.digest + "' is cut short: " + std::to_string(arrival.received) + " of " +
                           std::to_string(blob.size) + " bytes";
-  if (answered->status == 416) return Error(Code::kDataLoss, cut);
-  if (answered->status != 200 && answered->status != 206) {
-    *retry = IsTransient(answered->status);
-    *retry_after = answered->retry_after;
-    if (!ours)
-      return Error(Code::kUnavailable, "'" + place + "' answered with status " + std::to_string(answered->status));
-    return Refused(*answered, "blob '" + blob.digest + "'", {repository});
+  if (answered.status == 416) return Error(Code::kDataLoss, cut);
+  if (answered.status != 200 && answered.status != 206) {
+    arrival.retry = IsTransient(answered.status);
+    arrival.retry_after = answered.retry_after;
+    if (!place.starts_with('/'))
+      return Error(Code::kUnavailable, "'" + place + "' answered with status " + std::to_string(answered.status));
+    return Refused(answered, "blob '" + blob.digest + "'", {arrival.repository});
   }
-  if (*received == blob.size) return Ok();
+  if (arrival.received == blob.size) return Ok();
   // Whole by its own account, yet too short. Ask for the rest once more, unless that brought nothing.
-  *retry = *received > start;
+  arrival.retry = arrival.received > start;
   return Error(Code::kDataLoss, cut);
 }
 
-Status Client::GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink) {
-  std::uint64_t received = 0;
+Status Client::GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink,
+                       const BlobFetch& fetch) {
+  Impl::Arrival arrival{repository, blob, sink, fetch.stop, fetch.from};
   const std::string path = "/v2/" + repository + "/blobs/" + blob.digest;
   std::string elsewhere;  // what the places that a layer not to be distributed is had from have said
   for (const std::string& url : oci::IsForeignLayer(blob) ? blob.urls : std::vector<std::string>()) {
-    Status status = impl_->BlobFrom(repository, url, blob, sink, &received);
+    Status status = impl_->BlobFrom(arrival, url);
     if (status.ok() || status.error().code() == Code::kCancelled) return status;
     elsewhere += (elsewhere.empty() ? "" : "; ") + status.error().Message();
   }
   if (!elsewhere.empty()) {
     // A registry may have been given it all the same.
-    Status status = impl_->BlobFrom(repository, path, blob, sink, &received);
+    Status status = impl_->BlobFrom(arrival, path);
     if (status.ok()) return status;
     return std::move(status).error().Hint("its own places were tried before: " + elsewhere);
   }
-  if (IsForRanges(impl_->options, blob.size)) {
+  if (fetch.from == 0 && IsForRanges(impl_->options, blob.size)) {
     const auto send = [&](Request request) {
       Trouble trouble{};
       return impl_->Send({repository}, std::move(request), &trouble);
     };
-    const auto wait = [this](unsigned failures) { return impl_->Wait(failures, ""); };
+    const auto wait = [&](unsigned failures) { return impl_->Wait(failures, "", fetch.stop); };
     const RangeSource source{impl_->options, path, send, wait};
-    TRY(GetRanges(source, blob.size, sink, &received));
+    TRY(GetRanges(source, blob.size, sink, &arrival.received));
   }
-  if (received == blob.size && received > 0) return Ok();
-  return impl_->BlobFrom(repository, path, blob, sink, &received);
+  if (arrival.received == blob.size && arrival.received > 0) return Ok();
+  return impl_->BlobFrom(arrival, path);
 }
 
-Status Client::Impl::BlobFrom(const std::string& repository, const std::string& place, const oci::Descriptor& blob,
-                              const codec::ByteSink& sink, std::uint64_t* received) {
+Status Client::Impl::BlobFrom(Arrival& arrival, const std::string& place) {
   unsigned failures = 0;
   for (unsigned attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    const std::uint64_t before = *received;
-    bool retry = false;
-    std::string retry_after;
-    Status status = BlobAttempt(repository, place, blob, sink, received, &retry, &retry_after);
+    const std::uint64_t before = arrival.received;
+    Status status = BlobAttempt(arrival, place);
     if (status.ok()) return status;
-    failures = *received > before ? 1 : failures + 1;
-    if (!retry || failures >= options.attempts) return status;
-    TRY(Wait(failures, retry_after));
+    failures = arrival.received > before ? 1 : failures + 1;
+    if (!arrival.retry || failures >= options.attempts) return status;
+    TRY(Wait(failures, arrival.retry_after, arrival.stop));
   }
-  return Error(Code::kUnavailable, "registry '" + options.host + "' broke off blob '" + blob.digest + "' " +
+  return Error(Code::kUnavailable, "registry '" + options.host + "' broke off blob '" + arrival.blob.digest + "' " +
                                        std::to_string(kMaxAttempts) + " times");
 }
 

@@ -56,15 +56,27 @@ struct Client::Impl {
   Result<std::string> FetchToken(const Challenge& challenge, const std::vector<std::string>& scopes);
   std::string BasicLogin() const;  // "" without a name
   Status UseLogin(const Response& refused, std::string* authorization);
-  Status Wait(unsigned failures, const std::string& retry_after) const;
+  Status Wait(unsigned failures, const std::string& retry_after, const std::atomic<bool>* also = nullptr) const;
   Error Unreachable(Error error) const;
   Error Refused(const Response& response, const std::string& what, const Access& access) const;
+  // A blob on its way here.
+  struct Arrival {
+    const std::string& repository;
+    const oci::Descriptor& blob;
+    const codec::ByteSink& sink;
+    const std::atomic<bool>* stop;
+    std::uint64_t received;         // to the sink, or not wanted
+    bool retry = false;             // the last attempt's failure may pass
+    std::string retry_after = {};
+  };
   // `place` is the blob's path in the repository, or a whole address elsewhere.
-  Status BlobAttempt(const std::string& repository, const std::string& place, const oci::Descriptor& blob,
-                     const codec::ByteSink& sink, std::uint64_t* received, bool* retry, std::string* retry_after);
-  // The rest of a blob behind `received`, with patience.
-  Status BlobFrom(const std::string& repository, const std::string& place, const oci::Descriptor& blob,
-                  const codec::ByteSink& sink, std::uint64_t* received);
+  Status BlobAttempt(Arrival& arrival, const std::string& place);
+  Status JudgeArrival(Arrival& arrival, const std::string& place, std::uint64_t start, const Response& answered) const;
+  // The rest of a blob, with patience.
+  Status BlobFrom(Arrival& arrival, const std::string& place);
+  Result<Response> SendManifest(const PushTarget& target, const std::string& tag_or_digest, std::string_view bytes,
+                                const std::string& media_type);
+  Result<bool> KeepsReferrers(const std::string& repository, const std::string& digest);
 
   ClientOptions options;
   bool lenient;  // plain HTTP and unverified certificates are fine

@@ -8,6 +8,7 @@
 #include "client_impl.h"
 #include "codec/json.h"
 #include "oci/reference.h"
+#include "oci/referrers.h"
 
 namespace estiba::registry {
 namespace {
@@ -70,14 +71,14 @@ Result<std::vector<std::string>> Client::ListTags(const std::string& repository)
 
 // What the registry says, page by page; where it knows no such question, what its clients keep in a tag.
 Result<oci::Index> Client::ListReferrers(const std::string& repository, const std::string& digest) {
-  const std::string hex = TRY(oci::DigestHex(digest));
+  TRY(oci::DigestHex(digest));
   const std::string what = "list of what refers to '" + digest + "'";
   oci::Index out;
   std::string path = "/v2/" + repository + "/referrers/" + digest;
   for (std::size_t pages = 0; !path.empty() && pages < kMaxPages; ++pages) {
     auto page = impl_->GetPage({repository}, path, what);
     if (!page.ok() && page.error().code() == Code::kNotFound && pages == 0) {
-      const auto kept = GetManifest(repository, "sha256-" + hex);
+      const auto kept = GetManifest(repository, oci::ReferrersTag(digest));
       if (!kept.ok() && kept.error().code() == Code::kNotFound) return out;
       if (!kept.ok()) return kept.error().Clone();
       return TRY_CTX(oci::ParseIndex(kept->bytes), what);

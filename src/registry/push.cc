@@ -8,6 +8,7 @@
 #include "client_impl.h"
 #include "codec/json.h"
 #include "codec/sha256.h"
+#include "oci/referrers.h"
 
 namespace estiba::registry {
 namespace {
@@ -298,8 +299,8 @@ Result<BlobPushed> Client::PushBlob(const PushTarget& target, const BlobPush& pu
   return Pusher(*impl_, target, push).Run();
 }
 
-Result<bool> Client::PutManifest(const PushTarget& target, const std::string& tag_or_digest, std::string_view bytes,
-                                 const std::string& media_type) {
+Result<Response> Client::Impl::SendManifest(const PushTarget& target, const std::string& tag_or_digest,
+                                            std::string_view bytes, const std::string& media_type) {
   const Access access{target.repository, true, target.mount_from};
   const std::string what = "manifest '" + tag_or_digest + "'";
   Request request;
@@ -308,13 +309,24 @@ Result<bool> Client::PutManifest(const PushTarget& target, const std::string& ta
   request.headers.push_back("Content-Type: " + media_type);
   request.upload = UploadOf(bytes);
   request.stall_timeout = kAnswerTimeout;
-  const Response answered = TRY(impl_->SendPatiently(access, request));
-  if (!IsStored(answered.status) && answered.status != 202) return impl_->Refused(answered, what, access);
+  Response answered = TRY(SendPatiently(access, request));
+  if (!IsStored(answered.status) && answered.status != 202) return Refused(answered, what, access);
   const std::string digest = codec::DigestOf(bytes);
   if (!answered.digest.empty() && answered.digest != digest)
-    return Error(Code::kDataLoss, what + ": registry '" + impl_->options.host + "' says that '" + digest + "' is '" +
+    return Error(Code::kDataLoss, what + ": registry '" + options.host + "' says that '" + digest + "' is '" +
                                       answered.digest.substr(0, 200) + "'");
-  return !answered.subject.empty();
+  return answered;
+}
+
+Status Client::PutManifest(const PushTarget& target, const std::string& tag_or_digest, std::string_view bytes,
+                           const std::string& media_type) {
+  const Response answered = TRY(impl_->SendManifest(target, tag_or_digest, bytes, media_type));
+  const auto referral = oci::ReferralOf(bytes, media_type, codec::DigestOf(bytes));
+  if (!referral) return Ok();
+  // Who says OCI-Subject keeps the list itself; Docker Hub has said so without having one.
+  const bool says_so = !answered.subject.empty();
+  if (says_so && TRY(impl_->KeepsReferrers(target.repository, referral->subject.digest))) return Ok();
+  return TRY_CTX(AddReferrer(target, *referral), "list '" + referral->referrer.digest + "' with its subject");
 }
 
 }  // namespace estiba::registry

@@ -257,13 +257,14 @@ Result<std::string> Client::Impl::FetchToken(const Challenge& challenge,
 }
 
 // Before the next attempt; what the registry asks for, within reason.
-Status Client::Impl::Wait(unsigned failures, const std::string& retry_after) const {
+Status Client::Impl::Wait(unsigned failures, const std::string& retry_after, const std::atomic<bool>* also) const {
   std::chrono::milliseconds left = options.first_backoff * (1U << std::min(failures - 1, 6U));
   const auto asked = ParseUint(retry_after, 100'000);
   if (asked.ok()) left = std::min<std::chrono::milliseconds>(std::chrono::seconds(*asked), kMaxRetryAfter);
   constexpr std::chrono::milliseconds kStep{50};
   for (; left.count() > 0; left -= kStep) {
-    if (options.stop != nullptr && options.stop->load()) return Error(Code::kCancelled, "the transfer was stopped");
+    for (const std::atomic<bool>* stop : {options.stop, also})
+      if (stop != nullptr && stop->load()) return Error(Code::kCancelled, "the transfer was stopped");
     std::this_thread::sleep_for(std::min(left, kStep));
   }
   return Ok();

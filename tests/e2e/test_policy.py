@@ -129,6 +129,19 @@ def test_accept_and_reject(machine, store):
     assert "is rejected by policy" in rejected(machine, store.name)  # by the default
 
 
+def test_a_copy_is_held_against_the_policy_of_its_source(machine, store, tmp_path):
+    signer = Signer(tmp_path, "ours", "ecdsa")
+    ask(machine, {"type": "sigstoreSigned", "keyPath": str(signer.public)}, scope="127.0.0.1:5000/app")
+    target = "127.0.0.1:5000/copied:1"
+    refused = machine.cli("copy", store.name, target, check=False)
+    assert refused.returncode == 1 and "A signature was required, but no signature exists" in refused.stderr
+    payload = payload_for(store.name, store.digest)
+    store.attach([(payload, signer.sign(tmp_path, payload))])
+    machine.cli("copy", store.name, target)
+    again = machine.cli("copy", target, "127.0.0.1:5000/again:1", check=False)
+    assert again.returncode == 1 and "is rejected by policy" in again.stderr
+
+
 @pytest.mark.parametrize("kind", ["ecdsa", "rsa", "ed25519"])
 def test_signed_by_the_key(machine, store, tmp_path, kind):
     signer = Signer(tmp_path, "ours", kind)

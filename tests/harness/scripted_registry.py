@@ -8,7 +8,8 @@ until then is kept. `keeps`: of every chunk only so many bytes are taken, and Ra
 makes the blob whole stores it and is answered 201 (as ECR). `stored`: the status that a stored blob is answered with.
 `says`: what Docker-Content-Digest says instead. `max_body`: larger requests are answered 413. `mounts`: repositories
 that blobs can be mounted from. `pages`: of the list of tags, as JSON texts. `referrers`: a list of descriptors, or None
-for a registry that knows no such question. `found`: results of a search.
+for a registry that knows no such question. `subjects`: it says OCI-Subject of a manifest that has one. `found`: results
+of a search.
 """
 
 import hashlib
@@ -23,11 +24,11 @@ import urllib.parse
 class ScriptedRegistry:
     def __init__(self, relative=False, elsewhere=False, monolithic=True, breaks=(), keeps=None, final_patch=False,
                  stored=201, says=None, max_body=None, min_chunk=None, mounts=(), pages=(), referrers=None,
-                 found=None):
+                 found=None, subjects=False):
         self.relative, self.monolithic, self.keeps, self.final_patch = relative, monolithic, keeps, final_patch
         self.stored, self.says, self.max_body, self.min_chunk, self.mounts = stored, says, max_body, min_chunk, mounts
         self.breaks = list(breaks)
-        self.pages, self.referrers, self.found = pages, referrers, found
+        self.pages, self.referrers, self.found, self.subjects = pages, referrers, found, subjects
         self.blobs, self.manifests, self.uploads, self.requests = {}, {}, {}, []
         self.lock = threading.Lock()
         self.servers = [self.serve() for _ in range(2 if elsewhere else 1)]
@@ -187,7 +188,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "/manifests/" in path:
             digest = "sha256:" + hashlib.sha256(data).hexdigest()
             registry.manifests[name] = registry.manifests[digest] = (self.headers["Content-Type"], data)
-            return self.answer(201, Docker_Content_Digest=registry.says or digest)
+            more = {}
+            if registry.subjects and b'"subject"' in data:
+                more["OCI_Subject"] = json.loads(data)["subject"]["digest"]
+            return self.answer(201, Docker_Content_Digest=registry.says or digest, **more)
         if name not in registry.uploads:
             return self.error(404, "BLOB_UPLOAD_UNKNOWN")
         if data and not registry.monolithic:

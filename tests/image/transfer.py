@@ -122,3 +122,9 @@ def opened(path, flags):
         yield fd
     finally:
         os.close(fd)
+
+
+def copy(stores, source, destination, to=None, **job):
+    """`to` is more of the destination: all, referrers, auth."""
+    target = {"reference": destination, **(to or {})}
+    return Transfer(stores, {"kind": "copy", "reference": source, "copy": target, **job}).finish()

@@ -1,10 +1,13 @@
 // What registries are asked: docker's /images/search, and our own /estiba/registry/tags and /estiba/registry/referrers,
-// each with `name`, and credentials in X-Registry-Auth.
+// each with `name`, and credentials in X-Registry-Auth. POST /estiba/v1/images/copy?from=&to=: from registry to
+// registry, with platform=, all=1, referrers=1, and the destination's credentials in X-Estiba-Destination-Auth; answers
+// progress lines.
 #include <algorithm>
 #include <functional>
 
 #include "base/parse.h"
 #include "call.h"
+#include "progress.h"
 #include "router.h"
 #include "streams.h"
 
@@ -81,12 +84,30 @@ Status AskAbout(Call& call, engine::RegistryQuestion::Kind kind) {
 }
 
 Status Tags(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kTags); }
+Status Copy(Call& call) {
+  engine::CopyRequest request;
+  request.source = call.query("from");
+  request.destination = call.query("to");
+  if (request.source.empty()) return Error(Code::kInvalidArgument, "missing parameter 'from'");
+  if (request.destination.empty()) return Error(Code::kInvalidArgument, "missing parameter 'to'");
+  request.platform = call.query("platform");
+  request.all = call.flag("all");
+  request.referrers = call.flag("referrers");
+  const http::Headers& headers = call.exchange->headers();
+  request.source_auth = apitypes::AuthConfig::FromHeader(headers.Get("X-Registry-Auth"));
+  request.destination_auth = apitypes::AuthConfig::FromHeader(headers.Get("X-Estiba-Destination-Auth"));
+  const engine::Token token = TRY(call.engine->CopyImage(request, ProgressTo(call.exchange)));
+  CancelWhenGone(call, token);
+  return Ok();
+}
+
 Status Referrers(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kReferrers); }
 
 }  // namespace
 
 void AddRegistryRoutes(Router* router) {
   router->Add("GET", "/images/search", Search);
+  router->Add("POST", "/estiba/v1/images/copy", Copy);
   router->Add("GET", "/estiba/registry/tags", Tags);
   router->Add("GET", "/estiba/registry/referrers", Referrers);
 }

@@ -12,7 +12,7 @@ credentials::Places OwnPlaces() {
   return credentials::Places::Of([](const char* name) -> const char* { return std::getenv(name); });
 }
 
-void AddRegistryAuth(const std::string& text, http::Headers* headers) {
+void AddRegistryAuth(const std::string& text, http::Headers* headers, const std::string& name) {
   const auto reference = oci::ParseReference(text);
   if (!reference.ok()) return;  // the engine says what is wrong with it
   const auto login = credentials::Find(OwnPlaces(), reference->Name());
@@ -24,7 +24,7 @@ void AddRegistryAuth(const std::string& text, http::Headers* headers) {
   auth.identity_token = login->identity_token;
   auth.registry_token = login->registry_token;
   auth.server_address = credentials::ServerOf(reference->domain);
-  headers->Set("X-Registry-Auth", auth.ToHeader());
+  headers->Set(name, auth.ToHeader());
 }
 
 }  // namespace estiba::cli

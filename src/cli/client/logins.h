@@ -11,8 +11,9 @@ namespace estiba::cli {
 
 credentials::Places OwnPlaces();
 
-// Sets X-Registry-Auth to what is known for the reference's registry. Credentials that cannot be read are warned of and
-// left away, as docker does: the image may well be a public one.
-void AddRegistryAuth(const std::string& reference, http::Headers* headers);
+// Sets X-Registry-Auth (or what else `name` says) to what is known for the reference's registry. Credentials that
+// cannot be read are warned of and left away, as docker does: the image may well be a public one.
+void AddRegistryAuth(const std::string& reference, http::Headers* headers,
+                     const std::string& name = "X-Registry-Auth");
 
 }  // namespace estiba::cli

@@ -25,6 +25,7 @@ constexpr auto kGroups = std::to_array<Group>({
 constexpr auto kEntries = std::to_array<Entry>({
     {"", "attach", &kAttach},
     {"", "commit", &kCommit},
+    {"", "copy", &kCopy},
     {"", "create", &kCreate},
     {"", "diff", &kDiff},
     {"", "events", &kEvents},
@@ -90,6 +91,7 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"container", "unpause", &kUnpause},
     {"container", "update", &kUpdate},
     {"container", "wait", &kWait},
+    {"image", "copy", &kCopy},
     {"image", "history", &kHistory},
     {"image", "import", &kImport},
     {"image", "inspect", &kImageInspect},

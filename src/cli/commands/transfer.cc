@@ -71,7 +71,8 @@ Result<int> RunSave(App& app, const Options& options) {
 
 }  // namespace
 
-Status FollowProgress(Api* api, const http::Request& request, int fd, bool quiet) {
+Status FollowProgress(Api* api, const http::Request& request, int fd, bool quiet,
+                      const std::function<void(const codec::Json&)>& each) {
   const auto stream = TRY(api->Open(request));
   const auto size = GetWindowSize(fd);
   ProgressView view(fd, IsTerminal(fd) ? (size ? size->columns : 80) : 0);
@@ -80,6 +81,7 @@ Status FollowProgress(Api* api, const http::Request& request, int fd, bool quiet
     if (!line) return Ok();
     if (Trim(*line).empty()) continue;
     const codec::Json message = TRY_CTX(codec::ParseJson(*line), "read a progress message");
+    if (each) each(message);
     const bool failed = message.Find("errorDetail") != nullptr || message.Find("error") != nullptr;
     if (!quiet || failed) TRY(view.Show(message));
   }

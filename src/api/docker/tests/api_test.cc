@@ -314,6 +314,20 @@ TEST_F(Api, ASearchPassesWhatItsFiltersLetThrough) {
   EXPECT_EQ(Send("GET", "/images/search?term=app&filters=%7B%22x%22%3A%7B%223%22%3Atrue%7D%7D").status, 400);
 }
 
+TEST_F(Api, ACopyHasTwoNamesAndTwoCredentials) {
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) { callbacks.done(Ok()); };
+  apitypes::AuthConfig from;
+  from.username = "reader";
+  apitypes::AuthConfig to;
+  to.username = "writer";
+  const http::Headers headers{{"X-Registry-Auth", from.ToHeader()}, {"X-Estiba-Destination-Auth", to.ToHeader()}};
+  EXPECT_EQ(Send("POST", "/estiba/v1/images/copy?from=h/a:1&to=i/b&platform=linux/arm&referrers=1", "", headers).status,
+            200);
+  EXPECT_THAT(engine_.calls(), Contains("copy h/a:1 i/b 'linux/arm' referrers reader writer"));
+  EXPECT_EQ(Send("POST", "/estiba/v1/images/copy?from=h/a:1").status, 400);
+  EXPECT_EQ(Send("POST", "/estiba/v1/images/copy?to=h/a:1").status, 400);
+}
+
 TEST_F(Api, APushNamesItsTagAndPlatform) {
   engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
     callbacks.line("{\"status\":\"The push refers to repository [h:5000/a]\"}\r\n");

@@ -179,6 +179,14 @@ class FakeEngine : public engine::Engine {
     on_transfer(std::move(callbacks));
     return engine::Token{9};
   }
+  Result<engine::Token> CopyImage(const engine::CopyRequest& request,
+                                  engine::ProgressCallbacks callbacks) override {
+    TRY(Called("copy " + request.source + " " + request.destination + " '" + request.platform + "' " +
+               (request.all ? "all " : "") + (request.referrers ? "referrers " : "") + request.source_auth.username +
+               " " + request.destination_auth.username));
+    on_transfer(std::move(callbacks));
+    return engine::Token{9};
+  }
   Result<engine::Token> PushImage(const engine::PushRequest& request,
                                   engine::ProgressCallbacks callbacks) override {
     TRY(Called("push " + request.name + " '" + request.tag + "' " + request.platform + " " + request.auth.username));

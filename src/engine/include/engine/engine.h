@@ -165,6 +165,17 @@ struct PushRequest {
   apitypes::AuthConfig auth;
 };
 
+// From one registry to another (or the same), past this engine's store.
+struct CopyRequest {
+  std::string source;       // "localhost:5000/app:1"; no tag means latest
+  std::string destination;  // the same; with a digest, the source has to have it
+  std::string platform;     // of an index's images the one to copy; empty: the host's
+  bool all = false;         // the whole index instead
+  bool referrers = false;   // with what refers to what is copied
+  apitypes::AuthConfig source_auth;
+  apitypes::AuthConfig destination_auth;
+};
+
 // What a registry is asked: the tags of a name, what refers to an image, or, by docker's search, what it has.
 struct RegistryQuestion {
   enum class Kind : unsigned char { kTags, kReferrers, kSearch };
@@ -249,6 +260,8 @@ class Engine {
   virtual Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) = 0;
   // kNotFound when there is no such image here. Cancelling ends the push.
   virtual Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) = 0;
+  // Cancelling ends the copy.
+  virtual Result<Token> CopyImage(const CopyRequest& request, ProgressCallbacks callbacks) = 0;
   // Its one line is the answer, a JSON list.
   virtual Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) = 0;
   // Asks the registry at `auth.server_address`. Its one line is docker's answer, when it lets the user in.

@@ -41,7 +41,8 @@ enum class JobKind : unsigned char {
   kExport,
   kChanges,
   kPack,  // a directory that is no layer, a volume's, into an archive
-  kFill   // and an archive into one
+  kFill,  // and an archive into one
+  kCopy
 };
 
 // What a save writes: what docker 25 and later do, docker-save's manifest.json and an OCI layout in one; the one or the
@@ -84,6 +85,15 @@ struct PullSource {
   bool pulls = true;     // may be asked for what a digest names
 };
 
+// Where a copy goes, and how much of its source does.
+struct CopyTarget {
+  std::string reference;  // normalised by the program; with a digest, the source has to have it
+  PullSource place;       // no host: the reference's own registry
+  oci::RegistryAuth auth;
+  bool all = false;        // an index with all that it names; else the image of one platform
+  bool referrers = false;  // with what refers to it: signatures, bills of materials
+};
+
 // Whose files commit, export and changes read.
 struct ContainerFiles {
   std::string id;                   // its writable layer's name in the snapshots
@@ -123,7 +133,7 @@ struct TransferJob {
   bool user_xattrs = false;
   bool erofs = false;  // layers are stored as EROFS images, not as directories
 
-  // pull, push, login (the platform of load and save, too)
+  // pull, push, login, copy (what it reads); the platform of load and save, too
   std::string reference;                 // "localhost:5000/app:1"; normalised by the program. Push: without a tag.
                                          // Login: a host
   oci::Platform platform;                // empty: the host's (and no check against the image's config)
@@ -131,9 +141,9 @@ struct TransferJob {
   std::vector<PullSource> sources;       // none: the reference's own registry. Login, push: the one
   oci::RegistryAuth auth;                     // for the reference's own registry, wherever else is looked
   std::vector<std::string> insecure_registries;  // "host:port" that may be spoken to without TLS or a valid certificate
-  // Layers fetched and unpacked (the default, 0, is 3) or blobs pushed (5) at the same time.
+  // Layers fetched and unpacked (the default, 0, is 3) or blobs pushed or copied (5) at the same time.
   unsigned parallel = 0;
-  std::vector<oci::SignedBy> signed_by;  // what the policy asks of a pull
+  std::vector<oci::SignedBy> signed_by;  // what the policy asks of a pull or a copy
   bool all_platforms = false;  // pull: every image of an index is kept, the one for the platform unpacked
   bool keep_blobs = true;  // false: the blob of a layer that is unpacked already is not fetched
   unsigned stall_timeout = 0;  // seconds without a byte until a connection is given up; 0: the default, 60
@@ -144,6 +154,8 @@ struct TransferJob {
   Question question = Question::kTags;
   std::string term;
   unsigned limit = 0;
+
+  CopyTarget copy;
 
   // push
   std::vector<PushItem> pushes;

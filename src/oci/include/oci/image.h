@@ -117,6 +117,8 @@ struct ImageConfig {
 // is refused by name.
 enum class DocumentKind : unsigned char { kIndex, kManifest };
 Result<DocumentKind> KindOfDocument(std::string_view json, std::string_view media_type);
+// The type to send such a document by: its own, else `given`, else OCI's for its kind.
+Result<std::string> MediaTypeOf(std::string_view json, std::string_view given);
 
 // kInvalidArgument with the path of the field: "manifests[3].digest: 'x' is not a digest". Bounded: at most 4 MiB,
 // 512 manifests, 500 layers (what overlayfs can stack).

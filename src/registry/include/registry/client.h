@@ -15,6 +15,10 @@
 #include "oci/registry_auth.h"
 #include "oci/registry_endpoint.h"
 
+namespace estiba::oci {
+struct Referral;
+}
+
 namespace estiba::registry {
 
 struct ClientOptions {
@@ -59,6 +63,12 @@ struct BlobPushed {
   std::string mounted_from;  // the repository
 };
 
+// Of a blob that is fetched.
+struct BlobFetch {
+  std::uint64_t from = 0;                   // the first byte that is wanted
+  const std::atomic<bool>* stop = nullptr;  // besides the client's
+};
+
 struct FoundImage {
   std::string name;
   std::string description;
@@ -80,17 +90,18 @@ class Client {
 
   // All bytes of a blob, once and in order, to the sink: connections that break are resumed where they broke. The size
   // is checked (kDataLoss), the digest is for the sink's owner to check. A sink's own error comes back as it is.
-  Status GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink);
+  Status GetBlob(const std::string& repository, const oci::Descriptor& blob, const codec::ByteSink& sink,
+                 const BlobFetch& fetch = {});
 
   // Brings a blob to a registry that may have it: by asking, by mounting it from another repository, in one piece, or,
   // where that breaks or is refused, in chunks that go on from where the registry stands. Its digest is the registry's
   // to check. kUnauthenticated and kPermissionDenied as for pulls.
   Result<BlobPushed> PushBlob(const PushTarget& target, const BlobPush& push);
 
-  // By tag or digest; exactly these bytes. Answers whether the registry keeps the list of what refers to the manifest's
-  // subject (OCI-Subject); else that is the pusher's to do.
-  Result<bool> PutManifest(const PushTarget& target, const std::string& tag_or_digest, std::string_view bytes,
-                           const std::string& media_type);
+  // By tag or digest; exactly these bytes. Where it has a subject and the registry keeps no list of what refers to one,
+  // it is added to the list that clients keep in the tag "sha256-HEX".
+  Status PutManifest(const PushTarget& target, const std::string& tag_or_digest, std::string_view bytes,
+                     const std::string& media_type);
 
   // In the registry's order, all pages. Digests among them are left away.
   Result<std::vector<std::string>> ListTags(const std::string& repository);
@@ -107,6 +118,8 @@ class Client {
   struct Impl;
   class Pusher;
   explicit Client(std::unique_ptr<Impl> impl);
+  // To the list of them in the tag that clients keep, for registries that keep none.
+  Status AddReferrer(const PushTarget& target, const oci::Referral& referral);
   std::unique_ptr<Impl> impl_;
 };
 
