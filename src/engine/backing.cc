@@ -53,7 +53,8 @@ Result<Backing> LookAtBacking(os::DirFd folder) {
   return backing;
 }
 
-std::vector<std::vector<std::string>> DriverStatus(const Backing& backing, bool userxattr) {
+std::vector<std::vector<std::string>> DriverStatus(const Backing& backing, bool copies, bool userxattr) {
+  if (copies) return {{"Backing Filesystem", backing.name}};
   return {{"Backing Filesystem", backing.name},
           {"Supports d_type", Word(backing.d_type)},
           {"Using metacopy", "false"},       // docs/adr/0010: never

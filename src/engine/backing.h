@@ -17,8 +17,8 @@ struct Backing {
 // Of the file system of a directory that has a directory in it (statfs(2), readdir(3)).
 Result<Backing> LookAtBacking(os::DirFd folder);
 
-// "DriverStatus" of GET /info: containers are overlays, whatever form their layers have. `userxattr`: overlayfs's
-// attributes are the user's.
-std::vector<std::vector<std::string>> DriverStatus(const Backing& backing, bool userxattr);
+// "DriverStatus" of GET /info: containers are overlays, whatever form their layers have, or copies. `userxattr`:
+// overlayfs's attributes are the user's.
+std::vector<std::vector<std::string>> DriverStatus(const Backing& backing, bool copies, bool userxattr);
 
 }  // namespace estiba::engine

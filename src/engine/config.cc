@@ -203,7 +203,8 @@ Result<StorageDriver> ParseStorageDriver(const std::string& name) {
   if (name == "auto") return StorageDriver::kAuto;
   if (name == "overlay" || name == "overlay2") return StorageDriver::kOverlay;
   if (name == "erofs") return StorageDriver::kErofs;
-  return Error(Code::kInvalidArgument, "must be auto, overlay or erofs, not '" + name + "'");
+  if (name == "copy" || name == "vfs") return StorageDriver::kCopy;
+  return Error(Code::kInvalidArgument, "must be auto, overlay, erofs or copy, not '" + name + "'");
 }
 
 Result<Config> ParseConfig(std::string_view text, const std::string& file, Config defaults) {

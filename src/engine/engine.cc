@@ -19,6 +19,7 @@
 #include "pull_sources.h"
 #include "security/capability.h"
 #include "store/image_probe.h"
+#include "store/overlay_probe.h"
 #include "warn.h"
 
 namespace estiba::engine {
@@ -89,11 +90,25 @@ Status EngineImpl::OpenStores() {
   return Ok();
 }
 
+// Whether containers are copies of their layers. One that cannot be an overlay where overlays were asked for says so
+// when it starts: images can be pulled all the same.
+bool EngineImpl::CopiesLayers(StorageDriver driver) const {
+  if (driver == StorageDriver::kCopy) return true;
+  const Status usable = store::ProbeOverlay(*snapshots_, config()->rootless);
+  if (usable.ok()) return false;
+  const bool copies = driver == StorageDriver::kAuto;
+  log::Warn(copies ? "no overlay can be mounted on the data root: containers are copies of their layers"
+                   : "no overlay can be mounted on the data root",
+            {{"error", usable.error().Message()}, {"filesystem", backing_.name}});
+  return copies;
+}
+
 // Images of layers may be there from a time with another driver: whether they can be used is asked in any case.
 Status EngineImpl::FindStorage() {
   const auto now = config();
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, now->data_root + "/snapshots", O_RDONLY | O_DIRECTORY));
   backing_ = TRY(LookAtBacking({folder.get()}));
+  host_.copies = CopiesLayers(now->storage_driver);
   Status usable = Error(Code::kFailedPrecondition, "not in a user namespace");
   if (!now->rootless) usable = store::ProbeImages({folder.get()});
   host_.facts.erofs_layers = usable.ok();
@@ -328,7 +343,11 @@ Result<std::vector<apitypes::ImageSummary>> EngineImpl::ListImages(bool all, con
   return images_->List(filters);
 }
 
-Result<apitypes::ImageInspect> EngineImpl::InspectImage(const std::string& name) { return images_->Inspect(name); }
+Result<apitypes::ImageInspect> EngineImpl::InspectImage(const std::string& name) {
+  apitypes::ImageInspect inspect = TRY(images_->Inspect(name));
+  if (host_.copies) inspect.graph_driver = {.data = {}, .name = "vfs"};
+  return inspect;
+}
 
 Result<std::vector<apitypes::ImageHistoryItem>> EngineImpl::ImageHistory(const std::string& name) {
   return images_->History(name);

@@ -109,6 +109,7 @@ class EngineImpl final : public Engine {
   Status TakeDataRoot();
   Status OpenStores();
   Status FindStorage();
+  bool CopiesLayers(StorageDriver driver) const;
   Status OpenNouns();
   // True when the host was restarted since the last engine ran.
   Result<bool> NoteBoot();

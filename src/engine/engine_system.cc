@@ -66,7 +66,8 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   info.containers = counts.running + counts.paused + counts.stopped;
   info.images = static_cast<std::int64_t>(images_->count());
   if (now->LayersAreImages()) info.driver = "erofs";
-  info.driver_status = DriverStatus(backing_, now->rootless);
+  if (host_.copies) info.driver = "vfs";
+  info.driver_status = DriverStatus(backing_, host_.copies, now->rootless);
   info.memory_limit = groups.Has("memory");
   info.swap_limit = host_.limits.swap_limit;
   info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares = groups.Has("cpu");

@@ -23,6 +23,7 @@ struct Host {
   std::string boot_id;
   std::int64_t memory = 0;       // bytes
   std::uint64_t capabilities = ~std::uint64_t{0};  // our bounding set
+  bool copies = false;           // containers are copies of their layers: no overlay can be mounted, or none shall be
 };
 
 Result<Host> ProbeHost(bool rootless);

@@ -208,7 +208,8 @@ Json WritePushed(const PushedTag& pushed) {
 
 Json WriteContainer(const ContainerFiles& container) {
   return Json::MakeObject(
-      {{"id", container.id}, {"layers", container.layers}, {"mountPoints", container.mount_points}});
+      {{"id", container.id}, {"layers", container.layers}, {"copied", container.copied},
+       {"mountPoints", container.mount_points}});
 }
 
 Json WriteNewImage(const NewImage& image) {
@@ -340,6 +341,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
   in.Object("container", [&out](Reader& container) {
     container.Require("id", &out.container.id);
     container.Read("layers", &out.container.layers);
+    container.Read("copied", &out.container.copied);
     container.Read("mountPoints", &out.container.mount_points);
   });
   in.Object("image", [&out](Reader& image) { ReadNewImage(image, &out.image); });

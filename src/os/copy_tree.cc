@@ -28,13 +28,24 @@ Error Fail(int err, const std::string& name) { return Error::Errno(err, "copy '"
 // An O_PATH descriptor takes no f*xattr call, and a link has no other.
 std::string Magic(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
-Status CopyAttributes(int from, int to, const std::string& name) {
+bool IsOverlays(const std::string& attribute) {
+  return attribute.starts_with("trusted.overlay.") || attribute.starts_with("user.overlay.");
+}
+
+Result<std::vector<std::string>> AttributesOf(int file, const std::string& name) {
+  std::vector<std::string> out;
   std::string names(kMaxAttributes, '\0');
-  const ssize_t size = ::listxattr(Magic(from).c_str(), names.data(), names.size());
-  if (const int err = errno; size < 0) return err == ENOTSUP ? Ok() : Status(Fail(err, name));
-  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
-    const std::string key = names.data() + at;
-    at += key.size() + 1;
+  const ssize_t size = ::listxattr(Magic(file).c_str(), names.data(), names.size());
+  if (const int err = errno; size < 0 && err != ENOTSUP) return Fail(err, name);
+  for (std::size_t at = 0; size > 0 && at < static_cast<std::size_t>(size); at += out.back().size() + 1)
+    out.emplace_back(names.data() + at);
+  return out;
+}
+
+Status CopyAttributes(int from, int to, const std::string& name, bool layer) {
+  const std::vector<std::string> keys = TRY(AttributesOf(from, name));
+  for (const std::string& key : keys) {
+    if (layer && IsOverlays(key)) continue;
     std::string value(kMaxAttributes, '\0');
     const ssize_t length = ::getxattr(Magic(from).c_str(), key.c_str(), value.data(), value.size());
     if (length < 0 && errno == ENODATA) continue;
@@ -49,10 +60,10 @@ Status CopyAttributes(int from, int to, const std::string& name) {
 }
 
 // Owner before mode and attributes: chown(2) clears set-id bits and capabilities. Times last: the others change them.
-Status CopyMetadata(int from, int to, const struct stat& st, const std::string& name) {
+Status CopyMetadata(int from, int to, const struct stat& st, const std::string& name, bool layer) {
   if (::fchown(to, st.st_uid, st.st_gid) != 0) return Fail(errno, name);
   if (::fchmod(to, st.st_mode & 07777U) != 0) return Fail(errno, name);
-  TRY(CopyAttributes(from, to, name));
+  TRY(CopyAttributes(from, to, name, layer));
   const timespec times[2] = {st.st_atim, st.st_mtim};
   if (::futimens(to, times) != 0) return Fail(errno, name);
   return Ok();
@@ -77,6 +88,24 @@ Status CopyRange(int from, int to, off_t start, off_t end, const std::string& na
   return Ok();
 }
 
+// A directory that is upon another has its own attributes alone.
+Status ClearAttributes(int directory, const std::string& name) {
+  const std::vector<std::string> keys = TRY(AttributesOf(directory, name));
+  for (const std::string& key : keys) {
+    if (key.starts_with("security.")) continue;
+    if (::fremovexattr(directory, key.c_str()) != 0 && errno != ENODATA) return Fail(errno, name);
+  }
+  return Ok();
+}
+
+bool IsOpaque(int directory) {
+  char value = 0;
+  for (const char* attribute : {"trusted.overlay.opaque", "user.overlay.opaque"}) {
+    if (::fgetxattr(directory, attribute, &value, 1) == 1 && value == 'y') return true;
+  }
+  return false;
+}
+
 // Holes stay holes.
 Status CopyBytes(int from, int to, off_t size, const std::string& name) {
   if (::ioctl(to, FICLONE, from) == 0) return Ok();
@@ -96,7 +125,7 @@ Status CopyBytes(int from, int to, off_t size, const std::string& name) {
 
 class Copier {
  public:
-  explicit Copier(int root) : root_(root) {}
+  Copier(int root, bool layer) : root_(root), layer_(layer) {}
 
   Status Directory(int from, int to, int depth) {
     const std::vector<std::string> names = TRY(ListDirectory({from}, "."));
@@ -120,6 +149,9 @@ class Copier {
     if (!file.ok()) return file.error().errnum() == ENOENT ? Ok() : Status(std::move(file).error());
     struct stat st {};
     if (::fstat(file->get(), &st) != 0) return Fail(errno, name);
+    const bool whiteout = S_ISCHR(st.st_mode) && st.st_rdev == 0;
+    if (layer_ && !S_ISDIR(st.st_mode)) TRY(DeleteTree({to}, name));
+    if (layer_ && whiteout) return Ok();
     if (S_ISDIR(st.st_mode)) return Subdirectory(file->get(), to, name, st, depth);
     const bool linked = st.st_nlink > 1 && TRY(Link(to, name, st));
     if (linked) return Ok();
@@ -130,11 +162,22 @@ class Copier {
 
   Status Subdirectory(int file, int to, const std::string& name, const struct stat& st, int depth) {
     if (depth >= kDeepest) return Error(Code::kResourceExhausted, "copy '" + name + "': nested too deep");
-    if (::mkdirat(to, name.c_str(), 0700) != 0) return Fail(errno, name);
     const UniqueFd source = TRY(OpenAt({file}, ".", O_RDONLY | O_DIRECTORY));
+    const bool there = layer_ && TRY(MakeWay(source.get(), to, name));
+    if (!there && ::mkdirat(to, name.c_str(), 0700) != 0) return Fail(errno, name);
     const UniqueFd target = TRY(OpenAt({to}, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     TRY(Directory(source.get(), target.get(), depth + 1));
-    return CopyMetadata(source.get(), target.get(), st, name);
+    if (there) TRY(ClearAttributes(target.get(), name));
+    return CopyMetadata(source.get(), target.get(), st, name, layer_);
+  }
+
+  // True when a directory of that name stays, for what is in `source` to come upon what is in it.
+  Result<bool> MakeWay(int source, int to, const std::string& name) {
+    struct stat st {};
+    const bool found = ::fstatat(to, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (found && S_ISDIR(st.st_mode) && !IsOpaque(source)) return true;
+    TRY(DeleteTree({to}, name));
+    return false;
   }
 
   Status File(int file, int to, const std::string& name, const struct stat& st) {
@@ -142,7 +185,7 @@ class Copier {
     const UniqueFd source = TRY(OpenAt({AT_FDCWD}, Magic(file), O_RDONLY | O_NONBLOCK));
     const UniqueFd target = TRY(OpenAt({to}, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
     TRY(CopyBytes(source.get(), target.get(), st.st_size, name));
-    return CopyMetadata(source.get(), target.get(), st, name);
+    return CopyMetadata(source.get(), target.get(), st, name, layer_);
   }
 
   Status Other(int file, int to, const std::string& name, const struct stat& st) {
@@ -180,17 +223,23 @@ class Copier {
   }
 
   int root_;
+  bool layer_;  // in overlayfs's form
   std::string path_;  // of what is being copied
   std::map<std::pair<dev_t, ino_t>, Copied> copied_;
 };
 
+Status Copy(int from, int to, bool layer) {
+  struct stat st {};
+  if (::fstat(from, &st) != 0) return Fail(errno, ".");
+  TRY(Copier(to, layer).Directory(from, to, 0));
+  if (layer) TRY(ClearAttributes(to, "."));
+  return CopyMetadata(from, to, st, ".", layer);
+}
+
 }  // namespace
 
-Status CopyTree(DirFd from, DirFd to) {
-  struct stat st {};
-  if (::fstat(from.fd, &st) != 0) return Fail(errno, ".");
-  TRY(Copier(to.fd).Directory(from.fd, to.fd, 0));
-  return CopyMetadata(from.fd, to.fd, st, ".");
-}
+Status CopyTree(DirFd from, DirFd to) { return Copy(from.fd, to.fd, /*layer=*/false); }
+
+Status CopyLayer(DirFd from, DirFd to) { return Copy(from.fd, to.fd, /*layer=*/true); }
 
 }  // namespace estiba::os

@@ -11,7 +11,9 @@
 #include "erofs/reader.h"
 #include "names.h"
 #include "oci/reference.h"
+#include "os/copy_tree.h"
 #include "os/file.h"
+#include "os/image_mount.h"
 #include "store/limits.h"
 #include "store/tree_size.h"
 
@@ -189,6 +191,19 @@ Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& 
     return Error::Errno(errno, "make the writable layer of '" + container_id + "'");
   }
   return PathsOf(container_id);
+}
+
+Status Snapshots::FillContainer(const std::string& container_id, const std::vector<std::string>& chain_ids) const {
+  const os::UniqueFd fs = TRY(OpenContainer(container_id));
+  for (const std::string& chain : chain_ids) {
+    const std::string context = "copy layer '" + chain + "'";
+    const Layer layer = TRY_CTX(OpenLayer(chain), context);
+    os::DetachedMount mount;
+    if (layer.form == Form::kErofs) mount = TRY_CTX(os::MountErofs(layer.fd.get()), context);
+    const int from = mount.valid() ? mount.fd() : layer.fd.get();
+    TRY_CTX(os::CopyLayer({from}, {fs.get()}), context);
+  }
+  return Ok();
 }
 
 Result<os::UniqueFd> Snapshots::OpenContainer(const std::string& container_id) const {

@@ -28,7 +28,7 @@ def start(engine):
         raise
 
 
-@pytest.fixture(params=("overlay", "erofs"))
+@pytest.fixture(params=("overlay", "erofs", "copy"))
 def driver(request):
     return request.param
 
@@ -110,14 +110,15 @@ def test_layers_have_the_drivers_form(store, driver, tmp_path):
     folder = store.data_root / "snapshots/layers"
     assert len(layers_on_disk(store)) == 2
     assert all(form((folder / name).lstat().st_mode) for name in layers_on_disk(store))
-    shown = "erofs" if driver == "erofs" else "overlay2"
+    shown = {"overlay": "overlay2", "erofs": "erofs", "copy": "vfs"}[driver]
     info = store.api("GET", "/info")[1]
     assert info["Driver"] == shown
     rows = dict(info["DriverStatus"])
     named = subprocess.run(["stat", "-f", "-c", "%T", store.data_root], capture_output=True, text=True, check=True)
     assert rows["Backing Filesystem"] == {"ext2/ext3": "extfs"}.get(named.stdout.strip(), named.stdout.strip())
-    assert [rows[name] for name in ("Supports d_type", "Using metacopy", "Native Overlay Diff", "userxattr")] == [
-        "true", "false", "true", "false"]
+    overlays = ("Supports d_type", "Using metacopy", "Native Overlay Diff", "userxattr")
+    assert [rows.get(name) for name in overlays] == (
+        [None] * 4 if driver == "copy" else ["true", "false", "true", "false"])
     assert f" Backing Filesystem: {rows['Backing Filesystem']}" in store.out("info")
     inspected = json.loads(store.out("inspect", NAME))[0]
     assert inspected["GraphDriver"]["Name"] == shown
@@ -170,13 +171,14 @@ def test_metadata_of_every_kind_of_file(store, tmp_path):
                                  "null character special file 666 0:0 1", "1000000000", "linkedbytessame"]
 
 
-def test_copy_up_of_data_links_and_attributes(store, tmp_path):
+def test_copy_up_of_data_links_and_attributes(store, driver, tmp_path):
     load(store, tmp_path, layer([
         directory("d"), entry("d/small", b"lower"), entry("d/large", b"x" * 3_000_001, mode=0o4711, uid=7),
         entry("d/link", kind=tarfile.LNKTYPE, link="d/small")]))
     text = sh(store, "cd d; echo upper >> small; cat small link; echo y >> large; stat -c '%s %u' large; "
                      "mv large moved; mkdir -p sub/sub; mv small sub; ls -R; rm -r sub; ls")
-    assert text == ("lowerupper\nlower3000003 7\n.:\nlink\nmoved\nsub\n\n./sub:\nsmall\nsub\n\n./sub/sub:\n"
+    other = "lowerupper\n" if driver == "copy" else "lower"  # an overlay's file is another's no more, once written to
+    assert text == (f"lowerupper\n{other}3000003 7\n.:\nlink\nmoved\nsub\n\n./sub:\nsmall\nsub\n\n./sub/sub:\n"
                     "link\nmoved")
     assert sh(store, "cat d/small; wc -c < d/large") == "lower3000001"  # another container sees none of it
 
@@ -227,13 +229,40 @@ def test_a_read_only_container_and_restarts(store, tmp_path):
     store.cli("rm", "-f", container)
 
 
-def test_a_user_namespace_and_images_as_mounts(store, tmp_path):
+def test_directories_are_renamed_and_removed(store, tmp_path):
+    load(store, tmp_path, layer([directory("d"), directory("d/sub"), entry("d/sub/file", b"low"), entry("d/b", b"b")]))
+    script = ("cp -r d copy; mv copy renamed; mv d moved 2>/dev/null || { cp -r d moved && rm -r d; }; ls; "
+              "cat moved/sub/file renamed/b; rm -r moved; mkdir moved; ls -A moved; mkdir -p d/sub; ls -A d/sub")
+    names = sh(store, script).splitlines()
+    assert "moved" in names and "renamed" in names and "d" not in names and names[-1] == "lowb"
+    assert sh(store, "cat d/sub/file") == "low"
+
+
+def test_what_a_container_wrote_is_kept_and_goes_with_it(store, tmp_path):
+    load(store, tmp_path, layer([entry("file", b"low")]))
+    script = "echo x >> file; ln file hard; cat file hard"
+    container = store.out("create", "--network", "none", NAME, "sh", "-c", script)
+    assert store.out("start", "-a", container) == "lowx\nlowx"
+    store.stop()
+    store.start()
+    assert store.out("start", "-a", container).startswith("lowx\nx")
+    assert sh(store, "cat file; ls hard 2>/dev/null || true") == "low"
+    store.cli("rm", container)
+    for folder in ("containers", "tmp"):
+        wait_until(lambda: os.listdir(store.data_root / "snapshots" / folder) == [], "nothing of it is left")
+
+
+def test_a_user_namespace_and_images_as_mounts(store, driver, tmp_path):
     load(store, tmp_path, layer([directory("d"), entry("d/file", b"content", mode=0o640, uid=7, gid=8)]))
-    assert sh(store, "stat -c '%u:%g %a' d d/file; chown 9 d/file; stat -c %u d/file", "--userns", "auto") == (
-        "0:0 755\n7:8 640\n9")
     mount = f"type=image,source={NAME},target=/image"
     script = "cat /image/d/file; touch /image/x 2>/dev/null || echo no"
     assert sh(store, script, "--mount", mount) == "contentno"
+    if driver == "copy":
+        refused = store.cli("create", "--network", "none", "--userns", "auto", NAME, check=False)
+        assert refused.returncode != 0 and "copies layers, whose owners it does not map" in refused.stderr
+        return
+    assert sh(store, "stat -c '%u:%g %a' d d/file; chown 9 d/file; stat -c %u d/file", "--userns", "auto") == (
+        "0:0 755\n7:8 640\n9")
     assert sh(store, script, "--mount", mount, "--userns", "auto") == "contentno"
 
 
@@ -242,7 +271,7 @@ def test_explain_names_what_is_mounted(store, driver, tmp_path):
     container = store.out("create", "--network", "none", NAME)
     text = store.out("explain", container)
     script = store.out("explain", "--shell", container)
-    assert "mount overlay of 2 layers" in text
+    assert ("mount overlay of 2 layers" in text) == (driver != "copy")
     assert text.count("mount EROFS image") == (2 if driver == "erofs" else 0)
     assert script.count("mount -t erofs -o ro") == (2 if driver == "erofs" else 0)
     store.cli("rm", container)
@@ -271,6 +300,20 @@ def test_store_check_compares_layers_of_both_forms(store, driver, tmp_path):
     assert sh(store, "head -c 7 a") == "content"
 
 
+def export_and_import(store, tmp_path, container, link):
+    store.cli("export", "-o", tmp_path / "tree.tar", container)
+    with tarfile.open(tmp_path / "tree.tar", encoding="utf-8", errors="surrogateescape") as tar:
+        names = set(tar.getnames())
+        assert {"d/kept", "d/link", "d/latin\udce9", "made/new", "e"} <= names
+        assert not {"d/gone", "e/hidden", "e/new"} & names
+        assert (tar.getmember("d/setuid").mode, tar.getmember("d/setuid").uid) == (0o4755, 7)
+        assert tar.extractfile("d/kept").read() == b"keptmore\n"
+    store.cli("import", tmp_path / "tree.tar", "localhost/flat:1")
+    assert store.out("run", "--rm", "--network", "none", "localhost/flat:1", "cat", "d/link", "d/kept") == (
+        link + "keptmore")
+    store.cli("rmi", "localhost/flat:1")
+
+
 def test_commit_diff_and_export(store, driver, tmp_path):
     load(store, tmp_path,
          layer([directory("d"), entry("d/kept", b"kept", xattrs={"user.note": "low"}), entry("d/gone", b""),
@@ -280,15 +323,14 @@ def test_commit_diff_and_export(store, driver, tmp_path):
     script = "cd d; rm gone; echo more >> kept; mkdir /made; mv /e/new /made; rm -r /e; mkdir /e"
     container = store.out("run", "-d", "--network", "none", NAME, "sh", "-c", script)
     assert store.out("wait", container) == "0"
+    if driver == "copy":
+        for refused in (["diff", container], ["commit", container, "localhost/made:1"]):
+            result = store.cli(*refused, check=False)
+            assert result.returncode != 0 and "does not tell what was changed" in result.stderr
+        export_and_import(store, tmp_path, container, link="keptmore\n")
+        return
     assert store.out("diff", container).splitlines() == [
         "C /d", "D /d/gone", "C /d/kept", "C /e", "D /e/new", "A /made", "A /made/new"]
-    store.cli("export", "-o", tmp_path / "tree.tar", container)
-    with tarfile.open(tmp_path / "tree.tar", encoding="utf-8", errors="surrogateescape") as tar:
-        names = set(tar.getnames())
-        assert {"d/kept", "d/link", "d/latin\udce9", "made/new", "e"} <= names
-        assert not {"d/gone", "e/hidden", "e/new"} & names
-        assert (tar.getmember("d/setuid").mode, tar.getmember("d/setuid").uid) == (0o4755, 7)
-        assert tar.extractfile("d/kept").read() == b"keptmore\n"
     before = set(layers_on_disk(store))
     store.cli("commit", container, "localhost/made:1")
     made = set(layers_on_disk(store)) - before
@@ -296,13 +338,10 @@ def test_commit_diff_and_export(store, driver, tmp_path):
     look = "cat d/kept made/new; ls d e; stat -c '%a %u' d/setuid"
     assert store.out("run", "--rm", "--network", "none", "localhost/made:1", "sh", "-c", look) == (
         "keptmore\nnewd:\nkept\nlatin?\nlink\nsetuid\n\ne:\n4755 7")  # busybox's ls shows no other bytes
-    store.cli("import", tmp_path / "tree.tar", "localhost/flat:1")
-    # What was copied up is no longer the other name's file.
-    assert store.out("run", "--rm", "--network", "none", "localhost/flat:1", "cat", "d/link", "d/kept") == (
-        "keptkeptmore")
+    export_and_import(store, tmp_path, container, link="kept")  # what was copied up is no longer its other name's
     assert store.cli("store", "check").returncode == 0
     store.cli("rm", container)
-    store.cli("rmi", "localhost/made:1", "localhost/flat:1")
+    store.cli("rmi", "localhost/made:1")
 
 
 def kill_transfers(store):
@@ -353,6 +392,57 @@ def test_stores_of_both_forms(module_engine_factory, tmp_path):
     assert sh(engine, "cat low/other") == "below"
 
 
+def nothing_half_made(engine):
+    snapshots = engine.data_root / "snapshots"
+    there = engine.out("ps", "-aq", "--no-trunc").split()
+    return os.listdir(snapshots / "tmp") == [] and os.listdir(snapshots / "containers") == there
+
+
+def test_a_copy_that_is_cut_short_leaves_nothing(module_engine_factory, tmp_path, rng):
+    need(os.geteuid() == 0, "root")
+    engine = module_engine_factory(extra_config='storage_driver = "copy"')
+    engine.start()
+    load(engine, tmp_path, *[layer([entry(f"d{part}/f{number}", b"x" * 9000) for number in range(1500)])
+                             for part in range(3)])
+    for _ in range(4):
+        client = engine.popen("create", "--network", "none", "--name", "box", NAME)
+        try:
+            client.wait(rng.uniform(0.02, 0.25))
+        except subprocess.TimeoutExpired:
+            pass
+        engine.kill()
+        client.communicate()
+        engine.kill_all()
+        engine.start()
+        wait_until(lambda: nothing_half_made(engine), "nothing half-made is left")
+        engine.cli("rm", "box", check=False)  # when it was made whole
+    assert sh(engine, "ls d0 d1 d2 | grep -c ^f") == "4500"
+
+
+@pytest.fixture
+def on_an_overlay(tmp_path):
+    """A directory whose file system takes no overlay's upper directory: an overlay."""
+    need(os.geteuid() == 0, "root")
+    for name in ("lower", "upper", "work", "root"):
+        (tmp_path / name).mkdir()
+    options = f"lowerdir={tmp_path}/lower,upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", tmp_path / "root"], check=True)
+    yield tmp_path / "root"
+    subprocess.run(["umount", tmp_path / "root"], check=True)
+
+
+def test_where_no_overlay_can_be_mounted_layers_are_copied(on_an_overlay, module_engine_factory, tmp_path):
+    engine = module_engine_factory(extra_config='storage_driver = "auto"')
+    engine.config.write_text(engine.config.read_text().replace(str(engine.data_root), str(on_an_overlay / "data")))
+    engine.data_root = on_an_overlay / "data"
+    engine.start()
+    assert "no overlay can be mounted on the data root: containers are copies of their layers" in engine.log_text()
+    info = engine.api("GET", "/info")[1]
+    assert (info["Driver"], info["DriverStatus"]) == ("vfs", [["Backing Filesystem", "overlayfs"]])
+    load(engine, tmp_path, layer([entry("file", b"low")]))
+    assert sh(engine, "echo x >> file; cat file") == "lowx"
+
+
 def check_config(engine, *arguments):
     return subprocess.run([BIN / "estibad", "--config", engine.config, "--check-config", *arguments],
                           capture_output=True, text=True, check=False)
@@ -368,7 +458,7 @@ def test_a_driver_that_nobody_has_is_refused(tmp_path):
     same = check_config(engine, "-s", "overlay2")
     engine.destroy()
     assert checked.returncode == 1
-    assert "storage_driver" in checked.stderr and "auto, overlay or erofs, not 'zfs'" in checked.stderr
+    assert "storage_driver" in checked.stderr and "auto, overlay, erofs or copy, not 'zfs'" in checked.stderr
     assert flag.returncode == 2 and "'--storage-driver': must be auto" in flag.stderr and "'btrfs'" in flag.stderr
     assert other.returncode == 1 and "--storage-driver says other than storage_driver in" in other.stderr
     assert same.returncode == 0

@@ -234,6 +234,10 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   TRY(FindMountImages(record.mounts));
   TRY(CheckBinds(record));
   TRY(AllocateIds(record));
+  record.copied = w_.host->copies;
+  if (record.copied && !record.ids.empty())
+    return Error(Code::kFailedPrecondition, "--userns: the storage driver copies layers, whose owners it does not map")
+        .Hint("take --userns=host, or a data root that overlays can be mounted on (docs/storage.md)");
   TRY(AllocateProject(record));
   TRY(CheckSpec(record));
   return draft;
@@ -280,6 +284,7 @@ Status Containers::Make(const ContainerPtr& container) {
   store::SizeLimit limit{.project = record.project};
   limit.bytes = TRY(SizeLimit(record.create.host_config));
   TRY(w_.snapshots->EnsureContainer(record.id, record.layers.back(), limit));
+  if (record.copied) TRY(w_.snapshots->FillContainer(record.id, record.layers));
   TRY(os::EnsureDirectory(Folder(record.id), 0710));
   rollback.Commit();
   return Ok();

@@ -27,6 +27,7 @@ Result<Containers::Source> Containers::SourceOf(const std::string& id) {
   source.config = data->record.create.config;
   source.files.id = container->id;
   source.files.layers = data->record.layers;
+  source.files.copied = data->record.copied;
   source.files.mount_points = kOwnMountPoints;
   return source;
 }

@@ -138,6 +138,7 @@ Json ContainerRecord::ToJson() const {
   if (!ids.uids.empty()) json.Set("uid_map", MapsToJson(ids.uids));
   if (!ids.gids.empty()) json.Set("gid_map", MapsToJson(ids.gids));
   if (project != 0) json.Set("project", project);
+  if (copied) json.Set("copied", true);
   json.Set("removing", removing);
   json.Set("removes_volumes", removes_volumes);
   return json;
@@ -160,6 +161,7 @@ Result<ContainerRecord> ContainerRecord::FromJson(const Json& json) {
   record.ids.uids = ReadMaps(reader, "uid_map");
   record.ids.gids = ReadMaps(reader, "gid_map");
   reader.Read("project", &record.project);
+  reader.Read("copied", &record.copied);
   reader.Read("removing", &record.removing);
   reader.Read("removes_volumes", &record.removes_volumes);
   TRY(reader.Finish());

@@ -73,6 +73,11 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
 
 Result<plan::Storage> Containers::PlanStorage(const ContainerRecord& record) {
   plan::Storage storage;
+  if (record.copied) {
+    storage.kind = plan::Storage::Kind::kBundle;
+    storage.rootfs = w_.snapshots->PathsOf(record.id).upper;
+    return storage;
+  }
   storage.kind = plan::Storage::Kind::kOverlay;
   storage.lowers = TRY(LayerPaths(record.layers));
   const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);

@@ -315,8 +315,12 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
   view.config = record.create.config;
   const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
   view.graph_driver = DescribeLayers(*w_.snapshots, record.layers);
-  view.graph_driver.data["UpperDir"] = paths.upper;
-  view.graph_driver.data["WorkDir"] = paths.work;
+  if (record.copied) {
+    view.graph_driver = {.data = {{"dir", paths.upper}}, .name = "vfs"};
+  } else {
+    view.graph_driver.data["UpperDir"] = paths.upper;
+    view.graph_driver.data["WorkDir"] = paths.work;
+  }
   view.driver = view.graph_driver.name;
   for (const MountPoint& mount : record.mounts) {
     if (mount.kind != MountPoint::Kind::kTmpfs) view.mounts.push_back(MountView(mount));

@@ -49,7 +49,8 @@ TEST(Config, TheStorageDriverIsOneThatThereIs) {
   EXPECT_EQ(Parse("")->storage_driver, StorageDriver::kAuto);
   EXPECT_EQ(Parse("storage_driver = \"overlay2\"")->storage_driver, StorageDriver::kOverlay);
   EXPECT_EQ(Parse("storage_driver = \"erofs\"")->storage_driver, StorageDriver::kErofs);
-  EXPECT_THAT(ErrorOf("storage_driver = \"zfs\""), ::testing::HasSubstr("auto, overlay or erofs, not 'zfs'"));
+  EXPECT_EQ(Parse("storage_driver = \"vfs\"")->storage_driver, StorageDriver::kCopy);
+  EXPECT_THAT(ErrorOf("storage_driver = \"zfs\""), ::testing::HasSubstr("auto, overlay, erofs or copy, not 'zfs'"));
 }
 
 TEST(Config, TheSocketFollowsTheRunRootUnlessItIsSet) {

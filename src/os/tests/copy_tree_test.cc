@@ -23,6 +23,11 @@ class CopyTreeTest : public ::testing::Test {
     const UniqueFd to = TRY(OpenAt({AT_FDCWD}, dir_ / "to", O_RDONLY | O_DIRECTORY));
     return CopyTree({from.get()}, {to.get()});
   }
+  Status CopyUpon() {
+    const UniqueFd from = TRY(OpenAt({AT_FDCWD}, dir_ / "from", O_RDONLY | O_DIRECTORY));
+    const UniqueFd to = TRY(OpenAt({AT_FDCWD}, dir_ / "to", O_RDONLY | O_DIRECTORY));
+    return CopyLayer({from.get()}, {to.get()});
+  }
   void Write(const char* name, const std::string& text, mode_t mode = 0644) {
     const auto made = OpenAt({AT_FDCWD}, dir_ / name, O_WRONLY | O_CREAT | O_CLOEXEC, mode);
     ASSERT_TRUE(made.ok());
@@ -54,6 +59,30 @@ TEST_F(CopyTreeTest, OwnersModesTimesAndAttributesAreKept) {
   char value[8];
   EXPECT_EQ(::getxattr((dir_ / "to/set-id").c_str(), "trusted.mark", value, sizeof value), 3);
   EXPECT_EQ(Look("to").st_mode & 07777U, 01777U);
+}
+
+TEST_F(CopyTreeTest, ALayerComesUponThoseBelow) {
+  for (const char* name : {"to/merged", "to/opaque", "to/gone", "to/was-dir", "from/merged", "from/opaque"})
+    ASSERT_EQ(::mkdir((dir_ / name).c_str(), 0755), 0);
+  for (const char* name : {"to/merged/kept", "to/merged/out", "to/opaque/hidden", "to/gone/file", "to/was-dir/file"})
+    Write(name, "below");
+  ASSERT_EQ(::setxattr((dir_ / "to/merged").c_str(), "trusted.below", "1", 1, 0), 0);
+  ASSERT_EQ(::setxattr((dir_ / "from/opaque").c_str(), "trusted.overlay.opaque", "y", 1, 0), 0);
+  ASSERT_EQ(::chmod((dir_ / "from/merged").c_str(), 0700), 0);
+  ASSERT_EQ(::symlink("/etc", (dir_ / "to/link").c_str()), 0);
+  ASSERT_EQ(::mkdir((dir_ / "from/link").c_str(), 0755), 0);
+  for (const char* name : {"from/gone", "from/merged/out", "from/never"})
+    ASSERT_EQ(::mknod((dir_ / name).c_str(), S_IFCHR, 0), 0);
+  for (const char* name : {"from/was-dir", "from/opaque/new", "from/link/inside"}) Write(name, "above");
+  ASSERT_EQ(::link((dir_ / "from/was-dir").c_str(), (dir_ / "from/merged/other").c_str()), 0);
+  ASSERT_TRUE(CopyUpon().ok());
+  for (const char* name : {"to/gone", "to/merged/out", "to/never", "to/opaque/hidden", "/etc/inside"})
+    EXPECT_NE(::access((name[0] == '/' ? std::string(name) : std::string(dir_ / name)).c_str(), F_OK), 0) << name;
+  for (const char* name : {"to/merged/kept", "to/opaque/new", "to/link/inside"}) Look(name);
+  EXPECT_EQ(Look("to/merged").st_mode, S_IFDIR | 0700U);
+  EXPECT_EQ(Look("to/was-dir").st_ino, Look("to/merged/other").st_ino);
+  EXPECT_LT(::getxattr((dir_ / "to/merged").c_str(), "trusted.below", nullptr, 0), 0);
+  EXPECT_LT(::getxattr((dir_ / "to/opaque").c_str(), "trusted.overlay.opaque", nullptr, 0), 0);
 }
 
 TEST_F(CopyTreeTest, LinksDevicesAndSocketsAreWhatTheyWere) {

@@ -39,9 +39,10 @@ struct ImagePolicy {
   bool removes() const { return keep_storage > 0 || unused_for.count() > 0; }
 };
 
-// How layers are stored. kAuto is kOverlay for now (docs/storage.md).
-enum class StorageDriver : unsigned char { kAuto, kOverlay, kErofs };
-// "auto", "overlay" (dockerd's "overlay2" too), "erofs"; kInvalidArgument names the others.
+// How layers are stored, and containers made of them. kAuto is kOverlay where overlays can be mounted, else kCopy
+// (docs/storage.md).
+enum class StorageDriver : unsigned char { kAuto, kOverlay, kErofs, kCopy };
+// "auto", "overlay", "erofs", "copy", and dockerd's "overlay2" and "vfs"; kInvalidArgument names the others.
 Result<StorageDriver> ParseStorageDriver(const std::string& name);
 
 struct Config {

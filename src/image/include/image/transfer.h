@@ -98,6 +98,7 @@ struct CopyTarget {
 struct ContainerFiles {
   std::string id;                   // its writable layer's name in the snapshots
   std::vector<std::string> layers;  // chain ids, lowest first
+  bool copied = false;              // its files are a copy of the layers with its changes in it
   // Where the engine itself mounts things, as clean paths: empty files and directories there are no content.
   std::vector<std::string> mount_points;
 };

@@ -11,4 +11,8 @@ namespace estiba::os {
 // tree meanwhile, and what is gone by then is left out. kResourceExhausted when it is nested too deep.
 Status CopyTree(DirFd from, DirFd to);
 
+// The same of a directory in overlayfs's form, upon what is in `to`, which nobody else changes: whiteouts take away,
+// opaque directories replace, and overlayfs's own attributes are left out.
+Status CopyLayer(DirFd from, DirFd to);
+
 }  // namespace estiba::os

@@ -80,7 +80,10 @@ class Snapshots {
   // or root:root 0755 when empty): overlayfs shows the upper's.
   Result<ContainerPaths> EnsureContainer(const std::string& container_id, const std::string& top_chain_id,
                                          const SizeLimit& limit = SizeLimit()) const;
-  // Its upper directory.
+  // Where a container is no overlay: its fs becomes a copy of the layers, lowest first. For one that was just ensured;
+  // what is half-made goes with the container.
+  Status FillContainer(const std::string& container_id, const std::vector<std::string>& chain_ids) const;
+  // Its upper directory, or its copy.
   Result<os::UniqueFd> OpenContainer(const std::string& container_id) const;
   // Succeeds if it is gone.
   Status DeleteContainer(const std::string& container_id) const;
