@@ -1,7 +1,6 @@
 #include "compare.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <map>
 #include <utility>
@@ -9,10 +8,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "os/attributes.h"
 #include "os/file.h"
 #include "tree.h"
 
@@ -20,27 +18,9 @@ namespace estiba::image {
 namespace {
 
 constexpr std::size_t kPiece = 256U << 10;
-constexpr std::size_t kMaxAttribute = 64U << 10;
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 using What = std::optional<std::string>;  // nothing: equal
-
-Result<std::map<std::string, std::string>> AttributesOf(int file) {
-  std::map<std::string, std::string> out;
-  std::string names(kMaxAttribute, '\0');
-  const ssize_t size = ::flistxattr(file, names.data(), names.size());
-  if (size < 0 && errno == ENOTSUP) return out;
-  if (size < 0) return Error::Errno(errno, "list attributes");
-  names.resize(static_cast<std::size_t>(size));
-  std::string value(kMaxAttribute, '\0');
-  for (const std::string& name : Split(names, '\0')) {
-    if (name.empty()) continue;
-    const ssize_t length = ::fgetxattr(file, name.c_str(), value.data(), value.size());
-    if (length < 0) return Error::Errno(errno, "read attribute '" + name + "'");
-    out[name] = value.substr(0, static_cast<std::size_t>(length));
-  }
-  return out;
-}
 
 Result<std::size_t> ReadFull(int file, std::string& buffer) {
   std::size_t done = 0;
@@ -164,8 +144,8 @@ class Comparer {
 
   // Of files or directories.
   static Result<What> CompareAttributes(int left, int right) {
-    const auto mine = TRY(AttributesOf(left));
-    const auto theirs = TRY(AttributesOf(right));
+    const auto mine = TRY(os::ReadAttributes(left));
+    const auto theirs = TRY(os::ReadAttributes(right));
     return mine == theirs ? What() : What("has other attributes");
   }
 

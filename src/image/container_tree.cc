@@ -1,15 +1,14 @@
 #include "container_tree.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <map>
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/xattr.h>
 
 #include "base/text.h"
+#include "os/attributes.h"
 #include "os/file.h"
 #include "overlay_view.h"
 #include "tree.h"
@@ -35,10 +34,8 @@ bool SameOwnerAndMode(const struct stat& a, const struct stat& b) {
 std::string CapabilityOf(const OverlayDirectory& directory, const OverlayEntry& entry) {
   const auto file = os::OpenAt({directory.Holder(entry)}, entry.name, O_PATH | O_NOFOLLOW);
   if (!file.ok()) return {};
-  std::array<char, 64> value{};
-  const std::string path = "/proc/self/fd/" + std::to_string(file->get());
-  const ssize_t size = ::getxattr(path.c_str(), "security.capability", value.data(), value.size());
-  return size < 0 ? std::string() : std::string(value.data(), static_cast<std::size_t>(size));
+  const auto value = os::ReadAttribute(file->get(), "security.capability");
+  return value.ok() ? value->value_or("") : "";
 }
 
 // What the runtime makes for the engine's mounts: empty files and directories at known paths, and their parents.
@@ -109,14 +106,10 @@ class LayerWriter {
     if (::fstat(tree_.lowers.front(), &theirs) < 0) return Error::Errno(errno, "look at the image's root directory");
     if (!SameOwnerAndMode(ours, theirs)) return true;
     // Attributes of the root are rare: any that are not overlayfs's own are told again.
-    const std::string path = "/proc/self/fd/" + std::to_string(tree_.upper);
-    std::array<char, 4096> names{};
-    const ssize_t size = ::listxattr(path.c_str(), names.data(), names.size());
-    if (size < 0) return errno != ENOTSUP;
-    for (const std::string& name : Split(std::string_view(names.data(), static_cast<std::size_t>(size)), '\0')) {
-      if (!name.empty() && !IsOverlayAttribute(name) && name != "security.selinux") return true;
-    }
-    return false;
+    const os::Attributes attributes = TRY_CTX(os::ReadAttributes(tree_.upper), "the container's root directory");
+    return std::ranges::any_of(attributes, [](const auto& attribute) {
+      return !os::IsOverlayAttribute(attribute.first) && attribute.first != "security.selinux";
+    });
   }
 
   Status Visit(OverlayPlace place, OverlayPlace below, std::size_t depth) {

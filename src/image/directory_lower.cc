@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "image/unpack.h"
+#include "os/attributes.h"
 #include "os/file.h"
 #include "tree.h"
 
@@ -23,7 +24,6 @@ using codec::TarEntry;
 using codec::TarKind;
 using Chunk = codec::TarReader::Chunk;
 
-constexpr std::size_t kMaxAttribute = 64U << 10;
 constexpr std::size_t kPiece = 256U << 10;
 
 bool IsOpaque(int directory) {
@@ -45,21 +45,6 @@ TarKind KindOf(mode_t mode) {
     case S_IFIFO: return TarKind::kFifo;
     default: return TarKind::kFile;
   }
-}
-
-Status ReadAttributes(int file, TarEntry& entry) {
-  std::string names(kMaxAttribute, '\0');
-  const ssize_t size = ::flistxattr(file, names.data(), names.size());
-  if (size < 0) return errno == ENOTSUP ? Ok() : Error::Errno(errno, "list the attributes of '" + entry.path + "'");
-  names.resize(static_cast<std::size_t>(size));
-  std::string value(kMaxAttribute, '\0');
-  for (const std::string& name : Split(names, '\0')) {
-    if (name.empty()) continue;
-    const ssize_t length = ::fgetxattr(file, name.c_str(), value.data(), value.size());
-    if (length < 0) return Error::Errno(errno, "read attribute '" + name + "' of '" + entry.path + "'");
-    entry.xattrs.emplace_back(name, value.substr(0, static_cast<std::size_t>(length)));
-  }
-  return Ok();
 }
 
 // The bytes of a file but its holes: a sparse one may claim any size.
@@ -125,7 +110,7 @@ Status Describe(int fd, const struct stat& info, const std::string& path, Below*
   entry.device_minor = ::minor(info.st_rdev);
   if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) return Ok();
   os::UniqueFd file = TRY(Reopen(fd));
-  TRY(ReadAttributes(file.get(), entry));
+  entry.xattrs = TRY_CTX(os::ReadAttributes(file.get()), "'" + entry.path + "'");
   if (!S_ISREG(info.st_mode)) return Ok();
   entry.size = static_cast<std::uint64_t>(info.st_size);
   auto content = std::make_shared<FileContent>(std::move(file), info.st_size);

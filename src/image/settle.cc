@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "image/unpack.h"
+#include "os/attributes.h"
 #include "tree.h"
 
 namespace estiba::image {
@@ -15,7 +16,7 @@ Result<std::optional<Below>> LookBelow(const std::vector<const Lower*>& lowers, 
     const Lower::Look look = TRY(lower->Find(path, &found));
     if (look == Lower::Look::kHidden) break;
     if (look == Lower::Look::kAbsent) continue;
-    std::erase_if(found.entry.xattrs, [](const auto& attribute) { return IsOverlayAttribute(attribute.first); });
+    std::erase_if(found.entry.xattrs, [](const auto& attribute) { return os::IsOverlayAttribute(attribute.first); });
     return std::optional<Below>(std::move(found));
   }
   return std::optional<Below>();

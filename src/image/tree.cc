@@ -49,10 +49,6 @@ SplitPath SplitLast(const std::string& path) {
 
 bool IsWhiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == 0; }
 
-bool IsOverlayAttribute(std::string_view name) {
-  return name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.");
-}
-
 Status SetMode(int fd, mode_t mode) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
   if (::chmod(path.c_str(), mode) < 0) return Error::Errno(errno, "set its mode");

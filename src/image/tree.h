@@ -62,7 +62,5 @@ class Tree {
 bool IsWhiteout(const struct stat& info);
 // Of what an O_PATH descriptor of no symbolic link stands for: a name may mean something else by now.
 Status SetMode(int fd, mode_t mode);
-// Ours alone: an image that could set them would choose where overlayfs looks.
-bool IsOverlayAttribute(std::string_view name);
 
 }  // namespace estiba::image

@@ -5,11 +5,10 @@
 
 #include <fcntl.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/text.h"
+#include "os/attributes.h"
 #include "os/file.h"
 #include "tree.h"
 
@@ -20,7 +19,6 @@ using codec::TarEntry;
 using codec::TarKind;
 
 constexpr std::size_t kRead = 1U << 20;
-constexpr std::size_t kMaxAttributes = 64U << 10;  // XATTR_LIST_MAX and XATTR_SIZE_MAX of the kernel
 constexpr std::string_view kWhiteout = ".wh.";
 
 // Of this host, not of the file: labels and measurements that mean nothing elsewhere.
@@ -41,26 +39,16 @@ Status CheckOverlayAttribute(std::string_view name, const std::string& path, boo
 }
 
 Status ReadAttributes(int file, const ArchiveOptions& options, TarEntry& entry) {
-  const std::string path = MagicPath(file);  // an O_PATH descriptor takes no f*xattr call
-  std::string names(kMaxAttributes, '\0');
-  const ssize_t size = ::listxattr(path.c_str(), names.data(), names.size());
-  if (size < 0) return errno == ENOTSUP ? Ok() : Error::Errno(errno, "list the attributes of '" + entry.path + "'");
-  names.resize(static_cast<std::size_t>(size));
-  for (const std::string& name : Split(names, '\0')) {
-    if (name.empty() || IsHostAttribute(name)) continue;
+  os::Attributes attributes = TRY_CTX(os::ReadAttributes(file), "'" + entry.path + "'");
+  for (auto& [name, value] : attributes) {
+    if (IsHostAttribute(name)) continue;
     if (!options.plain) TRY(CheckOverlayAttribute(name, entry.path, options.user_xattrs));
-    if (!options.plain && IsOverlayAttribute(name)) continue;
+    if (!options.plain && os::IsOverlayAttribute(name)) continue;
     if (name.find('=') != std::string::npos)
       return Error(Code::kInvalidArgument, "'" + entry.path + "' has an attribute '" + name +
                                                "': tar archives cannot hold a name with '='");
-    std::string value(kMaxAttributes, '\0');
-    const ssize_t length = ::getxattr(path.c_str(), name.c_str(), value.data(), value.size());
-    if (length < 0 && errno == ENODATA) continue;
-    if (length < 0) return Error::Errno(errno, "read attribute '" + name + "' of '" + entry.path + "'");
-    value.resize(static_cast<std::size_t>(length));
-    entry.xattrs.emplace_back(name, std::move(value));
+    entry.xattrs.emplace_back(std::move(name), std::move(value));
   }
-  std::ranges::sort(entry.xattrs);
   return Ok();
 }
 

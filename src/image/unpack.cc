@@ -1,5 +1,6 @@
 #include "image/unpack.h"
 
+#include "os/attributes.h"
 #include "tree.h"
 
 namespace estiba::image {
@@ -31,7 +32,7 @@ class Unpacker {
       const bool more = TRY(reader_.Next(entry));
       if (!more) break;
       if (!plain_)
-        std::erase_if(entry.xattrs, [](const auto& attribute) { return IsOverlayAttribute(attribute.first); });
+        std::erase_if(entry.xattrs, [](const auto& attribute) { return os::IsOverlayAttribute(attribute.first); });
       TRY(Place(entry));
     }
     TRY(to_.Pause());

@@ -15,42 +15,24 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "os/attributes.h"
 #include "os/file.h"
 
 namespace estiba::os {
 namespace {
 
 constexpr int kDeepest = 1024;
-constexpr std::size_t kMaxAttributes = 64U << 10;  // XATTR_LIST_MAX and XATTR_SIZE_MAX of the kernel
 
 Error Fail(int err, const std::string& name) { return Error::Errno(err, "copy '" + name + "'"); }
 
 // An O_PATH descriptor takes no f*xattr call, and a link has no other.
 std::string Magic(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
-bool IsOverlays(const std::string& attribute) {
-  return attribute.starts_with("trusted.overlay.") || attribute.starts_with("user.overlay.");
-}
-
-Result<std::vector<std::string>> AttributesOf(int file, const std::string& name) {
-  std::vector<std::string> out;
-  std::string names(kMaxAttributes, '\0');
-  const ssize_t size = ::listxattr(Magic(file).c_str(), names.data(), names.size());
-  if (const int err = errno; size < 0 && err != ENOTSUP) return Fail(err, name);
-  for (std::size_t at = 0; size > 0 && at < static_cast<std::size_t>(size); at += out.back().size() + 1)
-    out.emplace_back(names.data() + at);
-  return out;
-}
-
 Status CopyAttributes(int from, int to, const std::string& name, bool layer) {
-  const std::vector<std::string> keys = TRY(AttributesOf(from, name));
-  for (const std::string& key : keys) {
-    if (layer && IsOverlays(key)) continue;
-    std::string value(kMaxAttributes, '\0');
-    const ssize_t length = ::getxattr(Magic(from).c_str(), key.c_str(), value.data(), value.size());
-    if (length < 0 && errno == ENODATA) continue;
-    if (const int err = errno; length < 0) return Fail(err, name + "' (attribute '" + key + "')");
-    if (::setxattr(Magic(to).c_str(), key.c_str(), value.data(), static_cast<std::size_t>(length), 0) == 0) continue;
+  const Attributes attributes = TRY_CTX(ReadAttributes(from), "copy '" + name + "'");
+  for (const auto& [key, value] : attributes) {
+    if (layer && IsOverlayAttribute(key)) continue;
+    if (::setxattr(Magic(to).c_str(), key.c_str(), value.data(), value.size(), 0) == 0) continue;
     const int err = errno;
     // Of a security module that is not here, or of a file system that knows it alone.
     if (err == ENOTSUP || (err == EPERM && key.starts_with("security."))) continue;
@@ -90,8 +72,8 @@ Status CopyRange(int from, int to, off_t start, off_t end, const std::string& na
 
 // A directory that is upon another has its own attributes alone.
 Status ClearAttributes(int directory, const std::string& name) {
-  const std::vector<std::string> keys = TRY(AttributesOf(directory, name));
-  for (const std::string& key : keys) {
+  const Attributes attributes = TRY_CTX(ReadAttributes(directory), "copy '" + name + "'");
+  for (const auto& [key, value] : attributes) {
     if (key.starts_with("security.")) continue;
     if (::fremovexattr(directory, key.c_str()) != 0 && errno != ENODATA) return Fail(errno, name);
   }
