@@ -56,6 +56,7 @@ ANSWERS = [
     ("POST /images/load", {"stream": "loaded"}),
     ("POST /images/create", {"status": "pulled"}),
     ("POST /images/.*/push", {"status": "pushed"}),
+    ("POST /estiba/v1/images/copy", {"status": "copied"}),
     ("DELETE /images/", [{"Deleted": ID}]),
     ("DELETE /networks/gone", None),  # 404
     ("GET ", {"Version": "1"}),
@@ -66,7 +67,7 @@ DOCS = pathlib.Path(__file__).parents[2] / "docs/commands"
 
 # Commands whose arguments are not one container; the help of the others asks for none or one.
 ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
-             "pull": "one", "push": "one", "search": "one", "image tags": "one",
+             "pull": "one", "push": "one", "copy": "one two", "search": "one", "image tags": "one",
              "image referrers": "one", "rmi": "one", "save": "one", "tag": "one two", "network connect": "back web",
              "network disconnect": "back web", "network create": "back", "network rm": "gone", "volume create": "data",
              "images": "", "import": "/dev/null", "stats": ""}
