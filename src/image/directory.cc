@@ -11,6 +11,7 @@
 
 #include "image/unpack.h"
 #include "os/file.h"
+#include "os/mode.h"
 #include "tree.h"
 
 namespace estiba::image {
@@ -280,19 +281,11 @@ class DirectoryDestination final : public Destination {
     TRY(SetAttributes(entry.xattrs, user_xattrs_, [&path](const char* attribute, const std::string& value) {
       return ::lsetxattr(path.c_str(), attribute, value.data(), value.size(), 0);
     }));
-    if (set_mode) TRY(SetModeOfNode(entry, parent, name));
+    // A container that runs writes to its volume too.
+    if (set_mode) TRY(os::SetModeOf({parent}, name, entry.mode));
     const timespec times[2] = {TimeOf(entry), TimeOf(entry)};
     if (::utimensat(parent, name.c_str(), times, AT_SYMLINK_NOFOLLOW) < 0) return Error::Errno(errno, "set its time");
     return Ok();
-  }
-
-  // A container that runs writes to its volume too: the name may be a link's by now.
-  static Status SetModeOfNode(const TarEntry& entry, int parent, const std::string& name) {
-    const os::UniqueFd node = TRY(os::OpenAt({parent}, name, O_PATH | O_NOFOLLOW));
-    struct stat info {};
-    if (::fstat(node.get(), &info) < 0) return Error::Errno(errno, "look at it");
-    if (S_ISLNK(info.st_mode)) return Error(Code::kConflict, "it was replaced meanwhile");
-    return SetMode(node.get(), entry.mode);
   }
 
   Tree tree_;

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "os/file.h"
+#include "os/mode.h"
 
 namespace estiba::image {
 namespace {
@@ -48,12 +49,6 @@ SplitPath SplitLast(const std::string& path) {
 }
 
 bool IsWhiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == 0; }
-
-Status SetMode(int fd, mode_t mode) {
-  const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  if (::chmod(path.c_str(), mode) < 0) return Error::Errno(errno, "set its mode");
-  return Ok();
-}
 
 bool Tree::IsWhiteout(const struct stat& info) const { return !plain_ && image::IsWhiteout(info); }
 
@@ -113,7 +108,7 @@ Result<os::UniqueFd> Tree::Enter(int parent, const std::string& name, const std:
     implied_.insert(path);
   }
   os::UniqueFd fd = TRY(os::OpenAt({parent}, name, kLook));
-  if (!there || hidden) TRY_CTX(SetMode(fd.get(), 0755), "make directory '" + path + "'");
+  if (!there || hidden) TRY_CTX(os::SetMode(fd.get(), 0755), "make directory '" + path + "'");
   if (hidden) TRY(MakeOpaque(path));
   return fd;
 }

@@ -60,7 +60,5 @@ class Tree {
 
 // What overlayfs takes for "deleted here": a character device 0:0.
 bool IsWhiteout(const struct stat& info);
-// Of what an O_PATH descriptor of no symbolic link stands for: a name may mean something else by now.
-Status SetMode(int fd, mode_t mode);
 
 }  // namespace estiba::image

@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "os/attributes.h"
+#include "os/copy_bytes.h"
 #include "os/file.h"
+#include "os/mode.h"
 
 namespace estiba::os {
 namespace {
@@ -51,25 +53,6 @@ Status CopyMetadata(int from, int to, const struct stat& st, const std::string& 
   return Ok();
 }
 
-Status CopyRange(int from, int to, off_t start, off_t end, const std::string& name) {
-  char buffer[64 * 1024];
-  while (start < end) {
-    const auto want = static_cast<std::size_t>(end - start);
-    off_t in = start;
-    off_t out = start;
-    ssize_t done = ::copy_file_range(from, &in, to, &out, want, 0U);
-    if (done < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS)) {
-      done = ::pread(from, buffer, std::min(sizeof buffer, want), start);
-      if (done > 0) done = ::pwrite(to, buffer, static_cast<std::size_t>(done), start);
-    }
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return Fail(errno, name);
-    if (done == 0) return Ok();  // it has been cut short
-    start += done;
-  }
-  return Ok();
-}
-
 // A directory that is upon another has its own attributes alone.
 Status ClearAttributes(int directory, const std::string& name) {
   const Attributes attributes = TRY_CTX(ReadAttributes(directory), "copy '" + name + "'");
@@ -89,7 +72,7 @@ bool IsOpaque(int directory) {
 }
 
 // Holes stay holes.
-Status CopyBytes(int from, int to, off_t size, const std::string& name) {
+Status CopyContent(int from, int to, off_t size, const std::string& name) {
   if (::ioctl(to, FICLONE, from) == 0) return Ok();
   if (::ftruncate(to, size) != 0) return Fail(errno, name);
   for (off_t at = 0; at < size;) {
@@ -99,7 +82,8 @@ Status CopyBytes(int from, int to, off_t size, const std::string& name) {
     off_t end = ::lseek(from, start, SEEK_HOLE);
     if (end < 0 || end > size) end = size;
     if (end <= start) return Ok();
-    TRY(CopyRange(from, to, start, end, name));
+    if (::lseek(from, start, SEEK_SET) < 0 || ::lseek(to, start, SEEK_SET) < 0) return Fail(errno, name);
+    TRY_CTX(os::CopyBytes(from, to, static_cast<std::uint64_t>(end - start)), "copy '" + name + "'");
     at = end;
   }
   return Ok();
@@ -166,7 +150,7 @@ class Copier {
     // The file that was looked at, whatever its name is now.
     const UniqueFd source = TRY(OpenAt({AT_FDCWD}, Magic(file), O_RDONLY | O_NONBLOCK));
     const UniqueFd target = TRY(OpenAt({to}, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-    TRY(CopyBytes(source.get(), target.get(), st.st_size, name));
+    TRY(CopyContent(source.get(), target.get(), st.st_size, name));
     return CopyMetadata(source.get(), target.get(), st, name, layer_);
   }
 
@@ -181,7 +165,7 @@ class Copier {
       return Fail(errno, name);
     }
     if (::fchownat(to, name.c_str(), st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0) return Fail(errno, name);
-    if (!S_ISLNK(st.st_mode) && ::fchmodat(to, name.c_str(), st.st_mode & 07777U, 0) != 0) return Fail(errno, name);
+    if (!S_ISLNK(st.st_mode)) TRY_CTX(SetModeOf({to}, name, st.st_mode & 07777U), "copy '" + name + "'");
     const timespec times[2] = {st.st_atim, st.st_mtim};
     if (::utimensat(to, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return Fail(errno, name);
     return Ok();

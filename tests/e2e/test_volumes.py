@@ -139,3 +139,24 @@ def test_sizes_are_refused_where_the_file_system_keeps_none(engine):
 def test_storage_options_that_are_none(engine, option, says):
     result = engine.cli("run", "--rm", *NONE, "--storage-opt", option, BOX, "true", check=False)
     assert result.returncode == 125 and says in result.stderr
+
+
+# -- what an image puts into an empty volume ---------------------------------------------------------------------------
+
+def test_an_empty_volume_takes_files_as_they_are(engine):
+    engine.cli("run", "--name", "maker", *NONE, BOX, "sh", "-c",
+               "mkdir -m 2711 /data; cd /data; echo x > a; ln a b; chown 7:8 a; chmod 4750 a; mkfifo -m 622 p; "
+               "ln -s a l; touch -d @1000 a; touch -d @2000 /data")
+    upper = next(engine.data_root.glob(f"snapshots/containers/{engine.inspect('maker')['Id']}/fs"))
+    os.setxattr(upper / "data/a", "user.mark", b"kept")
+    engine.cli("commit", "maker", "made:1")
+    engine.cli("run", "--rm", *NONE, "-v", "v:/data", "made:1", "true")
+    copy = data(engine, "v")
+    a = (copy / "a").stat()
+    assert a.st_ino == (copy / "b").stat().st_ino and a.st_nlink == 2
+    assert (a.st_mode & 0o7777, a.st_uid, a.st_gid, a.st_mtime) == (0o4750, 7, 8, 1000)
+    assert os.getxattr(copy / "a", "user.mark") == b"kept" and os.readlink(copy / "l") == "a"
+    assert (copy / "p").is_fifo() and (copy / "p").stat().st_mode & 0o7777 == 0o622
+    assert (copy.stat().st_mode & 0o7777, copy.stat().st_mtime) == (0o2711, 2000)
+    engine.cli("rm", "maker")
+    engine.cli("volume", "rm", "v")
