@@ -1,8 +1,12 @@
 """What several of these tests stand on."""
 
+import os
+
 import pytest
 
+from harness.need import need
 from harness.registry import Registry
+from harness.rootless import RootlessEngine, User
 
 
 @pytest.fixture
@@ -13,3 +17,25 @@ def registry(engine, tmp_path):
     one = Registry(folder, engine.host)
     yield one
     one.stop()
+
+
+@pytest.fixture(scope="module")
+def user():
+    """An ordinary user of this machine."""
+    need(os.geteuid() == 0, "root")
+    one = User()
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def rootless(user):
+    """An ordinary user's own engine."""
+    one = RootlessEngine(user)
+    try:
+        one.start()
+        yield one
+        one.remove_everything()
+        one.assert_no_leaks()
+    finally:
+        one.destroy()

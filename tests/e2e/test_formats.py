@@ -10,8 +10,6 @@ import tarfile
 
 import pytest
 
-from harness.need import need
-from harness.rootless import RootlessEngine, User
 from harness.wait import wait_until
 
 NONE = ("--network", "none")
@@ -251,26 +249,6 @@ def test_a_commit_that_is_killed_leaves_nothing_and_the_container_goes_on(engine
 
 
 # ---- without root
-
-@pytest.fixture(scope="module")
-def user():
-    need(os.geteuid() == 0, "root")
-    one = User()
-    yield one
-    one.remove()
-
-
-@pytest.fixture
-def rootless(user):
-    one = RootlessEngine(user)
-    try:
-        one.start()
-        yield one
-        one.remove_everything()
-        one.assert_no_leaks()
-    finally:
-        one.destroy()
-
 
 def test_an_ordinary_user_commits_exports_and_imports(rootless):
     script = ("touch /new; rm /etc/passwd; rm -r /var; mkdir /var; touch /var/z; : > /d; chown 33:44 /d; chmod 4755 /d")

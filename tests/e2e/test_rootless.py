@@ -15,24 +15,9 @@ from harness.wait import wait_until
 NONE = ("--network", "none")
 
 
-@pytest.fixture(scope="module")
-def user():
-    need(os.geteuid() == 0, "root")
-    one = User()
-    yield one
-    one.remove()
-
-
 @pytest.fixture
-def engine(user):
-    one = RootlessEngine(user)
-    try:
-        one.start()
-        yield one
-        one.remove_everything()
-        one.assert_no_leaks()
-    finally:
-        one.destroy()
+def engine(rootless):
+    return rootless
 
 
 def test_the_container_is_root_of_nothing_but_itself(engine):
