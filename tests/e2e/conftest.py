@@ -19,6 +19,16 @@ def registry(engine, tmp_path):
     one.stop()
 
 
+@pytest.fixture
+def guarded(engine, tmp_path):
+    """Another, which asks for `login`."""
+    folder = tmp_path / "guarded"
+    folder.mkdir()
+    one = Registry(folder, engine.host, port=5001, login=("someone", "s3cret"))
+    yield one
+    one.stop()
+
+
 @pytest.fixture(scope="module")
 def user():
     """An ordinary user of this machine."""

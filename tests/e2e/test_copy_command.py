@@ -8,20 +8,9 @@ import pytest
 from harness.engine import BIN
 from harness.fault_proxy import FaultProxy
 from harness.need import need_program
-from harness.registry import Registry
 from harness.wait import wait_until
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
-USER, PASSWORD = "someone", "s3cret"
-
-
-@pytest.fixture
-def guarded(engine, tmp_path):
-    folder = tmp_path / "guarded"
-    folder.mkdir()
-    one = Registry(folder, engine.host, port=5001, login=(USER, PASSWORD))
-    yield one
-    one.stop()
 
 
 @pytest.fixture
@@ -42,7 +31,8 @@ def test_from_one_registry_to_another_with_a_login(engine, source, registry, gua
     denied = engine.cli("copy", source, target, check=False)
     assert denied.returncode == 1
     assert f"write to '{guarded.name}/team/app': push access denied for team/app" in denied.stderr
-    engine.cli("login", "-u", USER, "--password-stdin", guarded.name, input=PASSWORD)
+    user, password = guarded.login
+    engine.cli("login", "-u", user, "--password-stdin", guarded.name, input=password)
     done = engine.cli("image", "copy", source, target)
     digest = digest_at(registry, source)
     assert done.stdout.splitlines()[0] == f"The copy refers to repository [{guarded.name}/team/app]"

@@ -8,20 +8,9 @@ import pytest
 from harness.engine import BIN
 from harness.fault_proxy import FaultProxy
 from harness.need import need_program
-from harness.registry import Registry
 from harness.wait import wait_until
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
-USER, PASSWORD = "someone", "s3cret"
-
-
-@pytest.fixture
-def guarded(engine, tmp_path):
-    folder = tmp_path / "guarded"
-    folder.mkdir()
-    one = Registry(folder, engine.host, port=5001, login=(USER, PASSWORD))
-    yield one
-    one.stop()
 
 
 @pytest.fixture
@@ -122,7 +111,8 @@ def test_it_sends_what_a_login_kept(engine, guarded):
     engine.cli("tag", "estiba/busybox", target)
     denied = engine.cli("push", target, check=False)
     assert denied.returncode == 1 and "push access denied for app" in denied.stderr
-    engine.cli("login", "-u", USER, "--password-stdin", guarded.name, input=PASSWORD)
+    user, password = guarded.login
+    engine.cli("login", "-u", user, "--password-stdin", guarded.name, input=password)
     engine.cli("push", target)
     engine.cli("rmi", target)
     engine.cli("pull", target)
