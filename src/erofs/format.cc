@@ -34,6 +34,17 @@ FileType TypeOf(std::uint16_t mode) {
   }
 }
 
+Kind KindOf(FileType type) {
+  switch (type) {
+    case FileType::kDirectory: return Kind::kDirectory;
+    case FileType::kSymlink: return Kind::kSymlink;
+    case FileType::kCharDevice: return Kind::kCharDevice;
+    case FileType::kBlockDevice: return Kind::kBlockDevice;
+    case FileType::kFifo: return Kind::kFifo;
+    default: return Kind::kFile;
+  }
+}
+
 std::uint32_t SuperChecksum(std::string_view block0) {
   std::string bytes(block0.substr(kSuperOffset));
   bytes.replace(offsetof(SuperBlock, checksum), sizeof(SuperBlock::checksum), sizeof(SuperBlock::checksum), '\0');

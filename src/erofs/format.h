@@ -9,6 +9,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "erofs/node.h"
+
 namespace estiba::erofs {
 
 static_assert(std::endian::native == std::endian::little, "structures are written as they lie in memory");
@@ -104,6 +106,7 @@ constexpr std::uint64_t RoundUp(std::uint64_t value, std::uint64_t to) { return 
 // Mode and type as they stand in an inode.
 std::uint16_t ModeOf(FileType type, std::uint32_t permissions);
 FileType TypeOf(std::uint16_t mode);
+Kind KindOf(FileType type);
 
 // Of block 0 from the superblock on, whose checksum field is taken for 0.
 std::uint32_t SuperChecksum(std::string_view block0);

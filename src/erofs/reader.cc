@@ -17,17 +17,6 @@ constexpr std::size_t kWindow = 64U << 10;
 
 Error Corrupt(const std::string& what) { return Error(Code::kDataLoss, "the EROFS image is damaged: " + what); }
 
-Kind KindOf(FileType type) {
-  switch (type) {
-    case FileType::kDirectory: return Kind::kDirectory;
-    case FileType::kSymlink: return Kind::kSymlink;
-    case FileType::kCharDevice: return Kind::kCharDevice;
-    case FileType::kBlockDevice: return Kind::kBlockDevice;
-    case FileType::kFifo: return Kind::kFifo;
-    default: return Kind::kFile;
-  }
-}
-
 template <typename T>
 T Load(std::string_view bytes, std::size_t offset = 0) {
   T out;

@@ -23,17 +23,6 @@ FileType DeviceType(Kind kind) {
   return kind == Kind::kCharDevice ? FileType::kCharDevice : FileType::kBlockDevice;
 }
 
-Kind KindOf(FileType type) {
-  switch (type) {
-    case FileType::kDirectory: return Kind::kDirectory;
-    case FileType::kSymlink: return Kind::kSymlink;
-    case FileType::kCharDevice: return Kind::kCharDevice;
-    case FileType::kBlockDevice: return Kind::kBlockDevice;
-    case FileType::kFifo: return Kind::kFifo;
-    default: return Kind::kFile;
-  }
-}
-
 // As new_encode_dev() of the kernel, which is also what mknod(2) makes of larger numbers.
 std::uint32_t EncodeDevice(Device device) {
   return (device.minor & 0xFFU) | ((device.major & 0xFFFU) << 8) | ((device.minor & 0xFFF00U) << 12);

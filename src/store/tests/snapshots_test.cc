@@ -19,6 +19,17 @@ std::size_t Files(const testing::TempDir& dir, const char* folder) {
   return os::ListDirectory({AT_FDCWD}, dir / folder)->size();
 }
 
+// The second time there is nothing left to take.
+void RemoveTwice(const Snapshots& snapshots, const testing::TempDir& dir) {
+  for (int twice = 0; twice < 2; ++twice) {
+    ASSERT_OK_AND_ASSIGN(const std::string away, snapshots.TakeLayerAway(kChain));
+    EXPECT_FALSE(snapshots.HasLayer(kChain));
+    ASSERT_OK(snapshots.DeleteTakenAway(away));
+  }
+  EXPECT_EQ(Files(dir, "layers"), 0U);
+  EXPECT_EQ(Files(dir, "tmp"), 0U);
+}
+
 TEST(Snapshots, ALayerAppearsWhenCommitted) {
   const testing::TempDir dir;
   ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
@@ -33,13 +44,7 @@ TEST(Snapshots, ALayerAppearsWhenCommitted) {
   EXPECT_EQ(os::ReadFile(path + "/file").value(), "12345");
   EXPECT_EQ(snapshots.LayerSize(kChain).value(), 5U);
   EXPECT_THAT(snapshots.ListLayers().value(), ::testing::ElementsAre(kChain));
-  for (int twice = 0; twice < 2; ++twice) {
-    ASSERT_OK_AND_ASSIGN(const std::string away, snapshots.TakeLayerAway(kChain));
-    EXPECT_FALSE(snapshots.HasLayer(kChain));
-    ASSERT_OK(snapshots.DeleteTakenAway(away));
-  }
-  EXPECT_EQ(Files(dir, "layers"), 0U);
-  EXPECT_EQ(Files(dir, "tmp"), 0U);
+  RemoveTwice(snapshots, dir);
 }
 
 TEST(Snapshots, TheFirstOfTwoEqualLayersStays) {
@@ -80,13 +85,7 @@ TEST(Snapshots, ALayerCanBeAnImage) {
   EXPECT_EQ(snapshots.LayerPath(kChain).value(), dir / ("layers/" + kChain.substr(7) + ".erofs").c_str());
   EXPECT_EQ(snapshots.LayerSize(kChain).value(), 5U);
   EXPECT_THAT(snapshots.ListLayers().value(), ::testing::ElementsAre(kChain));
-  for (int twice = 0; twice < 2; ++twice) {
-    ASSERT_OK_AND_ASSIGN(const std::string away, snapshots.TakeLayerAway(kChain));
-    EXPECT_FALSE(snapshots.HasLayer(kChain));
-    ASSERT_OK(snapshots.DeleteTakenAway(away));
-  }
-  EXPECT_EQ(Files(dir, "layers"), 0U);
-  EXPECT_EQ(Files(dir, "tmp"), 0U);
+  RemoveTwice(snapshots, dir);
 }
 
 TEST(Snapshots, AContainersRootLooksLikeItsImagesOwn) {
