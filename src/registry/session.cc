@@ -45,7 +45,10 @@ std::string ErrorText(const Response& response) {
   return text;
 }
 
-bool IsTransient(long status) { return status == 429 || status == 408 || status / 100 == 5; }
+// 501 is what a registry says of a method that it does not have.
+bool IsTransient(long status) {
+  return status == 429 || status == 408 || (status / 100 == 5 && status != 501);
+}
 
 bool IsLoopback(std::string_view host) {
   std::string_view name = host;
