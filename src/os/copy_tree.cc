@@ -166,6 +166,8 @@ class Copier {
     }
     if (::fchownat(to, name.c_str(), st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0) return Fail(errno, name);
     if (!S_ISLNK(st.st_mode)) TRY_CTX(SetModeOf({to}, name, st.st_mode & 07777U), "copy '" + name + "'");
+    const UniqueFd made = TRY(OpenAt({to}, name, O_PATH | O_NOFOLLOW));
+    TRY(CopyAttributes(file, made.get(), name, layer_));
     const timespec times[2] = {st.st_atim, st.st_mtim};
     if (::utimensat(to, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return Fail(errno, name);
     return Ok();

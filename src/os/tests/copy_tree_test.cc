@@ -42,6 +42,18 @@ class CopyTreeTest : public ::testing::Test {
   testing::TempDir dir_;
 };
 
+TEST_F(CopyTreeTest, AttributesOfLinksAndFifosAreKept) {
+  ASSERT_EQ(::symlink("nowhere", (dir_ / "from/link").c_str()), 0);
+  ASSERT_EQ(::mkfifo((dir_ / "from/fifo").c_str(), 0600), 0);
+  for (const char* name : {"from/link", "from/fifo"})
+    ASSERT_EQ(::lsetxattr((dir_ / name).c_str(), "trusted.mark", "v", 1, 0), 0);
+  ASSERT_TRUE(Copy().ok());
+  for (const char* name : {"to/link", "to/fifo"}) {
+    char value[8];
+    EXPECT_EQ(::lgetxattr((dir_ / name).c_str(), "trusted.mark", value, sizeof value), 1) << name;
+  }
+}
+
 TEST_F(CopyTreeTest, OwnersModesTimesAndAttributesAreKept) {
   Write("from/set-id", "x", 0755);
   ASSERT_EQ(::chown((dir_ / "from/set-id").c_str(), 1000, 1001), 0);
