@@ -22,18 +22,6 @@ constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 using What = std::optional<std::string>;  // nothing: equal
 
-Result<std::size_t> ReadFull(int file, std::string& buffer) {
-  std::size_t done = 0;
-  while (done < buffer.size()) {
-    const ssize_t n = ::read(file, buffer.data() + done, buffer.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Error::Errno(errno, "read");
-    if (n == 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  return done;
-}
-
 Result<std::string> LinkTarget(int parent, const std::string& name) {
   std::string target(PATH_MAX, '\0');
   const ssize_t n = ::readlinkat(parent, name.c_str(), target.data(), target.size());
@@ -55,6 +43,26 @@ What CompareMetadata(const struct stat& expected, const struct stat& actual, boo
     return "is another device";
   if (!timeless && !SameTime(expected.st_mtim, actual.st_mtim)) return "has another time";
   return std::nullopt;
+}
+
+Result<off_t> NextData(int file, off_t from, off_t size) {
+  const off_t found = ::lseek(file, from, SEEK_DATA);
+  if (found >= 0) return found;
+  if (errno == ENXIO) return size;
+  return Error::Errno(errno, "look for holes");
+}
+
+// Less than `size` bytes where the file ends.
+Result<std::size_t> ReadPiece(int file, off_t at, std::string& buffer, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t n = ::pread(file, buffer.data() + done, size - done, at + static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error::Errno(errno, "read");
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
 }
 
 class Comparer {
@@ -133,7 +141,8 @@ class Comparer {
     const os::UniqueFd theirs = TRY(os::OpenAt({right}, name, flags));
     What what = TRY(CompareAttributes(mine.get(), theirs.get()));
     if (what || is_directory_) return what;
-    return CompareContent(mine.get(), theirs.get());
+    const std::optional<off_t> at = TRY(FirstDifference(mine.get(), theirs.get(), expected.st_size));
+    return at ? What("has other content") : What();
   }
 
   static Result<What> CompareLinks(int left, int right, const std::string& name) {
@@ -149,44 +158,35 @@ class Comparer {
     return mine == theirs ? What() : What("has other attributes");
   }
 
-  Result<What> CompareContent(int left, int right) {
-    while (true) {
-      const std::size_t mine = TRY(ReadFull(left, left_));
-      const std::size_t theirs = TRY(ReadFull(right, right_));
-      if (std::string_view(left_).substr(0, mine) != std::string_view(right_).substr(0, theirs))
-        return What("has other content");
-      if (mine == 0) return What();
-    }
-  }
-
   os::DirFd expected_;
   os::DirFd actual_;
   const std::set<std::string>& timeless_;
   bool is_directory_ = false;  // the entry compared last
   std::map<ino_t, ino_t> partners_;  // of files with several names
-  std::string left_ = std::string(kPiece, '\0');
-  std::string right_ = std::string(kPiece, '\0');
 };
 
-Result<off_t> NextData(int file, off_t from, off_t size) {
-  const off_t found = ::lseek(file, from, SEEK_DATA);
-  if (found >= 0) return found;
-  if (errno == ENXIO) return size;
-  return Error::Errno(errno, "look for holes");
-}
-
-Status ReadPiece(int file, off_t at, std::string& buffer, std::size_t size) {
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t n = ::pread(file, buffer.data() + done, size - done, at + static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return Error::Errno(n < 0 ? errno : EIO, "read an image");
-    done += static_cast<std::size_t>(n);
-  }
-  return Ok();
-}
-
 }  // namespace
+
+Result<std::optional<off_t>> FirstDifference(int expected, int actual, off_t size) {
+  std::string left(kPiece, '\0');
+  std::string right(kPiece, '\0');
+  for (off_t at = 0; at < size;) {
+    // Where both have holes nothing has to be read: sparse files can be large.
+    const off_t next = TRY(NextData(expected, at, size));
+    const off_t other = TRY(NextData(actual, at, size));
+    at = std::min(next, other);
+    const auto piece = static_cast<std::size_t>(std::clamp<off_t>(size - at, 0, kPiece));
+    const std::size_t mine = TRY(ReadPiece(expected, at, left, piece));
+    const std::size_t theirs = TRY(ReadPiece(actual, at, right, piece));
+    const std::string_view wanted = std::string_view(left).substr(0, mine);
+    const std::string_view found = std::string_view(right).substr(0, theirs);
+    const auto differ = std::ranges::mismatch(wanted, found);
+    const bool same = differ.in1 == wanted.end() && differ.in2 == found.end();
+    if (!same || mine < piece) return std::optional<off_t>(at + (differ.in1 - wanted.begin()));
+    at += static_cast<off_t>(piece);
+  }
+  return std::optional<off_t>();
+}
 
 Result<std::optional<Difference>> CompareTrees(os::DirFd expected, os::DirFd actual,
                                                const std::set<std::string>& timeless) {
@@ -202,24 +202,9 @@ Result<std::optional<Difference>> CompareImages(int expected, int actual) {
     return std::optional<Difference>(
         {"", "is an image of " + std::to_string(theirs.st_size) + " bytes and should be of " + wanted});
   }
-  std::string left(kPiece, '\0');
-  std::string right(kPiece, '\0');
-  for (off_t at = 0; at < ours.st_size;) {
-    // Where both have holes nothing has to be read: images of sparse files can be large.
-    const off_t next = TRY(NextData(expected, at, ours.st_size));
-    const off_t other = TRY(NextData(actual, at, ours.st_size));
-    at = std::min(next, other);
-    const auto size = static_cast<std::size_t>(std::min<off_t>(kPiece, ours.st_size - at));
-    TRY(ReadPiece(expected, at, left, size));
-    TRY(ReadPiece(actual, at, right, size));
-    const std::string_view mine = std::string_view(left).substr(0, size);
-    const auto differ = std::ranges::mismatch(mine, std::string_view(right).substr(0, size));
-    const auto same = differ.in1 - mine.begin();
-    if (differ.in1 != mine.end())
-      return std::optional<Difference>({"", "is an image with other content at byte " + std::to_string(at + same)});
-    at += static_cast<off_t>(size);
-  }
-  return std::optional<Difference>();
+  const std::optional<off_t> at = TRY_CTX(FirstDifference(expected, actual, ours.st_size), "compare images");
+  if (!at) return std::optional<Difference>();
+  return std::optional<Difference>({"", "is an image with other content at byte " + std::to_string(*at)});
 }
 
 }  // namespace estiba::image

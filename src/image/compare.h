@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include <sys/types.h>
+
 #include "base/result.h"
 #include "os/fd.h"
 
@@ -20,6 +22,9 @@ struct Difference {
 // archive does not describe are as old as their unpacking. Follows no link.
 Result<std::optional<Difference>> CompareTrees(os::DirFd expected, os::DirFd actual,
                                                const std::set<std::string>& timeless = {});
+
+// Where the first `size` bytes of two files differ first, or one of them ends. What is a hole in both is not read.
+Result<std::optional<off_t>> FirstDifference(int expected, int actual, off_t size);
 
 // The first difference between two EROFS images of ours: the same archive makes the same bytes.
 Result<std::optional<Difference>> CompareImages(int expected, int actual);

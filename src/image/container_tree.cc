@@ -7,7 +7,8 @@
 
 #include <fcntl.h>
 
-#include "base/text.h"
+#include "copied_layer.h"
+#include "mount_points.h"
 #include "os/attributes.h"
 #include "os/file.h"
 #include "overlay_view.h"
@@ -17,18 +18,8 @@
 namespace estiba::image {
 namespace {
 
-constexpr std::size_t kMaxDepth = 2048;  // PATH_MAX bytes hold no more names
-
 std::vector<int> UpperOf(const ContainerTree& tree) {
   return tree.upper < 0 ? std::vector<int>{} : std::vector<int>{tree.upper};
-}
-
-Error TooDeep(const std::string& path) {
-  return Error(Code::kResourceExhausted, "directories are nested too deeply at '" + path.substr(0, 256) + "…'");
-}
-
-bool SameOwnerAndMode(const struct stat& a, const struct stat& b) {
-  return a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid;
 }
 
 std::string CapabilityOf(const OverlayDirectory& directory, const OverlayEntry& entry) {
@@ -37,46 +28,6 @@ std::string CapabilityOf(const OverlayDirectory& directory, const OverlayEntry& 
   const auto value = os::ReadAttribute(file->get(), "security.capability");
   return value.ok() ? value->value_or("") : "";
 }
-
-// What the runtime makes for the engine's mounts: empty files and directories at known paths, and their parents.
-class MountPoints {
- public:
-  explicit MountPoints(const ContainerTree& tree) : tree_(tree) {
-    for (const std::string& path : tree.mount_points) {
-      std::string whole;
-      for (const std::string& part : Split(path, '/')) {
-        whole += (whole.empty() ? "" : "/") + part;
-        known_.insert(whole);
-      }
-    }
-  }
-
-  // `entry` of the upper directory is there only because something is mounted on it or below it. `lower` is the same
-  // directory of the image.
-  Result<bool> Made(const OverlayDirectory& upper, const OverlayEntry& entry, const OverlayDirectory& lower) const {
-    if (entry.whiteout || !known_.contains(upper.place().PathOf(entry.name))) return false;
-    const std::optional<OverlayEntry> before = TRY(lower.Find(entry.name));
-    if (S_ISREG(entry.info.st_mode)) return !before && entry.info.st_size == 0;
-    if (!S_ISDIR(entry.info.st_mode)) return false;
-    if (before && !SameOwnerAndMode(before->info, entry.info)) return false;
-    return HoldsNothingElse(upper.Below(entry.name), lower.Below(entry.name));
-  }
-
- private:
-  Result<bool> HoldsNothingElse(OverlayPlace upper_place, OverlayPlace lower_place) const {
-    const OverlayDirectory upper = TRY(OverlayDirectory::Open(UpperOf(tree_), std::move(upper_place)));
-    if (upper.opaque()) return false;
-    const OverlayDirectory lower = TRY(OverlayDirectory::Open(tree_.lowers, std::move(lower_place)));
-    const std::vector<OverlayEntry> entries = TRY(upper.List(Whiteouts::kShow));
-    for (const OverlayEntry& entry : entries) {
-      if (!TRY(Made(upper, entry, lower))) return false;
-    }
-    return true;
-  }
-
-  const ContainerTree& tree_;
-  std::set<std::string> known_;
-};
 
 // ---- the layer
 
@@ -113,7 +64,7 @@ class LayerWriter {
   }
 
   Status Visit(OverlayPlace place, OverlayPlace below, std::size_t depth) {
-    if (depth > kMaxDepth) return TooDeep(place.path);
+    TRY(CheckDepth(place, depth));
     std::vector<std::pair<OverlayPlace, OverlayPlace>> directories;
     {
       const OverlayDirectory here = TRY(OverlayDirectory::Open(upper_, std::move(place)));
@@ -152,7 +103,7 @@ class TreeWriter {
  public:
   TreeWriter(const ContainerTree& tree, const codec::ByteSink& sink)
       : roots_(UpperOf(tree)), archive_(sink, {.user_xattrs = tree.user_xattrs}) {
-    roots_.insert(roots_.end(), tree.lowers.begin(), tree.lowers.end());
+    if (!tree.copied) roots_.insert(roots_.end(), tree.lowers.begin(), tree.lowers.end());
   }
   TreeWriter(int directory, const codec::ByteSink& sink)
       : roots_{directory}, whiteouts_(Whiteouts::kShow), archive_(sink, {.plain = true}) {}
@@ -165,7 +116,7 @@ class TreeWriter {
 
  private:
   Status Visit(OverlayPlace place, std::size_t depth) {
-    if (depth > kMaxDepth) return TooDeep(place.path);
+    TRY(CheckDepth(place, depth));
     std::vector<OverlayPlace> directories;
     {
       const OverlayDirectory here = TRY(OverlayDirectory::Open(roots_, std::move(place)));
@@ -211,14 +162,14 @@ class Comparer {
   };
 
   Status Compare(OverlayPlace place, OverlayPlace below, std::size_t depth) {
-    if (depth > kMaxDepth) return TooDeep(place.path);
+    TRY(CheckDepth(place, depth));
     std::vector<Pair> directories;
     {
       const OverlayDirectory upper = TRY(OverlayDirectory::Open(upper_, std::move(place)));
       const OverlayDirectory lower = TRY(OverlayDirectory::Open(tree_.lowers, std::move(below)));
       const std::vector<OverlayEntry> entries = TRY(upper.List(Whiteouts::kShow));
       for (const OverlayEntry& entry : entries) TRY(CompareOne(upper, lower, entry, directories));
-      if (upper.opaque()) TRY(FindHidden(upper, lower));
+      if (upper.opaque() || tree_.copied) TRY(FindHidden(upper, lower));
     }
     for (Pair& pair : directories) {
       if (pair.added) pair.lower.layers.clear();
@@ -256,7 +207,7 @@ class Comparer {
     return S_ISREG(a.st_mode) && CapabilityOf(upper, now) != CapabilityOf(lower, before);
   }
 
-  // A directory that was deleted and made again: what it had and has no more.
+  // What a directory had and has no more, that was deleted and made again or is a copy.
   Status FindHidden(const OverlayDirectory& upper, const OverlayDirectory& lower) {
     const std::vector<OverlayEntry> entries = TRY(lower.List());
     for (const OverlayEntry& entry : entries) {
@@ -273,12 +224,9 @@ class Comparer {
          slash = path.rfind('/', slash - 1)) {
       if (!changes_.try_emplace(path.substr(0, slash), ChangeKind::kModified).second) break;
     }
-    if (changes_.size() > kMaxChanges)
-      return Error(Code::kResourceExhausted, "the container has more than two million changes");
-    return Ok();
+    return CheckChangeCount(changes_.size());
   }
 
-  static constexpr std::size_t kMaxChanges = 2'000'000;
   const ContainerTree& tree_;
   const std::vector<int> upper_;
   const MountPoints mount_points_;
@@ -287,7 +235,9 @@ class Comparer {
 
 }  // namespace
 
-Status WriteLayer(const ContainerTree& tree, const codec::ByteSink& sink) { return LayerWriter(tree, sink).Run(); }
+Status WriteLayer(const ContainerTree& tree, const codec::ByteSink& sink) {
+  return tree.copied ? WriteCopiedLayer(tree, sink) : LayerWriter(tree, sink).Run();
+}
 
 Status WriteTree(const ContainerTree& tree, const codec::ByteSink& sink) { return TreeWriter(tree, sink).Run(); }
 

@@ -14,6 +14,7 @@ namespace estiba::image {
 // Borrowed descriptors of directories in overlayfs's form.
 struct ContainerTree {
   int upper = -1;           // the container's writable layer; -1: it has none
+  bool copied = false;      // `upper` is a copy of all the layers instead, with the container's changes in it
   std::vector<int> lowers;  // its image's layers, topmost first
   bool user_xattrs = false;
   // Clean paths on which the engine itself mounts things: what its runtime makes for them in the upper directory is no
@@ -22,8 +23,9 @@ struct ContainerTree {
 };
 
 // The upper directory as a layer: a tar archive with whiteouts, the same bytes for the same directory. Unpacked on the
-// image's layers it gives what the container shows. An entry "./" is there only where the container changed the root
-// directory's owner, mode or attributes.
+// image's layers it gives what the container shows. Of a copy every file that is not plainly another one is read, and a
+// character device 0:0 is a deleted file: it is one in a layer. An entry "./" is there only where the container changed
+// the root directory's owner, mode or attributes.
 Status WriteLayer(const ContainerTree& tree, const codec::ByteSink& sink);
 
 // What the container shows, without what is mounted in it.

@@ -6,7 +6,6 @@ namespace estiba::image {
 
 Result<LayerMounts> LayerMounts::Make(const TransferJob& job, const store::Snapshots& snapshots) {
   LayerMounts out;
-  if (job.container.copied) return out;
   for (const std::string& chain : job.container.layers) {
     const std::string context = "layer '" + chain + "'";
     const store::Snapshots::Layer layer = TRY_CTX(snapshots.OpenLayer(chain), context);

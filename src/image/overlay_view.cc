@@ -15,6 +15,8 @@
 namespace estiba::image {
 namespace {
 
+constexpr std::size_t kMaxDepth = 2048;  // PATH_MAX bytes hold no more names
+constexpr std::size_t kMaxChanges = 2'000'000;
 constexpr std::size_t kMaxNames = 1'000'000;
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
@@ -36,6 +38,21 @@ bool HasWhiteoutAttribute(int parent, const std::string& name) {
 }
 
 }  // namespace
+
+bool SameOwnerAndMode(const struct stat& a, const struct stat& b) {
+  return a.st_mode == b.st_mode && a.st_uid == b.st_uid && a.st_gid == b.st_gid;
+}
+
+Status CheckDepth(const OverlayPlace& place, std::size_t depth) {
+  if (depth <= kMaxDepth) return Ok();
+  return Error(Code::kResourceExhausted,
+               "directories are nested too deeply at '" + place.path.substr(0, 256) + "…'");
+}
+
+Status CheckChangeCount(std::size_t changes) {
+  if (changes <= kMaxChanges) return Ok();
+  return Error(Code::kResourceExhausted, "the container has more than two million changes");
+}
 
 OverlayPlace OverlayDirectory::Root(const std::vector<int>& roots) {
   OverlayPlace place;

@@ -29,6 +29,13 @@ struct OverlayEntry {
   bool whiteout = false;
 };
 
+bool SameOwnerAndMode(const struct stat& a, const struct stat& b);
+
+// kResourceExhausted for a directory `depth` levels below the root when no path could name what is in it.
+Status CheckDepth(const OverlayPlace& place, std::size_t depth);
+// kResourceExhausted above two million: each is kept in memory.
+Status CheckChangeCount(std::size_t changes);
+
 enum class Whiteouts : unsigned char { kApply, kShow };
 
 class OverlayDirectory {

@@ -84,6 +84,8 @@ TarEntry Marker(std::string path) {
 
 }  // namespace
 
+bool IsLayerAttribute(std::string_view name) { return !IsHostAttribute(name) && !os::IsOverlayAttribute(name); }
+
 TreeArchive::TreeArchive(codec::ByteSink sink, const ArchiveOptions& options)
     : writer_(std::move(sink)), options_(options), buffer_(kRead, '\0') {}
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/result.h"
@@ -21,6 +22,9 @@ struct ArchiveOptions {
   // No part of a container's root: overlayfs's attributes are as good as any.
   bool plain = false;
 };
+
+// False for attributes that are overlayfs's or mean nothing but on this host: no layer has them.
+bool IsLayerAttribute(std::string_view name);
 
 class TreeArchive {
  public:
