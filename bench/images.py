@@ -14,6 +14,7 @@ Needs root, and debootstrap, docker-registry, skopeo, curl, openssl, isal (igzip
 """
 
 import argparse
+import contextlib
 import datetime
 import os
 import pathlib
@@ -118,19 +119,29 @@ class Bench:
         return times
 
     def pushes(self, name):
-        """What was pulled, pushed to an empty registry; the bound is curl -T of its blobs."""
+        """What was pulled, pushed to a registry that has nothing; the bound is curl -T of its blobs to another."""
         times = {"estiba": [], "curl -T": []}
         estiba = next(peer for peer in self.peers if peer.name == "estiba")
         for _ in range(self.options.rounds):
-            target = f"{self.registry.name}/pushed{self.number}/{name}:1"
             folder = self.fresh()
-            with estiba.store(folder):
+            with estiba.store(folder), self.empty_registry() as registry:
+                target = f"{registry.name}/pushed/{name}:1"
                 estiba.timed(folder, "pull", f"{self.registry.name}/{name}:1")
                 estiba.timed(folder, "tag", (f"{self.registry.name}/{name}:1", target))
                 os.sync()
                 times["estiba"].append(estiba.timed(folder, "push", target))
-            times["curl -T"].append(self.upload(name))
+            with self.empty_registry() as registry:
+                os.sync()
+                times["curl -T"].append(self.upload(registry, name))
         return times
+
+    @contextlib.contextmanager
+    def empty_registry(self):
+        registry = Registry(self.fresh(), self.host, port=5001)
+        try:
+            yield registry
+        finally:
+            registry.stop()
 
     def commits(self, name):
         """The push of a layer that was just committed, with all files of the image in it."""
@@ -158,9 +169,9 @@ class Bench:
         call("wait", made)
         call("commit", made, target)
 
-    def upload(self, name):
+    def upload(self, registry, name):
         layout = self.images.layout(name)
-        base = f"http://{self.registry.name}/v2/curl{self.number}/{name}/blobs/uploads/"
+        base = f"http://{registry.name}/v2/{name}/blobs/uploads/"
         seconds = 0.0
         for layer in layers_of(layout):
             head = subprocess.run([*self.host.prefix(), "curl", "-sSfi", "-X", "POST", base], check=True,
