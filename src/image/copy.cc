@@ -13,13 +13,13 @@
 #include "registry/client.h"
 #include "remote.h"
 #include "signature.h"
+#include "stored_image.h"
 
 namespace estiba::image {
 namespace {
 
 constexpr std::size_t kMaxConfig = 4U << 20;
 constexpr unsigned kParallel = 5;
-constexpr int kMaxDepth = 3;                // of indexes in indexes
 constexpr std::size_t kMaxManifests = 2000;  // with all that refers to them
 // What cosign keeps beside an image, from before registries kept lists of it.
 constexpr std::array<std::string_view, 3> kCosignTags{".sig", ".att", ".sbom"};
@@ -60,23 +60,12 @@ class Copier {
     if (job_.copy.all) return top;
     const oci::Platform platform = job_.platform.os.empty() ? oci::HostPlatform() : job_.platform;
     const std::string digest = top.digest;
-    FetchedManifest chosen = TRY(Narrow(std::move(top), platform));
+    const auto choose = [&](const oci::Index& index) { return oci::SelectManifest(index, platform); };
+    FetchedManifest chosen = TRY(FollowIndexes(from_, path_, std::move(top), choose, {}));
     if (chosen.digest != digest)
       reporter_.Say("", "Copying the image for " + platform.ToString() + " of an index; --all copies the index");
     if (!job_.platform.os.empty()) TRY(CheckPlatform(chosen));
     return chosen;
-  }
-
-  // Follows indexes to the manifest for the platform.
-  Result<FetchedManifest> Narrow(FetchedManifest document, const oci::Platform& platform) {
-    for (int depth = 0; depth <= kMaxDepth; ++depth) {
-      const oci::DocumentKind kind = TRY(oci::KindOfDocument(document.bytes, document.media_type));
-      if (kind == oci::DocumentKind::kManifest) return document;
-      const oci::Index index = TRY(oci::ParseIndex(document.bytes));
-      const oci::Descriptor next = TRY(oci::SelectManifest(index, platform));
-      document = TRY(Fetch(next.digest));
-    }
-    return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
   }
 
   Status CheckPlatform(const FetchedManifest& document) {
@@ -106,7 +95,7 @@ class Copier {
     if (seen_.size() > kMaxManifests)
       return Error(Code::kResourceExhausted, "more than " + std::to_string(kMaxManifests) + " manifests");
     if (kind == oci::DocumentKind::kManifest) return CopyBlobs(document);
-    if (depth >= kMaxDepth) return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
+    if (depth >= kMaxIndexDepth) return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
     const oci::Index index = TRY_CTX(oci::ParseIndex(document.bytes), from_words_);
     for (const oci::Descriptor& child : index.manifests) {
       const FetchedManifest inner = TRY_CTX(Fetch(child.digest), from_words_);

@@ -1,14 +1,12 @@
 // A layer that is a directory, read for those above it.
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <optional>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -25,16 +23,6 @@ using codec::TarKind;
 using Chunk = codec::TarReader::Chunk;
 
 constexpr std::size_t kPiece = 256U << 10;
-
-bool IsOpaque(int directory) {
-  // O_PATH descriptors take no f*xattr call; the magic link leads to the very same directory.
-  const std::string path = "/proc/self/fd/" + std::to_string(directory);
-  std::array<char, 2> value{};
-  for (const char* name : {"trusted.overlay.opaque", "user.overlay.opaque"}) {
-    if (::getxattr(path.c_str(), name, value.data(), value.size()) == 1 && value[0] == 'y') return true;
-  }
-  return false;
-}
 
 TarKind KindOf(mode_t mode) {
   switch (mode & S_IFMT) {
@@ -139,7 +127,7 @@ class DirectoryLower final : public Lower {
       here = std::move(next).value();
       if (::fstat(here.get(), &info) < 0) return Error::Errno(errno, "look at '" + path + "'");
       if (IsWhiteout(info)) return Look::kHidden;
-      opaque = opaque || (S_ISDIR(info.st_mode) && IsOpaque(here.get()));
+      opaque = opaque || (S_ISDIR(info.st_mode) && os::OverlayMark(here.get()) == 'y');
     }
     TRY(Describe(here.get(), info, path, out));
     return Look::kFound;

@@ -1,7 +1,6 @@
 #include "overlay_view.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <numeric>
 #include <unordered_set>
@@ -9,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/xattr.h>
 
+#include "os/attributes.h"
 #include "os/file.h"
 #include "tree.h"
 
@@ -19,15 +19,6 @@ constexpr std::size_t kMaxDepth = 2048;  // PATH_MAX bytes hold no more names
 constexpr std::size_t kMaxChanges = 2'000'000;
 constexpr std::size_t kMaxNames = 1'000'000;
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-
-// The value of overlayfs's "opaque" attribute, or NUL.
-char OpaqueMark(int directory) {
-  char value = 0;
-  for (const char* name : {"trusted.overlay.opaque", "user.overlay.opaque"}) {
-    if (::fgetxattr(directory, name, &value, 1) == 1) return value;
-  }
-  return 0;
-}
 
 bool HasWhiteoutAttribute(int parent, const std::string& name) {
   const auto file = os::OpenAt({parent}, name, O_PATH | O_NOFOLLOW);
@@ -76,7 +67,7 @@ Result<OverlayDirectory> OverlayDirectory::Open(const std::vector<int>& roots, O
     Part& part = out.parts_.emplace_back();
     part.directory = std::move(opened).value();
     part.layer = layer;
-    const char mark = OpaqueMark(part.directory.get());
+    const char mark = os::OverlayMark(part.directory.get());
     part.opaque = mark == 'y';
     part.marked_files = mark == 'x';
     if (part.opaque) break;

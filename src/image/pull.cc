@@ -16,7 +16,6 @@ namespace estiba::image {
 namespace {
 
 constexpr std::size_t kMaxConfig = 4U << 20;
-constexpr int kMaxIndexDepth = 2;  // an index of indexes is allowed, a deeper one is not
 
 class Puller {
  public:
@@ -118,19 +117,17 @@ class Puller {
   }
 
   // Follows indexes to the manifest for the platform; keeps every document on the way.
-  Result<registry::FetchedManifest> Resolve(registry::FetchedManifest document) {
+  Result<registry::FetchedManifest> Resolve(registry::FetchedManifest top) {
     const oci::Platform platform = job_.platform.os.empty() ? oci::HostPlatform() : job_.platform;
-    for (int depth = 0; depth <= kMaxIndexDepth; ++depth) {
-      const oci::DocumentKind kind = TRY(oci::KindOfDocument(document.bytes, document.media_type));
+    const auto choose = [&](const oci::Index& index) {
+      if (!index_) index_ = index;
+      return Choose(index, platform);
+    };
+    const auto keep = [this](const registry::FetchedManifest& document) -> Status {
       TRY(stores_.content.Write(job_.lease, document.bytes));
-      if (kind == oci::DocumentKind::kManifest) return document;
-      oci::Index index = TRY(oci::ParseIndex(document.bytes));
-      const oci::Descriptor chosen = TRY(Choose(index, platform));
-      if (!index_) index_ = std::move(index);
-      TRY(oci::DigestHex(chosen.digest));
-      document = TRY(client_.GetManifest(path_, chosen.digest));
-    }
-    return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
+      return Ok();
+    };
+    return FollowIndexes(client_, path_, std::move(top), choose, keep);
   }
 
   // Who asks for all of them need not have one that runs here.

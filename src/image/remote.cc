@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "stored_image.h"
+
 namespace estiba::image {
 namespace {
 
@@ -70,6 +72,21 @@ Result<Found> FindManifest(const TransferJob& job, const oci::Reference& referen
   Found found = TRY(FindAmong(job, sources, reference.domain, wanted, stop));
   if (!reference.digest.empty() || !AreApart(sources)) return found;
   return FindAmong(job, sources, reference.domain, found.top.digest, stop);
+}
+
+Result<registry::FetchedManifest> FollowIndexes(registry::Client& client, const std::string& path,
+                                                registry::FetchedManifest document, const ChooseManifest& choose,
+                                                const std::function<Status(const registry::FetchedManifest&)>& visit) {
+  for (int depth = 0; depth <= kMaxIndexDepth; ++depth) {
+    const oci::DocumentKind kind = TRY(oci::KindOfDocument(document.bytes, document.media_type));
+    if (visit) TRY(visit(document));
+    if (kind == oci::DocumentKind::kManifest) return document;
+    const oci::Index index = TRY(oci::ParseIndex(document.bytes));
+    const oci::Descriptor chosen = TRY(choose(index));
+    TRY(oci::DigestHex(chosen.digest));  // what is none could not be checked
+    document = TRY(client.GetManifest(path, chosen.digest));
+  }
+  return Error(Code::kInvalidArgument, "the image's index is nested too deeply");
 }
 
 std::string WordFor(const registry::BlobPushed& pushed, const char* sent) {

@@ -2,6 +2,7 @@
 // How a job reaches registries.
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,15 @@ struct Found {
 // What the reference names, at the first of the job's sources that has it and may be asked. `stop` ends the client's
 // calls, too.
 Result<Found> FindManifest(const TransferJob& job, const oci::Reference& reference, std::atomic<bool>& stop);
+
+// Which manifest of an index is wanted.
+using ChooseManifest = std::function<Result<oci::Descriptor>(const oci::Index&)>;
+// Follows indexes from `document` to a manifest; `visit` is shown every document on the way, the manifest last. Empty:
+// nobody looks. kInvalidArgument where indexes are nested more than kMaxIndexDepth deep.
+Result<registry::FetchedManifest> FollowIndexes(registry::Client& client, const std::string& path,
+                                                registry::FetchedManifest document, const ChooseManifest& choose,
+                                                const std::function<Status(const registry::FetchedManifest&)>& visit);
+
 // How a blob came to be at a registry, in docker's words; `sent` is the one for a blob that was sent.
 std::string WordFor(const registry::BlobPushed& pushed, const char* sent);
 

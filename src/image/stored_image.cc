@@ -57,16 +57,8 @@ Result<StoredDocument> ReadDocument(const store::ContentStore& content, const st
   StoredDocument out;
   out.digest = digest;
   out.text = TRY_CTX(content.Read(digest, kMaxDocument), "read the image's manifest");
-  out.media_type = media_type;
   out.kind = TRY(oci::KindOfDocument(out.text, media_type));
-  if (!out.media_type.empty()) return out;
-  if (out.kind == oci::DocumentKind::kIndex) {
-    const oci::Index index = TRY(oci::ParseIndex(out.text));
-    out.media_type = index.media_type.empty() ? oci::media::kOciIndex : index.media_type;
-  } else {
-    const oci::Manifest manifest = TRY(oci::ParseManifest(out.text));
-    out.media_type = manifest.media_type.empty() ? oci::media::kOciManifest : manifest.media_type;
-  }
+  out.media_type = media_type.empty() ? TRY(oci::MediaTypeOf(out.text, media_type)) : media_type;
   return out;
 }
 

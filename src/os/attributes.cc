@@ -64,6 +64,14 @@ Result<std::optional<std::string>> ReadAttribute(int fd, const std::string& name
   return ReadOne(MagicPath(fd), name);
 }
 
+char OverlayMark(int directory) {
+  const std::string path = MagicPath(directory);
+  char value = 0;
+  for (const char* name : {"trusted.overlay.opaque", "user.overlay.opaque"})
+    if (::getxattr(path.c_str(), name, &value, 1) == 1) return value;
+  return 0;
+}
+
 bool IsOverlayAttribute(std::string_view name) {
   return name.starts_with("trusted.overlay.") || name.starts_with("user.overlay.");
 }

@@ -63,14 +63,6 @@ Status ClearAttributes(int directory, const std::string& name) {
   return Ok();
 }
 
-bool IsOpaque(int directory) {
-  char value = 0;
-  for (const char* attribute : {"trusted.overlay.opaque", "user.overlay.opaque"}) {
-    if (::fgetxattr(directory, attribute, &value, 1) == 1 && value == 'y') return true;
-  }
-  return false;
-}
-
 // Holes stay holes.
 Status CopyContent(int from, int to, off_t size, const std::string& name) {
   if (::ioctl(to, FICLONE, from) == 0) return Ok();
@@ -141,7 +133,7 @@ class Copier {
   Result<bool> MakeWay(int source, int to, const std::string& name) {
     struct stat st {};
     const bool found = ::fstatat(to, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
-    if (found && S_ISDIR(st.st_mode) && !IsOpaque(source)) return true;
+    if (found && S_ISDIR(st.st_mode) && OverlayMark(source) != 'y') return true;
     TRY(DeleteTree({to}, name));
     return false;
   }

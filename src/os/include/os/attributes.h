@@ -21,5 +21,8 @@ Result<std::optional<std::string>> ReadAttribute(int fd, const std::string& name
 
 // overlayfs's own: an image that could set them would choose where overlayfs looks.
 bool IsOverlayAttribute(std::string_view name);
+// What overlayfs has noted of a directory: 'y', it hides those below it; 'x', empty files in it may be whiteouts (Linux
+// 6.7); NUL, nothing.
+char OverlayMark(int directory);
 
 }  // namespace estiba::os
