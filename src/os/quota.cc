@@ -24,6 +24,14 @@ long Quotactl(int fd, unsigned command, std::uint32_t project, void* argument) {
 
 std::string Name(std::uint32_t project) { return "project " + std::to_string(project); }
 
+// All zero for a project that nobody has named yet.
+Result<if_dqblk> Quota(int fd, std::uint32_t project) {
+  if_dqblk quota{};
+  if (Quotactl(fd, Q_GETQUOTA, project, &quota) == 0) return quota;
+  if (errno == ENOENT || errno == ESRCH) return if_dqblk{};
+  return Error::Errno(errno, "look at the quota of " + Name(project));
+}
+
 }  // namespace
 
 bool KeepsProjectLimits(int fd) {
@@ -32,14 +40,14 @@ bool KeepsProjectLimits(int fd) {
   return Quotactl(fd, Q_XGETQSTATV, 0, &state) == 0 && (state.qs_flags & FS_QUOTA_PDQ_ENFD) != 0;
 }
 
+Result<std::uint64_t> ProjectUsage(int fd, std::uint32_t project) {
+  const if_dqblk quota = TRY(Quota(fd, project));
+  return quota.dqb_curspace;
+}
+
 Result<bool> IsProjectFree(int fd, std::uint32_t project) {
-  if_dqblk limits{};
-  if (Quotactl(fd, Q_GETQUOTA, project, &limits) == 0) {
-    return limits.dqb_curspace == 0 && limits.dqb_curinodes == 0 && limits.dqb_bhardlimit == 0 &&
-           limits.dqb_ihardlimit == 0;
-  }
-  if (errno == ENOENT || errno == ESRCH) return true;
-  return Error::Errno(errno, "look at the quota of " + Name(project));
+  const if_dqblk quota = TRY(Quota(fd, project));
+  return quota.dqb_curspace == 0 && quota.dqb_curinodes == 0 && quota.dqb_bhardlimit == 0 && quota.dqb_ihardlimit == 0;
 }
 
 Status SetProject(int directory, std::uint32_t project) {

@@ -39,6 +39,14 @@ Status LimitDirectory(os::DirFd directory, std::uint32_t project, std::uint64_t 
   return os::SetProjectLimit(open.get(), project, bytes);
 }
 
+Status LimitGrowth(os::DirFd directory, const SizeLimit& limit, const std::function<Status()>& fill) {
+  const os::UniqueFd open = TRY(os::OpenAt(directory, ".", O_RDONLY | O_DIRECTORY));
+  TRY(os::SetProjectLimit(open.get(), limit.project, 0));
+  TRY(fill());
+  const std::uint64_t there = TRY(os::ProjectUsage(open.get(), limit.project));
+  return os::SetProjectLimit(open.get(), limit.project, there + limit.bytes);
+}
+
 Status LiftLimit(os::DirFd directory, std::uint32_t project) {
   const os::UniqueFd open = TRY(os::OpenAt(directory, ".", O_RDONLY | O_DIRECTORY));
   if (!os::KeepsProjectLimits(open.get())) return Ok();

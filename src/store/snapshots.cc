@@ -193,15 +193,21 @@ Result<Snapshots::ContainerPaths> Snapshots::EnsureContainer(const std::string& 
   return PathsOf(container_id);
 }
 
-Status Snapshots::FillContainer(const std::string& container_id, const std::vector<std::string>& chain_ids) const {
+Status Snapshots::FillContainer(const std::string& container_id, const std::vector<std::string>& chain_ids,
+                                const SizeLimit& limit) const {
   const os::UniqueFd fs = TRY(OpenContainer(container_id));
+  const auto fill = [&] { return CopyLayers({fs.get()}, chain_ids); };
+  return limit.bytes > 0 ? LimitGrowth({fs.get()}, limit, fill) : fill();
+}
+
+Status Snapshots::CopyLayers(os::DirFd to, const std::vector<std::string>& chain_ids) const {
   for (const std::string& chain : chain_ids) {
     const std::string context = "copy layer '" + chain + "'";
     const Layer layer = TRY_CTX(OpenLayer(chain), context);
     os::DetachedMount mount;
     if (layer.form == Form::kErofs) mount = TRY_CTX(os::MountErofs(layer.fd.get()), context);
     const int from = mount.valid() ? mount.fd() : layer.fd.get();
-    TRY_CTX(os::CopyLayer({from}, {fs.get()}), context);
+    TRY_CTX(os::CopyLayer({from}, to), context);
   }
   return Ok();
 }

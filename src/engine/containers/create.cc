@@ -284,7 +284,7 @@ Status Containers::Make(const ContainerPtr& container) {
   store::SizeLimit limit{.project = record.project};
   limit.bytes = TRY(SizeLimit(record.create.host_config));
   TRY(w_.snapshots->EnsureContainer(record.id, record.layers.back(), limit));
-  if (record.copied) TRY(w_.snapshots->FillContainer(record.id, record.layers));
+  if (record.copied) TRY(w_.snapshots->FillContainer(record.id, record.layers, limit));
   TRY(os::EnsureDirectory(Folder(record.id), 0710));
   rollback.Commit();
   return Ok();

@@ -31,6 +31,23 @@ must estiba volume rm large
 # The same project serves again.
 must estiba run --rm --network none --storage-opt size=30m estiba/busybox sh -c "$fill"
 
+# Where containers are copies of their layers, the copy is not counted: busybox alone is larger than this.
+kill $(pidof estibad)
+wait_for sh -c '! pidof estibad'
+echo 'storage_driver = "copy"' >>/tmp/quota.toml
+refused "$full" estiba run --rm --network none --storage-opt size=1m estiba/busybox sh -c "$fill"
+must estiba run --name copy --network none --storage-opt size=1m estiba/busybox \
+  sh -c 'dd if=/dev/zero of=/$(cat /proc/sys/kernel/random/uuid) bs=1k count=700'
+estiba info -f '{{.Driver}}' | grep -q vfs
+kill $(pidof estibad)
+refused "$full" estiba start -a copy
+must estiba rm copy
+must estiba run --rm --network none --storage-opt size=30m estiba/busybox sh -c "$fill"
+must estiba run --rm --network none estiba/busybox sh -c "$fill"
+kill $(pidof estibad)
+wait_for sh -c '! pidof estibad'
+sed -i /storage_driver/d /tmp/quota.toml
+
 estiba run --rm --network none --userns auto estiba/busybox sh -c 'stat -c %u /bin/busybox; touch /x; stat -c %u /x' >/tmp/out
 test "$(cat /tmp/out)" = "0
 0"

@@ -2,6 +2,7 @@
 // Size limits of directories, by project quotas.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ Result<std::uint32_t> FindFreeProject(os::DirFd directory, std::uint32_t first,
                                       const std::vector<std::uint32_t>& taken);
 // Everything that is made in `directory`, which is empty, together.
 Status LimitDirectory(os::DirFd directory, std::uint32_t project, std::uint64_t bytes);
+// From now on the limit counts what is written beyond what is there. Meanwhile `fill` writes it, without a limit.
+Status LimitGrowth(os::DirFd directory, const SizeLimit& limit, const std::function<Status()>& fill);
 // The project is nobody's any more; where there are no quotas, it was none's.
 Status LiftLimit(os::DirFd directory, std::uint32_t project);
 

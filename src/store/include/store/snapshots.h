@@ -80,9 +80,10 @@ class Snapshots {
   // or root:root 0755 when empty): overlayfs shows the upper's.
   Result<ContainerPaths> EnsureContainer(const std::string& container_id, const std::string& top_chain_id,
                                          const SizeLimit& limit = SizeLimit()) const;
-  // Where a container is no overlay: its fs becomes a copy of the layers, lowest first. For one that was just ensured;
-  // what is half-made goes with the container.
-  Status FillContainer(const std::string& container_id, const std::vector<std::string>& chain_ids) const;
+  // Where a container is no overlay: its fs becomes a copy of the layers, lowest first. For one that was just ensured
+  // with the same limit, which bounds what comes after the copy; what is half-made goes with the container.
+  Status FillContainer(const std::string& container_id, const std::vector<std::string>& chain_ids,
+                       const SizeLimit& limit = SizeLimit()) const;
   // Its upper directory, or its copy.
   Result<os::UniqueFd> OpenContainer(const std::string& container_id) const;
   // Succeeds if it is gone.
@@ -96,6 +97,7 @@ class Snapshots {
   Snapshots(std::string path, os::UniqueFd layers, os::UniqueFd tmp, os::UniqueFd containers)
       : path_(std::move(path)), layers_(std::move(layers)), tmp_(std::move(tmp)), containers_(std::move(containers)) {}
   Result<std::string> MoveAway(os::DirFd parent, const std::string& name) const;
+  Status CopyLayers(os::DirFd to, const std::vector<std::string>& chain_ids) const;
   // Mode and owner of the layer's "/"; root:root 0755 for none.
   Result<struct stat> RootOf(const std::string& chain_id) const;
 
