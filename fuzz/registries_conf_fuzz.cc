@@ -1,4 +1,4 @@
-// registries.conf: the first line is a reference to look for, the rest the file.
+// registries.conf: the first line is a name to look for, the rest the file.
 #include <cstdint>
 #include <string_view>
 
@@ -11,7 +11,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (end == std::string_view::npos) return 0;
   const auto conf = estiba::sources::RegistriesConf::Parse(input.substr(end + 1), "f");
   const auto reference = estiba::oci::ParseReferenceOrLatest(input.substr(0, end));
-  if (!conf.ok() || !reference.ok()) return 0;
+  if (!conf.ok()) return 0;
+  const auto meanings = conf->short_names().MeaningsOf(input.substr(0, end));
+  if (meanings.ok() && (!reference.ok() || meanings->names.empty() || meanings->local.empty())) __builtin_trap();
+  if (!reference.ok()) return 0;
   const auto sources = conf->Resolve(*reference);
   if (sources.ok() && sources->empty()) __builtin_trap();
   return 0;

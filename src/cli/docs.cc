@@ -201,7 +201,12 @@ std::string TopManual() {
       "or "
       "1.\n.SH FILES\n.TP\n\\fB/run/estiba/estiba.sock\\fR, \\fB$XDG_RUNTIME_DIR/estiba/estiba.sock\\fR\nThe "
       "engine's socket: root's, a user's.\n.TP\n\\fB/var/lib/estiba\\fR, "
-      "\\fB~/.local/share/estiba\\fR\nImages, containers, volumes and the engine's log.\n.SH SEE "
+      "\\fB~/.local/share/estiba\\fR\nImages, containers, volumes and the engine's log.\n.TP\n"
+      "\\fB/etc/containers/registries.conf\\fR, \\fB~/.config/containers/registries.conf\\fR\nMirrors, other "
+      "places of registries and the meaning of short names; a user's own engine reads both.\n.TP\n"
+      "\\fB/var/cache/containers/short-name-aliases.conf\\fR, "
+      "\\fB~/.cache/containers/short-name-aliases.conf\\fR\nWhat root, what a user has chosen a short name to "
+      "mean.\n.SH SEE "
       "ALSO\n\\fBestiba\\-run\\fR(1), "
       "\\fBestiba\\-explain\\fR(1)\n";
   return text;

@@ -48,6 +48,10 @@ void ReadRegistries(TomlTable table, Config& config) {
   for (const std::string& folder : config.registries_folders) {
     if (!folder.starts_with('/')) table.Fail("folders", "must be absolute paths, not '" + folder + "'");
   }
+  table.Read("file", &config.registries_file);
+  if (!config.registries_file.empty() && !config.registries_file.starts_with('/')) {
+    table.Fail("file", "must be an absolute path, not '" + config.registries_file + "'");
+  }
   table.Read("certs", &config.certs_folders);
   for (const std::string& folder : config.certs_folders) {
     if (!folder.starts_with('/')) table.Fail("certs", "must be absolute paths, not '" + folder + "'");
@@ -184,6 +188,7 @@ Config DefaultConfig(bool rootless, unsigned uid) {
   config.rootless = rootless;
   config.data_root = "/var/lib/estiba";
   config.run_root = "/run/estiba";
+  config.registries_file = FromEnvironment("CONTAINERS_REGISTRIES_CONF", "");
   if (rootless) {
     const std::string own = FromEnvironment("XDG_CONFIG_HOME", Home() + "/.config");
     config.registries_folders.push_back(own + "/containers");

@@ -261,6 +261,7 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   next.no_proxy = fresh.no_proxy;
   next.default_registry = fresh.default_registry;
   next.registries_folders = fresh.registries_folders;
+  next.registries_file = fresh.registries_file;
   next.images = fresh.images;
   next.dns = fresh.dns;
   next.limits = fresh.limits;
@@ -381,6 +382,25 @@ Result<Token> EngineImpl::CheckLogin(const apitypes::AuthConfig& auth, ProgressC
   job.sources = {TRY(RegistryAt(job.reference, *now))};
   job.auth = AuthOf(auth);
   return transfers_->Start("", std::move(job), {}, std::move(callbacks));
+}
+
+Result<NameMeanings> EngineImpl::ImageMeanings(const std::string& name, const std::optional<std::string>& alias) {
+  const oci::Reference own = TRY(oci::ParseReferenceOrLatest(name));
+  sources::Meanings found;
+  if (own.ToString() == kBuiltinImage) {
+    found.names = {own};
+  } else {
+    found = TRY(MeaningsOf(name, alias, *config()));
+  }
+  NameMeanings out;
+  out.choice = found.choice;
+  for (const oci::Reference& one : found.names) out.names.push_back(one.ToString());
+  for (const oci::Reference& one : found.local) {
+    if (!images_->Get(one.ToString()).ok()) continue;
+    out.here = one.ToString();
+    break;
+  }
+  return out;
 }
 
 Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallbacks callbacks) {

@@ -65,6 +65,7 @@ class EngineImpl final : public Engine {
   Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) override;
   Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) override;
+  Result<NameMeanings> ImageMeanings(const std::string& name, const std::optional<std::string>& alias) override;
   Result<Token> CopyImage(const CopyRequest& request, ProgressCallbacks callbacks) override;
   Result<Token> LoadImages(const LoadRequest& request, os::UniqueFd archive, ProgressCallbacks callbacks) override;
   Result<OutputStream> SaveImages(const SaveRequest& request) override;

@@ -12,6 +12,10 @@ namespace estiba::engine {
 
 namespace {
 
+Result<sources::RegistriesConf> Load(const Config& config) {
+  return sources::LoadRegistriesConf(config.registries_folders, config.registries_file);
+}
+
 // The places that serve a source's images, by what certs.d says of its host.
 Result<std::vector<image::PullSource>> Expand(const sources::Source& source, const Config& config) {
   std::vector<sources::Place> places = TRY(sources::PlacesOf(source.host, config.certs_folders));
@@ -32,7 +36,7 @@ Result<std::vector<image::PullSource>> Expand(const sources::Source& source, con
 }  // namespace
 
 Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config) {
-  const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
+  const sources::RegistriesConf conf = TRY(Load(config));
   const std::vector<sources::Source> found = TRY(conf.Resolve(reference));
   std::vector<image::PullSource> out;
   for (const sources::Source& source : found) {
@@ -42,8 +46,14 @@ Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference
   return out;
 }
 
+Result<sources::Meanings> MeaningsOf(const std::string& name, const std::optional<std::string>& alias,
+                                     const Config& config) {
+  const sources::RegistriesConf conf = TRY(Load(config));
+  return conf.short_names().MeaningsOf(name, alias);
+}
+
 Result<image::PullSource> DestinationOf(const oci::Reference& reference, const Config& config) {
-  const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
+  const sources::RegistriesConf conf = TRY(Load(config));
   const std::vector<sources::Source> found = TRY(conf.Resolve(reference));
   const std::vector<image::PullSource> places = TRY(Expand(found.back(), config));
   return places.back();
@@ -55,7 +65,7 @@ Result<std::vector<oci::SignedBy>> SignaturesOf(const oci::Reference& reference,
 }
 
 Result<image::PullSource> RegistryAt(const std::string& host, const Config& config) {
-  const sources::RegistriesConf conf = TRY(sources::LoadRegistriesConf(config.registries_folders));
+  const sources::RegistriesConf conf = TRY(Load(config));
   const sources::Registry* registry = conf.Find(host);
   sources::Source source;
   source.host = host;

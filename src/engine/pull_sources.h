@@ -2,6 +2,7 @@
 // Where a pull looks and a push goes, by the machine's registries.conf and certs.d. They are read anew each time:
 // whoever changes them expects no restart.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "engine/config.h"
 #include "image/transfer.h"
 #include "oci/reference.h"
+#include "sources/short_names.h"
 
 namespace estiba::engine {
 
@@ -19,6 +21,9 @@ inline oci::RegistryAuth AuthOf(const apitypes::AuthConfig& auth) {
 
 // kPermissionDenied when the registry is blocked.
 Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config);
+// What a name may mean by registries.conf; Engine::ImageMeanings.
+Result<sources::Meanings> MeaningsOf(const std::string& name, const std::optional<std::string>& alias,
+                                     const Config& config);
 // Where a push goes: the registry itself, wherever registries.conf says it is; mirrors are read alone.
 Result<image::PullSource> DestinationOf(const oci::Reference& reference, const Config& config);
 // The signatures that policy.json asks of a pull; kPermissionDenied when it is rejected. Without the file nothing is

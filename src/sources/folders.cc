@@ -31,9 +31,8 @@ Result<std::vector<std::string>> ConfFiles(const std::string& folder) {
   return std::move(*names);
 }
 
-}  // namespace
-
-Result<RegistriesConf> LoadRegistriesConf(const std::vector<std::string>& folders) {
+// The main file: a later folder's takes the place of an earlier one's.
+Result<RegistriesConf> LoadMain(const std::vector<std::string>& folders) {
   RegistriesConf out;
   for (const std::string& folder : folders) {
     auto conf = Load(folder + "/registries.conf");
@@ -43,6 +42,13 @@ Result<RegistriesConf> LoadRegistriesConf(const std::vector<std::string>& folder
       return std::move(conf).error();
     }
   }
+  return out;
+}
+
+}  // namespace
+
+Result<RegistriesConf> LoadRegistriesConf(const std::vector<std::string>& folders, const std::string& main) {
+  RegistriesConf out = TRY(main.empty() ? LoadMain(folders) : Load(main));
   for (const std::string& folder : folders) {
     const std::string below = folder + "/registries.conf.d";
     const std::vector<std::string> names = TRY(ConfFiles(below));

@@ -110,6 +110,7 @@ Result<RegistriesConf> RegistriesConf::Parse(std::string_view text, const std::s
   if (const TomlValue* old = top.Find("registries"))
     return table.Complain(old->line, "[registries] is of version 1 of this file, which is not read: use [[registry]]");
   RegistriesConf out;
+  out.short_names_ = TRY(ShortNames::Read(top, file));
   const std::vector<Table> tables = TRY(table.Tables("registry"));
   for (const Table& one : tables) {
     Registry registry = TRY(ReadRegistry(one));
@@ -122,6 +123,7 @@ Result<RegistriesConf> RegistriesConf::Parse(std::string_view text, const std::s
 }
 
 void RegistriesConf::Merge(RegistriesConf later) {
+  short_names_.Merge(std::move(later.short_names_));
   for (Registry& registry : later.registries_) {
     std::erase_if(registries_, [&](const Registry& known) { return known.prefix == registry.prefix; });
     registries_.push_back(std::move(registry));

@@ -39,8 +39,7 @@ def digest_of(engine, name):
 
 
 def test_a_mirror_serves_a_short_name(engine, registry):
-    engine.conf.write_text(f"""unqualified-search-registries = ["quay.io"]
-[[registry]]
+    engine.conf.write_text(f"""[[registry]]
 location = "docker.io"
 [[registry.mirror]]
 location = "127.0.0.1:1/nobody"

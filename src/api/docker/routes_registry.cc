@@ -1,7 +1,9 @@
 // What registries are asked: docker's /images/search, and our own /estiba/registry/tags and /estiba/registry/referrers,
 // each with `name`, and credentials in X-Registry-Auth. POST /estiba/v1/images/copy?from=&to=: from registry to
 // registry, with platform=, all=1, referrers=1, and the destination's credentials in X-Estiba-Destination-Auth; answers
-// progress lines.
+// progress lines. GET /estiba/v1/images/meanings?name=: the full names that a short one stands for here; alias= is what
+// the client's own aliases say of it. Answers {"Names": […], "Here": the one that is here or "", "Choice": whether one
+// of several is to be chosen, "none", "offered" or "required"}.
 #include <algorithm>
 #include <functional>
 
@@ -84,6 +86,7 @@ Status AskAbout(Call& call, engine::RegistryQuestion::Kind kind) {
 }
 
 Status Tags(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kTags); }
+
 Status Copy(Call& call) {
   engine::CopyRequest request;
   request.source = call.query("from");
@@ -101,6 +104,26 @@ Status Copy(Call& call) {
   return Ok();
 }
 
+const char* NameOf(sources::Meanings::Choice choice) {
+  switch (choice) {
+    case sources::Meanings::Choice::kNone: return "none";
+    case sources::Meanings::Choice::kOffered: return "offered";
+    case sources::Meanings::Choice::kRequired: break;
+  }
+  return "required";
+}
+
+Status Meanings(Call& call) {
+  const std::string name = call.query("name");
+  if (name.empty()) return Error(Code::kInvalidArgument, "missing parameter 'name'");
+  std::optional<std::string> alias;
+  if (call.has("alias")) alias = call.query("alias");
+  const engine::NameMeanings found = TRY(call.engine->ImageMeanings(name, alias));
+  RespondJson(call, 200,
+              Json::MakeObject({{"Names", found.names}, {"Here", found.here}, {"Choice", NameOf(found.choice)}}));
+  return Ok();
+}
+
 Status Referrers(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kReferrers); }
 
 }  // namespace
@@ -108,6 +131,7 @@ Status Referrers(Call& call) { return AskAbout(call, engine::RegistryQuestion::K
 void AddRegistryRoutes(Router* router) {
   router->Add("GET", "/images/search", Search);
   router->Add("POST", "/estiba/v1/images/copy", Copy);
+  router->Add("GET", "/estiba/v1/images/meanings", Meanings);
   router->Add("GET", "/estiba/registry/tags", Tags);
   router->Add("GET", "/estiba/registry/referrers", Referrers);
 }

@@ -49,20 +49,22 @@ class CidFile {
   bool written_ = false;
 };
 
-Result<Json> PostCreate(Api* api, const CreateRequest& request) {
+Result<Json> PostCreate(Api* api, const CreateRequest& request, const std::string& image) {
   http::Query query;
   if (!request.name.empty()) query.Add("name", request.name);
   if (!request.platform.empty()) query.Add("platform", request.platform);
-  return api->Post("/containers/create", query, request.create.ToJson());
+  Json body = request.create.ToJson();
+  body.Set("Image", image);
+  return api->Post("/containers/create", query, body);
 }
 
-Status PullImage(Api* api, const CreateRequest& request) {
+Result<std::string> PullImage(Api* api, const CreateRequest& request, Meaning meaning) {
   PullOptions pull;
   pull.reference = request.create.config.image;
   pull.platform = request.platform;
   pull.quiet = request.quiet;
   pull.fd = STDERR_FILENO;  // standard output belongs to the container
-  return Pull(api, pull);
+  return Pull(api, pull, std::move(meaning));
 }
 
 bool ImageIsMissing(const Error& error) {
@@ -95,13 +97,15 @@ void PrintCreateError(const Error& error, std::string_view command, bool with_he
 
 Result<std::string> CreateContainer(Api* api, const CreateRequest& request) {
   auto cid_file = TRY(CidFile::Create(request.cid_file));
-  if (request.pull == "always") TRY(PullImage(api, request));
-  auto created = PostCreate(api, request);
+  const Meaning meaning = TRY(MeaningOf(api, request.create.config.image));
+  std::string image = meaning.here;
+  if (request.pull == "always") image = TRY(PullImage(api, request, meaning));
+  auto created = PostCreate(api, request, image);
   if (!created.ok() && request.pull == "missing" && ImageIsMissing(created.error())) {
     if (!request.quiet)
       PrintError("Unable to find image '" + WithTag(request.create.config.image) + "' locally");
-    TRY(PullImage(api, request));
-    created = PostCreate(api, request);
+    image = TRY(PullImage(api, request, meaning));
+    created = PostCreate(api, request, image);
   }
   const Json answer = TRY(std::move(created));
   for (const std::string& warning : Strings(answer.Find("Warnings"))) PrintError("WARNING: " + warning);

@@ -28,9 +28,23 @@ Result<int> RunPull(App& app, const Options& options) {
   const auto [name, tag] = SplitReference(pull.reference);
   if (tag.empty() && !pull.quiet) PrintLine("Using default tag: latest");
   Api* engine = TRY(app.Engine());
-  TRY(Pull(engine, pull));
-  PrintLine(WithTag(pull.reference));
+  const std::string pulled = TRY(Pull(engine, pull));
+  PrintLine(WithTag(pulled));
   return 0;
+}
+
+Status PullOne(Api* api, const PullOptions& options, const std::string& reference) {
+  const auto [name, tag] = SplitReference(reference);
+  http::Query query;
+  query.Add("fromImage", name);
+  query.Add("tag", tag.empty() ? "latest" : tag);
+  if (!options.platform.empty()) query.Add("platform", options.platform);
+  if (options.all_platforms) query.Add("allPlatforms", "1");
+  http::Request request;
+  request.method = "POST";
+  request.target = "/images/create?" + query.Encode();
+  AddRegistryAuth(reference, &request.headers);
+  return FollowProgress(api, request, options.fd, options.quiet);
 }
 
 }  // namespace
@@ -49,18 +63,26 @@ std::string WithTag(const std::string& reference) {
   return SplitReference(reference).tag.empty() ? reference + ":latest" : reference;
 }
 
-Status Pull(Api* api, const PullOptions& options) {
-  const auto [name, tag] = SplitReference(options.reference);
-  http::Query query;
-  query.Add("fromImage", name);
-  query.Add("tag", tag.empty() ? "latest" : tag);
-  if (!options.platform.empty()) query.Add("platform", options.platform);
-  if (options.all_platforms) query.Add("allPlatforms", "1");
-  http::Request request;
-  request.method = "POST";
-  request.target = "/images/create?" + query.Encode();
-  AddRegistryAuth(options.reference, &request.headers);
-  return FollowProgress(api, request, options.fd, options.quiet);
+Result<std::string> Pull(Api* api, const PullOptions& options) {
+  Meaning meaning = TRY(MeaningOf(api, options.reference));
+  return Pull(api, options, std::move(meaning));
+}
+
+Result<std::string> Pull(Api* api, const PullOptions& options, Meaning meaning) {
+  const bool chosen = TRY(Choose(options.reference, &meaning));
+  std::string failures;
+  for (const std::string& name : meaning.names) {
+    if (meaning.names.size() > 1 && !options.quiet) PrintError("Trying to pull " + name + "...");
+    Status pulled = PullOne(api, options, name);
+    if (pulled.ok()) {
+      if (chosen) Remember(options.reference, name);
+      return name;
+    }
+    if (meaning.names.size() == 1) return std::move(pulled).error();
+    failures += "\n * " + name + ": " + pulled.error().ToString();
+  }
+  return Error(Code::kNotFound, std::to_string(meaning.names.size()) + " errors occurred while pulling '" +
+                                    options.reference + "':" + failures);
 }
 
 constinit const Command kPull{.name = "pull",
@@ -69,6 +91,8 @@ constinit const Command kPull{.name = "pull",
                               .flags = kFlags,
                               .min_args = 1,
                               .max_args = 1,
-                              .run = RunPull};
+                              .run = RunPull,
+                              .details = "A NAME without a registry is Docker Hub's, unless registries.conf has an "
+                                         "alias for it or registries to\nsearch: `docs/registries.md`."};
 
 }  // namespace estiba::cli

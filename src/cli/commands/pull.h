@@ -3,6 +3,7 @@
 #include <string>
 
 #include "client/api.h"
+#include "client/meanings.h"
 
 namespace estiba::cli {
 
@@ -14,7 +15,11 @@ struct PullOptions {
   int fd = 1;  // where progress is shown
 };
 
-Status Pull(Api* api, const PullOptions& options);
+// The first that can be had of what the reference means; answers which. Asks the user where there is a choice, and
+// keeps the answer once the image is here.
+Result<std::string> Pull(Api* api, const PullOptions& options);
+// The same for who has asked already what it means.
+Result<std::string> Pull(Api* api, const PullOptions& options, Meaning meaning);
 
 // "name:latest" for a name without tag or digest.
 std::string WithTag(const std::string& reference);

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "client/meanings.h"
 #include "commands/attachment.h"
 #include "commands/commands.h"
 #include "commands/create.h"
@@ -73,7 +74,10 @@ Result<int> RunDry(Api* api, const Options& options, const CreateRequest& reques
   http::Query query;
   if (!request.name.empty()) query.Add("name", request.name);
   query.Add("format", options.On("json") ? "json" : "text");
-  TRY(Show(api->PostText("/estiba/plan", query, request.create.ToJson())));
+  const Meaning meaning = TRY(MeaningOf(api, request.create.config.image));
+  Json create = request.create.ToJson();
+  create.Set("Image", meaning.here);
+  TRY(Show(api->PostText("/estiba/plan", query, create)));
   return 0;
 }
 

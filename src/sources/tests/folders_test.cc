@@ -40,6 +40,26 @@ TEST(Folders, LaterFilesAndFoldersWin) {
   EXPECT_EQ(Location(both), "five");
 }
 
+TEST(Folders, AnotherMainFileTakesThePlaceOfTheirs) {
+  const testing::TempDir system;
+  const testing::TempDir other;
+  const auto location = [&](const std::string& main) {
+    const auto conf = LoadRegistriesConf({system.path()}, main);
+    if (!conf.ok()) return conf.error().Message();
+    const Registry* found = conf->Find("q.io/a");
+    return found == nullptr ? std::string() : found->own.location;
+  };
+  Write(system / "registries.conf", "one");
+  EXPECT_EQ(location(other / "main.conf"), "open '" + (other / "main.conf") + "': No such file or directory");
+  std::ofstream(other / "main.conf") << "";
+  EXPECT_EQ(location(other / "main.conf"), "");
+  Write(other / "main.conf", "two");
+  EXPECT_EQ(location(other / "main.conf"), "two");
+  ::mkdir((system / "registries.conf.d").c_str(), 0755);
+  Write(system / "registries.conf.d/10.conf", "three");
+  EXPECT_EQ(location(other / "main.conf"), "three");
+}
+
 TEST(Folders, AFileThatIsBrokenIsAnError) {
   const testing::TempDir dir;
   std::ofstream(dir / "registries.conf") << "[[registry]]\n";

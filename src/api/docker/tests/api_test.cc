@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 
 class Api : public ::testing::Test {
  protected:
@@ -312,6 +313,17 @@ TEST_F(Api, ASearchPassesWhatItsFiltersLetThrough) {
   EXPECT_EQ(few.body, "[{\"name\":\"a\",\"star_count\":5,\"is_official\":true}]\n");
   EXPECT_EQ(Send("GET", "/images/search?term=app&limit=101").status, 400);
   EXPECT_EQ(Send("GET", "/images/search?term=app&filters=%7B%22x%22%3A%7B%223%22%3Atrue%7D%7D").status, 400);
+}
+
+TEST_F(Api, ANameHasMeanings) {
+  const http::Response answer = Send("GET", "/estiba/v1/images/meanings?name=app:1");
+  EXPECT_EQ(answer.body,
+            "{\"Names\":[\"q.io/app:1\",\"r.io/app:1\"],\"Here\":\"r.io/app:1\",\"Choice\":\"offered\"}\n");
+  EXPECT_THAT(engine_.calls(), Contains("meanings app:1 -"));
+  EXPECT_EQ(Send("GET", "/estiba/v1/images/meanings?name=app&alias=z.io/a").status, 200);
+  EXPECT_EQ(Send("GET", "/estiba/v1/images/meanings?name=app&alias=").status, 200);
+  EXPECT_THAT(engine_.calls(), IsSupersetOf({"meanings app z.io/a", "meanings app "}));
+  EXPECT_EQ(Send("GET", "/estiba/v1/images/meanings").status, 400);
 }
 
 TEST_F(Api, ACopyHasTwoNamesAndTwoCredentials) {

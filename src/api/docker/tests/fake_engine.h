@@ -179,6 +179,15 @@ class FakeEngine : public engine::Engine {
     on_transfer(std::move(callbacks));
     return engine::Token{9};
   }
+  Result<engine::NameMeanings> ImageMeanings(const std::string& name,
+                                             const std::optional<std::string>& alias) override {
+    TRY(Called("meanings " + name + " " + alias.value_or("-")));
+    engine::NameMeanings out;
+    out.names = {"q.io/" + name, "r.io/" + name};
+    out.here = "r.io/" + name;
+    out.choice = sources::Meanings::Choice::kOffered;
+    return out;
+  }
   Result<engine::Token> CopyImage(const engine::CopyRequest& request,
                                   engine::ProgressCallbacks callbacks) override {
     TRY(Called("copy " + request.source + " " + request.destination + " '" + request.platform + "' " +

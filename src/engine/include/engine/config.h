@@ -72,6 +72,7 @@ struct Config {
   std::string default_registry = "docker.io";
   // Of registries.conf and registries.conf.d; what a later one says wins.
   std::vector<std::string> registries_folders = {"/etc/containers"};
+  std::string registries_file;  // in the place of their registries.conf; empty: none
 
   // With a folder for each registry: whom to trust there, who we are, where else its images are.
   std::vector<std::string> certs_folders = {"/etc/containers/certs.d", "/etc/docker/certs.d",

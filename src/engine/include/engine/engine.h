@@ -29,6 +29,7 @@
 #include "engine/config.h"
 #include "http/loop.h"
 #include "os/fd.h"
+#include "sources/short_names.h"
 
 namespace estiba::engine {
 
@@ -185,6 +186,13 @@ struct RegistryQuestion {
   apitypes::AuthConfig auth;
 };
 
+// The full names that a short one may stand for.
+struct NameMeanings {
+  std::vector<std::string> names;  // to pull, in the order to try
+  std::string here;                // the one that is meant and is here already; empty: there is none
+  sources::Meanings::Choice choice = sources::Meanings::Choice::kNone;  // of `names`
+};
+
 enum class ExplainFormat : unsigned char { kText, kJson, kShell };
 
 struct EngineOptions {
@@ -256,6 +264,9 @@ class Engine {
   virtual Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name, bool force,
                                                                      bool no_prune) = 0;
   virtual Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) = 0;
+  // What a name stands for by registries.conf's rules for short names; PullImage itself takes names by Docker's.
+  // `alias` is what the client's own aliases say of it ("": that it has none), in the place of registries.conf's.
+  virtual Result<NameMeanings> ImageMeanings(const std::string& name, const std::optional<std::string>& alias) = 0;
   // Cancelling takes this client off; the transfer ends when nobody is left.
   virtual Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) = 0;
   // kNotFound when there is no such image here. Cancelling ends the push.

@@ -6,10 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
-
-namespace estiba::oci {
-struct Reference;
-}
+#include "sources/short_names.h"
 
 namespace estiba::sources {
 
@@ -41,7 +38,7 @@ class RegistriesConf {
   // Errors name `file` and the line. Keys of other programs' concerns are skipped.
   static Result<RegistriesConf> Parse(std::string_view text, const std::string& file);
 
-  // Takes `later`'s registries over those with the same prefix.
+  // Takes `later`'s registries over those with the same prefix, and what else it says over what is said here.
   void Merge(RegistriesConf later);
 
   // The registry with the longest prefix of "quay.io/team/app:1", or null.
@@ -51,9 +48,11 @@ class RegistriesConf {
   Result<std::vector<Source>> Resolve(const oci::Reference& reference) const;
 
   const std::vector<Registry>& registries() const { return registries_; }
+  const ShortNames& short_names() const { return short_names_; }
 
  private:
   std::vector<Registry> registries_;
+  ShortNames short_names_;
 };
 
 }  // namespace estiba::sources
