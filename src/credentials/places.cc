@@ -3,6 +3,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <limits.h>
@@ -64,21 +66,42 @@ Places Places::Of(const std::function<const char*(const char*)>& variable) {
   return places;
 }
 
-Result<oci::RegistryAuth> Find(const Places& places, const std::string& repository) {
-  const std::string host = repository.substr(0, repository.find('/'));
+namespace {
+
+std::string HostOf(const std::string& repository) { return repository.substr(0, repository.find('/')); }
+
+std::vector<std::string> HelpersOf(const Places& places) {
+  return places.helpers.empty() ? std::vector<std::string>{std::string(kAuthFiles)} : places.helpers;
+}
+
+// Calls `action` for each helper until one answers something. What failed is the answer when none does.
+template <typename T, typename Action>
+Result<std::optional<T>> FirstOf(const Places& places, Action action) {
+  std::optional<Error> failed;
+  for (const std::string& helper : HelpersOf(places)) {
+    Result<std::optional<T>> answer = action(helper);
+    if (!answer.ok() && !failed) failed = std::move(answer).error();
+    if (answer.ok() && *answer) return answer;
+  }
+  if (failed) return std::move(*failed);
+  return std::optional<T>();
+}
+
+Result<std::optional<oci::RegistryAuth>> FindInFiles(const Places& places, const std::string& repository) {
+  const std::string host = HostOf(repository);
   for (const std::string& path : places.files) {
     const AuthFile file = TRY(Load(path));
     if (const std::string helper = file.HelperOf(host); !helper.empty()) {
       auto kept = TRY_CTX(GetFromHelper(helper, ServerOf(host)), "'" + path + "'");
-      if (kept) return std::move(*kept);
+      if (kept) return kept;
     }
     auto entry = TRY_CTX(file.Find(repository), "'" + path + "'");
-    if (entry) return std::move(*entry);
+    if (entry) return entry;
   }
-  return oci::RegistryAuth{};
+  return std::optional<oci::RegistryAuth>();
 }
 
-Result<std::string> Save(const Places& places, const std::string& host, const oci::RegistryAuth& login) {
+Result<std::string> SaveInFile(const Places& places, const std::string& host, const oci::RegistryAuth& login) {
   AuthFile file = TRY(Load(places.own()));
   const std::string helper = file.HelperOf(host);
   if (helper.empty()) {
@@ -92,7 +115,7 @@ Result<std::string> Save(const Places& places, const std::string& host, const oc
   return std::string();
 }
 
-Status Erase(const Places& places, const std::string& host) {
+Status EraseFromFiles(const Places& places, const std::string& host) {
   for (std::size_t i = 0; i < places.written; ++i) {
     const std::string& path = places.files[i];
     AuthFile file = TRY(Load(path));
@@ -100,6 +123,40 @@ Status Erase(const Places& places, const std::string& host) {
     if (file.Remove(host)) TRY(Store(path, file));
     if (!helper.empty()) TRY(EraseFromHelper(helper, ServerOf(host)));
   }
+  return Ok();
+}
+
+}  // namespace
+
+// Helpers that registries.conf names know a registry by its host, Docker Hub as docker.io: podman calls it so.
+Result<oci::RegistryAuth> Find(const Places& places, const std::string& repository) {
+  const auto ask = [&](const std::string& helper) {
+    return helper == kAuthFiles ? FindInFiles(places, repository) : GetFromHelper(helper, HostOf(repository));
+  };
+  auto found = TRY(FirstOf<oci::RegistryAuth>(places, ask));
+  return found ? std::move(*found) : oci::RegistryAuth{};
+}
+
+Result<std::string> Save(const Places& places, const std::string& host, const oci::RegistryAuth& login) {
+  const auto save = [&](const std::string& helper) -> Result<std::optional<std::string>> {
+    if (helper != kAuthFiles) {
+      TRY(StoreInHelper(helper, host, login));
+      return std::optional(std::string());
+    }
+    std::string file = TRY(SaveInFile(places, host, login));
+    return std::optional(std::move(file));
+  };
+  auto saved = TRY(FirstOf<std::string>(places, save));
+  return std::move(*saved);  // each helper answers or fails
+}
+
+Status Erase(const Places& places, const std::string& host) {
+  std::optional<Error> failed;
+  for (const std::string& helper : HelpersOf(places)) {
+    Status erased = helper == kAuthFiles ? EraseFromFiles(places, host) : EraseFromHelper(helper, host);
+    if (!erased.ok() && !failed) failed = std::move(erased).error();
+  }
+  if (failed) return std::move(*failed);
   return Ok();
 }
 

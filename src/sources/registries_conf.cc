@@ -111,6 +111,8 @@ Result<RegistriesConf> RegistriesConf::Parse(std::string_view text, const std::s
     return table.Complain(old->line, "[registries] is of version 1 of this file, which is not read: use [[registry]]");
   RegistriesConf out;
   out.short_names_ = TRY(ShortNames::Read(top, file));
+  TRY(table.Take("credential-helpers", Kind::kArray));
+  out.credential_helpers_ = TRY(table.Texts("credential-helpers"));
   const std::vector<Table> tables = TRY(table.Tables("registry"));
   for (const Table& one : tables) {
     Registry registry = TRY(ReadRegistry(one));
@@ -124,6 +126,7 @@ Result<RegistriesConf> RegistriesConf::Parse(std::string_view text, const std::s
 
 void RegistriesConf::Merge(RegistriesConf later) {
   short_names_.Merge(std::move(later.short_names_));
+  if (!later.credential_helpers_.empty()) credential_helpers_ = std::move(later.credential_helpers_);
   for (Registry& registry : later.registries_) {
     std::erase_if(registries_, [&](const Registry& known) { return known.prefix == registry.prefix; });
     registries_.push_back(std::move(registry));

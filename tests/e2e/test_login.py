@@ -102,7 +102,9 @@ def test_the_terminal_does_not_show_the_password(engine, registry):
     assert "Login Succeeded" in shown and PASSWORD not in shown
 
 
-def test_a_helper_keeps_the_password(engine, registry, monkeypatch):
+@pytest.fixture
+def helper(engine, monkeypatch):
+    """A folder with a credential helper "fake", which keeps one login in its file "kept"."""
     folder = engine.folder / "helpers"
     folder.mkdir()
     helper = folder / "docker-credential-fake"
@@ -115,19 +117,50 @@ case $1 in
 esac
 """)
     helper.chmod(0o755)
-    config_file(engine).parent.mkdir()
-    config_file(engine).write_text('{"credsStore": "fake"}')
     environment = engine.environment()
     environment["PATH"] = f"{folder}:{environment['PATH']}"
     monkeypatch.setattr(engine, "environment", lambda: environment)
+    return folder
+
+
+def test_a_helper_keeps_the_password(engine, registry, helper):
+    config_file(engine).parent.mkdir()
+    config_file(engine).write_text('{"credsStore": "fake"}')
     done = login(engine, registry)
     assert done.stdout == "Login Succeeded\n" and "unencrypted" not in done.stderr
     assert config(engine) == {"credsStore": "fake", "auths": {registry.name: {}}}
-    assert json.loads((folder / "kept").read_text()) == {"ServerURL": registry.name, "Username": USER,
+    assert json.loads((helper / "kept").read_text()) == {"ServerURL": registry.name, "Username": USER,
                                                          "Secret": PASSWORD}
     engine.cli("pull", registry.image)
     engine.cli("logout", registry.name)
-    assert not (folder / "kept").exists()
+    assert not (helper / "kept").exists()
+
+
+@pytest.mark.parametrize("place", ["own", "named"])
+def test_registries_conf_names_helpers(engine, registry, helper, place):
+    """podman's way: credential-helpers, in which containers-auth.json stands for the files."""
+    conf = engine.folder / ".config/containers/registries.conf" if place == "own" else engine.folder / "named.conf"
+    conf.parent.mkdir(parents=True, exist_ok=True)
+    if place == "named":
+        engine.environment()["CONTAINERS_REGISTRIES_CONF"] = str(conf)
+    conf.write_text('credential-helpers = ["fake", "containers-auth.json"]\n')
+    done = login(engine, registry)
+    assert "unencrypted" not in done.stderr and not config_file(engine).exists()
+    assert json.loads((helper / "kept").read_text())["ServerURL"] == registry.name
+    engine.cli("pull", registry.image)
+    engine.cli("rmi", registry.image)
+    conf.write_text('credential-helpers = ["containers-auth.json"]\n')
+    assert engine.cli("pull", registry.image, check=False).returncode == 1
+    login(engine, registry)
+    engine.cli("pull", registry.image)
+    engine.cli("rmi", registry.image)
+    conf.write_text('credential-helpers = ["nosuch"]\n')
+    without = engine.cli("pull", registry.image, check=False)
+    assert without.returncode == 1 and "pull access denied" in without.stderr
+    assert "WARNING: no credentials are sent: " in without.stderr and "docker-credential-nosuch" in without.stderr
+    conf.write_text('credential-helpers = ["containers-auth.json", "fake"]\n')
+    engine.cli("logout", registry.name)
+    assert not (helper / "kept").exists() and config(engine)["auths"] == {}
 
 
 def test_an_identity_token_is_kept_instead_of_the_password(engine, tmp_path):

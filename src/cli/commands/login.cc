@@ -90,8 +90,8 @@ Result<Granted> Check(Api* engine, const Server& server, oci::RegistryAuth login
 }
 
 Status Keep(const Server& server, const Granted& granted) {
-  const std::string file =
-      TRY_CTX(credentials::Save(OwnPlaces(), server.host, granted.login), "Error saving credentials");
+  const credentials::Places places = TRY_CTX(OwnPlaces(), "Error saving credentials");
+  const std::string file = TRY_CTX(credentials::Save(places, server.host, granted.login), "Error saving credentials");
   if (!file.empty())
     PrintError("\nWARNING! Your credentials are stored unencrypted in '" + file +
                "'.\nConfigure a credential helper to remove this warning. See\n"
@@ -106,7 +106,7 @@ Result<int> RunLogin(App& app, const Options& options) {
   Api* engine = TRY(app.Engine());
   std::string known;
   if (login.username.empty() && login.password.empty()) {
-    const oci::RegistryAuth stored = TRY(credentials::Find(OwnPlaces(), server.host));
+    const oci::RegistryAuth stored = TRY(FindLogin(server.host));
     known = stored.username;
     if (!stored.empty()) {
       Print("Authenticating with existing credentials..." + (known.empty() ? "" : " [Username: " + known + "]") + "\n");
@@ -121,10 +121,15 @@ Result<int> RunLogin(App& app, const Options& options) {
   return 0;
 }
 
+Status EraseLogin(const std::string& host) {
+  const credentials::Places places = TRY(OwnPlaces());
+  return credentials::Erase(places, host);
+}
+
 Result<int> RunLogout(App&, const Options& options) {
   const Server server = TRY(ServerOf(options));
   PrintLine("Removing login credentials for " + server.address);
-  const Status erased = credentials::Erase(OwnPlaces(), server.host);
+  const Status erased = EraseLogin(server.host);
   // As docker: what could not be erased is a warning.
   if (!erased.ok())
     PrintError("WARNING: could not erase credentials:\n" + server.address + ": " + erased.error().ToString());
@@ -141,7 +146,8 @@ constinit const Command kLogin{
     .max_args = 1,
     .run = RunLogin,
     .details = "Defaults to Docker Hub if no server is specified. The registry is asked by the engine; the "
-               "credentials are kept by the credential helper that docker's config.json names for the registry "
+               "credentials are kept by the first of the credential helpers that registries.conf names "
+               "(credential-helpers), else by the one that docker's config.json names for the registry "
                "(credHelpers, credsStore), else in that file, which is $REGISTRY_AUTH_FILE or config.json in "
                "$DOCKER_CONFIG or ~/.docker."};
 constinit const Command kLogout{.name = "logout",

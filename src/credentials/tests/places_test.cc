@@ -101,5 +101,51 @@ esac
   EXPECT_FALSE(os::ReadFile(fake / "kept").ok());
 }
 
+TEST(Places, HelpersOfRegistriesConfAreAskedInTheirOrder) {
+  const FakeHelper fake(R"(case $1 in
+  store) cat >kept;;
+  get) cat >asked; if [ -e kept ]; then cat kept; else echo 'credentials not found in native keychain'; exit 1; fi;;
+  erase) rm -f kept;;
+esac
+)");
+  const testing::TempDir dir;
+  Places places = In({{"HOME", dir.path()}});
+  const oci::RegistryAuth other{.username = "file", .password = "f", .identity_token = "", .registry_token = ""};
+  ASSERT_OK(Save(places, "docker.io", other));
+  places.helpers = {"fake", std::string(kAuthFiles)};
+  EXPECT_EQ(Find(places, "docker.io/library/app")->username, "file");
+  EXPECT_EQ(*os::ReadFile(fake / "asked"), "docker.io");  // as podman calls it
+  EXPECT_EQ(*Save(places, "docker.io", kLogin), "");
+  EXPECT_EQ(Find(places, "docker.io/library/app")->username, "u");
+  places.helpers = {std::string(kAuthFiles), "fake"};
+  EXPECT_EQ(Find(places, "docker.io/library/app")->username, "file");
+  ASSERT_OK(Erase(places, "docker.io"));
+  EXPECT_TRUE(Find(places, "docker.io/library/app")->empty());
+  EXPECT_FALSE(os::ReadFile(fake / "kept").ok());
+}
+
+TEST(Places, WithoutTheFilesAmongTheHelpersTheyAreNotAsked) {
+  const FakeHelper fake("echo 'credentials not found in native keychain'; exit 1\n");
+  const testing::TempDir dir;
+  Places places = In({{"HOME", dir.path()}});
+  ASSERT_OK(Save(places, "h.io", kLogin));
+  places.helpers = {"fake"};
+  EXPECT_TRUE(Find(places, "h.io/app")->empty());
+}
+
+TEST(Places, AHelperThatFailsIsAnErrorUnlessAnotherKnows) {
+  const FakeHelper fake("echo 'no key ring'; exit 1\n");
+  const testing::TempDir dir;
+  Places places = In({{"HOME", dir.path()}});
+  places.helpers = {"fake", std::string(kAuthFiles)};
+  const auto unknown = Find(places, "h.io/app");
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_EQ(unknown.error().Message(), "docker-credential-fake get: no key ring");
+  EXPECT_EQ(*Save(places, "h.io", kLogin), places.own());
+  EXPECT_EQ(Find(places, "h.io/app")->password, "p");
+  EXPECT_FALSE(Erase(places, "h.io").ok());
+  EXPECT_FALSE(os::ReadFile(places.own())->contains("h.io"));  // the others are erased from all the same
+}
+
 }  // namespace
 }  // namespace estiba::credentials

@@ -49,10 +49,13 @@ class RegistriesConf {
 
   const std::vector<Registry>& registries() const { return registries_; }
   const ShortNames& short_names() const { return short_names_; }
+  // Where to look for credentials, in order; empty: where they are without this file.
+  const std::vector<std::string>& credential_helpers() const { return credential_helpers_; }
 
  private:
   std::vector<Registry> registries_;
   ShortNames short_names_;
+  std::vector<std::string> credential_helpers_;
 };
 
 }  // namespace estiba::sources
