@@ -53,6 +53,7 @@ struct Entry {
 struct Group {
   std::string_view name;
   std::string_view summary;
+  std::string_view absent = {};  // what docker has in it and we do not; told with an unknown command
 };
 std::span<const Flag> GlobalFlags();  // before the command
 std::span<const Entry> AllCommands();

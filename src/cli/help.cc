@@ -106,7 +106,10 @@ std::string Suggestions(std::string_view group, std::string_view name) {
     if (entry.group == group && !entry.hidden) consider(entry.name);
   for (const Group& one : AllGroups())
     if (group.empty()) consider(one.name);
-  return near.empty() ? "" : "\n\nDid you mean this?\n  " + Join(near, "\n  ");
+  std::string text = near.empty() ? "" : "\n\nDid you mean this?\n  " + Join(near, "\n  ");
+  for (const Group& one : AllGroups())
+    if (one.name == group && !one.absent.empty()) text += "\n\n" + std::string(one.absent);
+  return text;
 }
 
 std::string UsageLine(const Command& command, std::string_view path) {

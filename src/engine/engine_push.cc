@@ -80,6 +80,11 @@ std::pair<std::string, std::string> SplitTerm(const std::string& text) {
   return {first, text.substr(slash + 1)};
 }
 
+bool IsFullId(const std::string& text) {
+  constexpr std::size_t kDigits = 64;
+  return oci::IsDigest(text) || (text.size() == kDigits && oci::LooksLikeId(text));
+}
+
 }  // namespace
 
 Result<Token> EngineImpl::AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) {
@@ -97,9 +102,17 @@ Result<Token> EngineImpl::AskRegistry(const RegistryQuestion& question, Progress
     job.term = term;
     job.sources = {TRY(RegistryAt(job.reference, *now))};
   } else {
+    // In docker's words; registries know images by names alone.
+    if (IsFullId(question.subject)) return Error(Code::kInternal, "no manifest found for full image ID");
     const oci::Reference name = TRY(oci::ParseReferenceOrLatest(question.subject));
     job.reference = name.ToString();
-    job.sources = {TRY(DestinationOf(name, *now))};
+    using Kind = RegistryQuestion::Kind;
+    if (question.kind == Kind::kTags || question.kind == Kind::kReferrers) {
+      job.sources = {TRY(DestinationOf(name, *now))};
+    } else {
+      job.sources = TRY(SourcesOf(name, *now));  // a mirror's manifest is as good
+    }
+    if (question.insecure) job.insecure_registries.push_back(job.sources.back().host);
   }
   return transfers_->Start("", std::move(job), {}, std::move(callbacks));
 }

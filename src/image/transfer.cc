@@ -20,7 +20,8 @@ constexpr std::array<std::string_view, 15> kJobKinds{"pull",    "load", "save", 
 constexpr std::array<std::string_view, 8> kEventKinds{"progress", "image",  "failed", "done",
                                                       "login",    "pushed", "finding", "answer"};
 constexpr std::array<std::string_view, 4> kForms{"both", "docker", "oci", "plain"};
-constexpr std::array<std::string_view, 3> kQuestions{"tags", "referrers", "search"};
+constexpr std::array<std::string_view, 6> kQuestions{"tags",         "referrers", "search",
+                                                      "distribution", "manifest",  "manifests"};
 
 template <typename Kind, std::size_t N>
 void ReadKind(Reader& in, const std::array<std::string_view, N>& names, Kind* out, const char* key = "kind") {

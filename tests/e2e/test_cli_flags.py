@@ -43,6 +43,7 @@ ANSWERS = [
                              "star_count": 1, "is_official": True, "is_automated": False}]),
     ("GET /estiba/registry/tags", ["1"]),
     ("GET /estiba/registry/referrers", [{"digest": ID, "artifactType": "a/b", "size": 5, "mediaType": "c/d"}]),
+    ("GET /estiba/v1/images/manifest", {"Ref": "one:1", "Descriptor": {"digest": ID}, "Raw": "e30="}),
     ("GET /images/.*/history", [{"Id": ID, "Created": 1, "CreatedBy": "RUN something that is quite a lot longer than "
                                  "the column is wide", "Size": 1000, "Comment": ""}]),
     ("GET /images/.*/json", IMAGE),
@@ -68,9 +69,9 @@ DOCS = pathlib.Path(__file__).parents[2] / "docs/commands"
 # Commands whose arguments are not one container; the help of the others asks for none or one.
 ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
              "pull": "one", "push": "one", "copy": "one two", "search": "one", "image tags": "one",
-             "image referrers": "one", "rmi": "one", "save": "one", "tag": "one two", "network connect": "back web",
-             "network disconnect": "back web", "network create": "back", "network rm": "gone", "volume create": "data",
-             "images": "", "import": "/dev/null", "stats": ""}
+             "image referrers": "one", "manifest inspect": "one", "rmi": "one", "save": "one", "tag": "one two",
+             "network connect": "back web", "network disconnect": "back web", "network create": "back",
+             "network rm": "gone", "volume create": "data", "images": "", "import": "/dev/null", "stats": ""}
 NEEDED = {"system prune": "--force", "container prune": "--force", "image prune": "--force", "network prune": "--force",
           "volume prune": "--force", "stats": "--no-stream", "save": "-o {tmp}/out", "load": "-i /dev/null",
           "network create": "--subnet 10.1.0.0/24", "login": "--password secret"}

@@ -23,9 +23,6 @@ Status NoArchive(Call&) {
 Status NoWebSocket(Call&) { return Error(Code::kNotImplemented, "attaching by WebSocket is not supported"); }
 Status NoCheckpoints(Call&) { return Error(Code::kNotImplemented, "checkpoints are not supported"); }
 Status NoBuild(Call&) { return Error(Code::kNotImplemented, "building images is not supported"); }
-Status NoDistribution(Call&) {
-  return Error(Code::kNotImplemented, "inspecting images in a registry is not supported");
-}
 
 void RefuseAll(Router* router, std::initializer_list<const char*> patterns, Route route) {
   for (const char* pattern : patterns) {
@@ -50,7 +47,6 @@ void AddRefusedRoutes(Router* router) {
   for (const char* path : {"/build", "/build/prune", "/build/cancel", "/session", "/grpc"}) {
     router->Add("POST", path, NoBuild);
   }
-  router->Add("GET", "/distribution/{id*}/json", NoDistribution);
 }
 
 }  // namespace estiba::api::docker

@@ -1,9 +1,15 @@
-// What registries are asked: docker's /images/search, and our own /estiba/registry/tags and /estiba/registry/referrers,
-// each with `name`, and credentials in X-Registry-Auth. POST /estiba/v1/images/copy?from=&to=: from registry to
-// registry, with platform=, all=1, referrers=1, and the destination's credentials in X-Estiba-Destination-Auth; answers
-// progress lines. GET /estiba/v1/images/meanings?name=: the full names that a short one stands for here; alias= is what
-// the client's own aliases say of it. Answers {"Names": […], "Here": the one that is here or "", "Choice": whether one
-// of several is to be chosen, "none", "offered" or "required"}.
+// What registries are asked, with credentials in X-Registry-Auth; name= is a name or an image.
+//   GET /images/search, GET /distribution/NAME/json     docker's
+//   GET /estiba/registry/tags, /estiba/registry/referrers
+//   GET /estiba/v1/images/manifest      {"Ref", "Descriptor", "Raw" in base64} of what the name stands for. each=1:
+//                                       with its platform, and of an index a list of these, of all that it names.
+//                                       insecure=1: the registry may be one without TLS, or without a certificate that
+//                                       anybody vouches for
+//   POST /estiba/v1/images/copy         from= to=, platform=, all=1, referrers=1, and the destination's credentials in
+//                                       X-Estiba-Destination-Auth; answers progress lines
+//   GET /estiba/v1/images/meanings      {"Names": the full names that a short one stands for here, "Here": the one that
+//                                       is here or "", "Choice": whether one of several is to be chosen, "none",
+//                                       "offered" or "required"}; alias= is what the client's own aliases say of it
 #include <algorithm>
 #include <functional>
 
@@ -18,23 +24,21 @@ namespace {
 
 using codec::Json;
 
-// What of the answer goes to the client.
+// What of an answer that is a list goes to the client. Empty: all of it, and of any other answer.
 using Pass = std::function<bool(const Json& item)>;
 
-Status Ask(Call& call, engine::RegistryQuestion question, Pass pass) {
+Status Ask(Call& call, engine::RegistryQuestion question, Pass pass = {}) {
   question.auth = apitypes::AuthConfig::FromHeader(call.exchange->headers().Get("X-Registry-Auth"));
   const auto answer = std::make_shared<std::string>();
   engine::ProgressCallbacks callbacks;
   callbacks.line = [answer](std::string_view line) { *answer = line; };
   callbacks.done = [answer, pass = std::move(pass), exchange = call.exchange](const Status& status) {
     if (!status.ok()) return RespondError(*exchange, status.error());
-    const auto list = codec::ParseJson(*answer);
-    if (!list.ok() || !list->IsArray())
-      return RespondError(*exchange, Error(Code::kInternal, "the transfer's answer is not a list"));
-    Json out = Json::MakeArray();
-    for (const Json& item : *list->IfArray())
-      if (pass(item)) out.Append(item);
-    RespondJson(*exchange, 200, out);
+    auto json = codec::ParseJson(*answer);
+    if (!json.ok() || (pass && !json->IsArray()))
+      return RespondError(*exchange, Error(Code::kInternal, "the transfer's answer cannot be understood"));
+    if (pass) std::erase_if(*json->IfArray(), [&](const Json& item) { return !pass(item); });
+    RespondJson(*exchange, 200, *json);
   };
   const engine::Token token = TRY(call.engine->AskRegistry(question, std::move(callbacks)));
   CancelWhenGone(call, token);
@@ -82,10 +86,28 @@ Status AskAbout(Call& call, engine::RegistryQuestion::Kind kind) {
   engine::RegistryQuestion question;
   question.kind = kind;
   question.subject = call.query("name");
-  return Ask(call, std::move(question), [](const Json&) { return true; });
+  return Ask(call, std::move(question));
 }
 
 Status Tags(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kTags); }
+
+Status Referrers(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kReferrers); }
+
+Status Distribution(Call& call) {
+  engine::RegistryQuestion question;
+  question.kind = engine::RegistryQuestion::Kind::kDistribution;
+  question.subject = call.id();
+  return Ask(call, std::move(question));
+}
+
+Status Manifest(Call& call) {
+  engine::RegistryQuestion question;
+  using Kind = engine::RegistryQuestion::Kind;
+  question.kind = call.flag("each") ? Kind::kManifests : Kind::kManifest;
+  question.subject = call.query("name");
+  question.insecure = call.flag("insecure");
+  return Ask(call, std::move(question));
+}
 
 Status Copy(Call& call) {
   engine::CopyRequest request;
@@ -124,13 +146,13 @@ Status Meanings(Call& call) {
   return Ok();
 }
 
-Status Referrers(Call& call) { return AskAbout(call, engine::RegistryQuestion::Kind::kReferrers); }
-
 }  // namespace
 
 void AddRegistryRoutes(Router* router) {
   router->Add("GET", "/images/search", Search);
+  router->Add("GET", "/distribution/{id*}/json", Distribution);
   router->Add("POST", "/estiba/v1/images/copy", Copy);
+  router->Add("GET", "/estiba/v1/images/manifest", Manifest);
   router->Add("GET", "/estiba/v1/images/meanings", Meanings);
   router->Add("GET", "/estiba/registry/tags", Tags);
   router->Add("GET", "/estiba/registry/referrers", Referrers);

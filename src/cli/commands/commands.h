@@ -14,7 +14,7 @@ extern const Command kCopy, kHistory, kImages, kImport, kImagePrune, kLoad, kLog
 extern const Command kTag;
 extern const Command kVolumeCreate, kVolumeExport, kVolumeImport, kVolumeLs, kVolumePrune, kVolumeRename, kVolumeRm,
     kVolumeSnapshot;
-extern const Command kSearch, kImageTags, kImageReferrers;
+extern const Command kSearch, kImageTags, kImageReferrers, kManifestInspect;
 extern const Command kNetworkConnect, kNetworkCreate, kNetworkDisconnect, kNetworkLs, kNetworkPrune,
     kNetworkRm;
 extern const Command kEvents, kInfo, kSystemDf, kSystemPrune, kVersionCommand;

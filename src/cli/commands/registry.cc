@@ -16,6 +16,8 @@ constexpr Flag kGlobalFlags[] = {
 constexpr auto kGroups = std::to_array<Group>({
     {"container", "Manage containers"},
     {"image", "Manage images"},
+    {"manifest", "Look at what registries keep of an image",
+     "'inspect' is all there is: indexes cannot be created, annotated, pushed or removed here yet."},
     {"network", "Manage networks"},
     {"store", "Manage what images are made of"},
     {"system", "Manage Estiba"},
@@ -107,6 +109,7 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"image", "save", &kSave},
     {"image", "tag", &kTag},
     {"image", "tags", &kImageTags},
+    {"manifest", "inspect", &kManifestInspect},
     {"network", "connect", &kNetworkConnect},
     {"network", "create", &kNetworkCreate},
     {"network", "disconnect", &kNetworkDisconnect},

@@ -1,11 +1,18 @@
-// search, image tags, image referrers: what registries have.
+// search, image tags, image referrers, manifest inspect: what registries have.
 
 #include <algorithm>
 
+#include <unistd.h>
+
 #include "client/logins.h"
+#include "codec/base64.h"
 #include "commands/commands.h"
 #include "commands/list.h"
+#include "oci/image.h"
 #include "oci/reference.h"
+#include "term/terminal.h"
+#include "text/escape.h"
+#include "text/indent_json.h"
 #include "text/table.h"
 #include "text/units.h"
 
@@ -112,6 +119,71 @@ Result<int> RunReferrers(App& app, const Options& options) {
   return 0;
 }
 
+constexpr Flag kManifestInspectFlags[] = {
+    {'\0', "insecure", Kind::kBool, "", "Allow communication with an insecure registry"},
+    {'v', "verbose", Kind::kBool, "", "Output additional info including layers and platform"},
+};
+
+// The document as the registry has it.
+Result<std::string> RawOf(const Json& answer) {
+  std::string raw = TRY(codec::DecodeBase64(answer.GetString("Raw")));
+  TRY_CTX(codec::ParseJson(raw), "the registry's manifest");
+  return raw;
+}
+
+bool IsOf(const Json& answer, std::string_view type) {
+  const Json* own = answer.FindPath({"Descriptor", "mediaType"});
+  return own != nullptr && own->IsString() && *own->IfString() == type;
+}
+
+// docker's: the document itself goes in as it is, under a name of its type.
+Result<std::string> Verbose(const Json& answer) {
+  const std::string raw = TRY(RawOf(answer));
+  std::string out = answer.Dump();
+  const bool oci = IsOf(answer, oci::media::kOciManifest);
+  if (!oci && !IsOf(answer, oci::media::kDockerManifest)) return out;
+  out.pop_back();
+  return out + (oci ? ",\"OCIManifest\":" : ",\"SchemaV2Manifest\":") + raw + "}";
+}
+
+Result<std::string> VerboseText(const Json& answer) {
+  if (!answer.IsArray()) return Verbose(answer);
+  std::string out = "[";
+  for (const Json& one : *answer.IfArray()) {
+    const std::string text = TRY(Verbose(one));
+    out += (out.size() == 1 ? "" : ",") + text;
+  }
+  return out + "]";
+}
+
+// An index with three blanks a level and all else with a tab, as docker does.
+Result<std::string> PlainText(const Json& answer) {
+  const std::string raw = TRY(RawOf(answer));
+  const bool index = IsOf(answer, oci::media::kOciIndex) || IsOf(answer, oci::media::kDockerIndex);
+  return IndentJson(raw, index ? "   " : "\t");
+}
+
+Result<int> RunManifestInspect(App& app, const Options& options) {
+  const std::string& name = options.arg(0);
+  http::Query query;
+  query.Add("name", name);
+  if (options.On("verbose")) query.Add("each", "1");
+  if (options.On("insecure")) query.Add("insecure", "1");
+  auto answer = Ask(app, "/estiba/v1/images/manifest", query, name);
+  if (!answer.ok() && answer.error().code() == Code::kNotFound)
+    return Error(Code::kNotFound, "no such manifest: " + name).Hint(answer.error().Message());
+  if (!answer.ok()) return std::move(answer).error();
+  std::string text;
+  if (options.On("verbose")) {
+    const std::string all = TRY(VerboseText(*answer));
+    text = IndentJson(all, "\t");
+  } else {
+    text = TRY(PlainText(*answer));
+  }
+  PrintLine(IsTerminal(STDOUT_FILENO) ? EscapeControls(text) : text);
+  return 0;
+}
+
 }  // namespace
 
 constinit const Command kSearch{
@@ -138,5 +210,16 @@ constinit const Command kImageReferrers{
     .min_args = 1,
     .max_args = 1,
     .run = RunReferrers};
+
+constinit const Command kManifestInspect{
+    .name = "inspect",
+    .usage = "[OPTIONS] NAME[:TAG|@DIGEST]",
+    .summary = "Display an image manifest, or manifest list",
+    .flags = kManifestInspectFlags,
+    .min_args = 1,
+    .max_args = 1,
+    .run = RunManifestInspect,
+    .details = "Prints what the registry has, an index or the manifest of one image, laid out anew and otherwise as it "
+               "is.\nNothing is kept here."};
 
 }  // namespace estiba::cli

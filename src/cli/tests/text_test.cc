@@ -2,6 +2,7 @@
 #include "commands/pull.h"
 #include "tests/support.h"
 #include "text/escape.h"
+#include "text/indent_json.h"
 #include "text/progress.h"
 #include "text/table.h"
 #include "text/units.h"
@@ -51,6 +52,19 @@ TEST(Escape, LeavesNothingForTheTerminalToObey) {
                            "1m ü"),
             "\\xc2\\x9b1m ü");
   EXPECT_EQ(GoQuote("sh -c \"x\"\n"), R"("sh -c \"x\"\n")");
+}
+
+TEST(IndentJson, IsGos) {
+  EXPECT_EQ(IndentJson(R"({"a":1,"b":[],"c":{},"d":[1,{"e":null}]})", "\t"),
+            "{\n\t\"a\": 1,\n\t\"b\": [],\n\t\"c\": {},\n\t\"d\": [\n\t\t1,\n\t\t{\n\t\t\t\"e\": null\n\t\t}\n\t]\n}");
+  EXPECT_EQ(IndentJson(" { \"a\" :\n[ ] , \"b\":{ } } ", "  "), "{\n  \"a\": [],\n  \"b\": {}\n}");
+  EXPECT_EQ(IndentJson("[[],[[1.50e3]]]", " "), "[\n [],\n [\n  [\n   1.50e3\n  ]\n ]\n]");
+  EXPECT_EQ(IndentJson("3", " "), "3");
+}
+
+TEST(IndentJson, LeavesStringsAlone) {
+  EXPECT_EQ(IndentJson(R"(["a, {b}: [\\\"] ","\u003c"])", ""), "[\n\"a, {b}: [\\\\\\\"] \",\n\"\\u003c\"\n]");
+  for (const char* broken : {"\"", "[\"\\", "]]", "{", ""}) EXPECT_LE(IndentJson(broken, " ").size(), 8U);
 }
 
 TEST(PortList, JoinsNeighbours) {

@@ -315,6 +315,31 @@ TEST_F(Api, ASearchPassesWhatItsFiltersLetThrough) {
   EXPECT_EQ(Send("GET", "/images/search?term=app&filters=%7B%22x%22%3A%7B%223%22%3Atrue%7D%7D").status, 400);
 }
 
+TEST_F(Api, ADistributionAndAManifestAreAnsweredAsTheyCome) {
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.line(R"({"Descriptor":{"size":5},"Platforms":null})");
+    callbacks.done(Ok());
+  };
+  const http::Response docker = Send("GET", "/distribution/h:5000/team/app:1/json");
+  EXPECT_EQ(docker.status, 200);
+  EXPECT_EQ(docker.body, "{\"Descriptor\":{\"size\":5},\"Platforms\":null}\n");
+  EXPECT_EQ(Send("GET", "/estiba/v1/images/manifest?name=app:1&insecure=1").status, 200);
+  EXPECT_EQ(Send("GET", "/estiba/v1/images/manifest?name=app:1&each=1").status, 200);
+  EXPECT_THAT(engine_.calls(),
+              IsSupersetOf({"ask 3 h:5000/team/app:1 25", "ask 4 app:1 25 insecure", "ask 5 app:1 25"}));
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.done(Error(Code::kUnauthenticated, "unauthorized: authentication required"));
+  };
+  const http::Response refused = Send("GET", "/distribution/app/json");
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_EQ(refused.body, "{\"message\":\"unauthorized: authentication required\"}\n");
+  engine_.on_transfer = [](const engine::ProgressCallbacks& callbacks) {
+    callbacks.line("not json");
+    callbacks.done(Ok());
+  };
+  EXPECT_EQ(Send("GET", "/distribution/app/json").status, 500);
+}
+
 TEST_F(Api, ANameHasMeanings) {
   const http::Response answer = Send("GET", "/estiba/v1/images/meanings?name=app:1");
   EXPECT_EQ(answer.body,

@@ -175,7 +175,7 @@ class FakeEngine : public engine::Engine {
   Result<engine::Token> AskRegistry(const engine::RegistryQuestion& question,
                                     engine::ProgressCallbacks callbacks) override {
     TRY(Called("ask " + std::to_string(static_cast<int>(question.kind)) + " " + question.subject + " " +
-               std::to_string(question.limit)));
+               std::to_string(question.limit) + (question.insecure ? " insecure" : "")));
     on_transfer(std::move(callbacks));
     return engine::Token{9};
   }

@@ -177,12 +177,14 @@ struct CopyRequest {
   apitypes::AuthConfig destination_auth;
 };
 
-// What a registry is asked: the tags of a name, what refers to an image, or, by docker's search, what it has.
+// What a registry is asked: the tags of a name; what refers to an image; by docker's search, what it has; docker's
+// "distribution" of an image; its manifest or index, or the manifests of all that an index names.
 struct RegistryQuestion {
-  enum class Kind : unsigned char { kTags, kReferrers, kSearch };
+  enum class Kind : unsigned char { kTags, kReferrers, kSearch, kDistribution, kManifest, kManifests };
   Kind kind = Kind::kTags;
   std::string subject;  // a name; an image; what to search for, "HOST/" in front of it where that is not Docker Hub
   unsigned limit = 25;  // of a search
+  bool insecure = false;  // the registry may be spoken to without TLS, or with a certificate that nobody vouches for
   apitypes::AuthConfig auth;
 };
 
@@ -273,7 +275,7 @@ class Engine {
   virtual Result<Token> PushImage(const PushRequest& request, ProgressCallbacks callbacks) = 0;
   // Cancelling ends the copy.
   virtual Result<Token> CopyImage(const CopyRequest& request, ProgressCallbacks callbacks) = 0;
-  // Its one line is the answer, a JSON list.
+  // Its one line is the answer, JSON as image::Question says.
   virtual Result<Token> AskRegistry(const RegistryQuestion& question, ProgressCallbacks callbacks) = 0;
   // Asks the registry at `auth.server_address`. Its one line is docker's answer, when it lets the user in.
   virtual Result<Token> CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) = 0;

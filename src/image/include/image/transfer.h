@@ -73,8 +73,10 @@ struct BlobOrigin {
   std::vector<std::string> repositories;
 };
 
-// What a registry is asked. The answer is a JSON list: of tags; of descriptors; of docker's search results.
-enum class Question : unsigned char { kTags, kReferrers, kSearch };
+// What a registry is asked. The answer is JSON: a list of tags; of descriptors; of docker's search results; docker's
+// DistributionInspect; {"Ref", "Descriptor", "Raw" in base64} of what a reference names; that with its platform, and of
+// an index a list of these, of all that it names.
+enum class Question : unsigned char { kTags, kReferrers, kSearch, kDistribution, kManifest, kManifests };
 
 // A place to pull from, tried in order; or the one to push to.
 struct PullSource {
