@@ -15,6 +15,13 @@ bool IsClean(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7F; });
 }
 
+// "host", "host:port" and "[v6]:port", in which one colon at most is no part of an address.
+bool HasOnePort(std::string_view authority) {
+  const std::size_t bracket = authority.rfind(']');
+  const std::string_view port = bracket == std::string_view::npos ? authority : authority.substr(bracket + 1);
+  return std::ranges::count(port, ':') <= 1;
+}
+
 }  // namespace
 
 std::optional<Address> ParseAddress(std::string_view text) {
@@ -27,6 +34,7 @@ std::optional<Address> ParseAddress(std::string_view text) {
   text.remove_prefix(colon + 3);
   const std::size_t end = text.find_first_of("/?#");
   out.authority = ToLower(text.substr(0, end));
+  if (!HasOnePort(out.authority)) return std::nullopt;
   const std::string_view own_port = out.scheme == "https" ? ":443" : ":80";
   if (out.authority.ends_with(own_port)) out.authority.resize(out.authority.size() - own_port.size());
   if (out.authority.empty() || out.authority.find_first_of("@\\") != std::string::npos) return std::nullopt;

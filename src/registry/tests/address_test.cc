@@ -18,8 +18,9 @@ TEST(Address, TakesOnlyWebAddresses) {
   EXPECT_EQ(one->rest, "/v2/?a=b");
   EXPECT_EQ(ParseAddress("http://h")->rest, "/");
   for (const char* bad : {"", "h.io/v2", "ftp://h/", "file:///etc/passwd", "http://", "http://u:p@h/", "http://h\\@x/",
-                          "http://h/a b", "http://h/\r\nX: y"})
+                          "http://h/a b", "http://h/\r\nX: y", "https://h:443:443/", "http://[::1]:1:2/"})
     EXPECT_FALSE(ParseAddress(bad)) << bad;
+  EXPECT_EQ(ParseAddress("https://[::1]:443/a")->Origin(), "https://[::1]");
 }
 
 TEST(Address, ALocationMayBeOfAnyForm) {
