@@ -4,10 +4,13 @@ by any of it."""
 import json
 import os
 import stat
+import subprocess
+import tempfile
 
 import pytest
 
 from harness.engine import BIN
+from harness.need import need_program
 from harness.registry import Registry
 from harness.terminal import Terminal
 
@@ -63,12 +66,12 @@ class AliasFile:
         self.folder = folder
         self.path = folder / "containers/short-name-aliases.conf"
 
-    def command(self, *arguments):
+    def command(self, *words):
         return [*self.engine.host.prefix(), "unshare", "--mount", "sh", "-c",
-                f'mount --bind {self.folder} /var/cache && exec "$@"', "sh", str(BIN / "estiba"), *arguments]
+                f'mount --bind {self.folder} /var/cache && exec "$@"', "sh", *words]
 
     def terminal(self, *arguments):
-        return Terminal(self.command(*arguments), self.engine.environment(), columns=200)
+        return Terminal(self.command(str(BIN / "estiba"), *arguments), self.engine.environment(), columns=200)
 
     def ask(self, *arguments, answers):
         """Runs the command on a terminal; its exit code and what it said last."""
@@ -164,6 +167,35 @@ def test_a_choice_is_kept_for_the_next_time(engine, two, aliases, mode):
     # Nobody is asked again.
     assert aliases.ask("run", *NONE, "app:1", "true", answers=[])[0] == 0
     assert names(engine) == [f"{two[1].name}/app:1"]
+
+
+@pytest.fixture
+def podman(aliases):
+    """The command that pulls, with the same files as `aliases`; its folders' names have to be short."""
+    need_program("podman")
+    with tempfile.TemporaryDirectory(prefix="estiba-") as folder:
+        yield aliases.command("podman", "--root", f"{folder}/root", "--runroot", f"{folder}/run", "--tmpdir",
+                              f"{folder}/tmp", "--storage-driver", "vfs", "pull")
+
+
+def test_podman_reads_and_writes_the_same_choices(engine, two, aliases, podman):
+    engine.rules.search(*two, mode="enforcing")
+    insecure = "".join(f'[[registry]]\nlocation = "{one.name}"\ninsecure = true\n' for one in two)
+    engine.rules.conf.write_text(engine.rules.conf.read_text() + insecure)
+    environment = engine.environment() | {"CONTAINERS_REGISTRIES_CONF": str(engine.rules.conf)}
+    assert aliases.ask("pull", "app:1", answers=["2\r"])[0] == 0
+    pulled = subprocess.run([*podman, "app:1"], env=environment, capture_output=True, text=True, timeout=120,
+                            check=False)
+    assert pulled.returncode == 0 and f"Trying to pull {two[1].name}/app:1" in pulled.stderr, pulled.stderr
+    terminal = Terminal([*podman, "tool:1"], environment, columns=200)
+    terminal.expect("Please select an image")
+    terminal.type("\x1b[B\r")  # the one below the first
+    assert terminal.wait(120) == 0, terminal.seen
+    terminal.close()
+    assert engine.out("images", "-q", f"{two[1].name}/tool") == ""
+    assert aliases.ask("pull", "tool:1", answers=[])[0] == 0
+    assert names(engine) == [f"{two[1].name}/app:1", f"{two[1].name}/tool:1"]
+    assert stat.S_IMODE(os.stat(aliases.path).st_mode) == 0o600
 
 
 def test_the_users_alias_goes_before_the_machines(engine, two, aliases):
