@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import subprocess
+import tarfile
 import tempfile
 
 import pytest
@@ -244,6 +245,27 @@ def test_what_is_here_is_used(engine, two):
     for name in (image, image.partition(":")[2], image.partition(":")[2][:12]):
         assert engine.out("run", *NONE, name, "echo", "ran") == "ran"
     engine.cli("rm", created)
+
+
+def test_what_is_here_is_looked_at_and_removed_by_its_short_name(engine, two, tmp_path):
+    full = f"{two[1].name}/tool:1"
+    engine.rules.drop_in.write_text(f'[aliases]\n"short" = "{two[1].name}/tool"\n')
+    engine.cli("pull", "short:1")
+    for words in (("inspect",), ("image", "inspect"), ("inspect", "--type", "image")):
+        assert json.loads(engine.out(*words, "short:1"))[0]["RepoTags"] == [full]
+    assert engine.out("history", "-q", "short:1") == engine.out("history", "-q", full)
+    engine.cli("save", "-o", tmp_path / "saved", "short:1")
+    with tarfile.open(tmp_path / "saved") as archive:
+        assert json.load(archive.extractfile("manifest.json"))[0]["RepoTags"] == [full]
+    engine.cli("tag", "short:1", "named:2")
+    assert names(engine) == sorted([full, "named:2"])
+    assert engine.out("rmi", "short:1").splitlines()[0] == f"Untagged: {full}"
+    assert names(engine) == ["named:2"]
+    assert "No such image: short:1" in refused(engine, "rmi", "short:1")
+    # What keeps the engine from saying what a name means does not keep Docker's meaning from being removed.
+    engine.rules.conf.write_text("no toml")
+    engine.cli("rmi", "named:2")
+    assert names(engine) == []
 
 
 def test_without_rules_and_for_docker_a_short_name_is_docker_hubs(engine, two):

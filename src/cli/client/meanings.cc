@@ -53,6 +53,11 @@ Result<Meaning> MeaningOf(Api* api, const std::string& reference) {
   return out;
 }
 
+std::string NameOfHere(Api* api, const std::string& reference) {
+  const auto meaning = MeaningOf(api, reference);
+  return meaning.ok() ? meaning->here : reference;
+}
+
 Result<bool> Choose(const std::string& reference, Meaning* meaning) {
   if (!meaning->offered || meaning->names.size() < 2) return false;
   if (!IsTerminal(STDIN_FILENO) || !IsTerminal(STDOUT_FILENO)) {

@@ -19,6 +19,10 @@ struct Meaning {
 // Asks the engine about short names alone. Another engine than ours knows no such question: Docker's rules then.
 Result<Meaning> MeaningOf(Api* api, const std::string& reference);
 
+// The image that a name means and that is here, for what is done with such an image; the name as it was given where
+// there is none. What keeps the engine from answering is told by what is asked for next.
+std::string NameOfHere(Api* api, const std::string& reference);
+
 // One of several names by a person at the terminal, where there is one; the others are taken out. True when somebody
 // has chosen. kFailedPrecondition when a choice is required and nobody is there; kCancelled when none was made.
 Result<bool> Choose(const std::string& reference, Meaning* meaning);

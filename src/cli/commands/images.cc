@@ -1,5 +1,6 @@
 // images, history, rmi, tag, image prune.
 
+#include "client/meanings.h"
 #include "commands/commands.h"
 #include "commands/list.h"
 #include "commands/prune.h"
@@ -111,7 +112,9 @@ Json HistoryRow(const Json& item, bool human, bool truncate, WallTime now) {
 }
 
 Result<int> RunHistory(App& app, const Options& options) {
-  const std::string path = "/images/" + http::PercentEncode(options.arg(0), true) + "/history";
+  Api* engine = TRY(app.Engine());
+  const std::string name = NameOfHere(engine, options.arg(0));
+  const std::string path = "/images/" + http::PercentEncode(name, true) + "/history";
   const List list{.path = path,
                   .style = {"{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
                             kHistoryColumns, "*formatter.historyContext"}};
@@ -145,7 +148,7 @@ Result<int> RunRmi(App& app, const Options& options) {
   Api* engine = TRY(app.Engine());
   int code = 0;
   for (const std::string& name : options.args()) {
-    const auto removed = engine->Delete("/images/" + http::PercentEncode(name, true), query);
+    const auto removed = engine->Delete("/images/" + http::PercentEncode(NameOfHere(engine, name), true), query);
     if (removed.ok()) {
       PrintDeleted(*removed);
       continue;
@@ -165,7 +168,8 @@ Result<int> RunTag(App& app, const Options& options) {
   query.Add("repo", name);
   query.Add("tag", tag.empty() ? "latest" : tag);
   Api* engine = TRY(app.Engine());
-  TRY(engine->Post("/images/" + http::PercentEncode(options.arg(0), true) + "/tag", query));
+  const std::string source = NameOfHere(engine, options.arg(0));
+  TRY(engine->Post("/images/" + http::PercentEncode(source, true) + "/tag", query));
   return 0;
 }
 

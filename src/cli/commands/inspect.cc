@@ -1,3 +1,4 @@
+#include "client/meanings.h"
 #include "commands/commands.h"
 #include "format.h"
 
@@ -35,9 +36,9 @@ constexpr Type kTypes[] = {
 Result<Json> Fetch(Api* engine, const Type& type, const std::string& name, bool size) {
   http::Query query;
   if (size && type.name == "container") query.Add("size", "1");
-  const bool slashes = type.name == "image";
-  return engine->Get(std::string(type.before) + http::PercentEncode(name, slashes) + std::string(type.after),
-                     query);
+  const bool image = type.name == "image";
+  const std::string meant = image ? NameOfHere(engine, name) : name;
+  return engine->Get(std::string(type.before) + http::PercentEncode(meant, image) + std::string(type.after), query);
 }
 
 // The first kind of object that has this name.

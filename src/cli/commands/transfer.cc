@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "client/meanings.h"
 #include "commands/commands.h"
 #include "commands/whole_file.h"
 #include "os/file.h"
@@ -61,7 +62,8 @@ Result<int> RunLoad(App& app, const Options& options) {
 
 Result<int> RunSave(App& app, const Options& options) {
   http::Query query;
-  for (const std::string& name : options.args()) query.Add("names", name);
+  Api* engine = TRY(app.Engine());
+  for (const std::string& name : options.args()) query.Add("names", NameOfHere(engine, name));
   const std::string format = options.Text("format");
   if (!format.empty()) query.Add("format", format);
   if (options.Has("platform")) query.Add("platform", options.Text("platform"));
