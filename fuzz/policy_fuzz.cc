@@ -14,7 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto policy = estiba::sources::Policy::Parse(input.substr(end + 1), "f");
   // Whatever is pulled, something is asked of it.
   if (policy.ok() && reference.ok() && policy->For(*reference).empty()) __builtin_trap();
-  const auto signature = estiba::oci::ParseSimpleSigning(input.substr(end + 1));
-  if (signature.ok() && !estiba::oci::IsDigest(signature->manifest_digest)) __builtin_trap();
+  using Form = estiba::oci::SignatureForm;
+  for (const Form form : {Form::kSigstore, Form::kOpenPgp}) {
+    const auto signature = estiba::oci::ParseSimpleSigning(input.substr(end + 1), form);
+    if (signature.ok() && !estiba::oci::IsDigest(signature->manifest_digest)) __builtin_trap();
+  }
   return 0;
 }

@@ -1,6 +1,7 @@
 // estiba-transfer: one pull, push, copy, load, save or login (image/transfer.h says how the engine talks to it). It
 // parses what registries and archives send, in a sandbox, and writes only below the directories it was given.
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "codec/openpgp.h"
 #include "image/layer_mounts.h"
 #include "image/work.h"
 #include "os/file.h"
@@ -68,6 +70,10 @@ int Main() {
   if (!text.ok()) return SendFailure(text.error()), 1;
   const auto job = image::ParseJob(*text);
   if (!job.ok()) return SendFailure(job.error()), 1;
+  // Now: the sandbox lets libraries be found only where distributions put them.
+  const bool open_pgp = std::ranges::any_of(
+      job->signed_by, [](const oci::SignedBy& one) { return one.form == oci::SignatureForm::kOpenPgp; });
+  if (const Status loaded = open_pgp ? codec::LoadOpenPgp() : Ok(); !loaded.ok()) return SendFailure(loaded.error()), 1;
   const auto mounts = MountLayers(*job);
   if (!mounts.ok()) return SendFailure(mounts.error()), 1;
   if (const Status entered = EnterSandbox(*job, mounts->Roots()); !entered.ok())

@@ -97,6 +97,10 @@ Status EnterSandbox(const image::TransferJob& job, std::vector<int> listed) {
   if (job.kind == image::JobKind::kFill) access.writable.push_back(image::kTreeFd);
   if (job.kind == image::JobKind::kPack) access.listed.push_back(image::kTreeFd);
   if (network) access.readable = kNetworkFiles;
+  for (const image::PullSource& source : job.sources) {
+    const std::string signatures = image::FolderOfLookaside(source.lookaside);
+    if (!signatures.empty()) access.readable.push_back(signatures);
+  }
   // An OCI layout as a directory instead of an archive. (Another job's is closed, or what comes is no directory.)
   const bool directory = IsDirectory(image::kArchiveFd);
   if (directory && job.kind == image::JobKind::kSave) access.writable.push_back(image::kArchiveFd);

@@ -18,9 +18,9 @@ namespace {
 namespace bj = boost::json;
 
 // Duplicate keys: the last value wins, at the place of the first. Sorting keeps a hostile object of a million
-// keys from costing a million squared.
-void DropDuplicates(Json::Object* object) {
-  if (object->size() < 2) return;
+// keys from costing a million squared. Answers whether there were any.
+bool DropDuplicates(Json::Object* object) {
+  if (object->size() < 2) return false;
   std::vector<std::size_t> order(object->size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -37,7 +37,7 @@ void DropDuplicates(Json::Object* object) {
     (*object)[order[first]].value = std::move((*object)[order[next - 1]].value);
     for (std::size_t i = first + 1; i < next; ++i) dropped[order[i]] = true;
   }
-  if (!any) return;
+  if (!any) return false;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < object->size(); ++i) {
     if (dropped[i]) continue;
@@ -45,6 +45,7 @@ void DropDuplicates(Json::Object* object) {
     ++kept;
   }
   object->erase(object->begin() + static_cast<std::ptrdiff_t>(kept), object->end());
+  return true;
 }
 
 // The callbacks of boost::json::basic_parser (their names are its).
@@ -61,6 +62,7 @@ struct Builder {
   std::vector<std::string> keys;  // for each open container but the first: its key in the one around it
   std::string key;                // of the value that comes next
   std::string text;               // pieces of a string or key
+  bool duplicates = false;        // there were keys twice
 
   bool Put(Json value) {
     if (open.empty()) {
@@ -84,7 +86,7 @@ struct Builder {
     open.pop_back();
     key = std::move(keys.back());
     keys.pop_back();
-    if (Json::Object* object = done.IfObject()) DropDuplicates(object);
+    if (Json::Object* object = done.IfObject(); object != nullptr && DropDuplicates(object)) duplicates = true;
     return Put(std::move(done));
   }
 
@@ -165,6 +167,8 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   if (ec == bj::error::incomplete) return Invalid(text.size(), "unexpected end of JSON input");
   if (ec) return Invalid(used, ec.message());
   if (used < text.size()) return Invalid(used, "more data after the value");
+  if (limits.unique_keys && parser.handler().duplicates)
+    return Error(Code::kInvalidArgument, "invalid JSON: an object has a key twice");
   return std::move(parser.handler().root);
 }
 

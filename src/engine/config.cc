@@ -52,6 +52,9 @@ void ReadRegistries(TomlTable table, Config& config) {
   if (!config.registries_file.empty() && !config.registries_file.starts_with('/')) {
     table.Fail("file", "must be an absolute path, not '" + config.registries_file + "'");
   }
+  table.Read("signatures", &config.signatures_folder);
+  if (!config.signatures_folder.starts_with('/'))
+    table.Fail("signatures", "must be an absolute path, not '" + config.signatures_folder + "'");
   table.Read("certs", &config.certs_folders);
   for (const std::string& folder : config.certs_folders) {
     if (!folder.starts_with('/')) table.Fail("certs", "must be absolute paths, not '" + folder + "'");
@@ -192,6 +195,7 @@ Config DefaultConfig(bool rootless, unsigned uid) {
   if (rootless) {
     const std::string own = FromEnvironment("XDG_CONFIG_HOME", Home() + "/.config");
     config.registries_folders.push_back(own + "/containers");
+    config.signatures_folder = Home() + "/.local/share/containers/sigstore";  // podman's, which asks no XDG_DATA_HOME
     // The user's own word goes first.
     config.certs_folders.insert(config.certs_folders.begin(), {own + "/containers/certs.d", own + "/docker/certs.d"});
     config.data_root = FromEnvironment("XDG_DATA_HOME", Home() + "/.local/share") + "/estiba";

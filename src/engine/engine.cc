@@ -262,6 +262,7 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   next.default_registry = fresh.default_registry;
   next.registries_folders = fresh.registries_folders;
   next.registries_file = fresh.registries_file;
+  next.signatures_folder = fresh.signatures_folder;
   next.images = fresh.images;
   next.dns = fresh.dns;
   next.limits = fresh.limits;
@@ -422,8 +423,8 @@ Result<Token> EngineImpl::PullImage(const PullRequest& request, ProgressCallback
     job.insecure_registries = now->insecure_registries;
     job.stall_timeout = static_cast<unsigned>(now->stall_timeout);
     job.parallel_ranges = static_cast<unsigned>(now->parallel_ranges);
-    job.sources = TRY(SourcesOf(reference, *now));
     job.signed_by = TRY(SignaturesOf(reference, *now));
+    job.sources = TRY(SourcesOf(reference, *now, job.signed_by));
     job.keep_blobs = now->images.keep_blobs;
     job.all_platforms = request.all_platforms;
     if (const auto known = images_->Get(job.reference); known.ok()) job.known_id = (*known)->id;

@@ -54,8 +54,8 @@ Result<Token> EngineImpl::CopyImage(const CopyRequest& request, ProgressCallback
   job.insecure_registries = now->insecure_registries;
   job.stall_timeout = static_cast<unsigned>(now->stall_timeout);
   job.parallel_ranges = static_cast<unsigned>(now->parallel_ranges);
-  job.sources = TRY(SourcesOf(source, *now));
   job.signed_by = TRY(SignaturesOf(source, *now));
+  job.sources = TRY(SourcesOf(source, *now, job.signed_by));
   if (!request.platform.empty()) job.platform = TRY(oci::ParsePlatform(request.platform));
   job.auth = AuthOf(request.source_auth);
   job.copy.reference = destination.ToString();

@@ -7,6 +7,7 @@
 #include "sources/certs_d.h"
 #include "sources/folders.h"
 #include "sources/policy.h"
+#include "sources/registries_d.h"
 
 namespace estiba::engine {
 
@@ -33,14 +34,30 @@ Result<std::vector<image::PullSource>> Expand(const sources::Source& source, con
   return out;
 }
 
+// Scopes of registries.d are names as registries.conf leads to them: of what a mirror has, the mirror's.
+Status AddSignatures(const sources::Source& source, const oci::Reference& reference, const Config& config,
+                     std::vector<image::PullSource>& places) {
+  const sources::RegistriesD conf = TRY(sources::LoadRegistriesD(config.registries_folders));
+  const oci::Reference there{source.host, source.path, reference.tag, reference.digest};
+  const std::string lookaside = conf.LookasideOf(there);
+  for (image::PullSource& place : places) {
+    place.lookaside = lookaside.empty() ? "file://" + config.signatures_folder : lookaside;
+    // Not podman's default: what is signed by the policy's key may be anywhere.
+    place.attachments = conf.UsesAttachments(there).value_or(true);
+  }
+  return Ok();
+}
+
 }  // namespace
 
-Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config) {
+Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config,
+                                                 const std::vector<oci::SignedBy>& signed_by) {
   const sources::RegistriesConf conf = TRY(Load(config));
   const std::vector<sources::Source> found = TRY(conf.Resolve(reference));
   std::vector<image::PullSource> out;
   for (const sources::Source& source : found) {
     std::vector<image::PullSource> places = TRY(Expand(source, config));
+    if (!signed_by.empty()) TRY(AddSignatures(source, reference, config, places));
     std::ranges::move(places, std::back_inserter(out));
   }
   return out;

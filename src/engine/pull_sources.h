@@ -19,8 +19,9 @@ inline oci::RegistryAuth AuthOf(const apitypes::AuthConfig& auth) {
   return {auth.username, auth.password, auth.identity_token, auth.registry_token};
 }
 
-// kPermissionDenied when the registry is blocked.
-Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config);
+// kPermissionDenied when the registry is blocked. With where signatures are, if any are asked for (registries.d).
+Result<std::vector<image::PullSource>> SourcesOf(const oci::Reference& reference, const Config& config,
+                                                 const std::vector<oci::SignedBy>& signed_by = {});
 // What a name may mean by registries.conf; Engine::ImageMeanings.
 Result<sources::Meanings> MeaningsOf(const std::string& name, const std::optional<std::string>& alias,
                                      const Config& config);

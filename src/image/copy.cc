@@ -39,8 +39,6 @@ class Copier {
   }
 
   Status Run(FetchedManifest top) {
-    // As for a pull, before anything is sent: an index that is signed vouches for the images it names.
-    TRY(CheckSignatures(job_.signed_by, from_, path_, source_, top.digest));
     const FetchedManifest chosen = TRY_CTX(Choose(std::move(top)), from_words_);
     if (!destination_.digest.empty() && destination_.digest != chosen.digest)
       return Error(Code::kInvalidArgument, "the destination is to be '" + destination_.digest + "', the source is '" +
@@ -201,6 +199,8 @@ Status Copy(const TransferJob& job, Reporter& reporter) {
   options.stop = &stop;
   registry::Client to = TRY(registry::Client::Create(std::move(options)));
   Found found = TRY_CTX(FindManifest(job, source, stop), "read from '" + source.Name() + "'");
+  // As for a pull, before anything is sent: an index that is signed vouches for the images it names.
+  TRY(CheckSignatures(job.signed_by, found, source));
   FetchedManifest top = std::move(found.top);
   return Copier(job, reporter, source, std::move(found), destination, place, std::move(to), stop)
       .Run(std::move(top));

@@ -27,8 +27,6 @@ class Puller {
   Status Run(registry::FetchedManifest top) {
     LoadedImage image;
     image.repo_digest = top.digest;
-    // Before anything is kept. An index that is signed vouches for the images it names.
-    TRY(CheckSignatures(job_.signed_by, client_, path_, reference_, top.digest));
     const registry::FetchedManifest found = TRY(Resolve(std::move(top)));
     const oci::Manifest manifest = TRY(oci::ParseManifest(found.bytes));
     image.artifact_type = oci::ArtifactTypeOf(manifest);
@@ -189,6 +187,8 @@ Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
   reporter.Say(wanted, "Pulling from " + reference.path);
   std::atomic<bool> stop{false};
   Found found = TRY(FindManifest(job, reference, stop));
+  // Before anything is kept. An index that is signed vouches for the images it names.
+  TRY(CheckSignatures(job.signed_by, found, reference));
   return Puller(job, stores, reporter, std::move(reference), std::move(found.client), found.place.path, stop)
       .Run(std::move(found.top));
 }

@@ -1,91 +1,107 @@
 #include "signature.h"
 
-#include "codec/base64.h"
+#include <functional>
+#include <optional>
+
+#include "codec/openpgp.h"
 #include "codec/public_key.h"
-#include "oci/image.h"
+#include "signature_store.h"
 
 namespace estiba::image {
 namespace {
 
-constexpr std::size_t kMaxPayload = 1U << 20;
-constexpr std::size_t kMaxSignatures = 100;
-constexpr std::string_view kPayloadType = "application/vnd.dev.cosign.simplesigning.v1+json";
-constexpr const char* kSignature = "dev.cosignproject.cosign/signature";
+using oci::SignatureForm;
 
-struct Signature {
-  std::string payload;  // what was signed
-  std::string bytes;
-};
+// What one signature says; kPermissionDenied and why when it does not count.
+using Opened = Result<std::string>;
 
-Error Rejected(const std::string& why) {
-  return Error(Code::kPermissionDenied, "Source image rejected: " + why);
-}
+class Checker {
+ public:
+  Checker(Found& found, const oci::Reference& reference) : found_(found), reference_(reference) {}
 
-Result<std::string> FetchPayload(registry::Client& client, const std::string& path, const oci::Descriptor& blob) {
-  if (blob.size > kMaxPayload) return Error(Code::kResourceExhausted, "a signature is larger than 1 MiB");
-  std::string payload;
-  TRY(client.GetBlob(path, blob, [&payload](std::string_view bytes) {
-    payload.append(bytes);
-    return Ok();
-  }));
-  return payload;
-}
-
-// Those that cannot be read do not count.
-Result<std::vector<Signature>> FetchSignatures(registry::Client& client, const std::string& path,
-                                               const std::string& digest) {
-  const std::string tag = "sha256-" + TRY(oci::DigestHex(digest)) + ".sig";
-  std::vector<Signature> out;
-  auto fetched = client.GetManifest(path, tag);
-  if (!fetched.ok() && fetched.error().code() == Code::kNotFound) return out;
-  if (!fetched.ok()) return std::move(fetched).error().Context("look for signatures");
-  const oci::Manifest manifest = TRY_CTX(oci::ParseManifest(fetched->bytes), "look for signatures");
-  for (const oci::Descriptor& layer : manifest.layers) {
-    const auto encoded = layer.annotations.find(kSignature);
-    if (layer.media_type != kPayloadType || encoded == layer.annotations.end()) continue;
-    auto bytes = codec::DecodeBase64(encoded->second);
-    if (!bytes.ok()) continue;
-    std::string payload = TRY_CTX(FetchPayload(client, path, layer), "fetch a signature");
-    out.push_back({std::move(payload), std::move(*bytes)});
-    if (out.size() >= kMaxSignatures) break;
+  Status Check(const oci::SignedBy& required) {
+    return required.form == SignatureForm::kOpenPgp ? CheckOpenPgp(required) : CheckSigstore(required);
   }
-  return out;
-}
 
-// Why it does not count; empty when it does.
-Result<std::string> Judge(const oci::SignedBy& required, const Signature& signature, const oci::Reference& reference,
-                          const std::string& digest) {
-  bool known = false;
-  for (const std::string& key : required.keys)
-    known = known || TRY(codec::VerifySignature(key, signature.payload, signature.bytes));
-  if (!known) return std::string("it is by none of the keys of the policy");
-  const auto claim = oci::ParseSimpleSigning(signature.payload);
-  if (!claim.ok()) return claim.error().Message();
-  if (claim->manifest_digest != digest) return "it is of '" + claim->manifest_digest + "'";
-  if (!oci::Accepts(required.identity, reference, claim->docker_reference))
-    return "it was made for '" + claim->docker_reference + "'";
-  return std::string();
-}
+ private:
+  Status CheckSigstore(const oci::SignedBy& required) {
+    const std::string& repository = found_.place.path;
+    if (!found_.place.attachments)
+      return Missing("use-sigstore-attachments in registries.d says that none are read from the registry");
+    if (!attached_)
+      attached_ = TRY_CTX(FetchAttached(found_.client, repository, digest()), "look for signatures");
+    if (attached_->empty()) {
+      const std::string tag = TRY(AttachedTag(digest()));
+      return Missing("looked for the tag '" + tag + "' at '" + found_.place.host + "/" + repository +
+                     "', where cosign keeps signatures");
+    }
+    return AnyOf(required, attached_->size(), [&](std::size_t i) -> Opened {
+      const AttachedSignature& one = (*attached_)[i];
+      for (const std::string& key : required.keys) {
+        const bool by_key = TRY(codec::VerifySignature(key, one.payload, one.bytes));
+        if (by_key) return one.payload;
+      }
+      return Error(Code::kPermissionDenied, "it is by none of the keys of the policy");
+    });
+  }
+
+  Status CheckOpenPgp(const oci::SignedBy& required) {
+    const std::string& base = found_.place.lookaside;
+    if (base.empty()) return Missing("no place of signatures is known for '" + found_.place.host + "'");
+    const std::string lookaside = TRY(LookasideOf(base, found_.place.path, digest()));
+    if (!messages_) messages_ = TRY_CTX(FetchLookaside(lookaside), "look for signatures in '" + lookaside + "'");
+    if (messages_->empty())
+      return Missing("looked for '" + lookaside + "/signature-1'; 'lookaside' in registries.d names another place");
+    const codec::OpenPgpKeys keys = TRY(codec::OpenPgpKeys::Read(required.keys));
+    return AnyOf(required, messages_->size(), [&](std::size_t i) { return keys.Open((*messages_)[i]); });
+  }
+
+  // One good one is enough.
+  Status AnyOf(const oci::SignedBy& required, std::size_t count, const std::function<Opened(std::size_t)>& open) const {
+    std::string why;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Opened payload = open(i);
+      if (!payload.ok() && payload.error().code() != Code::kPermissionDenied) return payload.error().Clone();
+      const std::string complaint = payload.ok() ? Judge(required, *payload) : payload.error().Message();
+      if (complaint.empty()) return Ok();
+      if (why.empty()) why = complaint;
+    }
+    const std::string which = count == 1 ? "the one there is: " : "the first of " + std::to_string(count) + ": ";
+    return Rejected("no signature of '" + digest() + "' is good for " + reference_.Familiar() + ". Of " + which + why)
+        .Hint("policy.json says by whom and under which name it has to be signed");
+  }
+
+  // Why what was signed does not count; empty when it does.
+  std::string Judge(const oci::SignedBy& required, const std::string& payload) const {
+    const auto claim = oci::ParseSimpleSigning(payload, required.form);
+    if (!claim.ok()) return claim.error().Message();
+    if (claim->manifest_digest != digest()) return "it is of '" + claim->manifest_digest + "'";
+    if (!oci::Accepts(required.identity, reference_, claim->docker_reference))
+      return "it was made for '" + claim->docker_reference + "'";
+    return std::string();
+  }
+
+  static Error Rejected(const std::string& why) {
+    return Error(Code::kPermissionDenied, "Source image rejected: " + why);
+  }
+  Error Missing(const std::string& hint) const {
+    return Rejected("A signature was required, but no signature exists for " + reference_.Familiar()).Hint(hint);
+  }
+
+  const std::string& digest() const { return found_.top.digest; }
+
+  Found& found_;
+  const oci::Reference& reference_;
+  // Fetched when they are needed, once for all requirements.
+  std::optional<std::vector<AttachedSignature>> attached_;
+  std::optional<std::vector<std::string>> messages_;
+};
 
 }  // namespace
 
-Status CheckSignatures(const std::vector<oci::SignedBy>& required, registry::Client& client, const std::string& path,
-                       const oci::Reference& reference, const std::string& digest) {
-  if (required.empty()) return Ok();
-  const std::vector<Signature> found = TRY(FetchSignatures(client, path, digest));
-  if (found.empty()) return Rejected("A signature was required, but no signature exists");
-  for (const oci::SignedBy& one : required) {
-    std::string why;
-    bool met = false;
-    for (const Signature& signature : found) {
-      std::string complaint = TRY(Judge(one, signature, reference, digest));
-      met = met || complaint.empty();
-      if (why.empty()) why = std::move(complaint);
-    }
-    if (!met)
-      return Rejected("no signature of '" + digest + "' is good for " + reference.Familiar() + ": of the first, " +
-                      why);
-  }
+Status CheckSignatures(const std::vector<oci::SignedBy>& required, Found& found, const oci::Reference& reference) {
+  Checker checker(found, reference);
+  for (const oci::SignedBy& one : required) TRY(checker.Check(one));
   return Ok();
 }
 

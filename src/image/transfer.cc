@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "codec/base64.h"
 #include "codec/json.h"
 #include "codec/json_reader.h"
 
@@ -117,6 +118,8 @@ Json WriteSource(const PullSource& source) {
   Json out = Json::MakeObject({{"host", source.host}, {"path", source.path}});
   if (!source.resolves) out.Add("resolves", false);
   if (!source.pulls) out.Add("pulls", false);
+  AddText(out, "lookaside", source.lookaside);
+  if (!source.attachments) out.Add("attachments", false);
   AddText(out, "url", via.url);
   if (via.override_path) out.Add("overridePath", true);
   if (via.insecure) out.Add("insecure", true);
@@ -135,6 +138,8 @@ void ReadSource(Reader& in, PullSource* out) {
   in.Read("path", &out->path);
   in.Read("resolves", &out->resolves);
   in.Read("pulls", &out->pulls);
+  in.Read("lookaside", &out->lookaside);
+  in.Read("attachments", &out->attachments);
   in.Read("url", &out->via.url);
   in.Read("overridePath", &out->via.override_path);
   in.Read("insecure", &out->via.insecure);
@@ -234,7 +239,10 @@ Result<Json> ParseBounded(std::string_view text, std::size_t limit) {
 }
 
 Json WriteSignedBy(const oci::SignedBy& one) {
-  Json out = Json::MakeObject({{"keys", one.keys}, {"match", static_cast<unsigned>(one.identity.match)}});
+  std::vector<std::string> keys;  // files' bytes: no text, perhaps
+  for (const std::string& key : one.keys) keys.push_back(codec::EncodeBase64(key));
+  Json out = Json::MakeObject({{"keys", keys}, {"match", static_cast<unsigned>(one.identity.match)}});
+  if (one.form == oci::SignatureForm::kOpenPgp) out.Add("openPgp", true);
   AddText(out, "reference", one.identity.reference);
   AddText(out, "prefix", one.identity.prefix);
   AddText(out, "signedPrefix", one.identity.signed_prefix);
@@ -243,7 +251,16 @@ Json WriteSignedBy(const oci::SignedBy& one) {
 
 void ReadSignedBy(Reader& in, oci::SignedBy* out) {
   std::uint32_t match = 0;
-  in.Read("keys", &out->keys);
+  bool open_pgp = false;
+  std::vector<std::string> keys;
+  in.Read("keys", &keys);
+  for (const std::string& key : keys) {
+    auto bytes = codec::DecodeBase64(key);
+    if (!bytes.ok()) return in.Fail("keys", "is not base64");
+    out->keys.push_back(std::move(*bytes));
+  }
+  in.Read("openPgp", &open_pgp);
+  if (open_pgp) out->form = oci::SignatureForm::kOpenPgp;
   in.Read("match", &match);
   in.Read("reference", &out->identity.reference);
   in.Read("prefix", &out->identity.prefix);
@@ -253,6 +270,11 @@ void ReadSignedBy(Reader& in, oci::SignedBy* out) {
 }
 
 }  // namespace
+
+std::string FolderOfLookaside(std::string_view url) {
+  constexpr std::string_view kFile = "file://";
+  return url.starts_with(kFile) ? std::string(url.substr(kFile.size())) : std::string();
+}
 
 std::string WriteJob(const TransferJob& job) {
   Json out = Json::MakeObject();

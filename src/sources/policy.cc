@@ -8,6 +8,7 @@
 #include "codec/json.h"
 #include "codec/json_reader.h"
 #include "os/file.h"
+#include "scopes.h"
 
 namespace estiba::sources {
 namespace {
@@ -23,6 +24,15 @@ void RefuseUnread(Reader& in) {
   if (!unread.empty()) in.Fail(unread.front(), "is not known");
 }
 
+// `whole`: with a tag or a digest; else without.
+void ReadReference(Reader& in, const char* member, bool whole, std::string* out) {
+  in.Require(member, out);
+  const auto parsed = oci::ParseReference(*out);
+  if (!parsed.ok()) return in.Fail(member, parsed.error().Message());
+  const bool has_end = !parsed->tag.empty() || !parsed->digest.empty();
+  if (has_end != whole) in.Fail(member, whole ? "needs a tag or a digest" : "may have no tag and no digest");
+}
+
 void ReadIdentity(Reader& in, oci::SignedIdentity* out) {
   std::string type;
   in.Require("type", &type);
@@ -33,8 +43,8 @@ void ReadIdentity(Reader& in, oci::SignedIdentity* out) {
   else if (type == "exactRepository") out->match = Match::kExactRepository;
   else if (type == "remapIdentity") out->match = Match::kRemap;
   else in.Fail("type", "'" + type + "' is no identity");
-  if (out->match == Match::kExactReference) in.Require("dockerReference", &out->reference);
-  if (out->match == Match::kExactRepository) in.Require("dockerRepository", &out->reference);
+  if (out->match == Match::kExactReference) ReadReference(in, "dockerReference", /*whole=*/true, &out->reference);
+  if (out->match == Match::kExactRepository) ReadReference(in, "dockerRepository", /*whole=*/false, &out->reference);
   if (out->match == Match::kRemap) {
     in.Require("prefix", &out->prefix);
     in.Require("signedPrefix", &out->signed_prefix);
@@ -43,23 +53,34 @@ void ReadIdentity(Reader& in, oci::SignedIdentity* out) {
 }
 
 void AddKey(Reader& in, const char* member, const std::string& text, Requirement* out) {
-  auto pem = codec::DecodeBase64(text);
-  if (!pem.ok()) return in.Fail(member, "is not base64");
-  out->signed_by.keys.push_back(std::move(*pem));
+  auto key = codec::DecodeBase64(text);
+  if (!key.ok()) return in.Fail(member, "is not base64");
+  out->signed_by.keys.push_back(std::move(*key));
 }
 
-void ReadSigned(Reader& in, Requirement* out) {
-  out->kind = Kind::kSigned;
+// One of the members says which keys count. `datas` is null where there is no such member.
+void ReadKeys(Reader& in, const char* datas, Requirement* out) {
+  int said = 0;
+  for (const char* member : {"keyPath", "keyPaths", "keyData", datas}) said += member != nullptr && in.Has(member);
   std::string path;
   std::string data;
-  std::vector<std::string> datas;
+  std::vector<std::string> more;
   in.Read("keyPath", &path);
   in.Read("keyPaths", &out->key_paths);
   in.Read("keyData", &data);
-  in.Read("keyDatas", &datas);
+  if (datas != nullptr) in.Read(datas, &more);
   if (!path.empty()) out->key_paths.push_back(path);
   if (!data.empty()) AddKey(in, "keyData", data, out);
-  for (const std::string& one : datas) AddKey(in, "keyDatas", one, out);
+  for (const std::string& one : more) AddKey(in, datas, one, out);
+  if (out->kind != Kind::kSigned) return;
+  const std::string members = "keyPath, keyPaths" + std::string(datas == nullptr ? " or " : ", ") + "keyData" +
+                              (datas == nullptr ? "" : " or " + std::string(datas));
+  if (said > 1) in.Fail("type", "only one of " + members + " may be there");
+  if (out->key_paths.empty() && out->signed_by.keys.empty()) in.Fail("type", "needs " + members);
+}
+
+void ReadSigstoreSigned(Reader& in, Requirement* out) {
+  out->kind = Kind::kSigned;
   in.Object("signedIdentity", [out](Reader& identity) { ReadIdentity(identity, &out->signed_by.identity); });
   for (const char* member : {"fulcio", "pki", "rekorPublicKeyPath", "rekorPublicKeyPaths", "rekorPublicKeyData",
                              "rekorPublicKeyDatas"}) {
@@ -67,22 +88,38 @@ void ReadSigned(Reader& in, Requirement* out) {
     out->kind = Kind::kUnsupported;
     out->what = "sigstoreSigned with '" + std::string(member) + "'";
   }
+  ReadKeys(in, "keyDatas", out);
   RefuseUnread(in);
-  if (out->kind == Kind::kSigned && out->key_paths.empty() && out->signed_by.keys.empty())
-    in.Fail("type", "sigstoreSigned needs keyPath, keyPaths, keyData or keyDatas");
+}
+
+void ReadSignedBy(Reader& in, Requirement* out) {
+  out->kind = Kind::kSigned;
+  out->signed_by.form = oci::SignatureForm::kOpenPgp;
+  std::string type;
+  in.Require("keyType", &type);
+  if (type == "signedByGPGKeys" || type == "X509Certificates" || type == "signedByX509CAs") {
+    out->kind = Kind::kUnsupported;
+    out->what = "signedBy with keyType '" + type + "'";
+  } else if (type != "GPGKeys") {
+    in.Fail("keyType", "'" + type + "' is no type of keys");
+  }
+  in.Object("signedIdentity", [out](Reader& identity) { ReadIdentity(identity, &out->signed_by.identity); });
+  ReadKeys(in, nullptr, out);
+  RefuseUnread(in);
 }
 
 void ReadRequirement(Reader& in, Requirement* out) {
   std::string type;
   in.Require("type", &type);
-  if (type == "sigstoreSigned") return ReadSigned(in, out);
+  if (type == "sigstoreSigned") return ReadSigstoreSigned(in, out);
+  if (type == "signedBy") return ReadSignedBy(in, out);
   if (type == "insecureAcceptAnything") {
     out->kind = Kind::kAccept;
   } else if (type == "reject") {
     out->kind = Kind::kReject;
-  } else if (type == "signedBy" || type == "signedBaseLayer") {
+  } else if (type == "signedBaseLayer") {
     out->kind = Kind::kUnsupported;
-    out->what = "type '" + type + "' (GPG signatures)";
+    out->what = "type 'signedBaseLayer'";
     return;  // its members are not ours to judge
   } else {
     in.Fail("type", "'" + type + "' is no requirement");
@@ -102,24 +139,12 @@ Status ReadList(const codec::Json& list, const std::string& where, std::vector<R
   return Ok();
 }
 
-// From the reference itself to its host, then the host's domains: "*.b.c", "*.c".
-std::vector<std::string> ScopesOf(const oci::Reference& reference) {
-  const std::string name = reference.Name();
-  std::vector<std::string> scopes;
-  scopes.push_back(reference.digest.empty() ? name + ":" + reference.tag : name + "@" + reference.digest);
-  for (std::size_t end = name.size(); end != std::string::npos && end > 0; end = name.rfind('/', end - 1))
-    scopes.push_back(name.substr(0, end));
-  const std::string& host = reference.domain;
-  for (std::size_t dot = host.find('.'); dot != std::string::npos; dot = host.find('.', dot + 1))
-    scopes.push_back("*" + host.substr(dot));
-  scopes.emplace_back();  // the transport's own
-  return scopes;
-}
-
 }  // namespace
 
 Result<Policy> Policy::Parse(std::string_view text, const std::string& file) {
-  const codec::Json json = TRY_CTX(codec::ParseJson(text), "read '" + file + "'");
+  codec::JsonLimits limits;
+  limits.unique_keys = true;
+  const codec::Json json = TRY_CTX(codec::ParseJson(text, limits), "read '" + file + "'");
   if (!json.IsObject()) return Error(Code::kInvalidArgument, "read '" + file + "': expected an object");
   Policy out;
   out.file_ = file;
@@ -141,7 +166,9 @@ Result<Policy> Policy::Parse(std::string_view text, const std::string& file) {
 }
 
 const std::vector<Requirement>& Policy::For(const oci::Reference& reference) const {
-  for (const std::string& scope : ScopesOf(reference)) {
+  std::vector<std::string> scopes = ScopesOf(reference);
+  scopes.emplace_back();  // the transport's own
+  for (const std::string& scope : scopes) {
     const auto found = docker_.find(scope);
     if (found != docker_.end()) return found->second;
   }
@@ -171,7 +198,7 @@ Result<std::vector<oci::SignedBy>> SignaturesFor(const Policy& policy, const oci
     if (one.kind == Kind::kUnsupported)
       return Error(Code::kPermissionDenied, "Source image rejected: '" + policy.file() + "' asks for " + one.what +
                                                 ", which this engine cannot verify")
-          .Hint("signatures by key (sigstoreSigned with keyPath or keyData) are supported");
+          .Hint("signatures by key are supported: sigstoreSigned with keyPath or keyData, signedBy with GPGKeys");
     oci::SignedBy& needed = out.emplace_back(one.signed_by);
     for (const std::string& path : one.key_paths)
       needed.keys.push_back(TRY_CTX(os::ReadFile(path, kMaxFile), "read a key that '" + policy.file() + "' names"));

@@ -172,6 +172,20 @@ def test_signatures_that_do_not_count(machine, store, tmp_path):
     machine.cli("pull", store.name)
 
 
+def test_one_of_several_keys(machine, store, tmp_path):
+    ours, other = Signer(tmp_path, "ours", "ecdsa"), Signer(tmp_path, "other", "ed25519")
+    payload = payload_for(store.name, store.digest)
+    store.attach([(payload, ours.sign(tmp_path, payload))])
+    datas = [base64.b64encode(signer.public.read_bytes()).decode() for signer in (other, ours)]
+    for keys in [{"keyPaths": [str(other.public), str(ours.public)]}, {"keyDatas": datas}]:
+        ask(machine, {"type": "sigstoreSigned", **keys})
+        machine.cli("pull", store.name)
+        machine.cli("rmi", store.name)
+    for keys in [{"keyPaths": [str(other.public)]}, {"keyDatas": datas[:1]}]:
+        ask(machine, {"type": "sigstoreSigned", **keys})
+        assert "by none of the keys" in rejected(machine, store.name)
+
+
 def test_whom_a_signature_names(machine, store, tmp_path):
     signer = Signer(tmp_path, "ours", "ecdsa")
     payload = payload_for("registry.example.com/team/app", store.digest)
@@ -190,7 +204,13 @@ def test_whom_a_signature_names(machine, store, tmp_path):
 
 
 def test_what_cannot_be_verified_is_refused(machine, store):
-    ask(machine, {"type": "signedBy", "keyType": "GPGKeys", "keyPath": "/k"})
-    assert "asks for type 'signedBy' (GPG signatures)" in rejected(machine, store.name)
+    for requirement, what in [
+            ({"type": "signedBy", "keyType": "X509Certificates", "keyPath": "/k"}, "signedBy with keyType 'X509"),
+            ({"type": "sigstoreSigned", "fulcio": {"oidcIssuer": "x"}}, "sigstoreSigned with 'fulcio'"),
+            ({"type": "sigstoreSigned", "keyPath": "/k", "rekorPublicKeyPaths": ["/r"]},
+             "sigstoreSigned with 'rekorPublicKeyPaths'"),
+            ({"type": "sigstoreSigned", "pki": {"caRootsPath": "/k"}}, "sigstoreSigned with 'pki'")]:
+        ask(machine, requirement)
+        assert f"asks for {what}" in rejected(machine, store.name)
     (machine.folder / "containers/policy.json").write_text('{"default": [{"type": "maybe"}]}')
     assert "'maybe' is no requirement" in rejected(machine, store.name)

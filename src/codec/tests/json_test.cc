@@ -15,6 +15,14 @@ TEST(Json, KeepsTheOrderOfMembersAndTheKindsOfNumbers) {
   EXPECT_FALSE(json.Find("a")->IfInt().has_value());
 }
 
+TEST(Json, DuplicateKeysAreRefusedWhereTheyMatter) {
+  JsonLimits limits;
+  limits.unique_keys = true;
+  EXPECT_TRUE(ParseJson(R"({"a": {"b": 1}, "b": 2})", limits).ok());
+  EXPECT_FALSE(ParseJson(R"({"a": 1, "a": 1})", limits).ok());
+  EXPECT_FALSE(ParseJson(R"([{"c": {"a": 1, "b": 2, "a": 3}}])", limits).ok());
+}
+
 TEST(Json, TheLastOfDuplicateKeysWins) {
   ASSERT_OK_AND_ASSIGN(const Json json, ParseJson(R"({"a":1,"b":2,"a":3,"c":{"x":1,"x":2}})"));
   EXPECT_EQ(json.Dump(), R"({"a":3,"b":2,"c":{"x":2}})");

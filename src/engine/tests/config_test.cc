@@ -22,6 +22,10 @@ TEST(ConfigRegistries, FoldersAreAbsoluteAndTheUsersComesLast) {
   EXPECT_THAT(set->registries_folders, ::testing::ElementsAre("/f"));
   EXPECT_FALSE(ParseConfig("[registries]\nfolders = [\"f\"]\n", "f", DefaultConfig(false, 0)).ok());
   EXPECT_FALSE(ParseConfig("[registries]\ncerts = [\"c\"]\n", "f", DefaultConfig(false, 0)).ok());
+  EXPECT_EQ(DefaultConfig(false, 0).signatures_folder, "/var/lib/containers/sigstore");
+  EXPECT_THAT(DefaultConfig(true, 1).signatures_folder, ::testing::EndsWith("/.local/share/containers/sigstore"));
+  EXPECT_EQ(ParseConfig("[registries]\nsignatures = \"/s\"\n", "f", DefaultConfig(false, 0))->signatures_folder, "/s");
+  EXPECT_FALSE(ParseConfig("[registries]\nsignatures = \"s\"\n", "f", DefaultConfig(false, 0)).ok());
   const auto proxies = ParseConfig("[proxies]\nhttps-proxy = \"http://p:3128\"\nno-proxy = \"a,b\"\n", "f",
                                    DefaultConfig(false, 0));
   ASSERT_OK(proxies);

@@ -40,10 +40,33 @@ TEST(TransferJob, TellsHowAPlaceIsReached) {
   source.host = "m.io";
   source.path = "app";
   source.via = {"https://m.io/base", true, true, true, "CA", "CERT", "KEY", {"x: y"}, "docker.io", 7};
-  source.resolves = source.pulls = false;
+  source.resolves = source.pulls = source.attachments = false;
+  source.lookaside = "file:///var/lib/s";
   ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
   EXPECT_EQ(back.sources.at(0).via, source.via);
-  EXPECT_FALSE(back.sources.at(0).resolves || back.sources.at(0).pulls);
+  EXPECT_FALSE(back.sources.at(0).resolves || back.sources.at(0).pulls || back.sources.at(0).attachments);
+  EXPECT_EQ(back.sources.at(0).lookaside, "file:///var/lib/s");
+}
+
+TEST(PullSource, SignaturesMayBeInAFolder) {
+  EXPECT_EQ(FolderOfLookaside("file:///var/lib/s"), "/var/lib/s");
+  EXPECT_EQ(FolderOfLookaside("https://s.io/file:///x"), "");
+}
+
+TEST(TransferJob, KeysAreBytes) {
+  TransferJob job;
+  job.lease = "t1";
+  const std::string keyring("\x99\0\xFF", 3);
+  job.signed_by = {{oci::SignatureForm::kOpenPgp, {keyring}, {oci::SignedIdentity::Match::kRemap, "", "a", "b"}},
+                   {oci::SignatureForm::kSigstore, {"PEM", "PEM 2"}, {}}};
+  ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
+  ASSERT_EQ(back.signed_by.size(), 2U);
+  EXPECT_EQ(back.signed_by[0].form, oci::SignatureForm::kOpenPgp);
+  EXPECT_EQ(back.signed_by[0].keys, std::vector<std::string>{keyring});
+  EXPECT_EQ(back.signed_by[0].identity.match, oci::SignedIdentity::Match::kRemap);
+  EXPECT_EQ(back.signed_by[0].identity.signed_prefix, "b");
+  EXPECT_EQ(back.signed_by[1].form, oci::SignatureForm::kSigstore);
+  EXPECT_EQ(back.signed_by[1].keys, (std::vector<std::string>{"PEM", "PEM 2"}));
 }
 
 TEST(TransferJob, OfAPushComesBack) {

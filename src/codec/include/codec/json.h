@@ -118,6 +118,7 @@ struct Json::Member {
 struct JsonLimits {
   std::size_t depth = 64;
   std::size_t bytes = 64U << 20;
+  bool unique_keys = false;  // of duplicate keys not the last wins, but they are refused
 };
 
 // The whole text is one value. kInvalidArgument with the byte offset.

@@ -73,6 +73,7 @@ struct Config {
   // Of registries.conf and registries.conf.d; what a later one says wins.
   std::vector<std::string> registries_folders = {"/etc/containers"};
   std::string registries_file;  // in the place of their registries.conf; empty: none
+  std::string signatures_folder = "/var/lib/containers/sigstore";  // of images for which registries.d names no place
 
   // With a folder for each registry: whom to trust there, who we are, where else its images are.
   std::vector<std::string> certs_folders = {"/etc/containers/certs.d", "/etc/docker/certs.d",

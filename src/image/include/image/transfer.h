@@ -85,7 +85,13 @@ struct PullSource {
   oci::RegistryEndpoint via = {};
   bool resolves = true;  // may be asked what a tag means
   bool pulls = true;     // may be asked for what a digest names
+  // Where signatures of its images are, when the job asks for some: file:///PATH, http://… or https://…; empty: nowhere.
+  std::string lookaside = {};
+  bool attachments = true;  // cosign's signatures in the repository itself are read
 };
+
+// Of a URL below a lookaside, or of one: the path of file:///PATH; empty for others.
+std::string FolderOfLookaside(std::string_view url);
 
 // Where a copy goes, and how much of its source does.
 struct CopyTarget {

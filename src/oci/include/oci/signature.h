@@ -1,5 +1,5 @@
 #pragma once
-// Signatures of images in the "simple signing" form that cosign stores, and whom they have to name
+// Signatures of images: what is signed (containers-signature(5), and what cosign made of it), and whom it has to name
 // (containers-policy.json(5), "signedIdentity").
 
 #include <string>
@@ -10,6 +10,11 @@
 #include "oci/reference.h"
 
 namespace estiba::oci {
+
+enum class SignatureForm : unsigned char {
+  kSigstore,  // cosign's: beside the image in its repository, by a key in PEM form
+  kOpenPgp,   // a signed message in a place of its own ("lookaside"), by an OpenPGP key
+};
 
 struct SignedIdentity {
   enum class Match : unsigned char {
@@ -28,7 +33,8 @@ struct SignedIdentity {
 
 // Somebody with one of the keys has to have signed it under such a name.
 struct SignedBy {
-  std::vector<std::string> keys;  // PEM
+  SignatureForm form = SignatureForm::kSigstore;
+  std::vector<std::string> keys;  // PEM; of kOpenPgp keyrings
   SignedIdentity identity;
 };
 
@@ -36,8 +42,9 @@ struct SimpleSigning {
   std::string docker_reference;  // what was signed
   std::string manifest_digest;
 };
-// The JSON that is signed. kInvalidArgument when it is of another kind.
-Result<SimpleSigning> ParseSimpleSigning(std::string_view json);
+// The JSON that is signed. kInvalidArgument when it is of another form, and when it says anything critical that is not
+// understood or that could be read in two ways.
+Result<SimpleSigning> ParseSimpleSigning(std::string_view json, SignatureForm form);
 
 // Whether a signature of `signed_reference` counts for `wanted`.
 bool Accepts(const SignedIdentity& identity, const Reference& wanted, const std::string& signed_reference);

@@ -17,7 +17,7 @@ struct Requirement {
   enum class Kind : unsigned char { kAccept, kReject, kSigned, kUnsupported };
   Kind kind = Kind::kReject;
   oci::SignedBy signed_by;             // kSigned: keys given in the file itself
-  std::vector<std::string> key_paths;  // kSigned: files that have one
+  std::vector<std::string> key_paths;  // kSigned: files that have some
   std::string what;                    // kUnsupported: what the file asks for
 };
 
