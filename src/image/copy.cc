@@ -31,7 +31,7 @@ class Copier {
   Copier(const TransferJob& job, Reporter& reporter, oci::Reference source, Found found, oci::Reference destination,
          const PullSource& place, registry::Client to, std::atomic<bool>& stop)
       : job_(job), reporter_(reporter), source_(std::move(source)), destination_(std::move(destination)),
-        from_(std::move(found.client)), path_(found.place.path), to_(std::move(to)),
+        from_(std::move(found.client)), from_place_(found.place), path_(found.place.path), to_(std::move(to)),
         target_{place.path, {}}, stop_(stop), from_words_("read from '" + source_.Name() + "'"),
         to_words_("write to '" + destination_.Name() + "'") {
     const bool one_registry = place.host == found.place.host && place.via.url == found.place.via.url;
@@ -39,7 +39,13 @@ class Copier {
   }
 
   Status Run(FetchedManifest top) {
+    // As for a pull, before anything is sent: an index that is signed vouches for the images it names.
+    const Status checked = CheckSignatures(job_.signed_by, {from_, from_place_, top.digest}, source_);
+    TRY(MayBeSignedWithin(checked, top));
+    if (!checked.ok() && job_.copy.all) return checked.error().Clone();
     const FetchedManifest chosen = TRY_CTX(Choose(std::move(top)), from_words_);
+    if (!checked.ok())
+      TRY_CTX(CheckSignatures(job_.signed_by, {from_, from_place_, chosen.digest}, source_), kNeitherIsSigned);
     if (!destination_.digest.empty() && destination_.digest != chosen.digest)
       return Error(Code::kInvalidArgument, "the destination is to be '" + destination_.digest + "', the source is '" +
                                                chosen.digest + "'");
@@ -172,6 +178,7 @@ class Copier {
   const oci::Reference source_;
   const oci::Reference destination_;
   registry::Client from_;
+  const PullSource from_place_;
   const std::string path_;  // of the source's repository
   registry::Client to_;
   registry::PushTarget target_;
@@ -199,8 +206,6 @@ Status Copy(const TransferJob& job, Reporter& reporter) {
   options.stop = &stop;
   registry::Client to = TRY(registry::Client::Create(std::move(options)));
   Found found = TRY_CTX(FindManifest(job, source, stop), "read from '" + source.Name() + "'");
-  // As for a pull, before anything is sent: an index that is signed vouches for the images it names.
-  TRY(CheckSignatures(job.signed_by, found, source));
   FetchedManifest top = std::move(found.top);
   return Copier(job, reporter, source, std::move(found), destination, place, std::move(to), stop)
       .Run(std::move(top));

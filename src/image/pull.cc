@@ -20,14 +20,18 @@ constexpr std::size_t kMaxConfig = 4U << 20;
 class Puller {
  public:
   Puller(const TransferJob& job, const Stores& stores, Reporter& reporter, oci::Reference reference,
-         registry::Client client, std::string path, std::atomic<bool>& stop)
+         registry::Client client, PullSource place, std::atomic<bool>& stop)
       : job_(job), stores_(stores), reporter_(reporter), reference_(std::move(reference)), client_(std::move(client)),
-        path_(std::move(path)), stop_(stop) {}
+        place_(std::move(place)), path_(place_.path), stop_(stop) {}
 
   Status Run(registry::FetchedManifest top) {
     LoadedImage image;
     image.repo_digest = top.digest;
+    // Before anything is kept. An index that is signed vouches for the images it names.
+    const Status checked = CheckSignatures(job_.signed_by, {client_, place_, top.digest}, reference_);
+    TRY(MayBeSignedWithin(checked, top));
     const registry::FetchedManifest found = TRY(Resolve(std::move(top)));
+    TRY(CheckChosen(checked, found.digest));
     const oci::Manifest manifest = TRY(oci::ParseManifest(found.bytes));
     image.artifact_type = oci::ArtifactTypeOf(manifest);
     if (image.artifact_type.empty()) {
@@ -47,6 +51,14 @@ class Puller {
   }
 
  private:
+  // An image whose index is not signed may be: it alone, and not with the others.
+  Status CheckChosen(const Status& index, const std::string& digest) {
+    if (index.ok()) return Ok();
+    if (job_.all_platforms) return index.error().Clone();
+    TRY_CTX(CheckSignatures(job_.signed_by, {client_, place_, digest}, reference_), kNeitherIsSigned);
+    return Ok();
+  }
+
   Status FetchImage(const oci::Manifest& manifest, LoadedImage& image) {
     const oci::ImageConfig config = TRY(FetchConfig(manifest.config));
     // A platform asked for by name is checked; else the image runs where it can.
@@ -167,7 +179,8 @@ class Puller {
   oci::Reference reference_;
   registry::Client client_;
   std::optional<oci::Index> index_;  // what the reference names, if it is one
-  std::string path_;  // of the repository at the client's registry
+  const PullSource place_;  // that the client is of
+  const std::string path_;  // of the repository there
   std::atomic<bool>& stop_;  // also ends the client's calls
 };
 
@@ -187,9 +200,7 @@ Status Pull(const TransferJob& job, const Stores& stores, Reporter& reporter) {
   reporter.Say(wanted, "Pulling from " + reference.path);
   std::atomic<bool> stop{false};
   Found found = TRY(FindManifest(job, reference, stop));
-  // Before anything is kept. An index that is signed vouches for the images it names.
-  TRY(CheckSignatures(job.signed_by, found, reference));
-  return Puller(job, stores, reporter, std::move(reference), std::move(found.client), found.place.path, stop)
+  return Puller(job, stores, reporter, std::move(reference), std::move(found.client), std::move(found.place), stop)
       .Run(std::move(found.top));
 }
 

@@ -5,6 +5,7 @@
 
 #include "codec/openpgp.h"
 #include "codec/public_key.h"
+#include "oci/image.h"
 #include "signature_store.h"
 
 namespace estiba::image {
@@ -17,7 +18,7 @@ using Opened = Result<std::string>;
 
 class Checker {
  public:
-  Checker(Found& found, const oci::Reference& reference) : found_(found), reference_(reference) {}
+  Checker(const Subject& subject, const oci::Reference& reference) : subject_(subject), reference_(reference) {}
 
   Status Check(const oci::SignedBy& required) {
     return required.form == SignatureForm::kOpenPgp ? CheckOpenPgp(required) : CheckSigstore(required);
@@ -25,14 +26,14 @@ class Checker {
 
  private:
   Status CheckSigstore(const oci::SignedBy& required) {
-    const std::string& repository = found_.place.path;
-    if (!found_.place.attachments)
+    const std::string& repository = subject_.place.path;
+    if (!subject_.place.attachments)
       return Missing("use-sigstore-attachments in registries.d says that none are read from the registry");
     if (!attached_)
-      attached_ = TRY_CTX(FetchAttached(found_.client, repository, digest()), "look for signatures");
+      attached_ = TRY_CTX(FetchAttached(subject_.client, repository, digest()), "look for signatures");
     if (attached_->empty()) {
       const std::string tag = TRY(AttachedTag(digest()));
-      return Missing("looked for the tag '" + tag + "' at '" + found_.place.host + "/" + repository +
+      return Missing("looked for the tag '" + tag + "' at '" + subject_.place.host + "/" + repository +
                      "', where cosign keeps signatures");
     }
     return AnyOf(required, attached_->size(), [&](std::size_t i) -> Opened {
@@ -46,9 +47,9 @@ class Checker {
   }
 
   Status CheckOpenPgp(const oci::SignedBy& required) {
-    const std::string& base = found_.place.lookaside;
-    if (base.empty()) return Missing("no place of signatures is known for '" + found_.place.host + "'");
-    const std::string lookaside = TRY(LookasideOf(base, found_.place.path, digest()));
+    const std::string& base = subject_.place.lookaside;
+    if (base.empty()) return Missing("no place of signatures is known for '" + subject_.place.host + "'");
+    const std::string lookaside = TRY(LookasideOf(base, subject_.place.path, digest()));
     if (!messages_) messages_ = TRY_CTX(FetchLookaside(lookaside), "look for signatures in '" + lookaside + "'");
     if (messages_->empty())
       return Missing("looked for '" + lookaside + "/signature-1'; 'lookaside' in registries.d names another place");
@@ -88,9 +89,9 @@ class Checker {
     return Rejected("A signature was required, but no signature exists for " + reference_.Familiar()).Hint(hint);
   }
 
-  const std::string& digest() const { return found_.top.digest; }
+  const std::string& digest() const { return subject_.digest; }
 
-  Found& found_;
+  const Subject& subject_;
   const oci::Reference& reference_;
   // Fetched when they are needed, once for all requirements.
   std::optional<std::vector<AttachedSignature>> attached_;
@@ -99,10 +100,19 @@ class Checker {
 
 }  // namespace
 
-Status CheckSignatures(const std::vector<oci::SignedBy>& required, Found& found, const oci::Reference& reference) {
-  Checker checker(found, reference);
+Status CheckSignatures(const std::vector<oci::SignedBy>& required, const Subject& subject,
+                       const oci::Reference& reference) {
+  Checker checker(subject, reference);
   for (const oci::SignedBy& one : required) TRY(checker.Check(one));
   return Ok();
+}
+
+Status MayBeSignedWithin(const Status& checked, const registry::FetchedManifest& top) {
+  if (checked.ok()) return Ok();
+  const auto kind = oci::KindOfDocument(top.bytes, top.media_type);
+  const bool is_index = kind.ok() && *kind == oci::DocumentKind::kIndex;
+  if (is_index && checked.error().code() == Code::kPermissionDenied) return Ok();
+  return checked.error().Clone();
 }
 
 }  // namespace estiba::image

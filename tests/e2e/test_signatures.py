@@ -9,8 +9,10 @@ import pytest
 
 from harness.engine import BIN, Engine
 from harness.gpg import Gpg
+from harness.layout import Layout
 from harness.need import need_program
 from harness.registry import Registry
+from harness.tar import layer
 from harness.wait import wait_until
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
@@ -197,6 +199,40 @@ def test_a_copy_needs_the_signature_too(engine, app, gpg, tmp_path):
     assert refused.returncode == 1 and NOTHING in refused.stderr
     app.put(tmp_path / "signatures", gpg.sign(key, app.payload()))
     engine.cli("copy", app.name, target)
+
+
+def test_an_index_or_the_image_chosen_from_it(engine, app, gpg, tmp_path):
+    key = gpg.key("ours")
+    ask(tmp_path / "containers", signed_by(gpg.export(key)))
+    layout = Layout(tmp_path / "many")
+    mine = layout.image([layer([("mine", b"1", None)])])
+    top = layout.index([mine, layout.image([layer([("other", b"2", None)])], architecture="s390x")])
+    layout.finish({"many:1": top})
+    name = f"{app.registry.name}/many:1"
+    app.skopeo("copy", "--all", "--dest-tls-verify=false", f"oci:{layout.folder}:many:1", f"docker://{name}")
+
+    def sign(digest, reference):
+        folder = tmp_path / "signatures" / f"many@{digest.replace(':', '=')}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "signature-1").write_bytes(gpg.sign(key, app.payload(reference, digest)))
+
+    copied = ("copy", name, f"{app.registry.name}/copied:1")
+    assert "its index is not signed" in rejected(engine, name)
+    sign(mine["digest"], f"{app.registry.name}/many:2")
+    assert "it was made for '127.0.0.1:5000/many:2'" in rejected(engine, name)
+    assert engine.cli(*copied, check=False).returncode == 1
+    sign(mine["digest"], name)
+    accepted(engine, name)
+    engine.cli(*copied)
+    for whole in [("pull", "--all-platforms", name), (*copied, "--all")]:
+        refused = engine.cli(*whole, check=False)
+        assert refused.returncode == 1 and "no signature exists" in refused.stderr
+    sign(top["digest"], name)
+    for whole in [("pull", "--all-platforms", name), (*copied, "--all")]:
+        engine.cli(*whole)
+    engine.cli("rmi", name)
+    (tmp_path / "signatures" / f"many@{mine['digest'].replace(':', '=')}/signature-1").unlink()
+    accepted(engine, name)
 
 
 def test_no_signature_comes_from_outside_its_place(engine, app, gpg, tmp_path):
