@@ -77,6 +77,7 @@ bool NeedsNetwork(const image::TransferJob& job) {
     case image::JobKind::kChanges:
     case image::JobKind::kPack:
     case image::JobKind::kFill:
+    case image::JobKind::kUnpack:
     case image::JobKind::kCheck: return false;
   }
   return false;

@@ -183,9 +183,9 @@ Status EngineImpl::OpenNouns() {
   wiring.apparmor = &apparmor_.emplace(loads, options_.before_spawn);
   wiring.monitor = [this] { return Monitor(); };
   wiring.config = [this] { return config(); };
-  wiring.image = [this](const std::string& name) -> Result<ImagePtr> {
+  wiring.image = [this](const std::string& name, const std::string& platform) -> Result<ImagePtr> {
     ImagePtr image = TRY(FindImage(name));
-    if (image->artifact_type.empty()) return image;
+    if (image->artifact_type.empty()) return ForPlatform(std::move(image), platform);
     return Error(Code::kInvalidArgument, "'" + name + "' is no image but an artifact of type '" +
                                              image->artifact_type + "': it has no files to run or to mount")
         .Hint("'estiba save --format oci-archive' and 'estiba push' hand it on");

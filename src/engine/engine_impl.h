@@ -118,6 +118,10 @@ class EngineImpl final : public Engine {
   Result<ImagePtr> FindImage(const std::string& name);
   Status LoadBuiltin(const std::string& archive);
   image::TransferJob LoadJob() const;
+  // ---- engine_platforms.cc
+  // `image`, or if it is for another platform, one of the index it came from (pull --all-platforms, load), which is
+  // unpacked when it is asked for first. `image` too when none is here whole.
+  Result<ImagePtr> ForPlatform(ImagePtr image, const std::string& platform);
   // ---- engine_formats.cc
   Result<image::NewImage> ImageOf(const CommitRequest& request, const Containers::Source& source);
   void TellNamed(const std::string& id, const std::string& name);
@@ -139,6 +143,7 @@ class EngineImpl final : public Engine {
   Result<std::vector<image::TransferEvent>> FindBroken(const ProgressCallbacks& callbacks);
   // Answers how many findings are left.
   Result<std::size_t> Repair(const std::vector<image::TransferEvent>& broken, const ProgressCallbacks& callbacks);
+  bool KeepsAll(const ImageRecord& image) const;
   Status RestoreImage(const ImageRecord& image, const ProgressCallbacks& callbacks);
   Result<image::TransferJob> FetchJob(const std::string& reference) const;
   Status AddImageUsage(codec::Json& report);

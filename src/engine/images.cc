@@ -184,6 +184,19 @@ Result<oci::ImageConfig> Images::Config(const ImageRecord& image) const {
   return TRY_CTX(oci::ParseImageConfig(json), "read image '" + ShortDigest(image.id) + "'");
 }
 
+ImagePtr Images::FindSibling(const ImageRecord& image, const oci::Platform& platform, bool any_variant) const {
+  ImagePtr similar;
+  for (const ImagePtr& other : All()) {
+    if (std::ranges::find(image.kept, other->manifest_digest) == image.kept.end()) continue;
+    const auto config = Config(*other);
+    if (!config.ok() || !other->artifact_type.empty()) continue;
+    if (!oci::CheckPlatform("", config->platform, platform).ok()) continue;
+    if (config->platform.variant == platform.variant) return other;
+    similar = other;
+  }
+  return any_variant ? similar : nullptr;
+}
+
 ImageDefaults Images::Defaults(const oci::ImageConfig& config) {
   const oci::ImageRunConfig& run = config.config;
   ImageDefaults defaults;

@@ -74,6 +74,9 @@ class Images {
 
   // By reference, digest, id or prefix of an id; kNotFound "No such image: x".
   Result<ImagePtr> Get(const std::string& name) const;
+  // One for the platform that was unpacked from an index which is kept for `image`; null. Of several the one of the
+  // very variant; without it, `any_variant` has to be right.
+  ImagePtr FindSibling(const ImageRecord& image, const oci::Platform& platform, bool any_variant) const;
   // Of an artifact one that says nothing but when it was made.
   Result<oci::ImageConfig> Config(const ImageRecord& image) const;
   static ImageDefaults Defaults(const oci::ImageConfig& config);

@@ -148,6 +148,11 @@ Result<image::TransferJob> EngineImpl::FetchJob(const std::string& reference) co
   return job;
 }
 
+// What is kept for an index whose digest a registry has: the images for other platforms.
+bool EngineImpl::KeepsAll(const ImageRecord& image) const {
+  return std::ranges::all_of(image.kept, [&](const std::string& blob) { return content_->Has(blob); });
+}
+
 // From its blobs; else from each registry that it is known to have come from.
 Status EngineImpl::RestoreImage(const ImageRecord& image, const ProgressCallbacks& callbacks) {
   std::vector<std::string> references;
@@ -163,14 +168,19 @@ Status EngineImpl::RestoreImage(const ImageRecord& image, const ProgressCallback
   }
   TRY(std::move(last));
   const oci::ImageConfig config = TRY(images_->Config(image));
-  for (const std::string& digest : image.repo_digests) {
-    if (content_->Has(digest.substr(digest.find('@') + 1))) continue;
-    image::TransferJob job = TRY(FetchJob(digest));
+  for (const std::string& reference : image.repo_digests) {
+    const std::string digest = reference.substr(reference.find('@') + 1);
+    const bool whole = std::ranges::find(image.indexes, digest) != image.indexes.end();
+    if (content_->Has(digest) && (!whole || KeepsAll(image))) continue;
+    image::TransferJob job = TRY(FetchJob(reference));
     job.platform = config.platform;  // the one of the index's
-    job.images.push_back({digest.substr(digest.find('@') + 1), {}});
+    job.all_platforms = whole;
+    job.images.push_back({digest, {}});
     TRY(transfers_->RunAndWait("", std::move(job), {}, {}, callbacks.line));
   }
-  return Ok();
+  if (KeepsAll(image)) return Ok();
+  return Error(Code::kNotFound, "what is kept for its index is lost, and no registry is known to have it")
+      .Hint("load it again from an archive, or remove it");
 }
 
 }  // namespace estiba::engine

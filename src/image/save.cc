@@ -34,7 +34,7 @@ class Finder {
   Result<Source> Find(const SaveItem& item) const {
     Source out;
     out.item = &item;
-    const std::string digest = TRY(DigestOf(item));
+    const std::string digest = TRY(FindManifestFor(content_, item, job_.platform));
     out.document = TRY(ReadDocument(content_, digest));
     out.manifest = TRY(oci::ParseManifest(out.document.text));
     out.artifact_type = oci::ArtifactTypeOf(out.manifest);
@@ -50,29 +50,6 @@ class Finder {
   }
 
  private:
-  // The image's own, or that for the platform asked for of those that its indexes name and that are here.
-  Result<std::string> DigestOf(const SaveItem& item) const {
-    if (job_.platform.os.empty()) return item.manifest_digest;
-    const oci::Platform own = TRY(PlatformOf(item.manifest_digest));
-    if (oci::CheckPlatform("", own, job_.platform).ok()) return item.manifest_digest;
-    for (const std::string& digest : item.index_digests) {
-      const auto document = ReadDocument(content_, digest);
-      const auto index = document.ok() ? oci::ParseIndex(document->text) : document.error().Clone();
-      const auto chosen = index.ok() ? oci::SelectManifest(*index, job_.platform) : index.error().Clone();
-      if (chosen.ok() && content_.Has(chosen->digest)) return chosen->digest;
-    }
-    return Error(Code::kNotFound, "it is here for " + own.ToString() + ", not for " + job_.platform.ToString())
-        .Hint("'estiba pull --platform " + job_.platform.ToString() + "' or '--all-platforms' brings it");
-  }
-
-  Result<oci::Platform> PlatformOf(const std::string& digest) const {
-    const StoredDocument document = TRY(ReadDocument(content_, digest));
-    const oci::Manifest manifest = TRY(oci::ParseManifest(document.text));
-    if (!oci::ArtifactTypeOf(manifest).empty()) return oci::Platform();
-    const std::string text = TRY(content_.Read(manifest.config.digest, kMaxDocument));
-    return TRY(oci::ParseImageConfig(text)).platform;
-  }
-
   const TransferJob& job_;
   const store::ContentStore& content_;
 };

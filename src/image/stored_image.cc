@@ -50,7 +50,32 @@ class PartsCollector {
   std::vector<std::string> parts_;
 };
 
+// Of what is no image: one that says nothing.
+Result<oci::Platform> PlatformOf(const store::ContentStore& content, const std::string& digest) {
+  const StoredDocument document = TRY(ReadDocument(content, digest));
+  const oci::Manifest manifest = TRY(oci::ParseManifest(document.text));
+  if (!oci::ArtifactTypeOf(manifest).empty()) return oci::Platform();
+  const std::string text = TRY(content.Read(manifest.config.digest, kMaxDocument));
+  oci::ImageConfig config = TRY(oci::ParseImageConfig(text));
+  return std::move(config.platform);
+}
+
 }  // namespace
+
+Result<std::string> FindManifestFor(const store::ContentStore& content, const SaveItem& item,
+                                    const oci::Platform& platform) {
+  if (platform.os.empty()) return item.manifest_digest;
+  const oci::Platform own = TRY(PlatformOf(content, item.manifest_digest));
+  if (oci::CheckPlatform("", own, platform).ok()) return item.manifest_digest;
+  for (const std::string& digest : item.index_digests) {
+    const auto document = ReadDocument(content, digest);
+    const auto index = document.ok() ? oci::ParseIndex(document->text) : document.error().Clone();
+    const auto chosen = index.ok() ? oci::SelectManifest(*index, platform) : index.error().Clone();
+    if (chosen.ok() && content.Has(chosen->digest)) return chosen->digest;
+  }
+  return Error(Code::kNotFound, "it is here for " + own.ToString() + ", not for " + platform.ToString())
+      .Hint("'estiba pull --platform " + platform.ToString() + "' or '--all-platforms' brings it");
+}
 
 Result<StoredDocument> ReadDocument(const store::ContentStore& content, const std::string& digest,
                                     const std::string& media_type) {

@@ -25,6 +25,11 @@ struct StoredDocument {
 Result<StoredDocument> ReadDocument(const store::ContentStore& content, const std::string& digest,
                                     const std::string& media_type = {});
 
+// The manifest of the item's image, or where `platform` is not the one that it is for, of another that its indexes name
+// and that is here. kNotFound says what would bring it.
+Result<std::string> FindManifestFor(const store::ContentStore& content, const SaveItem& item,
+                                    const oci::Platform& platform);
+
 // Digests of everything an index names, in it and in indexes within it: children first, each once. Nothing when some of
 // it is missing, but for layers that may not be distributed.
 std::optional<std::vector<std::string>> PartsOfIndex(const store::ContentStore& content, const oci::Index& index);

@@ -15,9 +15,9 @@ using codec::Reader;
 
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 15> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
+constexpr std::array<std::string_view, 16> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
                                                      "restore", "ask",  "commit", "import", "export", "changes",
-                                                     "pack",    "fill", "copy"};
+                                                     "pack",    "fill", "copy",   "unpack"};
 constexpr std::array<std::string_view, 8> kEventKinds{"progress", "image",  "failed", "done",
                                                       "login",    "pushed", "finding", "answer"};
 constexpr std::array<std::string_view, 4> kForms{"both", "docker", "oci", "plain"};

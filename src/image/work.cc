@@ -41,6 +41,7 @@ Status RunJob(const TransferJob& job, const Stores& stores, const Handles& handl
     case JobKind::kLoad: return TRY_CTX(Load(job, stores, handles.archive, reporter), "load");
     case JobKind::kCheck: return TRY_CTX(Check(job, stores, reporter), "check");
     case JobKind::kRestore: return TRY_CTX(Restore(job, stores, reporter), "restore");
+    case JobKind::kUnpack: return TRY_CTX(Unpack(job, stores, reporter), "unpack");
     case JobKind::kSave: return TRY_CTX(Save(job, stores, handles.archive), "save");
     case JobKind::kCommit: return TRY_CTX(Commit(job, stores, reporter), "commit");
     case JobKind::kImport: return TRY_CTX(Import(job, stores, handles.archive, reporter), "import");

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from harness.layout import MACHINE, Layout
-from harness.tar import layer
+from harness.tar import busybox_layer, layer
 from harness.wait import wait_until
 
 OTHER = {"amd64": "arm64", "arm64": "amd64"}[MACHINE]
@@ -59,9 +59,7 @@ def test_an_images_manifest_is_shown(engine, many):
 
 
 def test_platforms_of_an_index(engine, registry, many, tmp_path):
-    subprocess.run([*engine.host.prefix(), "skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false",
-                    f"oci:{many.folder}:many:1", f"docker://{registry.name}/many:1"], check=True, capture_output=True)
-    name = f"{registry.name}/many:1"
+    name = push_all(engine, registry, many, "many:1")
     failed = engine.cli("pull", "--all-platforms", "--platform", f"linux/{OTHER}", name, check=False)
     assert failed.returncode == 1 and "exclude each other" in failed.stderr
     engine.cli("pull", "--all-platforms", name)
@@ -80,6 +78,96 @@ def test_platforms_of_an_index(engine, registry, many, tmp_path):
     engine.cli("load", "-q", "--platform", f"linux/{OTHER}", "-i", tmp_path / "all")
     assert engine.inspect(name)["Architecture"] == OTHER
     assert engine.cli("store", "check").returncode == 0
+
+
+@pytest.fixture
+def runnable(tmp_path):
+    """An index of two images that run here, whatever they say of themselves."""
+    layout = Layout(tmp_path / "runnable")
+    for name, architecture in (("mine", MACHINE), ("other", OTHER)):
+        image = layout.image([busybox_layer(), layer([("which", name.encode(), None)])], architecture=architecture)
+        setattr(layout, name, image)
+    layout.top = layout.index([layout.mine, layout.other])
+    layout.finish({"runs:1": layout.top})
+    return layout
+
+
+def push_all(engine, registry, layout, name):
+    subprocess.run([*engine.host.prefix(), "skopeo", "--insecure-policy", "copy", "--all", "--dest-tls-verify=false",
+                    f"oci:{layout.folder}:{name}", f"docker://{registry.name}/{name}"], check=True, capture_output=True)
+    return f"{registry.name}/{name}"
+
+
+def which(engine, name, *options):
+    return engine.out("run", "--rm", "--network", "none", *options, name, "cat", "/which")
+
+
+def layers_of(layout, image):
+    manifest = json.loads(layout.path(image["digest"]).read_text())
+    return [blob["digest"].removeprefix("sha256:") for blob in manifest["layers"]]
+
+
+def test_another_platform_that_is_kept_runs_without_a_registry(engine, registry, runnable):
+    name = push_all(engine, registry, runnable, "runs:1")
+    engine.cli("pull", "--all-platforms", name)
+    registry.stop()
+    layers = engine.data_root / "snapshots/layers"
+    mine = set(os.listdir(layers))
+    assert which(engine, name) == "mine" and which(engine, name, "--platform", f"linux/{MACHINE}") == "mine"
+    assert set(os.listdir(layers)) == mine  # nothing of the other is unpacked before it is asked for
+    assert which(engine, name, "--platform", f"linux/{OTHER}") == "other"
+    assert which(engine, name) == "mine"  # the name names what it named
+    ran = engine.docker("run", "--rm", "--network", "none", "--platform", f"linux/{OTHER}", name, "cat", "/which")
+    assert ran.stdout == "other"
+    assert len(set(os.listdir(layers)) - mine) == 1  # the other's own; what is below they share
+    missing = engine.cli("run", "--rm", "--network", "none", "--platform", "linux/s390x", name, "true", check=False)
+    assert missing.returncode == 125 and name in missing.stderr  # what is not there would have to be pulled
+    assert engine.cli("store", "check").returncode == 0
+    # One that a container stands on stays, whatever becomes of the index.
+    container = engine.out("create", "--network", "none", "--platform", f"linux/{OTHER}", name, "cat", "/which")
+    engine.cli("rmi", name)
+    engine.cli("image", "prune", "-f")
+    assert engine.out("start", "-a", container) == "other"
+    engine.cli("rm", container)
+    engine.cli("image", "prune", "-f")
+    wait_until(lambda: not mine & set(os.listdir(layers)), "the layers go")
+    blobs = engine.data_root / "content/sha256"
+    wait_until(lambda: not set(layers_of(runnable, runnable.other)) & set(os.listdir(blobs)), "the blobs go")
+
+
+def test_blobs_of_other_platforms_are_checked_and_fetched_again(engine, registry, runnable, tmp_path):
+    name = push_all(engine, registry, runnable, "runs:1")
+    engine.cli("pull", "--all-platforms", name)
+    blobs = engine.data_root / "content/sha256"
+    own = next(one for one in layers_of(runnable, runnable.other) if one not in layers_of(runnable, runnable.mine))
+    lost = [own, runnable.other["digest"].removeprefix("sha256:")]
+    for digest in lost:
+        (blobs / digest).unlink()
+    found = engine.cli("store", "check", check=False)
+    assert found.returncode == 1 and all(f"'sha256:{digest}' is missing" in found.stdout for digest in lost)
+    assert "2 problems found and repaired" in engine.out("store", "check", "--repair")
+    assert engine.cli("store", "check").returncode == 0
+    (blobs / own).write_bytes(b"other bytes")
+    found = engine.cli("store", "check", check=False)
+    assert found.returncode == 1 and f"'sha256:{own}' has other content" in found.stdout
+    engine.cli("store", "check", "--repair")
+    assert which(engine, name, "--platform", f"linux/{OTHER}") == "other"
+    engine.cli("rmi", name)
+    engine.cli("image", "prune", "-f")
+
+
+def test_what_no_registry_has_of_an_index_is_told(engine, runnable):
+    engine.cli("load", "-q", "-i", runnable.folder)
+    own = next(one for one in layers_of(runnable, runnable.other) if one not in layers_of(runnable, runnable.mine))
+    assert which(engine, "runs:1", "--platform", f"linux/{OTHER}") == "other"
+    engine.cli("image", "prune", "-f")
+    (engine.data_root / "content/sha256" / own).unlink()
+    failed = engine.cli("store", "check", "--repair", check=False)
+    assert failed.returncode == 1 and "what is kept for its index is lost" in failed.stdout
+    missing = engine.cli("create", "--network", "none", "--pull", "never", "--platform", f"linux/{OTHER}", "runs:1",
+                         check=False)
+    assert missing.returncode == 1 and "does not match the specified platform" in missing.stderr
+    engine.cli("rmi", "runs:1")
 
 
 def test_an_artifact_is_listed_and_never_run(engine, tmp_path):

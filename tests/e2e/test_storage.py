@@ -14,6 +14,7 @@ import pytest
 from harness.engine import BIN, Engine, process_name
 from harness.need import need, need_program
 from harness.registry import Registry
+from harness.tar import busybox_layer
 from harness.wait import wait_until
 
 NAME = "localhost/layers:1"
@@ -67,18 +68,9 @@ def layer(entries):
     return out.getvalue()
 
 
-def busybox_layer():
-    """The built-in image's own layer: a shell and its links."""
-    with tarfile.open(BIN.parent / "share/estiba/images/busybox.tar") as archive:
-        manifest = json.load(archive.extractfile("manifest.json"))
-        return archive.extractfile(manifest[0]["Layers"][0]).read()
-
-
 def write_image(path, layers, name=NAME):
     """A docker-save archive of these layers upon busybox's; answers their diff ids."""
-    blobs = [busybox_layer(), *layers]
-    plain = [subprocess.run(["gzip", "-dc"], input=blob, capture_output=True, check=True).stdout
-             if blob[:2] == b"\x1f\x8b" else blob for blob in blobs]
+    plain = [busybox_layer(), *layers]
     digests = [hashlib.sha256(blob).hexdigest() for blob in plain]
     config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"]},
                          "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in digests]}}).encode()

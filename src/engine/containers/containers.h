@@ -91,7 +91,8 @@ class Containers {
     AppArmor* apparmor;
     std::function<Result<const monitorapi::Program*>()> monitor;
     std::function<std::shared_ptr<const Config>()> config;
-    std::function<Result<ImagePtr>(const std::string& name)> image;  // finds, or loads what comes with us
+    // Finds, or loads what comes with us. Of an index that is kept, the one for the platform; "": what the name names.
+    std::function<Result<ImagePtr>(const std::string& name, const std::string& platform)> image;
     std::string init_program;
     int log_fd = -1;
   };

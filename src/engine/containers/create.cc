@@ -22,12 +22,10 @@ namespace {
 
 using apitypes::HostConfig;
 
-Status CheckPlatform(const std::string& platform, const oci::ImageConfig& image) {
+Status CheckPlatform(const std::string& name, const std::string& platform, const oci::ImageConfig& image) {
   if (platform.empty()) return Ok();
   const oci::Platform wanted = TRY(oci::ParsePlatform(platform));
-  if (wanted.os == image.platform.os && wanted.architecture == image.platform.architecture) return Ok();
-  return Error(Code::kNotFound, "image was found but its platform (" + image.platform.ToString() +
-                                    ") does not match the specified platform (" + wanted.ToString() + ")");
+  return oci::CheckPlatform(name, image.platform, wanted);
 }
 
 void FillHostname(ContainerRecord& record) {
@@ -205,9 +203,9 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   if (create.config.image.empty()) {
     return Error(Code::kInvalidArgument, "no image specified");
   }
-  const ImagePtr image = TRY(w_.image(create.config.image));
+  const ImagePtr image = TRY(w_.image(create.config.image, platform));
   const oci::ImageConfig config = TRY(w_.images->Config(*image));
-  TRY(CheckPlatform(platform, config));
+  TRY(CheckPlatform(create.config.image, platform, config));
   const ImageDefaults defaults = Images::Defaults(config);
   if (defaults.has_healthcheck) {
     draft.warnings.emplace_back("The image's health check is not carried out by this engine.");

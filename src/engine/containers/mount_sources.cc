@@ -7,7 +7,7 @@ namespace estiba::engine {
 Status Containers::FindMountImages(std::vector<MountPoint>& mounts) {
   for (MountPoint& mount : mounts) {
     if (mount.kind != MountPoint::Kind::kImage || !mount.image_id.empty()) continue;
-    const ImagePtr image = TRY_CTX(w_.image(mount.source), mount.field);
+    const ImagePtr image = TRY_CTX(w_.image(mount.source, ""), mount.field);
     if (image->layers.empty())
       return Error(Code::kInvalidArgument, mount.field + ": image '" + mount.source + "' has no layers");
     mount.image_id = image->id;

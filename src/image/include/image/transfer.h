@@ -42,7 +42,8 @@ enum class JobKind : unsigned char {
   kChanges,
   kPack,  // a directory that is no layer, a volume's, into an archive
   kFill,  // and an archive into one
-  kCopy
+  kCopy,
+  kUnpack  // the image for a platform of an index that is kept
 };
 
 // What a save writes: what docker 25 and later do, docker-save's manifest.json and an OCI layout in one; the one or the
@@ -170,8 +171,9 @@ struct TransferJob {
   std::vector<PushItem> pushes;
   std::vector<BlobOrigin> origins;
 
-  // save; restore: the manifest of one image whose missing blobs and layers are to be made from what is there, and
-  // from `reference`'s registry if there is one
+  // save; unpack: one, whose indexes have to name the platform's; restore: the manifest of one image whose missing blobs
+  // and layers are to be made from what is there, and from `reference`'s registry if there is one. With `all_platforms`
+  // it is an index, all of whose images are to be there
   std::vector<SaveItem> images;
   ArchiveForm form = ArchiveForm::kBoth;
 
