@@ -43,6 +43,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Abort(const std::shared_ptr<ExchangeState>& state);
   void FailUnanswered(const std::shared_ptr<ExchangeState>& state);
   Result<Detached> Detach(const std::shared_ptr<ExchangeState>& state);
+  // A descriptor of the socket for whoever writes a stream that is under way, once all that was written has left. It is
+  // theirs alone until the exchange writes again. kUnavailable when something waits to be sent still.
+  Result<os::UniqueFd> LendSocket(const std::shared_ptr<ExchangeState>& state);
 
  private:
   enum class Phase : unsigned char {

@@ -1,6 +1,7 @@
 // The sending half of Connection.
 #include <cerrno>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "connection.h"
@@ -144,6 +145,15 @@ void Connection::Abort(const std::shared_ptr<ExchangeState>& state) {
 
 void Connection::FailUnanswered(const std::shared_ptr<ExchangeState>& state) {
   if (state == state_ && phase_ == Phase::kAnswer) Refuse(500, "the request was dropped without an answer");
+}
+
+Result<os::UniqueFd> Connection::LendSocket(const std::shared_ptr<ExchangeState>& state) {
+  Flush(state);
+  if (phase_ != Phase::kAnswer || state != state_ || out_sent_ < out_.size())
+    return Error(Code::kUnavailable, "write to the client: it has gone, or takes nothing yet");
+  os::UniqueFd lent(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!lent.valid()) return Error::Errno(errno, "write to the client");
+  return lent;
 }
 
 Result<Detached> Connection::Detach(const std::shared_ptr<ExchangeState>& state) {

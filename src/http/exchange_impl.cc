@@ -1,13 +1,16 @@
 #include "exchange_impl.h"
 
+#include <cerrno>
 #include <future>
 #include <thread>
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "response_head.h"
+#include "splice.h"
 
 namespace estiba::http {
 namespace {
@@ -166,6 +169,43 @@ bool ExchangeImpl::WriteBlocking(std::string_view bytes) {
     }
   }
   return Write(bytes) != WriteState::kGone;
+}
+
+bool ExchangeImpl::Gone() const {
+  const Lock lock(state_->mutex);
+  return state_->gone;
+}
+
+Result<os::UniqueFd> ExchangeImpl::BorrowSocket() {
+  auto lent = std::make_shared<std::promise<Result<os::UniqueFd>>>();
+  auto future = lent->get_future();
+  OnConnection([state = state_, promise = std::move(lent)](Connection& connection) {
+    promise->set_value(connection.LendSocket(state));
+  });
+  try {
+    return future.get();
+  } catch (const std::future_error&) {  // the function was dropped unused: no connection, or no loop any more
+    return Error(Code::kUnavailable, "the client has gone");
+  }
+}
+
+bool ExchangeImpl::CopyFrom(int pipe) {
+  std::string buffer(kFullBytes, '\0');
+  for (;;) {
+    const ssize_t n = ::read(pipe, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return n == 0;
+    if (!WriteBlocking(std::string_view(buffer).substr(0, static_cast<std::size_t>(n)))) return false;
+  }
+}
+
+bool ExchangeImpl::WriteFrom(int pipe) {
+  if (state_->head.method == "HEAD") return CopyFrom(pipe);
+  const auto socket = BorrowSocket();
+  if (!socket.ok()) return !Gone() && CopyFrom(pipe);
+  const Status sent = SplicePipe(pipe, socket->get(), state_->chunked, options_->write_timeout);
+  if (!sent.ok()) Abort();  // a chunk may be cut
+  return sent.ok();
 }
 
 void ExchangeImpl::Finish() {

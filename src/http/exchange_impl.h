@@ -26,6 +26,7 @@ class ExchangeImpl final : public Exchange {
   void StartStream(int status, Headers headers) override;
   WriteState Write(std::string_view bytes) override;
   bool WriteBlocking(std::string_view bytes) override;
+  bool WriteFrom(int pipe) override;
   void Finish() override;
   void Abort() override;
   bool answered() const override;
@@ -38,6 +39,9 @@ class ExchangeImpl final : public Exchange {
   using Lock = std::unique_lock<std::mutex>;
   bool MarkAnswered();
   Result<Detached> TakeConnection();
+  bool Gone() const;
+  Result<os::UniqueFd> BorrowSocket();
+  bool CopyFrom(int pipe);
   bool Queue(Lock& lock, std::string bytes);
   void PostFlush(Lock& lock);
   bool KeepsAlive() const;

@@ -1,5 +1,8 @@
 // Containers: wait, attach, logs, stats; and the engine's events.
 #include <atomic>
+#include <cerrno>
+
+#include <poll.h>
 
 #include "base/parse.h"
 #include "router.h"
@@ -158,6 +161,15 @@ Status Events(Call& call) {
   return Ok();
 }
 
+// Whether anything comes before the pipe's end.
+Result<bool> AwaitBytes(int pipe) {
+  pollfd waiting{pipe, POLLIN, 0};
+  while (::poll(&waiting, 1, -1) < 0) {
+    if (errno != EINTR) return Error::Errno(errno, "wait for the answer");
+  }
+  return (waiting.revents & POLLIN) != 0;
+}
+
 }  // namespace
 
 void CancelWhenCut(const Call& call, engine::Token token) {
@@ -168,21 +180,10 @@ void CancelWhenCut(const Call& call, engine::Token token) {
 }
 
 Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type) {
-  std::string buffer(256 * 1024, '\0');
-  bool begun = false;
-  for (;;) {
-    const ssize_t n = ::read(stream.bytes.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && !begun) return Error::Errno(errno, "read the answer");
-    if (n < 0) {
-      call.exchange->Abort();
-      return Ok();
-    }
-    if (n == 0) break;
-    if (!begun) call.exchange->StartStream(200, {{"Content-Type", content_type}});
-    begun = true;
-    if (!call.exchange->WriteBlocking(std::string_view(buffer).substr(0, static_cast<std::size_t>(n))))
-      return Ok();
+  const bool begun = TRY(AwaitBytes(stream.bytes.get()));
+  if (begun) {
+    call.exchange->StartStream(200, {{"Content-Type", content_type}});
+    if (!call.exchange->WriteFrom(stream.bytes.get())) return Ok();
   }
   const Status ended = stream.ended();
   if (!begun && !ended.ok()) return ended.error().Clone();

@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <charconv>
+#include <csignal>
 #include <future>
+#include <thread>
 
 #include "fixture.h"
+#include "os/file.h"
 
 namespace estiba::http {
 namespace {
@@ -94,6 +98,115 @@ TEST(Exchange, AClientThatStopsReadingHoldsNoWorkerForEver) {
   EXPECT_FALSE(done.get());
   EXPECT_EQ(gone.get_future().wait_for(20s), std::future_status::ready);
   EXPECT_THAT(TestServer::ReadToEnd(fd.get()), ::testing::Not(EndsWith("0\r\n\r\n")));
+}
+
+// A pipe that another thread fills with `bytes` and ends.
+class FilledPipe {
+ public:
+  explicit FilledPipe(const std::string& bytes) {
+    std::signal(SIGPIPE, SIG_IGN);
+    os::Pipe pipe = std::move(os::MakePipe()).value();
+    read_ = std::move(pipe.read);
+    writer_ = std::thread([bytes, to = std::move(pipe.write)] { (void)os::WriteAll(to.get(), bytes).ok(); });
+  }
+  ~FilledPipe() {
+    read_.Reset();
+    writer_.join();
+  }
+  int get() const { return read_.get(); }
+
+ private:
+  os::UniqueFd read_;
+  std::thread writer_;
+};
+
+// What chunks hold, up to the last; nothing when they are no chunks.
+std::string Unchunked(std::string_view bytes) {
+  std::string out;
+  for (;;) {
+    std::size_t size = 0;
+    const auto parsed = std::from_chars(bytes.data(), bytes.data() + bytes.size(), size, 16);
+    bytes.remove_prefix(static_cast<std::size_t>(parsed.ptr - bytes.data()));
+    if (parsed.ec != std::errc() || bytes.size() < size + 4 || !bytes.starts_with("\r\n")) return {};
+    out += bytes.substr(2, size);
+    if (bytes.substr(size + 2, 2) != "\r\n") return {};
+    bytes.remove_prefix(size + 4);
+    if (size == 0) return bytes.empty() ? out : std::string();
+  }
+}
+
+std::string Numbers() {
+  std::string out;
+  for (int i = 0; i < 400'000; ++i) out += std::to_string(i) + "\n";
+  return out;
+}
+
+TEST(Exchange, APipeComesInChunksAndTheConnectionLivesOn) {
+  const std::string bytes = Numbers();
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    const FilledPipe pipe(bytes);
+    exchange->StartStream(200, {});
+    EXPECT_TRUE(exchange->WriteFrom(pipe.get()));
+    exchange->Finish();
+  });
+  const os::UniqueFd fd = server.Connect();
+  for (int request = 0; request < 2; ++request) {
+    TestServer::Send(fd.get(), kGet);
+    const std::string answer = TestServer::ReadUntil(fd.get(), "\r\n0\r\n\r\n");
+    const std::size_t head = answer.find("\r\n\r\n");
+    ASSERT_NE(head, std::string::npos);
+    EXPECT_TRUE(Unchunked(std::string_view(answer).substr(head + 4)) == bytes);
+  }
+}
+
+TEST(Exchange, APipeComesAsItIsToAnOldClientAndNotAtAllForAHead) {
+  const std::string bytes = Numbers();
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    const FilledPipe pipe(bytes);
+    exchange->StartStream(200, {});
+    EXPECT_TRUE(exchange->WriteFrom(pipe.get()));
+    exchange->Finish();
+  });
+  EXPECT_TRUE(server.Talk("GET / HTTP/1.0\r\n\r\n").ends_with("\r\n\r\n" + bytes));
+  EXPECT_TRUE(server.Talk("HEAD / HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
+}
+
+TEST(Exchange, APipesReaderWhoStopsOrLeavesHoldsNoWorkerForEver) {
+  for (const bool leaves : {false, true}) {
+    std::promise<bool> written;
+    const TestServer server(
+        [&](const std::shared_ptr<Exchange>& exchange) {
+          const FilledPipe pipe(Numbers());
+          exchange->StartStream(200, {});
+          written.set_value(exchange->WriteFrom(pipe.get()));
+        },
+        {.write_timeout = 30ms});
+    os::UniqueFd fd = server.Connect();
+    TestServer::Send(fd.get(), kGet);
+    ASSERT_TRUE(TestServer::Readable(fd.get()));
+    if (leaves) fd.Reset();
+    auto done = written.get_future();
+    ASSERT_EQ(done.wait_for(20s), std::future_status::ready);
+    EXPECT_FALSE(done.get());
+    if (leaves) continue;
+    EXPECT_THAT(TestServer::ReadToEnd(fd.get()), ::testing::Not(EndsWith("0\r\n\r\n")));
+  }
+}
+
+TEST(Exchange, AnEmptyPipesClientThatLeavesIsNoticed) {
+  std::promise<bool> written;
+  os::Pipe silent = std::move(os::MakePipe()).value();
+  const TestServer server([&](const std::shared_ptr<Exchange>& exchange) {
+    exchange->StartStream(200, {});
+    written.set_value(exchange->WriteFrom(silent.read.get()));
+  });
+  os::UniqueFd fd = server.Connect();
+  TestServer::Send(fd.get(), kGet);
+  ASSERT_TRUE(TestServer::Readable(fd.get()));
+  fd.Reset();
+  auto done = written.get_future();
+  ASSERT_EQ(done.wait_for(20s), std::future_status::ready);
+  EXPECT_FALSE(done.get());
 }
 
 TEST(Exchange, AnAnswerThatNobodyReadsEndsWithItsConnection) {

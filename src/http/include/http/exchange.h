@@ -59,6 +59,10 @@ class Exchange {
   // As Write, but first waits while the peer is slow. False when the peer has gone, or has taken nothing for
   // ServerOptions::write_timeout (the connection is closed then). Never on the loop's thread.
   virtual bool WriteBlocking(std::string_view bytes) = 0;
+  // Everything that comes from a pipe until its end, as WriteBlocking() would write it, but from pipe to socket within
+  // the kernel where it can (splice(2)). Bytes may be left in the pipe when the answer is false. The
+  // process has to ignore SIGPIPE.
+  virtual bool WriteFrom(int pipe) = 0;
   // Ends a stream.
   virtual void Finish() = 0;
   // Ends the connection without a proper end of the stream, so that the client sees that it was cut.
