@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "codec/tar.h"
+#include "tar_access_lists.h"
 
 namespace estiba::codec {
 namespace {
@@ -124,7 +125,8 @@ Status Fill(archive_entry* from, const TarLimits& limits, TarEntry& entry) {
   entry.mtime_ns = ::archive_entry_mtime_nsec(from);
   entry.device_major = static_cast<std::uint32_t>(::archive_entry_rdevmajor(from));
   entry.device_minor = static_cast<std::uint32_t>(::archive_entry_rdevminor(from));
-  return ReadAttributes(from, limits.max_xattrs, entry);
+  TRY(ReadAttributes(from, limits.max_xattrs, entry));
+  return AddAccessLists(from, limits.max_xattrs, entry);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ struct TarEntry {
   std::int64_t mtime_ns = 0;
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
-  std::vector<std::pair<std::string, std::string>> xattrs;  // SCHILY.xattr.*
+  std::vector<std::pair<std::string, std::string>> xattrs;  // SCHILY.xattr.* and SCHILY.acl.*
 };
 
 // How much an archive may ask for.
