@@ -31,6 +31,9 @@ Result<std::vector<image::PushItem>> Images::ForPush(const oci::Reference& name,
     item.image_id = image.id;
     item.manifest_digest = image.manifest_digest;
     item.index_digests = IndexesOf(image);
+    item.compress = std::ranges::none_of(image.repo_digests, [&](const std::string& reference) {
+      return reference.ends_with("@" + image.manifest_digest);
+    });
     out.push_back(std::move(item));
   }
   if (!known)

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "compress.h"
 #include "oci/reference.h"
 #include "parallel.h"
 #include "registry/client.h"
@@ -35,7 +36,9 @@ class ImagePusher {
   }
 
   Status PushTag(const PushItem& item) {
-    const StoredDocument top = TRY(Choose(item));
+    StoredDocument top = TRY(Choose(item));
+    auto compressed = TRY(Compressed(item, top));
+    if (compressed) top = std::move(compressed->document);
     if (top.kind == oci::DocumentKind::kIndex) {
       TRY(PushChildren(top));
     } else {
@@ -43,6 +46,7 @@ class ImagePusher {
     }
     TRY(client_.PutManifest(target_, item.tag, top.text, top.media_type));
     reporter_.Say("", item.tag + ": digest: " + top.digest + " size: " + std::to_string(top.text.size()));
+    if (compressed) reporter_.Image(compressed->image);
     reporter_.Pushed({item.tag, item.image_id, repository_.Name() + "@" + top.digest, top.text.size()});
     return Ok();
   }
@@ -50,6 +54,11 @@ class ImagePusher {
  private:
   Result<StoredDocument> Read(const std::string& digest, const std::string& media_type = {}) const {
     return ReadDocument(stores_.content, digest, media_type);
+  }
+
+  Result<std::optional<CompressedImage>> Compressed(const PushItem& item, const StoredDocument& top) {
+    if (!item.compress || top.kind == oci::DocumentKind::kIndex) return std::optional<CompressedImage>();
+    return CompressLayers(job_, stores_, top, reporter_, stop_);
   }
 
   // An index names what only some of which may be here: a registry refuses one that is not whole.

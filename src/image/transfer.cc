@@ -182,7 +182,8 @@ void AddPushes(Json& out, const TransferJob& job) {
     pushes.Append(Json::MakeObject({{"tag", item.tag},
                                     {"imageId", item.image_id},
                                     {"manifestDigest", item.manifest_digest},
-                                    {"indexDigests", item.index_digests}}));
+                                    {"indexDigests", item.index_digests},
+                                    {"compress", item.compress}}));
   if (!job.pushes.empty()) out.Add("pushes", std::move(pushes));
   Json origins = Json::MakeArray();
   for (const BlobOrigin& origin : job.origins)
@@ -197,6 +198,7 @@ void ReadPushes(Reader& in, TransferJob* out) {
     item.Read("imageId", &one.image_id);
     item.Require("manifestDigest", &one.manifest_digest);
     item.Read("indexDigests", &one.index_digests);
+    item.Read("compress", &one.compress);
   });
   in.EachObject("origins", [out](Reader& item) {
     BlobOrigin& one = out->origins.emplace_back();

@@ -1,6 +1,7 @@
 """Pushes by the command line and by docker's own client, to Debian's docker-registry."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from harness.engine import BIN
 from harness.fault_proxy import FaultProxy
 from harness.need import need_program
+from harness.tar import image_archive
 from harness.wait import wait_until
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
@@ -52,6 +54,52 @@ def test_the_digest_of_a_push_is_kept_when_the_engine_starts_again(engine, regis
     engine.kill()
     engine.start()
     assert f"{registry.name}/kept@{digest}" in json.loads(engine.out("inspect", target))[0]["RepoDigests"]
+
+
+def manifest_at(registry, reference):
+    need_program("skopeo")
+    told = subprocess.run(registry.prefix() + ["skopeo", "inspect", "--raw", "--tls-verify=false",
+                                               f"docker://{reference}"], check=True, capture_output=True, text=True)
+    return json.loads(told.stdout)
+
+
+def test_layers_of_dockers_archives_are_compressed_once(engine, registry, tmp_path):
+    image_archive(tmp_path / "plain.tar", "plain:1", [[("big", b"a line that comes again\n" * 100_000, None)],
+                                                      [("small", b"x", None)]])
+    engine.cli("load", "-i", tmp_path / "plain.tar")
+    identity = engine.inspect("plain:1")["Id"]
+    target = f"{registry.name}/plain:1"
+    engine.cli("tag", "plain:1", target)
+    done = engine.docker("push", target)
+    assert done.stdout.count("Pushed") == 2
+    manifest = manifest_at(registry, target)
+    assert [layer["mediaType"].endswith(".gzip") for layer in manifest["layers"]] == [True, True]
+    assert manifest["layers"][0]["size"] < 100_000 and manifest["config"]["digest"] == identity
+    digest = digest_at(registry, target)
+    shown = engine.inspect("plain:1")
+    assert shown["Id"] == identity and shown["RepoDigests"] == [f"{registry.name}/plain@{digest}"]
+    # What was sent is what is kept: nothing is sent or compressed again, and the plain layers go.
+    again = engine.cli("push", target)
+    assert again.stdout.count("Layer already exists") == 2 and digest in again.stdout
+    assert "Compressing" not in again.stdout
+    kept = {layer["digest"].removeprefix("sha256:") for layer in manifest["layers"]}
+    blobs = engine.data_root / "content/sha256"
+    engine.cli("image", "prune", "-f")
+    wait_until(lambda: len(set(os.listdir(blobs)) & kept) == 2 and
+               not any((blobs / name).stat().st_size > 1_000_000 for name in os.listdir(blobs)), "the plain layers go")
+    assert engine.cli("store", "check").returncode == 0
+    # Others read it, and what they make of it is the same image.
+    subprocess.run(registry.prefix() + ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false",
+                                        f"docker://{target}", f"docker-archive:{tmp_path}/back.tar:back:1"],
+                   check=True, capture_output=True)
+    engine.cli("save", "-o", tmp_path / "saved.tar", "plain:1")
+    engine.cli("rmi", "-f", identity)
+    for archive, name in (("back.tar", "back:1"), ("saved.tar", "plain:1")):
+        engine.cli("load", "-i", tmp_path / archive)
+        assert engine.inspect(name)["Id"] == identity
+        engine.cli("rmi", "-f", identity)
+    engine.cli("pull", target)
+    assert engine.inspect(target)["Id"] == identity
 
 
 def test_without_a_tag_it_is_latest_and_quiet_prints_the_name(engine, registry, pulled):

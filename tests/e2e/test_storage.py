@@ -170,6 +170,14 @@ def test_metadata_of_every_kind_of_file(store, driver, tmp_path):
                                  "linkedbytessame"]
 
 
+def test_a_root_that_the_topmost_layer_does_not_describe_is_roots(store, tmp_path):
+    described = layer([directory("./", mode=0o711, uid=7, gid=8)])
+    load(store, tmp_path, described)
+    assert sh(store, "stat -c '%u:%g %a' /") == "7:8 711"
+    load(store, tmp_path, described, layer([entry("file", b"")]))
+    assert sh(store, "stat -c '%u:%g %a' /") == "0:0 755"
+
+
 def test_copy_up_of_data_links_and_attributes(store, driver, tmp_path):
     load(store, tmp_path, layer([
         directory("d"), entry("d/small", b"lower"), entry("d/large", b"x" * 3_000_001, mode=0o4711, uid=7),
@@ -340,6 +348,33 @@ def test_commit_diff_and_export(store, driver, tmp_path):
     assert store.cli("store", "check").returncode == 0
     store.cli("rm", container)
     store.cli("rmi", "localhost/made:1")
+
+
+def test_access_lists_of_gnu_tar(store, tmp_path):
+    """They come as text, and leave as the kernel keeps them."""
+    need_program("setfacl")
+    tree = tmp_path / "tree"
+    (tree / "d").mkdir(parents=True)
+    (tree / "d/file").write_text("x")
+    (tree / "d/file").chmod(0o640)
+    # Ids without a name: GNU tar writes names where there are any.
+    given = subprocess.run(["setfacl", "-m", "u:43210:rw,g:54321:-", tree / "d/file"], check=False)
+    need(given.returncode == 0, "a file system with access lists")
+    subprocess.run(["setfacl", "-d", "-m", "u:43210:rx", tree / "d"], check=True)
+    archive = subprocess.run(["tar", "-C", tree, "--acls", "--numeric-owner", "--format=posix", "-c", "d"],
+                             capture_output=True, check=True).stdout
+    assert b"SCHILY.acl.access" in archive and b"SCHILY.acl.default" in archive
+    load(store, tmp_path, archive)
+    container = store.out("create", "--network", "none", NAME)
+    with open(tmp_path / "tree.tar", "wb") as out:
+        subprocess.run(store.command("export", container), env=store.environment(), stdout=out, check=True)
+    with tarfile.open(tmp_path / "tree.tar", encoding="utf-8", errors="surrogateescape") as tar:
+        for path, name in (("d/file", "system.posix_acl_access"), ("d", "system.posix_acl_default")):
+            kept = tar.getmember(path).pax_headers[f"SCHILY.xattr.{name}"].encode("utf-8", "surrogateescape")
+            assert kept == os.getxattr(tree / path, name)
+        assert tar.getmember("d/file").mode == (tree / "d/file").stat().st_mode & 0o7777 == 0o660
+    assert store.cli("store", "check").returncode == 0
+    store.cli("rm", container)
 
 
 def kill_transfers(store):

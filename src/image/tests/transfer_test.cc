@@ -73,11 +73,12 @@ TEST(TransferJob, OfAPushComesBack) {
   TransferJob job;
   job.kind = JobKind::kPush;
   job.lease = "t1";
-  job.pushes = {{"1", "sha256:i", "sha256:m", {"sha256:x"}}};
+  job.pushes = {{"1", "sha256:i", "sha256:m", {"sha256:x"}, true}};
   job.origins = {{"sha256:l", {"base", "library/debian"}}};
   ASSERT_OK_AND_ASSIGN(const TransferJob back, ParseJob(WriteJob(job)));
   EXPECT_EQ(WriteJob(back), WriteJob(job));
   EXPECT_EQ(back.pushes.at(0).index_digests, std::vector<std::string>{"sha256:x"});
+  EXPECT_TRUE(back.pushes.at(0).compress);
   EXPECT_EQ(back.origins.at(0).repositories.size(), 2U);
 }
 

@@ -66,6 +66,8 @@ struct PushItem {
   std::string manifest_digest;
   // Indexes that it came from: the first whose every image is in the content store is pushed in its place.
   std::vector<std::string> index_digests;
+  // No registry knows the manifest: layers that are not compressed are sent, and from then on kept, in gzip's form.
+  bool compress = false;
 };
 
 // Repositories of the push's own registry that have a blob.
@@ -171,9 +173,9 @@ struct TransferJob {
   std::vector<PushItem> pushes;
   std::vector<BlobOrigin> origins;
 
-  // save; unpack: one, whose indexes have to name the platform's; restore: the manifest of one image whose missing blobs
-  // and layers are to be made from what is there, and from `reference`'s registry if there is one. With `all_platforms`
-  // it is an index, all of whose images are to be there
+  // save; unpack: one, whose indexes name the platform's; restore: the manifest of one image whose missing blobs and
+  // layers are to be made from what is there, and from `reference`'s registry if there is one. With `all_platforms` it
+  // is an index, all of whose images are to be there
   std::vector<SaveItem> images;
   ArchiveForm form = ArchiveForm::kBoth;
 
