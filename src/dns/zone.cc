@@ -1,0 +1,220 @@
+#include "dns/zone.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/parse.h"
+#include "base/text.h"
+#include "dns/name.h"
+
+namespace estiba::dns {
+namespace {
+
+using Found = Zone::Found;
+
+// Everything an endpoint is called in a network, in lower case.
+std::vector<std::string> NamesIn(const Endpoint& endpoint, const Membership& network) {
+  std::vector<std::string> names;
+  for (const auto* list : {&endpoint.names, &network.aliases}) {
+    for (const std::string& name : *list) names.push_back(ToLower(name));
+  }
+  std::ranges::sort(names);
+  const auto again = std::ranges::unique(names);
+  names.erase(again.begin(), again.end());
+  return names;
+}
+
+std::string FullName(const Endpoint& endpoint, const Membership& network) {
+  if (endpoint.names.empty()) return {};
+  std::string full = endpoint.names.front() + "." + network.name;
+  return IsName(full) ? full : endpoint.names.front();
+}
+
+// "2.0.18.172.in-addr.arpa"
+std::optional<Address> ReverseFour(std::string_view name) {
+  const std::vector<std::string> parts = Split(name, '.');
+  if (parts.size() != 4) return std::nullopt;
+  std::string bytes;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    const auto number = ParseUint(*part, 255);
+    if (!number.ok()) return std::nullopt;
+    bytes += static_cast<char>(*number);
+  }
+  return Address{bytes};
+}
+
+// Thirty-two hexadecimal digits, the last first, before ".ip6.arpa".
+std::optional<Address> ReverseSix(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const std::vector<std::string> parts = Split(name, '.');
+  if (parts.size() != 32) return std::nullopt;
+  std::string bytes;
+  unsigned high = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string& part = parts[parts.size() - 1 - i];
+    const std::size_t digit = part.size() == 1 ? kDigits.find(part[0]) : std::string_view::npos;
+    if (digit == std::string_view::npos) return std::nullopt;
+    if (i % 2 == 1) bytes += static_cast<char>(high << 4 | digit);
+    high = static_cast<unsigned>(digit);
+  }
+  return Address{bytes};
+}
+
+std::optional<Address> ReverseAddress(std::string_view name) {
+  constexpr std::string_view kFour = ".in-addr.arpa";
+  constexpr std::string_view kSix = ".ip6.arpa";
+  if (name.ends_with(kFour)) return ReverseFour(name.substr(0, name.size() - kFour.size()));
+  if (name.ends_with(kSix)) return ReverseSix(name.substr(0, name.size() - kSix.size()));
+  return std::nullopt;
+}
+
+void Append16(std::string& out, unsigned value) {
+  out += static_cast<char>(value >> 8 & 0xFF);
+  out += static_cast<char>(value & 0xFF);
+}
+
+// RFC 2782: all of the same priority and weight.
+Record ServiceRecord(const Service& service, const std::string& target) {
+  Record record{Type::kSrv, {}};
+  Append16(record.data, 0);
+  Append16(record.data, 1);
+  Append16(record.data, service.port);
+  AppendName(record.data, target);
+  return record;
+}
+
+void Rotate(std::vector<Record>& records, std::size_t turn) {
+  if (records.size() < 2) return;
+  const auto first = records.begin() + static_cast<std::ptrdiff_t>(turn % records.size());
+  std::rotate(records.begin(), first, records.end());
+}
+
+bool Wants(Type asked, const Address& address) {
+  return asked == Type::kAny || asked == (address.six() ? Type::kAaaa : Type::kA);
+}
+
+}  // namespace
+
+void Zone::Put(Endpoint endpoint) {
+  Remove(endpoint.id);
+  std::string id = endpoint.id;
+  const auto placed = endpoints_.emplace(std::move(id), std::move(endpoint)).first;
+  Index(placed->second);
+}
+
+void Zone::Remove(const std::string& id) {
+  const auto found = endpoints_.find(id);
+  if (found == endpoints_.end()) return;
+  Unindex(found->second);
+  endpoints_.erase(found);
+}
+
+const Endpoint* Zone::Find(const std::string& id) const {
+  const auto found = endpoints_.find(id);
+  return found == endpoints_.end() ? nullptr : &found->second;
+}
+
+void Zone::Index(const Endpoint& endpoint) {
+  for (const Membership& membership : endpoint.networks) {
+    Network& network = networks_[membership.id];
+    network.addresses[membership.address.address] = {&endpoint, &membership};
+    for (const std::string& name : NamesIn(endpoint, membership))
+      network.names[name].places.push_back({&endpoint, &membership});
+  }
+}
+
+void Zone::Unindex(const Endpoint& endpoint) {
+  for (const Membership& membership : endpoint.networks) {
+    const auto found = networks_.find(membership.id);
+    if (found == networks_.end()) continue;
+    Network& network = found->second;
+    std::erase_if(network.addresses, [&](const auto& entry) { return entry.second.endpoint == &endpoint; });
+    for (const std::string& name : NamesIn(endpoint, membership)) {
+      const auto holders = network.names.find(name);
+      if (holders == network.names.end()) continue;
+      std::erase_if(holders->second.places, [&](const Place& place) { return place.endpoint == &endpoint; });
+      if (holders->second.places.empty()) network.names.erase(holders);
+    }
+    if (network.names.empty() && network.addresses.empty()) networks_.erase(found);
+  }
+}
+
+Zone::Holders* Zone::FindIn(const Membership& network, std::string_view name) {
+  const auto members = networks_.find(network.id);
+  if (members == networks_.end()) return nullptr;
+  const auto found = members->second.names.find(name);
+  return found == members->second.names.end() ? nullptr : &found->second;
+}
+
+Zone::Holders* Zone::FindName(const Endpoint& asker, std::string_view name) {
+  for (const Membership& network : asker.networks) {
+    if (Holders* holders = FindIn(network, name)) return holders;
+  }
+  for (const Membership& network : asker.networks) {
+    const std::string suffix = "." + ToLower(network.name);
+    if (!name.ends_with(suffix)) continue;
+    if (Holders* holders = FindIn(network, name.substr(0, name.size() - suffix.size()))) return holders;
+  }
+  return nullptr;
+}
+
+Found Zone::Look(const Endpoint& asker, const Question& question) {
+  if (const auto address = ReverseAddress(question.name)) return Reverse(asker, *address, question.type);
+  if (question.name.starts_with('_')) {
+    Found found = Services(asker, question);
+    if (found.kind != Found::Kind::kElsewhere) return found;
+  }
+  Holders* holders = FindName(asker, question.name);
+  if (holders == nullptr) return {};
+  Found found{Found::Kind::kName, {}};
+  for (const Place& place : holders->places) {
+    const Address& address = place.network->address.address;
+    if (Wants(question.type, address))
+      found.records.push_back({address.six() ? Type::kAaaa : Type::kA, address.bytes});
+  }
+  if (!found.records.empty()) Rotate(found.records, holders->turn++);
+  return found;
+}
+
+Found Zone::Reverse(const Endpoint& asker, const Address& address, Type type) const {
+  Found found;
+  for (const Membership& membership : asker.networks) {
+    if (!membership.address.Contains(address)) continue;
+    found.kind = Found::Kind::kNoName;  // nobody else knows who is in our networks
+    const auto network = networks_.find(membership.id);
+    if (network == networks_.end()) continue;
+    const auto place = network->second.addresses.find(address);
+    if (place == network->second.addresses.end()) continue;
+    found.kind = Found::Kind::kName;
+    const std::string name = FullName(*place->second.endpoint, *place->second.network);
+    if (name.empty() || (type != Type::kPtr && type != Type::kAny)) return found;
+    AppendName(found.records.emplace_back(Record{Type::kPtr, {}}).data, name);
+    return found;
+  }
+  return found;
+}
+
+// "_80._tcp.web"
+Found Zone::Services(const Endpoint& asker, const Question& question) {
+  const std::string_view name = question.name;
+  const std::size_t first = name.find('.');
+  const std::size_t second = first == std::string_view::npos ? first : name.find('.', first + 1);
+  if (second == std::string_view::npos || name[first + 1] != '_') return {};
+  Holders* holders = FindName(asker, name.substr(second + 1));
+  if (holders == nullptr) return {};
+  const std::string_view label = name.substr(1, first - 1);
+  const std::string_view protocol = name.substr(first + 2, second - first - 2);
+  Found found{Found::Kind::kNoName, {}};
+  for (const Place& place : holders->places) {
+    for (const Service& service : place.endpoint->services) {
+      if (ToLower(service.label) != label || service.protocol != protocol) continue;
+      found.kind = Found::Kind::kName;
+      if (question.type == Type::kSrv || question.type == Type::kAny)
+        found.records.push_back(ServiceRecord(service, FullName(*place.endpoint, *place.network)));
+    }
+  }
+  if (!found.records.empty()) Rotate(found.records, holders->turn++);
+  return found;
+}
+
+}  // namespace estiba::dns
