@@ -7,7 +7,7 @@
 
 namespace estiba::monitor {
 
-Connection::Connection(Loop& loop, os::UniqueFd socket, Events events)
+Connection::Connection(os::Loop& loop, os::UniqueFd socket, Events events)
     : loop_(loop), socket_(std::move(socket)), events_(std::move(events)) {}
 
 Connection::~Connection() { loop_.Forget(token_); }

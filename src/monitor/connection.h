@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "loop.h"
+#include "os/loop.h"
 #include "os/fd.h"
 
 namespace estiba::monitor {
@@ -20,7 +20,7 @@ class Connection {
     std::function<void()> drained;    // everything written has left, or nothing can any more
   };
 
-  Connection(Loop& loop, os::UniqueFd socket, Events events);
+  Connection(os::Loop& loop, os::UniqueFd socket, Events events);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -47,10 +47,10 @@ class Connection {
   void Lose();
   void Rewatch();
 
-  Loop& loop_;
+  os::Loop& loop_;
   os::UniqueFd socket_;
   Events events_;
-  Loop::Token token_ = 0;
+  os::Loop::Token token_ = 0;
   std::string out_;
   std::size_t sent_ = 0;
   bool want_input_ = false;

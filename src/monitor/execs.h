@@ -15,7 +15,7 @@ namespace estiba::monitor {
 
 class Execs {
  public:
-  Execs(Loop& loop, Peers& peers, Runner& runner, JournalWriter& journal)
+  Execs(os::Loop& loop, Peers& peers, Runner& runner, JournalWriter& journal)
       : loop_(loop), peers_(peers), runner_(runner), journal_(journal) {}
   ~Execs();
   Execs(const Execs&) = delete;
@@ -39,7 +39,7 @@ class Execs {
     std::unique_ptr<Session> session;
     os::Process process;
     pid_t pid = 0;
-    Loop::Token token = 0;
+    os::Loop::Token token = 0;
     int code = 0;
     bool recorded = false;
   };
@@ -49,7 +49,7 @@ class Execs {
   void Write(One& one);
   void Remove(const std::string& id);
 
-  Loop& loop_;
+  os::Loop& loop_;
   Peers& peers_;
   Runner& runner_;
   JournalWriter& journal_;

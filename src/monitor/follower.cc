@@ -10,7 +10,7 @@ constexpr std::size_t kBuffered = 64U << 10;
 constexpr std::size_t kPiece = 32U << 10;
 }  // namespace
 
-Follower::Follower(Loop& loop, LogWriter& log, monitorapi::LogReader reader,
+Follower::Follower(os::Loop& loop, LogWriter& log, monitorapi::LogReader reader,
                    const monitorapi::LogOptions& options, std::function<void()> over)
     : loop_(loop),
       log_(log),
@@ -26,7 +26,7 @@ Follower::~Follower() {
   loop_.Cancel(until_timer_);
 }
 
-Result<std::unique_ptr<Follower>> Follower::Start(Loop& loop, LogWriter& log, os::UniqueFd socket,
+Result<std::unique_ptr<Follower>> Follower::Start(os::Loop& loop, LogWriter& log, os::UniqueFd socket,
                                                   const monitorapi::LogOptions& options,
                                                   std::function<void()> over) {
   auto reader = TRY(monitorapi::LogReader::Open(log.dir(), options));

@@ -6,7 +6,7 @@
 
 #include "connection.h"
 #include "log_writer.h"
-#include "loop.h"
+#include "os/loop.h"
 #include "monitorapi/log.h"
 
 namespace estiba::monitor {
@@ -14,7 +14,7 @@ namespace estiba::monitor {
 class Follower : public LogListener {
  public:
   // `over` is called once, deferred, when the client has everything or is gone.
-  static Result<std::unique_ptr<Follower>> Start(Loop& loop, LogWriter& log, os::UniqueFd socket,
+  static Result<std::unique_ptr<Follower>> Start(os::Loop& loop, LogWriter& log, os::UniqueFd socket,
                                                  const monitorapi::LogOptions& options,
                                                  std::function<void()> over);
   ~Follower() override;
@@ -25,18 +25,18 @@ class Follower : public LogListener {
   void OnLogRotated() override;
 
  private:
-  Follower(Loop& loop, LogWriter& log, monitorapi::LogReader reader, const monitorapi::LogOptions& options,
+  Follower(os::Loop& loop, LogWriter& log, monitorapi::LogReader reader, const monitorapi::LogOptions& options,
            std::function<void()> over);
   void Pump();
   void End();
 
-  Loop& loop_;
+  os::Loop& loop_;
   LogWriter& log_;
   monitorapi::LogReader reader_;
   monitorapi::LogOptions options_;
   std::function<void()> over_;
   std::unique_ptr<Connection> connection_;
-  Loop::Token until_timer_ = 0;
+  os::Loop::Token until_timer_ = 0;
   bool ends_;
   bool ended_ = false;
 };

@@ -76,7 +76,7 @@ Result<Ready> Take(Frame& frame) {
 }
 
 Status Supervise(Ready ready, os::UniqueFd engine, Frame frame) {
-  Loop loop = TRY(Loop::Create());
+  os::Loop loop = TRY(os::Loop::Create());
   // The container's orphans come to us when it shares the host's pid namespace.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) return Error::Errno(errno, "become a subreaper");
   // SIGTERM and the like are for containers; a monitor ends after its own. SIGPIPE is an error code here.

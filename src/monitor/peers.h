@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "loop.h"
+#include "os/loop.h"
 #include "monitorapi/frame.h"
 
 namespace estiba::monitor {
@@ -23,7 +23,7 @@ class Peers {
   };
   using Handler = std::function<void(Request, monitorapi::Frame)>;
 
-  Peers(Loop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+  Peers(os::Loop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
   ~Peers();
   Peers(const Peers&) = delete;
   Peers& operator=(const Peers&) = delete;
@@ -61,11 +61,11 @@ class Peers {
     monitorapi::Channel channel;
     bool subscribed = false;
     bool lost = false;
-    Loop::Token token = 0;
+    os::Loop::Token token = 0;
   };
   struct Waiting {
     std::function<void()> then;
-    Loop::Token timer = 0;
+    os::Loop::Token timer = 0;
   };
   void OnEvents(Id id, std::uint32_t events);
   bool ReceiveOne(Id id, Peer& peer);
@@ -77,12 +77,12 @@ class Peers {
   void Lose(Id id);
   bool AnySubscriber() const;
 
-  Loop& loop_;
+  os::Loop& loop_;
   Handler handler_;
   Id next_ = 1;
   std::map<Id, std::shared_ptr<Peer>> peers_;
   os::UniqueFd listener_;
-  Loop::Token listener_token_ = 0;
+  os::Loop::Token listener_token_ = 0;
   std::uint32_t next_notice_ = 1;
   std::map<std::uint32_t, Waiting> waiting_;
 };

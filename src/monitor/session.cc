@@ -17,7 +17,7 @@ constexpr std::size_t kMaxInput = 64U << 10;
 constexpr auto kDrainPatience = std::chrono::seconds(2);
 }  // namespace
 
-Session::Session(Loop& loop, LogWriter* log, const Options& options, Events events)
+Session::Session(os::Loop& loop, LogWriter* log, const Options& options, Events events)
     : loop_(loop), log_(log), options_(options), events_(std::move(events)) {
   if (log_ != nullptr) log_->AddListener(this);
 }

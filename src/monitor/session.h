@@ -13,7 +13,7 @@
 
 #include "connection.h"
 #include "log_writer.h"
-#include "loop.h"
+#include "os/loop.h"
 #include "monitorapi/detach_keys.h"
 #include "monitorapi/messages.h"
 #include "os/fd.h"
@@ -39,7 +39,7 @@ class Session : public LogListener {
     os::UniqueFd in, out, err;
   };
 
-  Session(Loop& loop, LogWriter* log, const Options& options, Events events);
+  Session(os::Loop& loop, LogWriter* log, const Options& options, Events events);
   ~Session() override;
 
   Result<ChildEnds> OpenPipes();
@@ -73,7 +73,7 @@ class Session : public LogListener {
   struct Output {
     os::UniqueFd fd;
     monitorapi::Stream stream;
-    Loop::Token token = 0;
+    os::Loop::Token token = 0;
   };
 
   void OnOutput(Output& output);
@@ -98,7 +98,7 @@ class Session : public LogListener {
   void CloseInput();
   void AllowInput();
 
-  Loop& loop_;
+  os::Loop& loop_;
   LogWriter* log_;
   Options options_;
   Events events_;
@@ -106,7 +106,7 @@ class Session : public LogListener {
   std::list<Output> outputs_;
   os::UniqueFd terminal_;  // for resize
   os::UniqueFd in_;
-  Loop::Token in_token_ = 0;
+  os::Loop::Token in_token_ = 0;
   std::string in_buffer_;
   bool in_ending_ = false;
   bool started_ = false;
@@ -114,8 +114,8 @@ class Session : public LogListener {
   bool ended_ = false;
   bool drained_ = false;
   bool closing_ = false;
-  Loop::Token drain_timer_ = 0;
-  Loop::Token close_timer_ = 0;
+  os::Loop::Token drain_timer_ = 0;
+  os::Loop::Token close_timer_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for Later()
 };
 

@@ -25,7 +25,7 @@ std::int64_t Now() { return WallNow().time_since_epoch().count(); }
 
 }  // namespace
 
-Supervisor::Supervisor(Loop& loop, std::unique_ptr<Runner> runner, Folders folders, os::UniqueFd lock,
+Supervisor::Supervisor(os::Loop& loop, std::unique_ptr<Runner> runner, Folders folders, os::UniqueFd lock,
                        monitorapi::Launch launch, JournalWriter journal)
     : loop_(loop),
       runner_(std::move(runner)),

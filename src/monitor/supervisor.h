@@ -15,7 +15,7 @@
 #include "follower.h"
 #include "journal_writer.h"
 #include "log_writer.h"
-#include "loop.h"
+#include "os/loop.h"
 #include "peers.h"
 #include "restart.h"
 #include "runner.h"
@@ -26,7 +26,7 @@ namespace estiba::monitor {
 class Supervisor {
  public:
   // `lock` is held until the container is over.
-  Supervisor(Loop& loop, std::unique_ptr<Runner> runner, Folders folders, os::UniqueFd lock,
+  Supervisor(os::Loop& loop, std::unique_ptr<Runner> runner, Folders folders, os::UniqueFd lock,
              monitorapi::Launch launch, JournalWriter journal);
   ~Supervisor();
 
@@ -83,7 +83,7 @@ class Supervisor {
   void ThawToDie();
   monitorapi::State CurrentState() const;
 
-  Loop& loop_;
+  os::Loop& loop_;
   std::unique_ptr<Runner> runner_;
   Folders folders_;
   os::UniqueFd lock_;
@@ -101,22 +101,22 @@ class Supervisor {
 
   monitorapi::Phase phase_ = monitorapi::Phase::kStarting;
   os::Process process_;
-  Loop::Token process_token_ = 0;
+  os::Loop::Token process_token_ = 0;
   monitorapi::Started started_;
   std::chrono::steady_clock::time_point run_began_;
   monitorapi::Exited exited_;
   std::chrono::nanoseconds ran_{};
   std::vector<PendingStop> stops_;
   bool rerun_asked_ = false;
-  Loop::Token kill_timer_ = 0;
-  Loop::Token restart_timer_ = 0;
-  Loop::Token settle_timer_ = 0;
-  Loop::Token trim_timer_ = 0;
-  Loop::Token oom_token_ = 0;
-  Loop::Token oom_timer_ = 0;
+  os::Loop::Token kill_timer_ = 0;
+  os::Loop::Token restart_timer_ = 0;
+  os::Loop::Token settle_timer_ = 0;
+  os::Loop::Token trim_timer_ = 0;
+  os::Loop::Token oom_token_ = 0;
+  os::Loop::Token oom_timer_ = 0;
   Runner::OomEvents oom_;
   std::uint64_t oom_kills_ = 0;
-  Loop::Token linger_timer_ = 0;
+  os::Loop::Token linger_timer_ = 0;
   std::function<void()> detach_;
   bool finished_ = false;
 };

@@ -1,14 +1,14 @@
-#include "loop.h"
+#include "os/loop.h"
 
 #include <algorithm>
 
-namespace estiba::monitor {
+namespace estiba::os {
 
 namespace {
 constexpr std::size_t kScratch = 16U << 10;
 }
 
-Result<Loop> Loop::Create() { return Loop(TRY(os::Epoll::Create())); }
+Result<Loop> Loop::Create() { return Loop(TRY(Epoll::Create())); }
 
 Result<Loop::Token> Loop::Watch(int fd, std::uint32_t events, Handler handler) {
   const Token token = next_++;
@@ -88,4 +88,4 @@ std::span<char> Loop::Scratch() {
   return {scratch_.get(), kScratch};
 }
 
-}  // namespace estiba::monitor
+}  // namespace estiba::os

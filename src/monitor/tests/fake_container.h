@@ -175,7 +175,7 @@ class SupervisorTest : public ::testing::Test {
     thread_ = std::thread([this, engine = std::move(pair.theirs), journal = std::move(journal),
                            folders = std::move(folders), attached = std::move(attached)]() mutable {
       ::signal(SIGPIPE, SIG_IGN);
-      auto loop = Loop::Create();
+      auto loop = os::Loop::Create();
       Supervisor supervisor(*loop, std::make_unique<FakeRunner>(&shared_), std::move(folders), os::UniqueFd(),
                             launch_, std::move(journal));
       EXPECT_TRUE(supervisor.Begin(std::move(engine), 1, std::move(attached)).ok());

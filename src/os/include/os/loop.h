@@ -1,5 +1,5 @@
 #pragma once
-// The monitor's one thread: descriptors, timers and deferred calls, by number, so that a handler may forget
+// The one thread of a small program: descriptors, timers and deferred calls, by number, so that a handler may forget
 // itself or others at any time.
 
 #include <chrono>
@@ -13,7 +13,7 @@
 
 #include "os/event.h"
 
-namespace estiba::monitor {
+namespace estiba::os {
 
 class Loop {
  public:
@@ -51,12 +51,12 @@ class Loop {
     Token token;
     std::function<void()> call;
   };
-  explicit Loop(os::Epoll epoll) : epoll_(std::move(epoll)) {}
+  explicit Loop(Epoll epoll) : epoll_(std::move(epoll)) {}
   std::optional<std::chrono::milliseconds> NextTimeout() const;
   void RunTimers();
   void RunDeferred();
 
-  os::Epoll epoll_;
+  Epoll epoll_;
   Token next_ = 1;
   bool stopped_ = false;
   std::unordered_map<Token, std::shared_ptr<Watched>> watched_;
@@ -65,4 +65,4 @@ class Loop {
   std::unique_ptr<char[]> scratch_;
 };
 
-}  // namespace estiba::monitor
+}  // namespace estiba::os
