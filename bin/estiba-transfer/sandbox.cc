@@ -31,22 +31,6 @@ const std::vector<std::string> kNetworkFiles{
     "/usr/local/share/ca-certificates", "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/run/systemd/resolve",
     "/run/resolvconf", "/run/NetworkManager", "/dev/urandom"};
 
-const std::vector<long> kDenied{
-    SYS_execve, SYS_execveat, SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot,
-    SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_mount_setattr,
-    SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp, SYS_bpf, SYS_perf_event_open,
-    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_kexec_file_load, SYS_reboot,
-    SYS_swapon, SYS_swapoff, SYS_acct, SYS_quotactl, SYS_sethostname, SYS_setdomainname, SYS_settimeofday,
-    SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_keyctl, SYS_add_key, SYS_request_key,
-    SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter,
-    SYS_io_uring_register, SYS_fanotify_init, SYS_personality, SYS_setuid, SYS_setgid, SYS_setresuid, SYS_setresgid,
-    SYS_setgroups, SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,
-    SYS_pidfd_open, SYS_syslog, SYS_vhangup, SYS_listen, SYS_accept, SYS_accept4,
-#if defined(__x86_64__)
-    SYS_fork, SYS_vfork, SYS_iopl, SYS_ioperm, SYS_modify_ldt,
-#endif
-};
-
 Status Limit(__rlimit_resource resource, rlim_t value, const char* name) {
   rlimit limit{};
   if (::getrlimit(resource, &limit) < 0) return Error::Errno(errno, std::string("read the limit ") + name);
@@ -116,7 +100,8 @@ Status EnterSandbox(const image::TransferJob& job, std::vector<int> listed) {
   if (!confined)
     log::Warn("estiba-transfer runs without Landlock: seccomp and few capabilities alone confine it",
               {{"needs", "Linux 5.19 with landlock among its security modules"}});
-  std::vector<long> denied = kDenied;
+  std::vector<long> denied = os::CallsOfNoLeaf();
+  denied.insert(denied.end(), {SYS_listen, SYS_accept, SYS_accept4});
   if (!network) denied.insert(denied.end(), {SYS_socket, SYS_connect, SYS_socketpair});
   return os::DenyCalls(denied);
 }

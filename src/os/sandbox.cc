@@ -133,6 +133,24 @@ Result<bool> RestrictFiles(const FileAccess& access) {
   return true;
 }
 
+std::vector<long> CallsOfNoLeaf() {
+  return {
+      SYS_execve, SYS_execveat, SYS_unshare, SYS_setns, SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot,
+      SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_mount_setattr,
+      SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_pidfd_getfd, SYS_kcmp, SYS_bpf, SYS_perf_event_open,
+      SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_kexec_file_load, SYS_reboot,
+      SYS_swapon, SYS_swapoff, SYS_acct, SYS_quotactl, SYS_sethostname, SYS_setdomainname, SYS_settimeofday,
+      SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_keyctl, SYS_add_key, SYS_request_key,
+      SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter,
+      SYS_io_uring_register, SYS_fanotify_init, SYS_personality, SYS_setuid, SYS_setgid, SYS_setresuid, SYS_setresgid,
+      SYS_setgroups, SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,
+      SYS_pidfd_open, SYS_syslog, SYS_vhangup,
+#if defined(__x86_64__)
+      SYS_fork, SYS_vfork, SYS_iopl, SYS_ioperm, SYS_modify_ldt,
+#endif
+  };
+}
+
 Status DenyCalls(const std::vector<long>& calls) {
   std::vector<sock_filter> program = Program(calls);
   const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};

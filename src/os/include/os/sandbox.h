@@ -27,6 +27,8 @@ Result<bool> RestrictFiles(const FileAccess& access);
 // the C library falls back), clone makes threads only, and socket(2) of AF_UNIX answers EAFNOSUPPORT: Landlock does
 // not keep a process from the sockets that others serve.
 Status DenyCalls(const std::vector<long>& calls);
+// What no leaf program needs: other programs and processes, namespaces, mounts, identities, settings of the kernel.
+std::vector<long> CallsOfNoLeaf();
 
 // Keeps these capabilities (bits by number) where they are now permitted; gives up the others.
 Status KeepCapabilities(std::uint64_t keep);

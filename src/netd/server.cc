@@ -1,0 +1,163 @@
+#include "netd/server.h"
+
+#include <cerrno>
+#include <map>
+#include <optional>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "dns/forwarder.h"
+#include "endpoints.h"
+#include "folder_lock.h"
+#include "guest.h"
+#include "netd/handover.h"
+#include "os/file.h"
+#include "os/socket.h"
+
+namespace estiba::netd {
+namespace {
+
+// Started by somebody who was killed before he connected.
+constexpr std::chrono::seconds kFirstPatience{10};
+// While somebody else holds the folder's lock.
+constexpr std::chrono::milliseconds kLockPatience{50};
+
+// A socket of the kind that was agreed on, and none that would block us.
+Status CheckSocket(int fd, int type) {
+  int is = 0;
+  int family = 0;
+  socklen_t size = sizeof is;
+  const bool asked = ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &is, &size) == 0 &&
+                     ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0;
+  if (!asked || is != type || (family != AF_INET && family != AF_INET6))
+    return Error(Code::kInvalidArgument, "take over sockets: not an internet socket of the kind that is needed");
+  return os::SetNonBlocking(fd, true);
+}
+
+}  // namespace
+
+struct Server::Rep {
+  // A monitor, and what it has handed over.
+  struct Monitor {
+    os::UniqueFd connection;
+    os::Loop::Token token = 0;
+    std::unique_ptr<Guest> guest;
+  };
+
+  Rep(os::Loop& l, os::UniqueFd socket, Endpoints known)
+      : loop(l), listener(std::move(socket)), endpoints(std::move(known)), forwarder(l, dns::Forwarder::Limits{}) {}
+  ~Rep();
+
+  void OnMonitor();
+  void OnMessage(std::uint64_t number);
+  Status TakeOver(std::uint64_t number, Monitor& monitor, os::Message& message);
+  void Drop(std::uint64_t number);
+  void EndIfAlone();
+  bool MayEnd();
+
+  os::Loop& loop;
+  os::UniqueFd listener;
+  Endpoints endpoints;
+  dns::Forwarder forwarder;
+  os::Loop::Token listener_token = 0;
+  os::Loop::Token end_timer = 0;
+  std::uint64_t next = 1;
+  std::map<std::uint64_t, Monitor> monitors;
+};
+
+Server::Rep::~Rep() {
+  loop.Forget(listener_token);
+  loop.Cancel(end_timer);
+  for (auto& [number, monitor] : monitors) loop.Forget(monitor.token);
+}
+
+void Server::Rep::OnMonitor() {
+  auto accepted = os::Accept(listener.get());
+  if (!accepted.ok() || !accepted->valid()) return;
+  const auto peer = os::GetPeer(accepted->get());
+  if (!peer.ok() || peer->uid != ::geteuid()) return;
+  const std::uint64_t number = next++;
+  Monitor& monitor = monitors[number];
+  monitor.connection = std::move(*accepted);
+  auto token = loop.Watch(monitor.connection.get(), EPOLLIN, [this, number](std::uint32_t) { OnMessage(number); });
+  if (!token.ok()) {
+    monitors.erase(number);
+    return;
+  }
+  monitor.token = *token;
+}
+
+void Server::Rep::OnMessage(std::uint64_t number) {
+  Monitor& monitor = monitors.at(number);
+  auto message = os::ReceiveMessage(monitor.connection.get(), kMaxHandOver);
+  if (!message.ok() && message.error().errnum() == EAGAIN) return;
+  if (!message.ok() || message->bytes.empty()) return Drop(number);
+  const Status taken = TakeOver(number, monitor, *message);
+  if (!taken.ok()) log::Warn("cannot take over a container's sockets", {{"error", taken.error().Message()}});
+  if (!os::SendMessage(monitor.connection.get(), EncodeAnswer(taken)).ok()) Drop(number);
+}
+
+Status Server::Rep::TakeOver(std::uint64_t number, Monitor& monitor, os::Message& message) {
+  const HandOver given = TRY(DecodeHandOver(message.bytes));
+  if (message.fds.size() != 2) return Error(Code::kInvalidArgument, "take over sockets: two are needed");
+  TRY(CheckSocket(message.fds[0].get(), SOCK_DGRAM));
+  TRY(CheckSocket(message.fds[1].get(), SOCK_STREAM));
+  endpoints.Refresh();
+  auto guest = std::make_unique<Guest>(loop, endpoints, forwarder, number, given.id);
+  TRY(guest->Serve(std::move(message.fds[0]), std::move(message.fds[1])));
+  monitor.guest = std::move(guest);
+  return Ok();
+}
+
+void Server::Rep::Drop(std::uint64_t number) {
+  const auto found = monitors.find(number);
+  loop.Forget(found->second.token);
+  monitors.erase(found);
+  if (monitors.empty()) EndIfAlone();
+}
+
+void Server::Rep::EndIfAlone() {
+  loop.Cancel(end_timer);
+  if (!monitors.empty()) return;
+  if (MayEnd()) return loop.Stop();
+  end_timer = loop.After(kLockPatience, [this] {
+    end_timer = 0;
+    EndIfAlone();
+  });
+}
+
+// Under the lock nobody starts another, and who connects later finds no socket any more. Who has connected already sees
+// his connection end, and looks for us anew.
+bool Server::Rep::MayEnd() {
+  auto lock = LockFolder(endpoints.folder());
+  if (!lock.ok()) return false;
+  OnMonitor();
+  if (!monitors.empty()) return false;
+  if (auto gone = os::DeleteFile(endpoints.folder(), kSocketName); !gone.ok())
+    log::Warn("cannot remove the socket", {{"error", gone.error().Message()}});
+  return true;
+}
+
+Server::Server(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
+Server::Server(Server&&) noexcept = default;
+Server::~Server() = default;
+
+Result<Server> Server::Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder) {
+  Endpoints endpoints = TRY(Endpoints::Open(std::move(folder)));
+  return Server(std::make_unique<Rep>(loop, std::move(listener), std::move(endpoints)));
+}
+
+Status Server::Start() {
+  Rep& rep = *rep_;
+  rep.listener_token = TRY(rep.loop.Watch(rep.listener.get(), EPOLLIN, [&rep](std::uint32_t) { rep.OnMonitor(); }));
+  rep.end_timer = rep.loop.After(kFirstPatience, [&rep] {
+    rep.end_timer = 0;
+    rep.EndIfAlone();
+  });
+  return Ok();
+}
+
+}  // namespace estiba::netd
