@@ -151,6 +151,7 @@ Status EngineImpl::OpenNouns() {
   monitor_file_ = TRY(os::OpenAt({AT_FDCWD}, monitor_path_, O_RDONLY));
   auto transfer = FindProgram(programs, "estiba-transfer");
   auto init = FindProgram(programs, "estiba-init");
+  auto netd = FindProgram(programs, "estiba-netd");
   Transfers::Wiring transfers{options_.loop, workers_.get(), &tokens_, &*content_, &*snapshots_,
                               transfer.ok() ? transfer.value() : "estiba-transfer", options_.before_spawn,
                               now->data_root + "/snapshots",
@@ -191,6 +192,7 @@ Status EngineImpl::OpenNouns() {
         .Hint("'estiba save --format oci-archive' and 'estiba push' hand it on");
   };
   wiring.init_program = !now->init_program.empty() ? now->init_program : init.ok() ? init.value() : "estiba-init";
+  wiring.netd_program = netd.ok() ? netd.value() : "estiba-netd";
   wiring.log_fd = options_.log_fd;
   containers_ = TRY(Containers::Open(std::move(wiring)));
   Images::Callbacks callbacks;

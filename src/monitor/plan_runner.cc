@@ -42,8 +42,11 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   TRY(created(container.pid()));
   TRY(container.Start());
   os::UniqueFd terminal = container.TakeTerminal();
+  net::NameSockets names = container.TakeNameSockets();
   os::Process process = container.Detach();
-  return Convert(std::move(process), std::move(terminal), *container.trace());
+  Running running = Convert(std::move(process), std::move(terminal), *container.trace());
+  running.names = std::move(names);
+  return running;
 }
 
 Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,

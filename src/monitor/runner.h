@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "monitorapi/messages.h"
+#include "net/setup.h"
 #include "os/fd.h"
 #include "os/process.h"
 
@@ -23,6 +24,7 @@ struct Running {
   os::Process process;
   os::UniqueFd terminal;  // master, when the plan has one
   std::vector<monitorapi::StepTime> timings;
+  net::NameSockets names{};  // invalid when the plan has none
 };
 
 class Runner {

@@ -35,7 +35,8 @@ Supervisor::Supervisor(os::Loop& loop, std::unique_ptr<Runner> runner, Folders f
       journal_(std::move(journal)),
       peers_(loop, [this](Peers::Request to, monitorapi::Frame frame) { OnRequest(to, std::move(frame)); }),
       execs_(loop, peers_, *runner_, journal_),
-      restart_(launch_.restart, launch_.restart_count) {
+      restart_(launch_.restart, launch_.restart_count),
+      names_(loop, {launch_.names_folder, launch_.names_program}, launch_.id) {
   execs_.OnChange([this] {
     if (execs_.empty()) TrimSoon();
     CheckOver();
@@ -138,6 +139,7 @@ Status Supervisor::OnCreated(pid_t pid) {
 
 Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
   ends = {};
+  names_.Serve(std::move(running.names));
   process_ = std::move(running.process);
   started_ = {};
   started_.pid = process_.pid();
@@ -326,6 +328,7 @@ void Supervisor::StartFailed(const Error& error, bool first) {
 }
 
 void Supervisor::UndoNow() {
+  names_.Stop();
   auto undone = runner_->Undo();
   // Processes that were only just killed may hold something for an instant.
   if (!undone.ok()) undone = runner_->Undo();

@@ -15,6 +15,7 @@
 #include "follower.h"
 #include "journal_writer.h"
 #include "log_writer.h"
+#include "names.h"
 #include "os/loop.h"
 #include "peers.h"
 #include "restart.h"
@@ -94,6 +95,7 @@ class Supervisor {
   Execs execs_;
   RestartDecider restart_;
   Failpoint failpoint_;
+  Names names_;
   std::vector<os::UniqueFd> port_sockets_;  // reserve published ports by being bound
   std::list<std::unique_ptr<Follower>> followers_;
   std::list<std::unique_ptr<Session>> old_sessions_;  // of ended runs, with clients that still take output

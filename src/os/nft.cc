@@ -136,6 +136,16 @@ NftRule& NftRule::LookupInto(const std::string& map, std::uint32_t set_id, NftRe
   return *this;
 }
 
+NftRule& NftRule::Load(NftRegister to, std::string_view bytes) {
+  std::string data;
+  Append(data, NFTA_DATA_VALUE, bytes);
+  Expression e{"immediate", {}};
+  AppendBe32(e.attributes, NFTA_IMMEDIATE_DREG, Number(to));
+  Append(e.attributes, NFTA_IMMEDIATE_DATA | NLA_F_NESTED, data);
+  expressions_.push_back(std::move(e));
+  return *this;
+}
+
 NftRule& NftRule::DestinationNat(NftRegister address, NftRegister port) {
   Expression e{"nat", {}};
   AppendBe32(e.attributes, NFTA_NAT_TYPE, NFT_NAT_DNAT);

@@ -34,6 +34,12 @@ void AddPorts(Builder& b, const Network& network) {
   if (!ports.empty()) b.Add(Op::kPublishPorts, Where::kHostChild, "ports", std::move(ports));
 }
 
+void AddNames(Builder& b, const Network& network) {
+  if (network.names_file.empty()) return;
+  Step& step = b.Add(Op::kServeNames, Where::kHostChild, "network", {network.names_file});
+  step.blob = network.names;
+}
+
 std::string EnvironmentBlob(const std::vector<std::string>& env) {
   std::string blob;
   for (const std::string& entry : env) blob += entry + '\0';
@@ -71,6 +77,7 @@ void AddNetwork(Builder& b, const ContainerInput& input) {
   }
   b.Add(Op::kEnsureTable, Where::kHostChild, "network");
   for (const Endpoint& endpoint : input.network.endpoints) AddEndpoint(b, endpoint);
+  AddNames(b, input.network);
   AddPorts(b, input.network);
 }
 

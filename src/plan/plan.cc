@@ -109,6 +109,7 @@ std::string_view OpName(Op op) {
     case Op::kEnsureBridge: return "ensure-bridge";
     case Op::kAddVeth: return "add-veth";
     case Op::kConfigureInside: return "configure-inside";
+    case Op::kServeNames: return "serve-names";
     case Op::kPublishPorts: return "publish-ports";
     case Op::kMoveLink: return "move-link";
     case Op::kIntelRdt: return "intel-rdt";
@@ -118,6 +119,7 @@ std::string_view OpName(Op op) {
     case Op::kStopScope: return "stop-scope";
     case Op::kDeleteCgroup: return "delete-cgroup";
     case Op::kDeleteVeth: return "delete-veth";
+    case Op::kForgetNames: return "forget-names";
     case Op::kUnpublishPorts: return "unpublish-ports";
     case Op::kKillCgroup: return "kill-cgroup";
     case Op::kChildBase: return {};

@@ -66,6 +66,8 @@ constexpr StepWords kWords[] = {
     H(Op::kAddVeth, {"add veth {1} on bridge {0}, {2} inside", "añadir veth {1} al puente {0}, {2} por dentro"}),
     H(Op::kConfigureInside,
       {"configure {0} with {1}, gateway {2}", "configurar {0} con {1}, puerta de enlace {2}"}),
+    H(Op::kServeNames, {"answer names at 127.0.0.11, describe the container in {0}",
+                        "responder a los nombres en 127.0.0.11, describir el contenedor en {0}"}),
     H(Op::kPublishPorts, {"publish ports {4}", "publicar los puertos {4}"}),
     H(Op::kMoveLink, {"move link {0} inside", "llevar la interfaz {0} adentro"}),
     H(Op::kMoveLink, {"move link {0} inside as {1}", "llevar la interfaz {0} adentro como {1}"}, 1),
@@ -73,6 +75,7 @@ constexpr StepWords kWords[] = {
     // ---- host, afterwards ----
     H(Op::kDeleteCgroup, {"delete cgroup {0}", "borrar el cgroup {0}"}),
     H(Op::kDeleteVeth, {"delete veth {0}", "borrar veth {0}"}),
+    H(Op::kForgetNames, {"forget the names of {0}", "olvidar los nombres de {0}"}),
     H(Op::kUnpublishPorts, {"unpublish ports {4}", "dejar de publicar los puertos {4}"}),
     H(Op::kKillCgroup, {"kill everything in cgroup {0}", "matar todo lo que hay en el cgroup {0}"}),
     H(Op::kStartScope, {"start systemd unit {0} around the container's process",

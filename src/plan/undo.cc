@@ -41,6 +41,9 @@ std::vector<Step> UndoOf(const Plan& plan) {
         if (step.numbers[0] != 0) undo.push_back(Made(Op::kDeleteResctrl, step, {step.text[0]}));
         if (!step.text[1].empty()) undo.push_back(Made(Op::kDeleteResctrl, step, {step.text[1]}));
         break;
+      case Op::kServeNames:
+        undo.push_back(Made(Op::kForgetNames, step, step.text));
+        break;
       case Op::kPublishPorts:
         undo.push_back(Made(Op::kUnpublishPorts, step, step.text));
         break;

@@ -62,7 +62,7 @@ bool IsCgroupStep(Op op) {
 
 bool IsNetworkStep(Op op) {
   return op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kAddVeth || op == Op::kConfigureInside ||
-         op == Op::kPublishPorts || op == Op::kMoveLink;
+         op == Op::kPublishPorts || op == Op::kMoveLink || op == Op::kServeNames;
 }
 
 }  // namespace

@@ -1,11 +1,15 @@
 #include "network_steps.h"
 
+#include <cerrno>
+#include <cstdio>
+
 #include <fcntl.h>
 
 #include "base/parse.h"
 #include "base/text.h"
 #include "net/publish.h"
 #include "net/setup.h"
+#include "os/file.h"
 #include "session.h"
 
 namespace estiba::runtime {
@@ -13,6 +17,8 @@ namespace {
 
 using plan::Op;
 using plan::Step;
+
+constexpr const char* kFresh = ".new";  // of an endpoint's file: no name that is read
 
 Status Bridge(const Step& step) {
   net::BridgeSpec bridge;
@@ -55,6 +61,12 @@ Status Move(const Session& session, const Step& step) {
   return net::MoveLink(step.text.at(0), step.text.at(1), joined < 0 ? own.get() : joined);
 }
 
+Status Names(Session& session, const Step& step) {
+  const os::UniqueFd netns = TRY(OpenNetns(session));
+  session.names = TRY(net::OpenNameSockets(netns.get()));
+  return WriteNames(step);
+}
+
 struct Socket {
   net::Ipv4 ip;
   std::uint16_t port = 0;
@@ -70,6 +82,21 @@ Result<Socket> ParseSocket(const std::string& text) {
 }
 
 }  // namespace
+
+// By a temporary name that undoing knows, too.
+Status WriteNames(const Step& step) {
+  const std::string& path = step.text.at(0);
+  const std::string fresh = path + kFresh;
+  const os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  TRY(os::WriteAll(file.get(), step.blob));
+  if (::rename(fresh.c_str(), path.c_str()) < 0) return Error::Errno(errno, "rename '" + fresh + "'");
+  return Ok();
+}
+
+Status ForgetNames(const Step& step) {
+  TRY(os::DeleteFile({AT_FDCWD}, step.text.at(0) + kFresh));
+  return os::DeleteFile({AT_FDCWD}, step.text.at(0));
+}
 
 Result<std::vector<net::PublishedPort>> ParsePorts(const Step& step) {
   std::vector<net::PublishedPort> ports;
@@ -96,6 +123,7 @@ Status RunNetworkStep(Session& session, const Step& step) {
     case Op::kAddVeth: return Veth(session, step);
     case Op::kMoveLink: return Move(session, step);
     case Op::kConfigureInside: return Inside(session, step);
+    case Op::kServeNames: return Names(session, step);
     default: break;
   }
   const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "cgroup/cgroup.h"
 #include "cgroup/hierarchy.h"
+#include "net/setup.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "plan/explain.h"
@@ -47,6 +48,7 @@ struct Session {
   os::Process child;
   os::UniqueFd sync;           // our end
   os::UniqueFd terminal;
+  net::NameSockets names;
   std::shared_ptr<Trace> trace;  // null: nothing is measured
   std::function<void()> on_step;
 

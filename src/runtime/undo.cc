@@ -35,6 +35,7 @@ Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchie
     case Op::kStopScope: return StopScope(step);
     case Op::kDeleteResctrl: return DeleteResctrl(step.text.at(0));
     case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
+    case Op::kForgetNames: return ForgetNames(step);
     case Op::kUnpublishPorts: {
       const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
       return net::DeletePublished(ports);

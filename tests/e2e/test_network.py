@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import leaks
+from harness import dns, leaks
 from harness.wait import wait_until
 
 
@@ -184,10 +184,8 @@ def test_members_that_come_at_once_all_know_each_other(members):
         assert client.returncode == 0
     everybody = {name: address(members, name, "names") for name in [*names, "one", "two"]}
     for name in everybody:
-        hosts = members.out("exec", name, "cat", "/etc/hosts").splitlines()
-        for other, at in everybody.items():
-            lines = [line for line in hosts if other in line.split()[1:]]
-            assert other == name or [line.split()[0] for line in lines] == [at], (name, other, hosts)
+        ask = dns.Client(members.state(name)["Pid"]).ask
+        assert {other: ask(other)["answers"] for other in everybody} == {other: [at] for other, at in everybody.items()}
 
 
 def test_names_of_other_networks_and_of_the_default_bridge_are_not_known(members):

@@ -56,6 +56,11 @@ def files(folder, *names):
     return found
 
 
+def endpoints(run_root):
+    """Files of containers' names. The socket beside them goes a moment after the last of them."""
+    return {path for path in files(run_root, "net") if not path.endswith("/sock")}
+
+
 @dataclasses.dataclass
 class Snapshot:
     mounts: set
@@ -72,7 +77,7 @@ class Snapshot:
             links=links(engine.host),
             nft=nft_elements(engine.host),
             files=files(engine.data_root, "containers", "snapshots/containers", "snapshots/tmp", "content/ingest")
-            | files(engine.run_root, "c"))
+            | files(engine.run_root, "c") | endpoints(engine.run_root))
 
     def differences(self, before):
         """Everything there is now and was not before, a line each."""

@@ -23,12 +23,14 @@
 #include "base/guarded.h"
 #include "base/result.h"
 #include "base/rollback.h"
+#include "dns/endpoint.h"
 #include "engine/engine.h"
 #include "http/loop.h"
 #include "http/workers.h"
 #include "link.h"
 #include "monitorapi/journal.h"
 #include "monitorapi/spawn.h"
+#include "net/files.h"
 #include "record.h"
 #include "removed_exits.h"
 #include "store/database.h"
@@ -94,6 +96,7 @@ class Containers {
     // Finds, or loads what comes with us. Of an index that is kept, the one for the platform; "": what the name names.
     std::function<Result<ImagePtr>(const std::string& name, const std::string& platform)> image;
     std::string init_program;
+    std::string netd_program;
     int log_fd = -1;
   };
   static Result<std::unique_ptr<Containers>> Open(Wiring wiring);
@@ -254,10 +257,13 @@ class Containers {
   // ---- name_files.cc
   Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
   Result<std::string> HostsText(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
-  std::string ResolvText(const ContainerRecord& record);
-  std::string PeerLines(const std::string& id, const std::vector<Endpoint>& endpoints);
-  // A member came or went: the others of its networks hear of it.
-  void TellPeers(const std::string& id, const std::vector<Endpoint>& endpoints);
+  net::ResolvInput ResolverOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  // True when it is a member of a network that a user made: there names are answered at 127.0.0.11. On the default
+  // bridge they are not shared, as docker has it.
+  bool HasNames(const std::vector<Endpoint>& endpoints);
+  // What others may ask of it, and of whom its own questions are asked.
+  Result<dns::Endpoint> NamesOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  std::string NamesFolder() const { return w_.config()->run_root + "/net"; }
 
   // ---- notices.cc
   MonitorLink::Handlers HandlersFor(const ContainerPtr& container);
@@ -330,8 +336,7 @@ class Containers {
   Guarded<std::map<std::string, ExecRecord>> execs_;
   Guarded<std::set<std::string>> held_layers_;  // being repaired
   RemovedExits removed_exits_;
-  std::mutex creation_;    // from finding free ids to registering who has them
-  std::mutex name_files_;  // orders what is written into the hosts files of running containers
+  std::mutex creation_;  // from finding free ids to registering who has them
   std::atomic<bool> stopping_ = false;
 };
 

@@ -1,13 +1,10 @@
-// /etc/hostname, /etc/hosts and /etc/resolv.conf of containers. Members of a network that a user made know
-// each other by name: the engine writes them into each other's hosts file as they come and go.
+// /etc/hostname, /etc/hosts and /etc/resolv.conf of containers, and what estiba-netd is told of their names.
 
 #include <algorithm>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "../names.h"
-#include "../warn.h"
 #include "containers.h"
 #include "net/files.h"
 #include "os/file.h"
@@ -19,40 +16,42 @@ using apitypes::HostConfig;
 
 constexpr std::size_t kMaxFile = 1 << 20;
 
-// In place: the container's mount is of this very file. Longer text first, so that a reader never finds it
-// empty.
-Status Rewrite(const std::string& path, const std::string& text) {
-  const os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, path, O_WRONLY | O_NOFOLLOW));
-  TRY(os::WriteAll(file.get(), text));
-  if (::ftruncate(file.get(), static_cast<off_t>(text.size())) != 0)
-    return Error::Errno(errno, "shorten '" + path + "'");
-  return Ok();
+// The first gateway that leads outside.
+std::optional<net::Ipv4> OutwardGateway(const std::vector<Endpoint>& endpoints) {
+  const auto outward = std::ranges::find(endpoints, false, &Endpoint::internal);
+  if (outward == endpoints.end()) return std::nullopt;
+  return outward->gateway;
+}
+
+std::string HostGateway(const std::vector<Endpoint>& endpoints) {
+  if (endpoints.empty()) return "127.0.0.1";
+  return net::ToString(OutwardGateway(endpoints).value_or(endpoints[0].gateway));
+}
+
+// What Docker Desktop and podman call the host, unless --add-host says who that is.
+void AddHostNames(const std::vector<Endpoint>& endpoints, net::HostsInput& hosts) {
+  const auto gateway = OutwardGateway(endpoints);
+  if (!gateway) return;
+  for (const char* name : {"host.docker.internal", "host.containers.internal"}) {
+    const bool given = std::ranges::any_of(hosts.extra, [&](const auto& entry) { return entry.first == name; });
+    if (!given) hosts.extra.emplace_back(name, net::ToString(*gateway));
+  }
+}
+
+// "80/tcp" as what SRV asks for: "_80._tcp".
+std::vector<dns::Service> ServicesOf(const std::set<std::string>& exposed) {
+  constexpr std::size_t kMost = 1024;  // of whole ranges, the first
+  std::vector<dns::Service> services;
+  for (const std::string& text : exposed) {
+    const auto port = net::ParseContainerPort(text);
+    if (!port.ok()) continue;  // checked when the container was made
+    if (services.size() == kMost) break;
+    services.push_back({std::to_string(port->port), std::string(net::ToString(port->protocol)), port->port});
+  }
+  return services;
 }
 
 }  // namespace
-
-std::string Containers::PeerLines(const std::string& id, const std::vector<Endpoint>& endpoints) {
-  std::string lines;
-  for (const Endpoint& own : endpoints) {
-    const auto network = w_.networks->Get(own.network_id);
-    // On the default bridge names are not shared, as docker has it.
-    if (!network.ok() || network.value()->predefined) continue;
-    for (const ContainerPtr& other : All()) {
-      auto data = other->data.Lock();
-      if (other->id == id) continue;
-      for (const Endpoint& endpoint : data->state.endpoints) {
-        if (endpoint.network_id != own.network_id) continue;
-        lines += net::ToString(endpoint.address) + "\t" + data->record.name + " " + ShortId(other->id);
-        for (const auto& [name, settings] : data->record.create.endpoints) {
-          if (name != network.value()->name && name != network.value()->id) continue;
-          for (const std::string& alias : settings.aliases) lines += " " + alias;
-        }
-        lines += "\n";
-      }
-    }
-  }
-  return lines;
-}
 
 Result<std::string> Containers::HostsText(const ContainerRecord& record,
                                           const std::vector<Endpoint>& endpoints) {
@@ -63,9 +62,7 @@ Result<std::string> Containers::HostsText(const ContainerRecord& record,
   for (const Endpoint& endpoint : endpoints) hosts.addresses.push_back(endpoint.address);
   for (const std::string& entry : host.extra_hosts) {
     auto extra = TRY(net::ParseExtraHost(entry));
-    if (extra.second == "host-gateway") {
-      extra.second = endpoints.empty() ? "127.0.0.1" : net::ToString(endpoints[0].gateway);
-    }
+    if (extra.second == "host-gateway") extra.second = HostGateway(endpoints);
     hosts.extra.push_back(std::move(extra));
   }
   if (auto text = os::ReadFile("/etc/hosts", kMaxFile); host.network_mode == "host" && text.ok()) {
@@ -73,23 +70,54 @@ Result<std::string> Containers::HostsText(const ContainerRecord& record,
     for (const auto& [name, address] : hosts.extra) copy += address + "\t" + name + "\n";
     return copy;
   }
-  return net::RenderHosts(hosts) + PeerLines(record.id, endpoints);
+  AddHostNames(endpoints, hosts);
+  return net::RenderHosts(hosts);
 }
 
-std::string Containers::ResolvText(const ContainerRecord& record) {
+net::ResolvInput Containers::ResolverOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
   const HostConfig& host = record.create.host_config;
   net::ResolvInput resolv;
   resolv.own_namespace = host.network_mode != "host";
+  resolv.own_resolver = HasNames(endpoints);
   if (auto text = os::ReadFile("/etc/resolv.conf", kMaxFile); text.ok())
     resolv.host_text = std::move(text).value();
-  if (resolv.own_namespace && net::PreferResolvedUpstream(resolv.host_text)) {
+  if (resolv.own_namespace && !resolv.own_resolver && net::PreferResolvedUpstream(resolv.host_text)) {
     auto text = os::ReadFile("/run/systemd/resolve/resolv.conf", kMaxFile);
     if (text.ok()) resolv.host_text = std::move(text).value();
   }
   resolv.nameservers = host.dns.empty() ? w_.config()->dns : host.dns;
   resolv.search = host.dns_search;
   resolv.options = host.dns_options;
-  return net::RenderResolvConf(resolv);
+  return resolv;
+}
+
+bool Containers::HasNames(const std::vector<Endpoint>& endpoints) {
+  return std::ranges::any_of(endpoints, [&](const Endpoint& endpoint) {
+    const auto network = w_.networks->Get(endpoint.network_id);
+    return network.ok() && !network.value()->predefined;
+  });
+}
+
+Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
+  dns::Endpoint names;
+  names.id = record.id;
+  names.names = {record.name, ShortId(record.id)};
+  if (!record.create.config.hostname.empty()) names.names.push_back(record.create.config.hostname);
+  for (const Endpoint& endpoint : endpoints) {
+    const auto network = TRY(w_.networks->Get(endpoint.network_id));
+    if (network->predefined) continue;
+    dns::Membership member{network->id, network->name, {dns::Address{endpoint.address.Bytes()}, endpoint.prefix}, {}};
+    for (const auto& [name, settings] : record.create.endpoints) {
+      if (name == network->name || name == network->id) member.aliases = settings.aliases;
+    }
+    names.networks.push_back(std::move(member));
+  }
+  names.services = ServicesOf(record.create.config.exposed_ports);
+  names.internal = !OutwardGateway(endpoints).has_value();
+  const net::ResolvInput resolver = ResolverOf(record, endpoints);
+  names.keeps_single_labels = net::KeepsSingleLabels(resolver);
+  for (const std::string& server : net::ServersToAsk(resolver)) names.servers.push_back(TRY(dns::ParseServer(server)));
+  return names;
 }
 
 Status Containers::WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
@@ -108,32 +136,7 @@ Status Containers::WriteNameFiles(const ContainerRecord& record, const std::vect
   TRY(os::ReplaceFile({folder.get()}, "hostname", (hostname.empty() ? w_.host->name : hostname) + "\n",
                       0644));
   TRY(os::ReplaceFile({folder.get()}, "hosts", hosts, 0644));
-  return os::ReplaceFile({folder.get()}, "resolv.conf", ResolvText(record), 0644);
-}
-
-void Containers::TellPeers(const std::string& id, const std::vector<Endpoint>& endpoints) {
-  std::set<std::string> shared;
-  for (const Endpoint& endpoint : endpoints) {
-    const auto network = w_.networks->Get(endpoint.network_id);
-    if (network.ok() && !network.value()->predefined) shared.insert(endpoint.network_id);
-  }
-  if (shared.empty()) return;
-  // One at a time: a file that two wrote into at once would be neither's, and the older text must not come last.
-  const std::lock_guard order(name_files_);
-  for (const ContainerPtr& peer : All()) {
-    ContainerRecord record;
-    std::vector<Endpoint> own;
-    {
-      auto data = peer->data.Lock();
-      record = data->record;
-      own = data->state.endpoints;
-    }
-    const auto member = [&](const Endpoint& endpoint) { return shared.contains(endpoint.network_id); };
-    if (peer->id == id || std::none_of(own.begin(), own.end(), member)) continue;
-    const auto text = HostsText(record, own);
-    if (text.ok())
-      WarnIf(Rewrite(Folder(peer->id) + "/hosts", text.value()), "rewrite a hosts file", record.name);
-  }
+  return os::ReplaceFile({folder.get()}, "resolv.conf", net::RenderResolvConf(ResolverOf(record, endpoints)), 0644);
 }
 
 }  // namespace estiba::engine

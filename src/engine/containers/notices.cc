@@ -205,7 +205,6 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
     then.swap(data->when_gone);
   }
   Release(endpoints);
-  TellPeers(container->id, endpoints);
   EndExecsOf(container->id);
   const Status cleared = os::DeleteTree({AT_FDCWD}, RunFolder(container->id));
   if (!cleared.ok()) log::Warn("clear a run folder", {{"id", container->id}, {"error", cleared.error().Message()}});

@@ -111,6 +111,13 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
     }
     network.endpoints.push_back(std::move(made));
   }
+  if (HasNames(endpoints)) {
+    network.names_file = NamesFolder() + "/" + record.id;
+    const dns::Endpoint names = TRY(NamesOf(record, endpoints));
+    network.names = dns::Encode(names);
+    if (network.names.size() > dns::kMaxEndpoint)
+      return Error(Code::kInvalidArgument, "container '" + record.name + "' has too many names");
+  }
   return network;
 }
 
@@ -201,6 +208,8 @@ monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
   launch.stdin_once = record.create.config.stdin_once;
   launch.rows = data.rows;
   launch.columns = data.columns;
+  launch.names_folder = NamesFolder();
+  launch.names_program = w_.netd_program;
   return launch;
 }
 
@@ -268,9 +277,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
       }
     }
     SaveStateOrLog(container);
-    TellPeers(record.id, launch.endpoints);
   });
-  // Before our own hosts file is written: of two that start at once, at least one finds the other, and tells it.
   container->data.Lock()->state.endpoints = launch.endpoints;
   TRY(WriteNameFiles(record, launch.endpoints));
   const SpecContext context = TRY(ContextOf(record));
@@ -310,7 +317,6 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   if (!folded.started)
     log::Debug("started, but the journal does not say so yet", {{"container", record.name}});
   SaveStateOrLog(container);
-  TellPeers(record.id, launch.endpoints);
   Publish(container, "start");
   return Ok();
 }

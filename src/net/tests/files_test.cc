@@ -74,5 +74,23 @@ TEST(CheckNameserver, WantsAnAddress) {
   EXPECT_FALSE(CheckNameserver("dns.example.org").ok());
 }
 
+TEST(RenderResolvConf, ItsOwnResolverAsksTheServersInItsStead) {
+  ResolvInput input;
+  input.own_resolver = true;
+  input.host_text = "nameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch a.org\noptions edns0\n";
+  EXPECT_EQ(RenderResolvConf(input), WithHead("# ExtServers: [127.0.0.53 9.9.9.9]\nnameserver 127.0.0.11\n"
+                                              "search a.org\noptions edns0 ndots:0\n"));
+  EXPECT_EQ(ServersToAsk(input), (std::vector<std::string>{"127.0.0.53", "9.9.9.9"}));
+  EXPECT_FALSE(KeepsSingleLabels(input));
+  input.nameservers = {"10.0.0.1"};
+  input.options = {"ndots:2"};
+  EXPECT_EQ(RenderResolvConf(input),
+            WithHead("# ExtServers: [10.0.0.1]\nnameserver 127.0.0.11\nsearch a.org\noptions ndots:2\n"));
+  EXPECT_TRUE(KeepsSingleLabels(input));
+  input = {};
+  input.own_resolver = true;
+  EXPECT_EQ(ServersToAsk(input), (std::vector<std::string>{"8.8.8.8", "8.8.4.4"}));
+}
+
 }  // namespace
 }  // namespace estiba::net

@@ -3,9 +3,13 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <chrono>
 
 #include "net/publish.h"
+#include "os/event.h"
+#include "os/inet.h"
+#include "os/netns.h"
 #include "os/process.h"
 #include "tests/fake_net.h"
 #include "tests/support.h"
@@ -312,6 +316,40 @@ TEST_F(Network, TheStepsOfABridgedContainerWorkOneAfterTheOther) {
     });
     stamp("published port", [] { return AddPublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}); });
     stamp("unpublish", [] { return DeletePublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}); });
+  });
+}
+
+// In `netns`: what a client there sends to 127.0.0.11:53 arrives at `socket`, and the answer comes from where it asked.
+void ExpectExchange(int netns, const os::UniqueFd& socket) {
+  os::UniqueFd client;
+  ASSERT_OK(os::InNetworkNamespace(netns, [&]() -> Status {
+    client = TRY(os::ConnectInet(SOCK_DGRAM, {std::string("\x7F\0\0\x0B", 4), 53}));
+    return Ok();
+  }));
+  ASSERT_EQ(::send(client.get(), "ask", 3, 0), 3);
+  std::array<char, 16> buffer;
+  os::Sender from{};
+  ASSERT_TRUE(os::WaitReadable(socket.get(), milliseconds(5000)).value());
+  ASSERT_EQ(os::ReceiveFrom(socket.get(), buffer, &from), 3);
+  ASSERT_EQ(os::SendTo(socket.get(), "told", from), 4);
+  ASSERT_TRUE(os::WaitReadable(client.get(), milliseconds(5000)).value());  // connected: it hears 127.0.0.11:53 alone
+  EXPECT_EQ(::recv(client.get(), buffer.data(), buffer.size(), 0), 4);
+}
+
+TEST_F(Network, ThePortOfNamesLeadsToTheirSockets) {
+  InFreshNetwork([] {
+    const os::UniqueFd netns = testing::NewNetwork();
+    ASSERT_OK(BringLoopbackUp(netns.get()));
+    ASSERT_OK_AND_ASSIGN(const NameSockets sockets, OpenNameSockets(netns.get()));
+    ExpectExchange(netns.get(), sockets.udp);
+    EXPECT_TRUE(TryConnect(netns.get(), "127.0.0.11", 53).ok);
+    // A name server of the container's own has the port on every address, and takes nothing away.
+    const os::UniqueFd udp = testing::UdpSocket(netns.get(), 53);
+    const os::UniqueFd tcp = Listen(netns.get(), 53);
+    EXPECT_TRUE(udp.valid() && tcp.valid());
+    ExpectExchange(netns.get(), sockets.udp);
+    EXPECT_TRUE(TryConnect(netns.get(), "127.0.0.1", 53).ok);
+    EXPECT_EQ(AcceptFrom(tcp), "127.0.0.1");
   });
 }
 

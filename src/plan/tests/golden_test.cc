@@ -34,6 +34,8 @@ TEST(Golden, ABridgedContainerWithATerminalAndAPublishedPort) {
   ContainerInput input = DockerInput();
   input.network.mode = Network::Mode::kBridge;
   input.network.endpoints = {MakeEndpoint()};
+  input.network.names_file = "/run/estiba/net/0123";
+  input.network.names = "estiba-endpoint 1\n";
   input.spec.process->terminal = true;
   input.spec.process->console_size = oci::ConsoleSize{24, 80};
   ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));

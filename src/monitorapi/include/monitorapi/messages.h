@@ -66,9 +66,13 @@ struct Launch {
   std::vector<AttachOptions> attaches;
   std::uint32_t restart_count = 0;
   std::string failpoint;  // tests only: "STEP[:N]", the monitor kills itself at that step (monitor/README.md)
+  // Of a container whose plan answers names (plan::Op::kServeNames): where its file is, and the program to start.
+  std::string names_folder;
+  std::string names_program;
   template <class V> void Fields(V& v) {
     v(1, id); v(2, name); v(3, log); v(4, restart); v(5, tty); v(6, open_stdin); v(7, stdin_once); v(8, rows);
-    v(9, columns); v(10, port_sockets); v(11, attaches); v(12, restart_count); v(13, failpoint);
+    v(9, columns); v(10, port_sockets); v(11, attaches); v(12, restart_count); v(13, failpoint); v(14, names_folder);
+    v(15, names_program);
   }
 };
 

@@ -27,10 +27,15 @@ struct ResolvInput {
   std::vector<std::string> search;       // --dns-search; {"."} for none
   std::vector<std::string> options;      // --dns-option
   bool own_namespace = true;  // false for --network host: loopback name servers are reachable and stay
+  bool own_resolver = false;  // 127.0.0.11 answers, and asks the servers in the container's stead
 };
 // Docker's rules: what is given replaces the host's line of that kind; in its own network namespace loopback name
 // servers are dropped, and when none is left 8.8.8.8 and 8.8.4.4 are used.
 std::string RenderResolvConf(const ResolvInput& input);
+// Whom 127.0.0.11 asks. It asks from the host's network: loopback name servers stay.
+std::vector<std::string> ServersToAsk(const ResolvInput& input);
+// "ndots" above 0 was asked for: 127.0.0.11 passes no name without a dot on.
+bool KeepsSingleLabels(const ResolvInput& input);
 // True when the only name server is systemd-resolved's stub (127.0.0.53): then /run/systemd/resolve/resolv.conf holds
 // the real ones and should be passed as `host_text`.
 bool PreferResolvedUpstream(std::string_view host_text);

@@ -55,6 +55,14 @@ struct InsideSpec {
 Status ConfigureInside(int netns, const InsideSpec& inside);
 // In `netns`: lo up and nothing else (--network none).
 Status BringLoopbackUp(int netns);
+// What answers a container's resolver at 127.0.0.11, port 53: a datagram socket and a listening one.
+struct NameSockets {
+  os::UniqueFd udp;
+  os::UniqueFd tcp;
+};
+// In `netns`, where lo is up. The sockets have ports that the kernel chose, and an nft table there, "estiba_names",
+// leads port 53 to them: a program of the container's may have that port on every address.
+Result<NameSockets> OpenNameSockets(int netns);
 // Moves a link of the current namespace there, under `new_name` ("" keeps its name; "eth%d": the first free number);
 // its permanent global addresses come along, and it is up.
 Status MoveLink(const std::string& name, const std::string& new_name, int netns);

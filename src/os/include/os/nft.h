@@ -55,6 +55,7 @@ class NftRule {
   // In the set (`invert`: not in it); with `data`, the map's value goes there.
   NftRule& Lookup(const std::string& set, std::uint32_t set_id, NftRegister key, bool invert = false);
   NftRule& LookupInto(const std::string& map, std::uint32_t set_id, NftRegister key, NftRegister data);
+  NftRule& Load(NftRegister to, std::string_view bytes);
   NftRule& DestinationNat(NftRegister address, NftRegister port);
   NftRule& Masquerade();
   NftRule& Accept();

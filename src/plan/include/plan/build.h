@@ -71,6 +71,9 @@ struct Network {
   };
   Mode mode = Mode::kAsSpec;
   std::vector<Endpoint> endpoints;
+  // Not empty: names are answered at 127.0.0.11, by whoever reads this file, which holds `names` (dns/endpoint.h).
+  std::string names_file{};
+  std::string names{};
 };
 
 // A directory of the image whose content an empty named volume receives on first use (docker's copy-up). The mount of

@@ -65,12 +65,14 @@ enum class Op : std::uint16_t {
   kMoveLink = 47,        // text: name here, name there ("" the same)    in: the network namespace, or none: the child's
   kIntelRdt = 48,        // text: class, monitoring group or "", schemata… numbers: 1: makes the class
   kStartScope = 49,      // text: unit, cgroup path, "Name=value"…        numbers: 1: of the user's own manager
+  kServeNames = 51,      // text: file of the endpoint; blob: what it holds  makes the sockets of 127.0.0.11, port 53
   kJoinScope = 50,       // text: unit                                   numbers: as above. exec: the child into it
   // ---- host, afterwards ----
   kDeleteCgroup = 60,    // only in undo lists: text: path, controllers…
   kDeleteVeth = 61,      // only in undo lists: text: host name
   kUnpublishPorts = 62,  // only in undo lists: text: as kPublishPorts
   kKillCgroup = 63,      // only in undo lists: text: path
+  kForgetNames = 66,     // only in undo lists: text: as kServeNames
   kStopScope = 65,       // only in undo lists: text: unit                numbers: as kStartScope
   kDeleteResctrl = 64,   // only in undo lists: text: path
   // ---- child: 1000 + child::Op ----

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "cgroup/hierarchy.h"
+#include "net/setup.h"
 #include "os/fd.h"
 #include "os/process.h"
 #include "plan/build.h"
@@ -60,6 +61,8 @@ class Container {
   int pidfd() const;
   // The master side of the container's terminal; invalid without one.
   os::UniqueFd TakeTerminal();
+  // What its resolver asks, for whoever answers; invalid without a step for names.
+  net::NameSockets TakeNameSockets();
   // Lets the child execute its program; back when that has happened, or with the reason why not
   // (`exec: "foo": executable file not found in $PATH`), then everything is undone.
   Status Start();

@@ -1,0 +1,227 @@
+"""Names on networks that users make: asked by real resolvers and by the byte, passed on, and kept inside."""
+
+import os
+import signal
+
+import pytest
+
+from harness import dns
+from harness.engine import is_alive
+from harness.names import address, client, netds, run
+from harness.wait import wait_until
+
+
+@pytest.fixture
+def upstream(engine, tmp_path):
+    server = dns.Server(engine.host, tmp_path)
+    wait_until(server.serving, "the name server serves")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def blue(engine):
+    engine.cli("network", "create", "blue")
+    yield engine
+    engine.remove_everything()
+    engine.cli("network", "rm", "blue")
+    wait_until(lambda: not netds(engine), "estiba-netd ends with the last container")
+    assert os.listdir(engine.run_root / "net") == []
+
+
+def test_by_name_alias_id_and_with_the_network_in_any_case(blue):
+    run(blue, "web", "--network-alias", "shop", "--network-alias", "a.b", "--hostname", "front")
+    run(blue, "asker")
+    ask = client(blue, "asker").ask
+    for name in ["web", "WEB", "shop", "a.b", "front", blue.inspect("web")["Id"][:12], "web.blue", "Shop.BLUE"]:
+        answer = ask(name)
+        assert (answer["answers"], answer["ttls"]) == ([address(blue, "web")], [0]), name
+        assert ask(name, "A", "tcp")["answers"] == [address(blue, "web")]
+    assert ask("web", "AAAA") | {"id": 0} == {"id": 0, "rcode": 0, "cut": False, "answers": [], "ttls": []}
+
+
+def test_real_resolvers_of_a_container(blue):
+    run(blue, "web")
+    at = address(blue, "web")
+    # The C library's (ping) and busybox's own.
+    assert f"({at})" in blue.out("run", "--rm", "--network", "blue", "estiba/busybox", "ping", "-c", "1", "web")
+    text = blue.out("run", "--rm", "--network", "blue", "estiba/busybox", "nslookup", "web")
+    assert at in text and "127.0.0.11" in text
+    reverse = blue.out("run", "--rm", "--network", "blue", "estiba/busybox", "nslookup", at)
+    assert "web.blue" in reverse
+    conf = blue.out("run", "--rm", "--network", "blue", "estiba/busybox", "cat", "/etc/resolv.conf").splitlines()
+    assert "nameserver 127.0.0.11" in conf and len([line for line in conf if line.startswith("nameserver")]) == 1
+    assert any(line.startswith("options") and "ndots:0" in line for line in conf)
+    assert any(line.startswith("# ExtServers: [") for line in conf)
+
+
+def test_a_name_of_several_takes_turns(blue):
+    for name in ("one", "two", "three"):
+        run(blue, name, "--network-alias", "many")
+    everybody = {address(blue, name) for name in ("one", "two", "three")}
+    firsts = []
+    for _ in range(3):
+        answers = client(blue, "one").ask("many")["answers"]
+        assert set(answers) == everybody and len(answers) == 3
+        firsts.append(answers[0])
+    assert set(firsts) == everybody
+
+
+def test_addresses_have_names_and_services_ports(blue):
+    run(blue, "web", "--expose", "8080", "--expose", "53/udp")
+    ask = client(blue, "web").ask
+    backwards = ".".join(reversed(address(blue, "web").split(".")))
+    assert ask(f"{backwards}.in-addr.arpa", "PTR")["answers"] == ["web.blue"]
+    assert ask("_8080._tcp.web", "SRV")["answers"] == ["0 1 8080 web.blue"]
+    assert ask("_53._udp.web.blue", "SRV")["answers"] == ["0 1 53 web.blue"]
+    assert ask("_9._tcp.web", "SRV")["rcode"] == 3
+
+
+def test_only_members_know(blue, upstream):
+    blue.cli("network", "create", "red")
+    run(blue, "web")
+    run(blue, "far", "--dns", "127.0.0.1", network="red")
+    blue.cli("create", "--network", "blue", "--name", "both", "--dns", "127.0.0.1", "estiba/busybox", "sleep", "1000")
+    blue.cli("network", "connect", "--alias", "middle", "red", "both")
+    blue.cli("start", "both")
+    assert client(blue, "far").ask("web")["answers"] == [dns.ELSEWHERE]  # asked of somebody else
+    assert client(blue, "far").ask("web.blue")["answers"] == [dns.ELSEWHERE]
+    assert client(blue, "far").ask("both")["answers"] == [address(blue, "both", "red")]
+    assert client(blue, "far").ask("middle")["answers"] == [address(blue, "both", "red")]
+    assert client(blue, "both").ask("web")["answers"] == [address(blue, "web")]
+    assert client(blue, "both").ask("far.red")["answers"] == [address(blue, "far", "red")]
+    assert client(blue, "both").ask("both.red")["answers"] == [address(blue, "both", "red")]
+    blue.remove_everything()
+    blue.cli("network", "rm", "red")
+
+
+def test_other_names_are_asked_of_others(blue, upstream):
+    run(blue, "web", "--dns", "127.0.0.1")  # the host's loopback: estiba-netd is on the host
+    ask = client(blue, "web").ask
+    assert ask("example.com")["answers"] == [dns.ELSEWHERE]
+    assert ask("missing.example.com")["rcode"] == 3
+    assert ask("example.com", "A", "tcp")["answers"] == [dns.ELSEWHERE]
+    assert upstream.asked() == ["udp example.com", "udp missing.example.com", "tcp example.com"]
+    # Cut on the way: asked for again by TCP, and handed on as far as the client takes it.
+    assert ask("big.example.com") | {"id": 0} == {"id": 0, "rcode": 0, "cut": True, "answers": [], "ttls": []}
+    assert len(ask("big.example.com", "A", "edns=4096")["answers"]) == 100
+    assert len(ask("big.example.com", "A", "tcp")["answers"]) == 100
+
+
+def test_the_next_server_is_asked_when_one_is_silent(blue, upstream, tmp_path):
+    second = dns.Server(blue.host, tmp_path, "127.0.0.2")
+    try:
+        wait_until(second.serving, "the second name server serves")
+        run(blue, "web", "--dns", "127.0.0.9", "--dns", "127.0.0.1", "--dns", "127.0.0.2")
+        assert client(blue, "web").ask("example.com")["answers"] == [dns.ELSEWHERE]  # nobody is at 127.0.0.9
+        assert (upstream.asked(), second.asked()) == (["udp example.com"], [])
+        assert client(blue, "web").ask("silent.example.com")["rcode"] == 2
+        assert {"udp silent.example.com"} == set(upstream.asked()[1:]) == set(second.asked())
+    finally:
+        second.stop()
+
+
+def test_an_internal_network_tells_nobody(blue, upstream):
+    blue.cli("network", "create", "--internal", "closed")
+    run(blue, "in1", "--dns", "127.0.0.1", network="closed")
+    run(blue, "in2", network="closed")
+    ask = client(blue, "in1").ask
+    assert ask("in2")["answers"] == [address(blue, "in2", "closed")]
+    for name, kind in [("secret.example.com", "A"), ("secret", "TXT"), ("1.2.0.192.in-addr.arpa", "PTR")]:
+        for options in ([], ["tcp"]):
+            assert ask(name, kind, *options)["rcode"] == 2
+    assert upstream.asked() == []
+    blue.remove_everything()
+    blue.cli("network", "rm", "closed")
+
+
+def test_search_and_dots(blue, upstream):
+    run(blue, "web", "--dns", "127.0.0.1", "--dns-search", "corp.example", "--dns-option", "ndots:1")
+    conf = blue.out("exec", "web", "cat", "/etc/resolv.conf").splitlines()
+    assert "search corp.example" in conf and "options ndots:1" in conf and "# ExtServers: [127.0.0.1]" in conf
+    assert f"({dns.ELSEWHERE})" in blue.out("exec", "web", "sh", "-c", "ping -c 1 -W 1 host1 | head -n 1")
+    # Docker's rule: who sets ndots means single labels for the search list alone.
+    assert set(upstream.asked()) <= {"udp host1.corp.example"} and upstream.asked()
+
+
+def test_a_name_server_in_the_container_may_have_the_port(blue):
+    run(blue, "web")
+    blue.cli("run", "-d", "--network", "blue", "--name", "server", "estiba/busybox", "sh", "-c",
+             "nc -ll -p 53 -e echo mine & nc -u -ll -p 53 -e echo mine & wait")
+    wait_until(lambda: blue.out("exec", "web", "sh", "-c", "nc -w 2 server 53 < /dev/null", check=False) == "mine",
+               "its own server answers")
+    assert client(blue, "server").ask("web")["answers"] == [address(blue, "web")]
+
+
+def test_without_an_engine(blue, upstream):
+    run(blue, "web", "--dns", "127.0.0.1")
+    run(blue, "asker", "--dns", "127.0.0.1")
+    at = address(blue, "web")
+    asker = client(blue, "asker")
+    blue.kill()
+    assert asker.ask("web")["answers"] == [at]
+    one, = netds(blue)
+    os.kill(one, signal.SIGKILL)
+    assert asker.ask("web")["answers"] == [at]  # asked at once: it waits for the next one
+    assert asker.ask("example.com")["answers"] == [dns.ELSEWHERE]
+    other, = netds(blue)
+    assert other != one
+    blue.start()
+
+
+def test_junk_from_a_container_hurts_nobody(blue):
+    run(blue, "bad")
+    run(blue, "good")
+    header = bytes.fromhex("000101000001000000000001")
+    loop = header + b"\xc0\x0c" + bytes.fromhex("00010001")
+    circle = header + b"\1a\0" + bytes.fromhex("00010001") + b"\xc0\x15\xc0\x13" + bytes(10)
+    packets = [b"x", header[:11], header, loop, circle, b"\xff" * 65000, bytes(4097), dns.question("web", "A")[:-1],
+               dns.question("web", "A") + b"more"] * 50
+    client(blue, "bad").raw(packets)
+    one = netds(blue)
+    assert client(blue, "good").ask("bad")["answers"] == [address(blue, "bad")]
+    assert client(blue, "bad").ask("good")["answers"] == [address(blue, "good")]
+    assert netds(blue) == one
+
+
+def test_the_host_has_names_and_the_container_its_own(blue):
+    run(blue, "web")
+    run(blue, "other", "--add-host", "db:192.0.2.9", "--add-host", "host.docker.internal:192.0.2.8")
+    gateway = blue.inspect("web")["NetworkSettings"]["Networks"]["blue"]["Gateway"]
+    hosts = [line.split() for line in blue.out("exec", "web", "cat", "/etc/hosts").splitlines()]
+    assert [gateway, "host.docker.internal"] in hosts and [gateway, "host.containers.internal"] in hosts
+    assert not any("other" in line for line in hosts)
+    hosts = [line.split() for line in blue.out("exec", "other", "cat", "/etc/hosts").splitlines()]
+    assert ["192.0.2.9", "db"] in hosts and ["192.0.2.8", "host.docker.internal"] in hosts
+    assert len([line for line in hosts if "host.docker.internal" in line]) == 1
+
+
+def test_the_default_bridge_has_none(engine):
+    engine.cli("run", "-d", "--name", "plain", "--dns", "192.0.2.53", "estiba/busybox", "sleep", "1000")
+    assert "nameserver 192.0.2.53" in engine.out("exec", "plain", "cat", "/etc/resolv.conf").splitlines()
+    assert netds(engine) == [] and os.listdir(engine.run_root / "net") == []
+
+
+def test_a_small_process_in_a_sandbox(blue):
+    run(blue, "web")
+    pid, = wait_until(lambda: netds(blue), "it runs")
+    client(blue, "web").ask("web")
+    status = dict(line.split(":\t") for line in open(f"/proc/{pid}/status", encoding="utf-8").read().splitlines()
+                  if ":\t" in line)
+    assert (status["NoNewPrivs"], status["Seccomp"], int(status["CapEff"], 16)) == ("1", "2", 0)
+    rollup = open(f"/proc/{pid}/smaps_rollup", encoding="utf-8").read().splitlines()
+    private = sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
+    assert private <= 1024, rollup
+
+
+def test_a_restarted_container_is_found_again(blue):
+    run(blue, "asker")
+    run(blue, "again", "--restart", "always")
+    at = address(blue, "again")
+    for _ in range(3):
+        pid = blue.state("again")["Pid"]
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(pid), "it has ended")
+        wait_until(lambda: blue.state("again")["Pid"] not in (0, pid), "it runs again")
+        assert client(blue, "asker").ask("again")["answers"] == [at]
+        assert client(blue, "again").ask("asker")["answers"] == [address(blue, "asker")]
