@@ -1,7 +1,7 @@
 """Symbol checks on the built libraries and programs: check_symbols.py BUILD_FOLDER.
 
 child may need only what is safe between clone and exec; the engine links no archive or HTTP client library and
-never clones; nobody starts a shell.
+never clones; what answers names has no resolver of the C library; nobody starts a shell.
 """
 
 import pathlib
@@ -26,6 +26,8 @@ CHILD_ALLOWED = {
 # fork and unshare are in it for one moment: a user's engine enters its user namespace before it has threads
 # (os/userns); containers are cloned by monitors alone.
 FORBIDDEN_IN_ENGINE = re.compile(r"^(curl_|archive_(?!.*estiba)|vfork$|clone$|clone3$)")
+# Names are looked up by our own code, which asks whom it is told to; the C library's reads files of the host's.
+FORBIDDEN_FOR_NAMES = re.compile(r"^(getaddrinfo|getnameinfo|gethostby|getservby|if_nametoindex|res_|__res_|dn_)")
 FORBIDDEN_EVERYWHERE = re.compile(r"^(system|popen|gets|strcpy|strcat|sprintf|mktemp|tmpnam)$")
 
 
@@ -54,6 +56,12 @@ def check_engine(build):
             for name in sorted(undefined(build / "bin/estibad")) if FORBIDDEN_IN_ENGINE.search(name)]
 
 
+def check_names(build):
+    return [f"{library.name} uses '{name}', a resolver of the C library"
+            for layer in ("dns", "netd", "os") for library in sorted(build.glob(f"src/{layer}/libestiba_{layer}*.a"))
+            for name in sorted(undefined(library)) if FORBIDDEN_FOR_NAMES.search(name)]
+
+
 def check_ours(build):
     found = []
     for library in sorted(build.glob("src/**/libestiba_*.a")):
@@ -64,7 +72,7 @@ def check_ours(build):
 
 def main():
     build = pathlib.Path(sys.argv[1])
-    problems = check_child(build) + check_engine(build) + check_ours(build)
+    problems = check_child(build) + check_engine(build) + check_names(build) + check_ours(build)
     for problem in problems:
         print(problem)
     return 1 if problems else 0

@@ -65,6 +65,11 @@ Status PlanRunner::Undo() {
   return runtime::Undo(decoded);
 }
 
+Status PlanRunner::TellNames() {
+  const plan::Plan decoded = TRY(Load());
+  return runtime::TellNames(decoded);
+}
+
 std::vector<Error> PlanRunner::RunPoststopHooks() {
   if (!has_hooks_) return {};
   std::vector<Error> errors;

@@ -24,6 +24,7 @@ void Supervisor::OnRequest(Peers::Request to, Frame frame) {
     case Type::kPause: done = OnPause(true); break;
     case Type::kUnpause: done = OnPause(false); break;
     case Type::kUpdate: done = OnUpdate(frame); break;
+    case Type::kTellNames: done = OnTellNames(); break;
     case Type::kExec: return OnExec(to, frame);
     case Type::kStop: return OnStop(to, frame);
     default: return OnControl(to, frame);
@@ -199,6 +200,13 @@ Status Supervisor::OnPause(bool pause) {
   Append(std::move(record));
   peers_.Notify(pause ? Type::kNoticePaused : Type::kNoticeUnpaused, monitorapi::OkReply{});
   return Ok();
+}
+
+// Between two runs nobody may ask for it; the next one reads the plan anyway.
+Status Supervisor::OnTellNames() {
+  if (phase_ == Phase::kRestarting) return Ok();
+  if (phase_ != Phase::kPaused) TRY(CheckRunning());
+  return runner_->TellNames();
 }
 
 Status Supervisor::OnUpdate(const Frame& frame) {

@@ -37,6 +37,8 @@ class Runner {
                                const Stdio& stdio) = 0;
   // Takes back everything the plan names on the host. Idempotent.
   virtual Status Undo() = 0;
+  // What the container is called has changed in its plan: so does what is told of it.
+  virtual Status TellNames() = 0;
   // What hooks after the end had to say.
   virtual std::vector<Error> RunPoststopHooks() = 0;
 

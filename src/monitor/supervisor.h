@@ -78,6 +78,7 @@ class Supervisor {
   Status OnSignal(const monitorapi::Frame& frame);
   void OnStop(Peers::Request to, const monitorapi::Frame& frame);
   Status OnPause(bool pause);
+  Status OnTellNames();
   Status OnUpdate(const monitorapi::Frame& frame);
   Status CheckRunning() const;
   void ForbidRestart();

@@ -10,6 +10,7 @@
 #include "net/publish.h"
 #include "net/setup.h"
 #include "os/file.h"
+#include "runtime/container.h"
 #include "session.h"
 
 namespace estiba::runtime {
@@ -90,6 +91,13 @@ Status WriteNames(const Step& step) {
   const os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   TRY(os::WriteAll(file.get(), step.blob));
   if (::rename(fresh.c_str(), path.c_str()) < 0) return Error::Errno(errno, "rename '" + fresh + "'");
+  return Ok();
+}
+
+Status TellNames(const plan::Plan& plan) {
+  for (const Step& step : plan.steps) {
+    if (step.op == Op::kServeNames) TRY(WriteNames(step));
+  }
   return Ok();
 }
 

@@ -3,14 +3,11 @@
 import contextlib
 import json
 import os
-import random
 import signal
 import time
 
 from harness.names import address, client, netds, run
 from harness.wait import wait_until
-
-KILLS = 30
 
 
 def kill_one(engine):
@@ -36,8 +33,7 @@ def end(process):
     return count
 
 
-def test_each_kill_costs_each_client_at_most_one_retry(engine, seed):
-    moments = random.Random(seed)
+def test_each_kill_costs_each_client_at_most_one_retry(engine, rng, full):
     engine.cli("network", "create", "blue")
     run(engine, "one")
     run(engine, "two")
@@ -46,8 +42,8 @@ def test_each_kill_costs_each_client_at_most_one_retry(engine, seed):
         for process in clients:
             processes.callback(process.kill)
         kills = 0
-        for _ in range(KILLS):
-            time.sleep(moments.random() / 20)  # the instant, not a wait
+        for _ in range(300 if full else 30):
+            time.sleep(rng.random() / 20)  # the instant, not a wait
             kills += kill_one(engine)
         counts = [end(process) for process in clients]
     assert kills > 0
@@ -56,8 +52,7 @@ def test_each_kill_costs_each_client_at_most_one_retry(engine, seed):
     assert len(netds(engine)) == 1
 
 
-def test_the_engine_and_it_killed_together(engine, seed):
-    moments = random.Random(seed)
+def test_the_engine_and_it_killed_together(engine, rng):
     engine.cli("network", "create", "blue")
     for name in ("one", "two", "three"):
         run(engine, name)
@@ -66,7 +61,7 @@ def test_the_engine_and_it_killed_together(engine, seed):
     process = begin_to_ask(engine, "two", "three")
     try:
         for _ in range(5):
-            time.sleep(moments.random() / 20)  # the instant, not a wait
+            time.sleep(rng.random() / 20)  # the instant, not a wait
             engine.kill()
             kill_one(engine)
             assert asker.ask("three")["answers"] == [at]

@@ -225,3 +225,15 @@ def test_a_restarted_container_is_found_again(blue):
         wait_until(lambda: blue.state("again")["Pid"] not in (0, pid), "it runs again")
         assert client(blue, "asker").ask("again")["answers"] == [at]
         assert client(blue, "again").ask("asker")["answers"] == [address(blue, "asker")]
+
+
+def test_a_renamed_container_is_found_by_its_new_name(blue, upstream):
+    run(blue, "asker", "--dns", "127.0.0.1")
+    run(blue, "old", "--restart", "always")
+    at = address(blue, "old")
+    ask = client(blue, "asker").ask
+    assert ask("old")["answers"] == [at]
+    blue.cli("rename", "old", "new")
+    assert (ask("new")["answers"], ask("old")["answers"]) == ([at], [dns.ELSEWHERE])
+    blue.cli("restart", "-t", "0", "new")
+    assert (ask("new.blue")["answers"], ask("old.blue")["answers"]) == ([at], [dns.ELSEWHERE])

@@ -8,6 +8,7 @@
 #include "containers.h"
 #include "net/files.h"
 #include "os/file.h"
+#include "plan/wire.h"
 
 namespace estiba::engine {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 using apitypes::HostConfig;
 
 constexpr std::size_t kMaxFile = 1 << 20;
+constexpr std::chrono::seconds kTellPatience{10};
 
 // The first gateway that leads outside.
 std::optional<net::Ipv4> OutwardGateway(const std::vector<Endpoint>& endpoints) {
@@ -137,6 +139,30 @@ Status Containers::WriteNameFiles(const ContainerRecord& record, const std::vect
                       0644));
   TRY(os::ReplaceFile({folder.get()}, "hosts", hosts, 0644));
   return os::ReplaceFile({folder.get()}, "resolv.conf", net::RenderResolvConf(ResolverOf(record, endpoints)), 0644);
+}
+
+Status Containers::TellNames(const ContainerPtr& container) {
+  ContainerRecord record;
+  std::vector<Endpoint> endpoints;
+  std::shared_ptr<MonitorLink> link;
+  {
+    auto data = container->data.Lock();
+    record = data->record;
+    endpoints = data->state.endpoints;
+    link = data->link;
+  }
+  if (!link || !HasNames(endpoints)) return Ok();
+  const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
+  const std::string bytes = TRY(os::ReadFileAt({folder.get()}, "plan", plan::kMaxEncodedPlan));
+  plan::Plan plan = TRY(plan::Decode(bytes));
+  const dns::Endpoint names = TRY(NamesOf(record, endpoints));
+  for (plan::Step& step : plan.steps) {
+    if (step.op == plan::Op::kServeNames) step.blob = dns::Encode(names);
+  }
+  // The monitor's next run is of this plan, too.
+  TRY(os::ReplaceFile({folder.get()}, "plan", plan::Encode(plan), 0600));
+  TRY(link->Call(monitorapi::TellNames{}, {}, kTellPatience));
+  return Ok();
 }
 
 }  // namespace estiba::engine

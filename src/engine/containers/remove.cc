@@ -205,6 +205,7 @@ Status Containers::Rename(const std::string& id, const std::string& name) {
     return saved;
   }
   ReleaseName(old, container->id);
+  WarnIf(TellNames(container), "tell the new name of a container", taken);
   Publish(container, "rename", {{"oldName", "/" + old}});
   return Ok();
 }

@@ -14,7 +14,7 @@ namespace estiba::monitorapi {
 enum class Type : std::uint16_t {
   kNone = 0,
   kLaunch = 1, kAttach = 2, kExec = 3, kResize = 4, kSignal = 5, kStop = 6, kPause = 7, kUnpause = 8, kLogs = 9,
-  kStats = 10, kTop = 11, kUpdate = 12, kSubscribe = 13, kAck = 14, kRecover = 15,
+  kStats = 10, kTop = 11, kUpdate = 12, kSubscribe = 13, kAck = 14, kRecover = 15, kTellNames = 16,
   kOk = 100, kFailure = 101, kStarted = 102, kState = 103, kStatsReply = 104, kTopReply = 105, kExecStarted = 106,
   kNoticeStarted = 200, kNoticeExited = 201, kNoticeRestarting = 202, kNoticeOom = 203, kNoticeExecExited = 204,
   kNoticePaused = 205, kNoticeUnpaused = 206, kNoticeDetached = 207, kNoticeFinished = 208,
@@ -190,6 +190,10 @@ struct Update {
 };
 
 // From now on notices come to this socket (a launching engine is subscribed from the start). Answer: State.
+// The `plan` in the container's folder says anew what the container is called (plan::Op::kServeNames). Answer: Ok when
+// whoever asks is told so.
+struct TellNames { template <class V> void Fields(V&) {} };
+
 struct Subscribe { template <class V> void Fields(V&) {} };
 
 // The engine has recorded the notice with this frame id (Frame::id not 0): the monitor goes on. No answer.

@@ -97,6 +97,9 @@ Result<os::UniqueFd> CarryOutInside(const plan::Plan& plan, pid_t init_pid, int 
 // has looked for them.
 Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known = nullptr);
 
+// Writes again the file that says what a running container is called, after its plan has changed.
+Status TellNames(const plan::Plan& plan);
+
 // Where resctrl is mounted and which classes it has: for plans with linux.intelRdt, which are rare.
 Status FindResctrl(plan::HostFacts& facts);
 
