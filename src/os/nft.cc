@@ -147,13 +147,36 @@ NftRule& NftRule::Load(NftRegister to, std::string_view bytes) {
 }
 
 NftRule& NftRule::DestinationNat(NftRegister address, NftRegister port) {
+  return DestinationNat(NFPROTO_IPV4, address, port);
+}
+
+NftRule& NftRule::DestinationNat(std::uint8_t family, NftRegister address, NftRegister port) {
   Expression e{"nat", {}};
   AppendBe32(e.attributes, NFTA_NAT_TYPE, NFT_NAT_DNAT);
-  AppendBe32(e.attributes, NFTA_NAT_FAMILY, NFPROTO_IPV4);
+  AppendBe32(e.attributes, NFTA_NAT_FAMILY, family);
   AppendBe32(e.attributes, NFTA_NAT_REG_ADDR_MIN, Number(address));
   AppendBe32(e.attributes, NFTA_NAT_REG_PROTO_MIN, Number(port));
   expressions_.push_back(std::move(e));
   return *this;
+}
+
+// As nft(8) writes "numgen random mod OF < COUNT": numbers are compared in the order of the wire.
+NftRule& NftRule::Chance(std::uint32_t count, std::uint32_t of, NftRegister scratch) {
+  Expression number{"numgen", {}};
+  AppendBe32(number.attributes, NFTA_NG_DREG, Number(scratch));
+  AppendBe32(number.attributes, NFTA_NG_MODULUS, of);
+  AppendBe32(number.attributes, NFTA_NG_TYPE, NFT_NG_RANDOM);
+  AppendBe32(number.attributes, NFTA_NG_OFFSET, 0);
+  Expression order{"byteorder", {}};
+  AppendBe32(order.attributes, NFTA_BYTEORDER_SREG, Number(scratch));
+  AppendBe32(order.attributes, NFTA_BYTEORDER_DREG, Number(scratch));
+  AppendBe32(order.attributes, NFTA_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+  AppendBe32(order.attributes, NFTA_BYTEORDER_LEN, 4);
+  AppendBe32(order.attributes, NFTA_BYTEORDER_SIZE, 4);
+  expressions_.push_back(std::move(number));
+  expressions_.push_back(std::move(order));
+  const std::uint32_t limit = htobe32(count);
+  return Compare(NFT_CMP_LT, scratch, AsBytes(limit));
 }
 
 NftRule& NftRule::Masquerade() {
@@ -205,8 +228,9 @@ NftBatch& NftBatch::AddChain(const std::string& table, const std::string& chain,
   batch_.BeginNest(NFTA_CHAIN_HOOK);
   batch_.PutBe32(NFTA_HOOK_HOOKNUM, hook->hook);
   batch_.PutBe32(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(hook->priority));
+  if (!hook->device.empty()) batch_.PutString(NFTA_HOOK_DEV, hook->device);
   batch_.EndNest();
-  batch_.PutBe32(NFTA_CHAIN_POLICY, NF_ACCEPT);
+  batch_.PutBe32(NFTA_CHAIN_POLICY, hook->drop_by_default ? NF_DROP : NF_ACCEPT);
   batch_.PutString(NFTA_CHAIN_TYPE, hook->type);
   return *this;
 }

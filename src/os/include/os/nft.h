@@ -20,8 +20,10 @@ struct NftRegister {
 // A base chain's place; plain chains have none.
 struct NftHook {
   std::string type;  // "filter", "nat"
-  std::uint32_t hook = 0;  // NF_INET_…
+  std::uint32_t hook = 0;  // NF_INET_…, NF_NETDEV_…
   std::int32_t priority = 0;
+  bool drop_by_default = false;  // the policy
+  std::string device = {};       // of the family netdev: the link it watches
 };
 
 struct NftSet {
@@ -55,8 +57,13 @@ class NftRule {
   // In the set (`invert`: not in it); with `data`, the map's value goes there.
   NftRule& Lookup(const std::string& set, std::uint32_t set_id, NftRegister key, bool invert = false);
   NftRule& LookupInto(const std::string& map, std::uint32_t set_id, NftRegister key, NftRegister data);
+  // Loads a constant.
   NftRule& Load(NftRegister to, std::string_view bytes);
   NftRule& DestinationNat(NftRegister address, NftRegister port);
+  // `family` NFPROTO_IPV4 or NFPROTO_IPV6: what the register holds.
+  NftRule& DestinationNat(std::uint8_t family, NftRegister address, NftRegister port);
+  // Goes on for `count` of `of` packets, chosen at random.
+  NftRule& Chance(std::uint32_t count, std::uint32_t of, NftRegister scratch);
   NftRule& Masquerade();
   NftRule& Accept();
   NftRule& Drop();

@@ -1,0 +1,41 @@
+#pragma once
+// Addresses of either family as values. Pure. (address.h: IPv4 alone, which is what bridges of the engine carry.)
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace estiba::net {
+
+struct Ip {
+  bool v6 = false;
+  std::array<std::uint8_t, 16> bytes{};  // in the order of the wire; IPv4 has the first four
+  auto operator<=>(const Ip&) const = default;
+  unsigned Bits() const { return v6 ? 128 : 32; }
+  // The 4 or 16 bytes as they go over the wire.
+  std::string Bytes() const;
+};
+// "10.0.0.1", "fd00::1"; no zone, no brackets. kInvalidArgument.
+Result<Ip> ParseIp(std::string_view text);
+std::string ToString(const Ip& address);
+
+// An address and a prefix length: of an interface ("10.0.0.1/24"), or a network when the host bits are clear.
+struct IpPrefix {
+  Ip address;
+  unsigned length = 0;
+  auto operator<=>(const IpPrefix&) const = default;
+  // The same with its host bits cleared.
+  IpPrefix Network() const;
+  bool Contains(const Ip& other) const;
+  // All host bits set: where IPv4 has its broadcast address.
+  Ip Last() const;
+};
+// With "/LENGTH"; without one all bits of the address count when `bare` is allowed. kInvalidArgument.
+Result<IpPrefix> ParseIpPrefix(std::string_view text, bool bare = false);
+std::string ToString(const IpPrefix& prefix);
+
+}  // namespace estiba::net
