@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "command.h"
+#include "lab/record.h"
 
 namespace estiba::cli {
 namespace {
@@ -116,8 +117,26 @@ void AddNames(const Place& place, std::string_view path, std::string_view list, 
   }
 }
 
+// Labs that are up, or their nodes; LAB/NODE where there are several. Nothing where a file is meant.
+void AddLabs(const Place& place, Candidates* found) {
+  const std::string_view usage = place.command->usage;
+  const auto labs = lab::ListLabs({});
+  if (!labs.ok() || (place.positionals > 0 && usage.find("LABFILE...") == std::string_view::npos)) return;
+  for (const lab::Record& record : labs.value()) {
+    const std::string prefix = labs.value().size() == 1 ? "" : record.lab.name + "/";
+    if (usage.find("[LAB|") != std::string_view::npos || usage == "[LAB]") found->push_back(record.lab.name);
+    if (usage.find("NODE COMMAND") != std::string_view::npos)
+      for (const lab::Node& node : record.lab.nodes) found->push_back(prefix + node.name);
+    if (usage.find("NODE:INTERFACE") != std::string_view::npos)
+      for (const lab::Link& link : record.lab.links)
+        for (const lab::End& end : link.ends)
+          found->push_back(prefix + record.lab.NodeOf(end).name + ":" + end.interface);
+  }
+}
+
 // The usage line says what a command works on.
 void AddArguments(const Place& place, Candidates* found) {
+  if (place.group == "lab") return AddLabs(place, found);
   const std::string_view usage = place.command->usage;
   const auto takes = [&](std::string_view what) { return usage.find(what) != std::string_view::npos; };
   const bool more = takes("...") || place.positionals == 0;

@@ -71,7 +71,8 @@ ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
              "pull": "one", "push": "one", "copy": "one two", "search": "one", "image tags": "one",
              "image referrers": "one", "manifest inspect": "one", "rmi": "one", "save": "one", "tag": "one two",
              "network connect": "back web", "network disconnect": "back web", "network create": "back",
-             "network rm": "gone", "volume create": "data", "images": "", "import": "/dev/null", "stats": ""}
+             "network rm": "gone", "volume create": "data", "images": "", "import": "/dev/null", "stats": "",
+             "lab down": "no-such-lab", "lab graph": str(DOCS.parents[1] / "examples/lab/lan.yaml")}
 NEEDED = {"system prune": "--force", "container prune": "--force", "image prune": "--force", "network prune": "--force",
           "volume prune": "--force", "stats": "--no-stream", "save": "-o {tmp}/out", "load": "-i /dev/null",
           "network create": "--subnet 10.1.0.0/24", "login": "--password secret"}
@@ -100,10 +101,11 @@ CREATE = {"add-host": "a:1.2.3.4", "attach": "stdin", "annotation": "a=b", "cap-
           "volumes-from": "web", "workdir": "/tmp"}
 PULLING = ("pull", "quiet")  # what they do, tests/e2e/test_cli_run.py and test_images.py look at
 
-# Only an attached process shows these: tests/e2e/test_terminal.py and test_cli_run.py. The options of create and run
-# that end up in the request are walked in src/cli/tests/create_test.cc.
+# Only an attached process shows these: tests/e2e/test_terminal.py and test_cli_run.py; or a lab: test_lab.py. The
+# options of create and run that end up in the request are walked in src/cli/tests/create_test.cc.
 ELSEWHERE = {("exec", "detach-keys"), ("attach", "detach-keys"), ("start", "detach-keys"), ("attach", "sig-proxy"),
-             ("attach", "no-stdin"), ("start", "attach"), ("start", "interactive")}
+             ("attach", "no-stdin"), ("start", "attach"), ("start", "interactive"),
+             ("lab capture", "count"), ("lab capture", "snaplen"), ("lab capture", "write")}
 SWITCHED_OFF = {("history", "human"), ("commit", "pause")}  # true by default
 
 

@@ -26,6 +26,8 @@ def shell(engine):
     ("estiba rena\t", "estiba rename "),
     ("estiba cont\tun\t", "estiba container unpause "),
     ("estiba stop webs\t", "estiba stop webserver "),
+    ("estiba lab gr\t", "estiba lab graph "),
+    ("estiba lab up /etc/host\t", "estiba lab up /etc/host"),
     ("estiba run --rm --memory-swapp\t", "--memory-swappiness "),
     ("estiba run -it --network non\t", "--network none "),
     ("estiba run --network=non\t", "--network=none "),  # bash takes '=' for a word of its own
