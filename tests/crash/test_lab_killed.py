@@ -2,6 +2,7 @@
 they came, and `up` finishes."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -90,3 +91,38 @@ def test_a_down_that_was_killed_is_finished(machine, full, rng, call):
         assert machine.state() == before and namespaces("killed") == [], (call, when)
         if not dead:
             return
+
+
+@pytest.mark.parametrize("call", ["mount", "setns", "renameat"])
+def test_containers_of_an_up_that_was_killed_are_removed(engine, tmp_path, full, call):
+    need_program("strace")
+    file = tmp_path / "imaged.yaml"
+    file.write_text("""
+name: imaged-{0}
+nodes:
+  web: {{image: estiba/busybox, command: [sleep, "1000"]}}
+  db: {{image: estiba/busybox, command: [sleep, "1000"]}}
+  pc: {{}}
+links: [{{endpoints: [web 10.9.0.1/24, pc 10.9.0.2/24]}}, {{endpoints: [db 10.9.1.1/24, pc 10.9.1.2/24]}}]
+check: [pc reaches web]
+""".format(call))
+    # Not one of this lab, for all its name.
+    engine.cli("run", "-d", "--name", f"imaged-{call}-other", "--network", "none", "estiba/busybox", "sleep", "1000")
+    try:
+        for when in range(1, 8 if full else 4):
+            command = engine.command("lab", "up", file)
+            at = command.index(str(BIN / "estiba"))
+            strace = ["strace", "-qqq", "-o", "/dev/null", f"--trace={call}",
+                      f"--inject={call}:signal=KILL:when={when}"]
+            done = subprocess.run(command[:at] + strace + command[at:], env=engine.environment(), check=False,
+                                  capture_output=True, text=True, timeout=60)
+            assert done.returncode in (0, -9), done.stderr
+            if when % 2:
+                engine.cli("lab", "up", file)
+                engine.cli("lab", "check", file)
+            engine.cli("lab", "down", file)
+            assert engine.out("ps", "-a", "--format", "{{.Names}}") == f"imaged-{call}-other"
+            assert namespaces(f"imaged-{call}") == []
+    finally:
+        engine.cli("lab", "down", file)
+        engine.cli("rm", "-f", f"imaged-{call}-other")

@@ -272,6 +272,18 @@ def test_only_root_builds_labs(tmp_path):
     assert done.returncode == 1 and "labs need root" in done.stderr and "sudo" in done.stderr
 
 
+def test_five_hundred_nodes(machine, tmp_path):
+    hosts = range(499)
+    nodes = "".join(f"  h{i}: {{}}\n" for i in hosts)
+    links = "".join(f"- endpoints: [h{i} 10.0.{i // 200}.{i % 200 + 1}/16, s]\n" for i in hosts)
+    checks = "".join(f"- h{i} reaches h{(i * 7 + 1) % 499}\n" for i in hosts)
+    file = write(tmp_path, f"name: big\nnodes:\n  s: {{kind: switch}}\n{nodes}links:\n{links}check:\n{checks}")
+    machine.lab("up", file)
+    assert machine.lab("check", "big").stdout.count("ok ") == 499
+    machine.lab("down", "big")
+    assert namespaces("big") == []
+
+
 def test_a_node_with_an_image(engine, tmp_path):
     file = write(tmp_path, """
 name: imaged
