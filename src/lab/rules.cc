@@ -30,7 +30,8 @@ std::string InterfaceBytes(const std::string& name) {
 std::string PortBytes(std::uint16_t port) { return {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)}; }
 
 void MatchFamily(NftRule& rule, bool v6) {
-  rule.Meta(NFT_META_NFPROTO, kR0).Equal(kR0, Raw(std::uint8_t{v6 ? NFPROTO_IPV6 : NFPROTO_IPV4}));
+  const std::uint8_t family = v6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+  rule.Meta(NFT_META_NFPROTO, kR0).Equal(kR0, Raw(family));
 }
 
 void MatchProtocol(NftRule& rule, const std::string& protocol) {
