@@ -16,37 +16,54 @@ namespace {
 constexpr Ipv4 kResolver{0x7F00000B};  // 127.0.0.11, as docker has it
 constexpr int kBacklog = 128;
 constexpr char kNamesTable[] = "estiba_names";
-constexpr char kChain[] = "output";
 constexpr std::uint8_t kIpv4 = NFPROTO_IPV4;
-constexpr std::uint32_t kDestinationOffset = 16;     // of the IPv4 header
-constexpr std::uint32_t kDestinationPortOffset = 2;  // of TCP's and UDP's
-const os::NftRegister kR0{0}, kR1{1};
+constexpr std::uint16_t kDomain = 53;
+const os::NftRegister kR0{0};
 
 std::string PortBytes(std::uint16_t port) { return {static_cast<char>(port >> 8), static_cast<char>(port & 0xFF)}; }
 
-// What goes to 127.0.0.11:53 by `protocol` goes to `port`. Answers wear port 53 again: the connection is tracked.
-os::NftRule Redirect(Protocol protocol, std::uint16_t port) {
-  constexpr std::uint16_t kDomain = 53;
+// Where headers have what is looked at and changed.
+struct Side {
+  std::uint32_t address;  // in IPv4's
+  std::uint32_t port;     // in TCP's and UDP's
+};
+constexpr Side kSource{12, 0};
+constexpr Side kDestination{16, 2};
+
+// Of packets whose `side` is 127.0.0.11 with port `from`: the port becomes `to`.
+os::NftRule ChangePort(Protocol protocol, Side side, std::uint16_t from, std::uint16_t to) {
+  const std::uint32_t checksum = protocol == Protocol::kUdp ? 6 : 16;
   os::NftRule rule;
-  rule.Payload(NFT_PAYLOAD_NETWORK_HEADER, kDestinationOffset, 4, kR0)
+  rule.Payload(NFT_PAYLOAD_NETWORK_HEADER, side.address, 4, kR0)
       .Equal(kR0, kResolver.Bytes())
       .Meta(NFT_META_L4PROTO, kR0)
       .Equal(kR0, std::string(1, static_cast<char>(protocol)))
-      .Payload(NFT_PAYLOAD_TRANSPORT_HEADER, kDestinationPortOffset, 2, kR0)
-      .Equal(kR0, PortBytes(kDomain))
-      .Load(kR0, kResolver.Bytes())
-      .Load(kR1, PortBytes(port))
-      .DestinationNat(kR0, kR1);
+      .Payload(NFT_PAYLOAD_TRANSPORT_HEADER, side.port, 2, kR0)
+      .Equal(kR0, PortBytes(from))
+      .Load(kR0, PortBytes(to))
+      .StorePayload(NFT_PAYLOAD_TRANSPORT_HEADER, side.port, 2, checksum, kR0);
   return rule;
 }
 
-Status AddRedirects(std::uint16_t udp, std::uint16_t tcp) {
+// Questions and answers change their port on the way out, each by a rule of its own: translating addresses would have
+// the kernel track every connection of the container. What does not go over lo meets one comparison.
+Status LeadPort(const std::vector<std::pair<Protocol, std::uint16_t>>& ports) {
+  constexpr char kOutput[] = "output", kLoopback[] = "loopback";
+  constexpr std::int32_t kFirst = -300;       // NF_IP_PRI_RAW
+  constexpr std::uint32_t kLoopbackIndex = 1;  // of lo in every namespace
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
   os::NftBatch batch(kIpv4);
-  constexpr std::int32_t kBeforeRouting = -100;  // NF_IP_PRI_NAT_DST
-  batch.AddTable(kNamesTable).AddChain(kNamesTable, kChain, os::NftHook{"nat", NF_INET_LOCAL_OUT, kBeforeRouting});
-  batch.AddRule(kNamesTable, kChain, Redirect(Protocol::kUdp, udp));
-  batch.AddRule(kNamesTable, kChain, Redirect(Protocol::kTcp, tcp));
+  batch.AddTable(kNamesTable).AddChain(kNamesTable, kLoopback);
+  batch.AddChain(kNamesTable, kOutput, os::NftHook{"filter", NF_INET_LOCAL_OUT, kFirst});
+  os::NftRule over_loopback;
+  over_loopback.Meta(NFT_META_OIF, kR0)
+      .Equal(kR0, {reinterpret_cast<const char*>(&kLoopbackIndex), sizeof kLoopbackIndex})
+      .Jump(kLoopback);
+  batch.AddRule(kNamesTable, kOutput, over_loopback);
+  for (const auto& [protocol, port] : ports) {
+    batch.AddRule(kNamesTable, kLoopback, ChangePort(protocol, kDestination, kDomain, port));
+    batch.AddRule(kNamesTable, kLoopback, ChangePort(protocol, kSource, port, kDomain));
+  }
   return batch.Commit(socket, "lead port 53 of 127.0.0.11 to its sockets");
 }
 
@@ -56,7 +73,7 @@ Status OpenHere(NameSockets& sockets) {
   TRY(os::Listen(sockets.tcp.get(), kBacklog));
   const std::uint16_t udp = TRY(os::LocalPort(sockets.udp.get()));
   const std::uint16_t tcp = TRY(os::LocalPort(sockets.tcp.get()));
-  return AddRedirects(udp, tcp);
+  return LeadPort({{Protocol::kUdp, udp}, {Protocol::kTcp, tcp}});
 }
 
 }  // namespace

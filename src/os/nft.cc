@@ -76,6 +76,19 @@ NftRule& NftRule::Payload(std::uint32_t base, std::uint32_t offset, std::uint32_
   return *this;
 }
 
+NftRule& NftRule::StorePayload(std::uint32_t base, std::uint32_t offset, std::uint32_t length, std::uint32_t checksum,
+                               NftRegister from) {
+  Expression e{"payload", {}};
+  AppendBe32(e.attributes, NFTA_PAYLOAD_SREG, Number(from));
+  AppendBe32(e.attributes, NFTA_PAYLOAD_BASE, base);
+  AppendBe32(e.attributes, NFTA_PAYLOAD_OFFSET, offset);
+  AppendBe32(e.attributes, NFTA_PAYLOAD_LEN, length);
+  AppendBe32(e.attributes, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+  AppendBe32(e.attributes, NFTA_PAYLOAD_CSUM_OFFSET, checksum);
+  expressions_.push_back(std::move(e));
+  return *this;
+}
+
 NftRule& NftRule::Ct(std::uint32_t key, NftRegister to) {
   Expression e{"ct", {}};
   AppendBe32(e.attributes, NFTA_CT_KEY, key);

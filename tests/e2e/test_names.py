@@ -2,12 +2,14 @@
 
 import os
 import signal
+import subprocess
 
 import pytest
 
 from harness import dns
 from harness.engine import is_alive
 from harness.names import address, client, netds, run
+from harness.need import need_program
 from harness.wait import wait_until
 
 
@@ -33,6 +35,8 @@ def test_by_name_alias_id_and_with_the_network_in_any_case(blue):
     run(blue, "web", "--network-alias", "shop", "--network-alias", "a.b", "--hostname", "front")
     run(blue, "asker")
     ask = client(blue, "asker").ask
+    known = blue.inspect("web")["NetworkSettings"]["Networks"]["blue"]["DNSNames"]
+    assert known == ["web", "shop", "a.b", blue.inspect("web")["Id"][:12], "front"]
     for name in ["web", "WEB", "shop", "a.b", "front", blue.inspect("web")["Id"][:12], "web.blue", "Shop.BLUE"]:
         answer = ask(name)
         assert (answer["answers"], answer["ttls"]) == ([address(blue, "web")], [0]), name
@@ -53,6 +57,31 @@ def test_real_resolvers_of_a_container(blue):
     assert "nameserver 127.0.0.11" in conf and len([line for line in conf if line.startswith("nameserver")]) == 1
     assert any(line.startswith("options") and "ndots:0" in line for line in conf)
     assert any(line.startswith("# ExtServers: [") for line in conf)
+
+
+def test_foreign_clients(blue, upstream):
+    for program in ("dig", "host"):
+        need_program(program)
+    run(blue, "web", "--expose", "8080", "--dns", "127.0.0.1")
+    at = address(blue, "web")
+    inside = ["nsenter", f"--net=/proc/{blue.state('web')['Pid']}/ns/net"]
+
+    def dig(*words):
+        return subprocess.run([*inside, "dig", "@127.0.0.11", *words], check=True, capture_output=True, text=True,
+                              timeout=60).stdout
+    # With a cookie and EDNS, as dig asks by itself; without; in later EDNS; by TCP, several over one connection.
+    assert dig("+short", "web").split() == [at] == dig("+short", "+noedns", "+nocookie", "web").split()
+    assert "BADVERS" in dig("+edns=1", "+noednsnegotiation", "web") and dig("+short", "+edns=1", "web").split() == [at]
+    assert dig("+short", "+tcp", "+keepopen", "web", "web.blue").split() == [at, at]
+    assert dig("+short", "-x", at).split() == ["web.blue."]
+    assert dig("+short", "_8080._tcp.web", "SRV").strip() == "0 1 8080 web.blue."
+    assert len(dig("+short", "big.example.com").split()) == 100  # cut, and asked for again by TCP
+    assert "status: NXDOMAIN" in dig("missing.example.com") and "status: REFUSED" in dig("version.bind", "CH", "TXT")
+    assert "status: NOERROR" in dig("web", "MX") and "ANSWER: 0" in dig("web", "MX")
+    answer = dig("WeB")
+    assert "WeB." in answer and " aa " in answer and "warning" not in answer.lower()
+    host = subprocess.run([*inside, "host", "web", "127.0.0.11"], check=True, capture_output=True, text=True).stdout
+    assert f"web has address {at}" in host
 
 
 def test_a_name_of_several_takes_turns(blue):

@@ -263,6 +263,8 @@ class Containers {
   bool HasNames(const std::vector<Endpoint>& endpoints);
   // What others may ask of it, and of whom its own questions are asked.
   Result<dns::Endpoint> NamesOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  // What it is called in a network: its name, aliases, short id and host name, each once.
+  static std::vector<std::string> NamesIn(const ContainerRecord& record, const NetworkRecord& network);
   // After a rename: a running container is found by its new name.
   Status TellNames(const ContainerPtr& container);
   std::string NamesFolder() const { return w_.config()->run_root + "/net"; }

@@ -100,19 +100,30 @@ bool Containers::HasNames(const std::vector<Endpoint>& endpoints) {
   });
 }
 
+std::vector<std::string> Containers::NamesIn(const ContainerRecord& record, const NetworkRecord& network) {
+  std::vector<std::string> names = {record.name};
+  for (const auto& [name, settings] : record.create.endpoints) {
+    if (name != network.name && name != network.id) continue;
+    names.insert(names.end(), settings.aliases.begin(), settings.aliases.end());
+  }
+  names.push_back(ShortId(record.id));
+  if (!record.create.config.hostname.empty()) names.push_back(record.create.config.hostname);
+  std::vector<std::string> once;
+  for (const std::string& name : names) {
+    if (std::ranges::find(once, name) == once.end()) once.push_back(name);
+  }
+  return once;
+}
+
 Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
   dns::Endpoint names;
   names.id = record.id;
-  names.names = {record.name, ShortId(record.id)};
-  if (!record.create.config.hostname.empty()) names.names.push_back(record.create.config.hostname);
+  names.names = {record.name};
   for (const Endpoint& endpoint : endpoints) {
     const auto network = TRY(w_.networks->Get(endpoint.network_id));
     if (network->predefined) continue;
-    dns::Membership member{network->id, network->name, {dns::Address{endpoint.address.Bytes()}, endpoint.prefix}, {}};
-    for (const auto& [name, settings] : record.create.endpoints) {
-      if (name == network->name || name == network->id) member.aliases = settings.aliases;
-    }
-    names.networks.push_back(std::move(member));
+    const dns::NetworkAddress address{dns::Address{endpoint.address.Bytes()}, endpoint.prefix};
+    names.networks.push_back({network->id, network->name, address, NamesIn(record, *network)});
   }
   names.services = ServicesOf(record.create.config.exposed_ports);
   names.internal = !OutwardGateway(endpoints).has_value();

@@ -163,7 +163,7 @@ apitypes::NetworkSettings Containers::Settings(const ContainerRecord& record, co
     view.ip_address = net::ToString(endpoint.address);
     view.ip_prefix_len = endpoint.prefix;
     if (network.value()->name != "bridge") {
-      view.dns_names = {record.name, record.id.substr(0, 12)};
+      view.dns_names = NamesIn(record, *network.value());
       continue;
     }
     settings.endpoint_id = endpoint.id;

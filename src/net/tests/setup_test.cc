@@ -8,6 +8,7 @@
 
 #include "net/publish.h"
 #include "os/event.h"
+#include "os/file.h"
 #include "os/inet.h"
 #include "os/netns.h"
 #include "os/process.h"
@@ -350,6 +351,11 @@ TEST_F(Network, ThePortOfNamesLeadsToTheirSockets) {
     ExpectExchange(netns.get(), sockets.udp);
     EXPECT_TRUE(TryConnect(netns.get(), "127.0.0.1", 53).ok);
     EXPECT_EQ(AcceptFrom(tcp), "127.0.0.1");
+    // Nothing of it makes the kernel track connections.
+    ASSERT_OK(os::InNetworkNamespace(netns.get(), []() -> Status {
+      EXPECT_EQ(TRY(os::ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")), "0\n");
+      return Ok();
+    }));
   });
 }
 

@@ -49,6 +49,9 @@ class NftRule {
  public:
   NftRule& Meta(std::uint32_t key, NftRegister to);
   NftRule& Payload(std::uint32_t base, std::uint32_t offset, std::uint32_t length, NftRegister to);
+  // Writes the register's first `length` bytes there, and keeps the Internet checksum at `checksum` right.
+  NftRule& StorePayload(std::uint32_t base, std::uint32_t offset, std::uint32_t length, std::uint32_t checksum,
+                        NftRegister from);
   NftRule& Ct(std::uint32_t key, NftRegister to);
   NftRule& FibDestinationType(NftRegister to);
   NftRule& Mask(NftRegister reg, std::string_view mask);
