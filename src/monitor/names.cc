@@ -11,9 +11,11 @@
 namespace estiba::monitor {
 namespace {
 
-// Once at once, then later and later: a program that cannot run is not started over and over.
+// Once at once, then later and later, up to a moment that no client notices: it was killed, or somebody else starts it.
 constexpr std::chrono::milliseconds kFirstPause{5};
-constexpr unsigned kMostDoublings = 9;  // 2.5 s
+constexpr unsigned kMostDoublings = 5;  // 160 ms
+// When it cannot be started at all: its program is not there.
+constexpr std::chrono::seconds kBrokenPause{5};
 // One that has lived so long did not fail to start.
 constexpr std::chrono::seconds kLived{1};
 
@@ -43,9 +45,10 @@ void Names::HandOver() {
   if (handed.ok()) return;
   // Somebody else starts it, or it was just being killed: nothing to tell.
   const bool passing = handed.error().code() == Code::kUnavailable;
-  if (!passing && failures_ == 0)
+  if (passing) return Again(NextPause());
+  if (failures_++ == 0)
     log::Error("names do not resolve in the container", {{"container", id_}, {"error", handed.error().Message()}});
-  Again();
+  Again(kBrokenPause);
 }
 
 Status Names::TryHandOver() {
@@ -66,15 +69,18 @@ void Names::OnMessage() {
     log::Error("names do not resolve in the container", {{"container", id_}, {"error", answer.error().Message()}});
   }
   if (os::Loop::Clock::now() - handed_over_ > kLived) failures_ = 0;
-  Again();
+  Again(NextPause());
 }
 
-void Names::Again() {
+std::chrono::milliseconds Names::NextPause() {
+  const unsigned before = failures_++;
+  return before == 0 ? std::chrono::milliseconds(0) : kFirstPause * (1U << std::min(before - 1, kMostDoublings));
+}
+
+void Names::Again(std::chrono::milliseconds pause) {
   loop_.Forget(token_);
   loop_.Cancel(timer_);
   connection_.Reset();
-  const auto pause = failures_ == 0 ? kFirstPause * 0 : kFirstPause * (1U << std::min(failures_ - 1, kMostDoublings));
-  ++failures_;
   timer_ = loop_.After(pause, [this] {
     timer_ = 0;
     HandOver();

@@ -28,7 +28,8 @@ class Names {
   void HandOver();
   Status TryHandOver();
   void OnMessage();
-  void Again();
+  std::chrono::milliseconds NextPause();
+  void Again(std::chrono::milliseconds pause);
 
   os::Loop& loop_;
   netd::Place place_;
