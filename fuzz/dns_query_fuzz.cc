@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "dns/endpoint.h"
@@ -17,7 +18,8 @@ void Fill(Zone& zone) {
     Endpoint endpoint;
     endpoint.id = "c" + std::to_string(i);
     endpoint.names = {"web" + std::to_string(i), "a"};
-    endpoint.networks = {{"n", "net", {Address{std::string("\xAC\x12\0", 3) + static_cast<char>(i)}, 16}, {"b.c"}}};
+    const estiba::Ip address = estiba::ParseIp("172.18.0." + std::to_string(i)).value();
+    endpoint.networks = {{"n", "net", {address, 16}, {"b.c"}}};
     endpoint.services = {{"80", "tcp", 80}};
     endpoint.servers = {Server{}};
     zone.Put(endpoint);

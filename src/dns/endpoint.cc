@@ -31,7 +31,7 @@ Status ReadNetwork(const std::vector<std::string>& words, Endpoint& endpoint) {
   Membership& network = endpoint.networks.emplace_back();
   network.id = words[1];
   network.name = words[2];
-  network.address = TRY(ParseNetworkAddress(words[3]));
+  network.address = TRY(ParseIpPrefix(words[3]));
   return Ok();
 }
 

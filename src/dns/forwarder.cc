@@ -115,7 +115,7 @@ Status Forwarder::Send(Number number, Exchange& exchange) {
   exchange.id = TRY(RandomId());
   SetId(exchange.packet, exchange.id);
   exchange.socket = TRY(os::ConnectInet(exchange.stream ? SOCK_STREAM : SOCK_DGRAM,
-                                        {server.address.bytes, server.port, server.interface}));
+                                        {server.address.Bytes(), server.port, server.interface}));
   const int fd = exchange.socket.get();
   if (exchange.stream) {
     exchange.to_write = Framed(exchange.packet);

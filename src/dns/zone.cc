@@ -31,7 +31,7 @@ std::string FullName(const Endpoint& endpoint, const Membership& network) {
 }
 
 // "2.0.18.172.in-addr.arpa"
-std::optional<Address> ReverseFour(std::string_view name) {
+std::optional<Ip> ReverseFour(std::string_view name) {
   const std::vector<std::string> parts = Split(name, '.');
   if (parts.size() != 4) return std::nullopt;
   std::string bytes;
@@ -40,11 +40,11 @@ std::optional<Address> ReverseFour(std::string_view name) {
     if (!number.ok()) return std::nullopt;
     bytes += static_cast<char>(*number);
   }
-  return Address{bytes};
+  return Ip::FromBytes(bytes).value();
 }
 
 // Thirty-two hexadecimal digits, the last first, before ".ip6.arpa".
-std::optional<Address> ReverseSix(std::string_view name) {
+std::optional<Ip> ReverseSix(std::string_view name) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   const std::vector<std::string> parts = Split(name, '.');
   if (parts.size() != 32) return std::nullopt;
@@ -57,10 +57,10 @@ std::optional<Address> ReverseSix(std::string_view name) {
     if (i % 2 == 1) bytes += static_cast<char>(high << 4 | digit);
     high = static_cast<unsigned>(digit);
   }
-  return Address{bytes};
+  return Ip::FromBytes(bytes).value();
 }
 
-std::optional<Address> ReverseAddress(std::string_view name) {
+std::optional<Ip> ReverseAddress(std::string_view name) {
   constexpr std::string_view kFour = ".in-addr.arpa";
   constexpr std::string_view kSix = ".ip6.arpa";
   if (name.ends_with(kFour)) return ReverseFour(name.substr(0, name.size() - kFour.size()));
@@ -89,8 +89,8 @@ void Rotate(std::vector<Record>& records, std::size_t turn) {
   std::rotate(records.begin(), first, records.end());
 }
 
-bool Wants(Type asked, const Address& address) {
-  return asked == Type::kAny || asked == (address.six() ? Type::kAaaa : Type::kA);
+bool Wants(Type asked, const Ip& address) {
+  return asked == Type::kAny || asked == (address.v6 ? Type::kAaaa : Type::kA);
 }
 
 }  // namespace
@@ -168,15 +168,15 @@ Found Zone::Look(const Endpoint& asker, const Question& question) {
   if (holders == nullptr) return {};
   Found found{Found::Kind::kName, {}};
   for (const Place& place : holders->places) {
-    const Address& address = place.network->address.address;
+    const Ip& address = place.network->address.address;
     if (Wants(question.type, address))
-      found.records.push_back({address.six() ? Type::kAaaa : Type::kA, address.bytes});
+      found.records.push_back({address.v6 ? Type::kAaaa : Type::kA, address.Bytes()});
   }
   if (!found.records.empty()) Rotate(found.records, holders->turn++);
   return found;
 }
 
-Found Zone::Reverse(const Endpoint& asker, const Address& address, Type type) const {
+Found Zone::Reverse(const Endpoint& asker, const Ip& address, Type type) const {
   Found found;
   for (const Membership& membership : asker.networks) {
     if (!membership.address.Contains(address)) continue;

@@ -114,7 +114,7 @@ class SvgDrawing {
 
   std::string EndTexts(const End& end, Point at) const {
     std::string out = Text(at, end.interface, " fill=\"#06c\"");
-    for (const net::IpPrefix& address : end.addresses) {
+    for (const IpPrefix& address : end.addresses) {
       at.y += kLine;
       out += Text(at, ToString(address));
     }

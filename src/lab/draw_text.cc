@@ -62,7 +62,7 @@ class TextDrawing {
     const End& far = FarEnd(lab_, branch);
     std::vector<std::string> words{near.interface};
     const auto addresses = [&](const End& end) {
-      for (const net::IpPrefix& address : end.addresses) words.push_back(ToString(address));
+      for (const IpPrefix& address : end.addresses) words.push_back(ToString(address));
     };
     addresses(near);
     const std::string link = LinkText(lab_.links[branch.link]);

@@ -12,7 +12,7 @@ constexpr std::uint16_t kEtherIp = 0x0800, kEtherArp = 0x0806, kEtherIp6 = 0x86d
 struct Facts {
   std::uint16_t ether = 0;
   int protocol = -1;
-  std::optional<net::Ip> source, destination;
+  std::optional<Ip> source, destination;
   std::optional<std::uint16_t> source_port, destination_port;
 };
 
@@ -21,8 +21,8 @@ std::uint16_t At16(std::string_view bytes, std::size_t at) {
                                     static_cast<unsigned char>(bytes[at + 1]));
 }
 
-net::Ip AddressAt(std::string_view bytes, std::size_t at, bool v6) {
-  net::Ip ip{v6, {}};
+Ip AddressAt(std::string_view bytes, std::size_t at, bool v6) {
+  Ip ip{v6, {}};
   for (std::size_t i = 0; i < (v6 ? 16U : 4U); ++i) ip.bytes[i] = static_cast<std::uint8_t>(bytes[at + i]);
   return ip;
 }
@@ -94,7 +94,7 @@ Result<CaptureFilter> ParseFilter(const std::vector<std::string>& words) {
     if (IsProtocol(words[i]) && filter.protocol.empty()) {
       filter.protocol = words[i];
     } else if (words[i] == "host" && !filter.host) {
-      filter.host = TRY(net::ParseIp(operand));
+      filter.host = TRY(ParseIp(operand));
       ++i;
     } else if (words[i] == "port" && !filter.port) {
       const auto port = ParseUint(operand, 65535);

@@ -18,7 +18,7 @@ std::string NameFrom(const std::string& file) {
 }
 
 bool IsIpv6(const End& end) {
-  return std::ranges::any_of(end.addresses, [](const net::IpPrefix& address) { return address.address.v6; });
+  return std::ranges::any_of(end.addresses, [](const IpPrefix& address) { return address.address.v6; });
 }
 
 // The reader of YAML says "line 3: why".

@@ -8,7 +8,7 @@ namespace estiba::lab {
 namespace {
 
 // The first address of a node, or of one interface of it; null when there is none.
-const net::IpPrefix* FirstAddress(const Lab& lab, std::size_t node, const std::string& interface) {
+const IpPrefix* FirstAddress(const Lab& lab, std::size_t node, const std::string& interface) {
   for (const Link& link : lab.links)
     for (const End& end : link.ends)
       if (end.node == node && (interface.empty() || end.interface == interface) && !end.addresses.empty())
@@ -16,10 +16,10 @@ const net::IpPrefix* FirstAddress(const Lab& lab, std::size_t node, const std::s
   return nullptr;
 }
 
-std::optional<std::size_t> OwnerOf(const Lab& lab, const net::Ip& address) {
+std::optional<std::size_t> OwnerOf(const Lab& lab, const Ip& address) {
   for (const Link& link : lab.links)
     for (const End& end : link.ends)
-      for (const net::IpPrefix& one : end.addresses)
+      for (const IpPrefix& one : end.addresses)
         if (one.address == address) return end.node;
   return std::nullopt;
 }
@@ -30,15 +30,15 @@ Result<std::size_t> FindNode(const Lab& lab, const std::string& name) {
 }
 
 // An address, NODE or NODE:INTERFACE.
-Result<net::Ip> FindTarget(const Lab& lab, const std::string& word) {
+Result<Ip> FindTarget(const Lab& lab, const std::string& word) {
   const std::size_t colon = word.find(':');
   if (!lab.FindNode(word.substr(0, colon))) {
-    auto address = net::ParseIp(word);
+    auto address = ParseIp(word);
     if (address.ok()) return *address;
     return Error(Code::kInvalidArgument, "'" + word + "' is neither a node of this lab nor an address");
   }
   const std::size_t node = *lab.FindNode(word.substr(0, colon));
-  const net::IpPrefix* address =
+  const IpPrefix* address =
       FirstAddress(lab, node, colon == std::string::npos ? std::string() : word.substr(colon + 1));
   if (address == nullptr) return Error(Code::kInvalidArgument, "'" + word + "' has no address");
   return address->address;

@@ -54,7 +54,7 @@ Status NameEnd(const Lab& lab, const std::string& word, std::size_t earlier, End
 }
 
 // Of one interface: not of none, of many, or of this very machine.
-bool IsUnicast(const net::Ip& address) {
+bool IsUnicast(const Ip& address) {
   if (!address.v6) return address.bytes[0] != 0 && address.bytes[0] != 127 && address.bytes[0] < 224;
   const bool loopback_or_none =
       std::all_of(address.bytes.begin(), address.bytes.end() - 1, [](std::uint8_t byte) { return byte == 0; }) &&
@@ -70,7 +70,7 @@ Result<End> ParseEnd(const Lab& lab, std::string_view text, const End* other) {
   const auto first = lab.FindNode(words[0].substr(0, words[0].find(':')));
   TRY(NameEnd(lab, words[0], other != nullptr && first && other->node == *first ? 1 : 0, end));
   for (std::size_t i = 1; i < words.size(); ++i) {
-    const net::IpPrefix address = TRY(net::ParseIpPrefix(words[i]));
+    const IpPrefix address = TRY(ParseIpPrefix(words[i]));
     if (lab.NodeOf(end).kind == NodeKind::kSwitch)
       return Error(Code::kInvalidArgument, "a switch's port has no address; give it to what is behind the switch");
     if (!IsUnicast(address.address))

@@ -84,7 +84,7 @@ void Planner::Ports() {
 
 void Planner::Addresses() {
   EachEnd([&](const Link& link, const End& end) {
-    for (const net::IpPrefix& address : end.addresses) Add(end.node, link.line, AddAddress{end.interface, address});
+    for (const IpPrefix& address : end.addresses) Add(end.node, link.line, AddAddress{end.interface, address});
   });
 }
 

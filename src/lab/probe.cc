@@ -23,7 +23,7 @@ struct Name {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-Name NameOf(const net::Ip& address, std::uint16_t port) {
+Name NameOf(const Ip& address, std::uint16_t port) {
   Name name;
   if (address.v6) {
     sockaddr_in6 six{};
@@ -145,7 +145,7 @@ Result<os::UniqueFd> ListenIn(int ns, bool v6, std::uint16_t port) {
     return Error::Errno(errno, "share a port with what is left of connections");
   if (v6 && ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
     return Error::Errno(errno, "listen for IPv6 only");
-  const Name name = NameOf(net::Ip{v6, {}}, port);
+  const Name name = NameOf(Ip{v6, {}}, port);
   if (::bind(fd.get(), name.get(), name.length) < 0 || ::listen(fd.get(), SOMAXCONN) < 0) {
     if (const int err = errno; err != EADDRINUSE) return Error::Errno(err, "listen on port " + std::to_string(port));
     fd.Reset();

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "net/ip.h"
+#include "base/ip.h"
 #include "os/fd.h"
 
 namespace estiba::lab {
@@ -11,7 +11,7 @@ namespace estiba::lab {
 class Probe {
  public:
   // In the namespace `ns` (borrowed). `tcp` 0: a ping, told from others by `id`.
-  Probe(int ns, const net::Ip& to, std::uint16_t tcp, std::uint16_t id) : ns_(ns), to_(to), tcp_(tcp), id_(id) {}
+  Probe(int ns, const Ip& to, std::uint16_t tcp, std::uint16_t id) : ns_(ns), to_(to), tcp_(tcp), id_(id) {}
 
   // Asks, once more if it was asked before. That there is no way to ask is an answer for later, not an error.
   Status Ask();
@@ -28,7 +28,7 @@ class Probe {
   bool ReadAnswers();
 
   int ns_;
-  net::Ip to_;
+  Ip to_;
   std::uint16_t tcp_, id_;
   std::uint16_t sequence_ = 0;
   os::UniqueFd fd_;

@@ -46,11 +46,11 @@ void MatchPort(NftRule& rule, std::uint16_t port) {
   rule.Payload(NFT_PAYLOAD_TRANSPORT_HEADER, kDestinationPortOffset, 2, kR0).Equal(kR0, PortBytes(port));
 }
 
-void MatchAddress(NftRule& rule, const net::IpPrefix& prefix, bool source) {
+void MatchAddress(NftRule& rule, const IpPrefix& prefix, bool source) {
   const bool v6 = prefix.address.v6;
   const std::uint32_t length = v6 ? 16 : 4;
   const std::uint32_t offset = (v6 ? 8 : 12) + (source ? 0 : length);
-  net::IpPrefix all{net::Ip{v6, {}}, prefix.length};
+  IpPrefix all{Ip{v6, {}}, prefix.length};
   all.address.bytes.fill(0xff);
   rule.Payload(NFT_PAYLOAD_NETWORK_HEADER, offset, length, kR0);
   if (prefix.length != prefix.address.Bits()) rule.Mask(kR0, all.Network().address.Bytes());

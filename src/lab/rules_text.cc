@@ -13,11 +13,11 @@ std::string Chain(const std::string& name, const std::string& type, const std::s
          "; policy " + (drop ? "drop" : "accept") + "; }\n";
 }
 
-std::string Family(const net::Ip& address) { return address.v6 ? "ip6" : "ip"; }
+std::string Family(const Ip& address) { return address.v6 ? "ip6" : "ip"; }
 
 // A whole address is written without its length.
-std::string Match(const net::IpPrefix& prefix, const std::string& which) {
-  const net::IpPrefix network = prefix.Network();
+std::string Match(const IpPrefix& prefix, const std::string& which) {
+  const IpPrefix network = prefix.Network();
   const bool whole = network.length == network.address.Bits();
   return Family(network.address) + " " + which + " " + (whole ? ToString(network.address) : ToString(network)) + " ";
 }

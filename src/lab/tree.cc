@@ -86,7 +86,7 @@ const End& FarEnd(const Lab& lab, const Branch& branch) { return lab.links[branc
 
 std::string EndText(const End& end) {
   std::string text = end.interface;
-  for (const net::IpPrefix& address : end.addresses) text += " " + ToString(address);
+  for (const IpPrefix& address : end.addresses) text += " " + ToString(address);
   return text;
 }
 

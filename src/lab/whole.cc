@@ -18,7 +18,7 @@ std::string EndName(const Lab& lab, const End& end) { return lab.NodeOf(end).nam
 // Interfaces are unique in their node, addresses and hardware addresses in the lab.
 Status CheckUnique(const Lab& lab) {
   std::map<std::string, unsigned> interfaces;
-  std::map<net::Ip, std::string> addresses;
+  std::map<Ip, std::string> addresses;
   std::map<net::Mac, std::string> macs;
   for (const Link& link : lab.links)
     for (const End& end : link.ends) {
@@ -30,11 +30,11 @@ Status CheckUnique(const Lab& lab) {
       if (const auto [first, fresh] = macs.emplace(end.mac, name); !fresh)
         return WrongAt(lab.file, link.line,
                        "'" + name + "' and '" + first->second + "' have the same address " + net::ToString(end.mac));
-      for (const net::IpPrefix& address : end.addresses)
+      for (const IpPrefix& address : end.addresses)
         if (const auto [first, fresh] = addresses.emplace(address.address, name); !fresh)
           return WrongAt(
               lab.file, link.line,
-              "'" + name + "' and '" + first->second + "' have the same address " + net::ToString(address.address));
+              "'" + name + "' and '" + first->second + "' have the same address " + ToString(address.address));
     }
   return Ok();
 }
@@ -48,25 +48,25 @@ std::vector<const End*> EndsOf(const Lab& lab, std::size_t node) {
 }
 
 Status CheckRoutes(const Lab& lab, const Node& node, const std::vector<const End*>& ends) {
-  std::map<net::IpPrefix, unsigned> known;
+  std::map<IpPrefix, unsigned> known;
   for (const Route& route : node.routes) {
     if (const auto [first, fresh] = known.emplace(route.to, route.line); !fresh)
       return WrongAt(lab.file, route.line,
-                     "'" + node.name + "' has a route to " + net::ToString(route.to) + " by line " +
+                     "'" + node.name + "' has a route to " + ToString(route.to) + " by line " +
                          std::to_string(first->second) + " already");
     const auto is_own = [&](const End* end) {
       return std::ranges::any_of(end->addresses, [&](const auto& one) { return one.address == route.via; });
     };
     if (std::ranges::any_of(ends, is_own))
       return WrongAt(lab.file, route.line,
-                     "route of '" + node.name + "': " + net::ToString(route.via) +
+                     "route of '" + node.name + "': " + ToString(route.via) +
                          " is its own address; the next hop must be a neighbour");
     const bool near = std::ranges::any_of(ends, [&](const End* end) {
-      return std::ranges::any_of(end->addresses, [&](const net::IpPrefix& own) { return own.Contains(route.via); });
+      return std::ranges::any_of(end->addresses, [&](const IpPrefix& own) { return own.Contains(route.via); });
     });
     if (!near)
       return WrongAt(lab.file, route.line,
-                     "route of '" + node.name + "': " + net::ToString(route.via) +
+                     "route of '" + node.name + "': " + ToString(route.via) +
                          " is on none of its networks; the next hop must be a neighbour");
     if (node.kind == NodeKind::kHost && route.to.length == 0)
       return WrongAt(lab.file, route.line, "a lab gives this machine no default route; name the lab's networks");
@@ -128,7 +128,7 @@ Status CheckOneHost(const Lab& lab) {
 Status CheckMtu(const Lab& lab) {
   for (const Link& link : lab.links)
     for (const End& end : link.ends)
-      for (const net::IpPrefix& address : end.addresses)
+      for (const IpPrefix& address : end.addresses)
         if (address.address.v6 && link.mtu != 0 && link.mtu < kMinMtu6)
           return WrongAt(lab.file, link.line, "IPv6 needs an MTU of at least 1280");
   return Ok();

@@ -44,7 +44,7 @@ Result<std::uint16_t> ParsePort(const std::string& word) {
 bool IsNumber(const std::string& word) { return !word.empty() && word.find_first_not_of("0123456789") == word.npos; }
 
 // "10.0.0.2:80", "[fd00::2]:80".
-Result<std::pair<net::Ip, std::uint16_t>> ParseAddressAndPort(const std::string& word) {
+Result<std::pair<Ip, std::uint16_t>> ParseAddressAndPort(const std::string& word) {
   const std::size_t colon = word.rfind(':');
   if (colon == std::string::npos) return Error(Code::kInvalidArgument, "'" + word + "' is no ADDRESS:PORT");
   std::string address = word.substr(0, colon);
@@ -52,7 +52,7 @@ Result<std::pair<net::Ip, std::uint16_t>> ParseAddressAndPort(const std::string&
     address = address.substr(1, address.size() - 2);
   else if (address.find(':') != std::string::npos)
     return Error(Code::kInvalidArgument, "write an IPv6 address with a port as [ADDRESS]:PORT, not '" + word + "'");
-  const net::Ip ip = TRY(net::ParseIp(address));
+  const Ip ip = TRY(ParseIp(address));
   const std::uint16_t port = TRY(ParsePort(word.substr(colon + 1)));
   return std::pair(ip, port);
 }
@@ -98,9 +98,9 @@ Result<bool> ReadCondition(Sentence& sentence, FirewallRule& rule) {
   } else if (sentence.Take("out")) {
     rule.out = sentence.Next();
   } else if (sentence.Take("from")) {
-    rule.from = TRY(net::ParseIpPrefix(sentence.Next(), /*bare=*/true));
+    rule.from = TRY(ParseIpPrefix(sentence.Next(), /*bare=*/true));
   } else if (sentence.Take("to")) {
-    rule.to = TRY(net::ParseIpPrefix(sentence.Next(), /*bare=*/true));
+    rule.to = TRY(ParseIpPrefix(sentence.Next(), /*bare=*/true));
   } else if (sentence.Take("established")) {
     rule.established = true;
   } else if (const std::string word = sentence.Peek();
@@ -131,9 +131,9 @@ Result<Route> ParseRoute(std::string_view text) {
   const std::vector<std::string> words = Words(text);
   if (words.size() != 3 || words[1] != "via") return Bad(text, form);
   Route route;
-  route.via = TRY(net::ParseIp(words[2]));
+  route.via = TRY(ParseIp(words[2]));
   route.to.address.v6 = route.via.v6;
-  if (words[0] != "default") route.to = TRY(net::ParseIpPrefix(words[0]));
+  if (words[0] != "default") route.to = TRY(ParseIpPrefix(words[0]));
   if (route.to.address.v6 != route.via.v6) return Bad(text, "a network and the way to it are of one family");
   if (route.to != route.to.Network())
     return Bad(text, "the network is " + ToString(route.to.Network()) + " (no bits beyond its length)");

@@ -96,7 +96,7 @@ std::string Interfaces(const lab::Lab& lab, std::size_t node) {
     for (const lab::End& end : link.ends) {
       if (end.node != node) continue;
       parts.push_back(end.interface);
-      for (const net::IpPrefix& address : end.addresses) parts.push_back(ToString(address));
+      for (const IpPrefix& address : end.addresses) parts.push_back(ToString(address));
     }
   return Join(parts, " ");
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "dns/address.h"
+#include "dns/server.h"
 #include "os/inet.h"
 #include "os/loop.h"
 #include "os/socket.h"

@@ -1,6 +1,6 @@
 #include "packets.h"
 
-#include "dns/address.h"
+#include "dns/server.h"
 #include "dns/name.h"
 
 namespace estiba::dns::testing {
@@ -81,7 +81,8 @@ Answer Read(std::string_view packet) {
 std::vector<std::string> Addresses(const Answer& answer) {
   std::vector<std::string> addresses;
   for (const ReadRecord& record : answer.records) {
-    if (record.type == Type::kA || record.type == Type::kAaaa) addresses.push_back(ToString(Address{record.data}));
+    if (record.type == Type::kA || record.type == Type::kAaaa)
+      addresses.push_back(ToString(Ip::FromBytes(record.data).value()));
   }
   return addresses;
 }

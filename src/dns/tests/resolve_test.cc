@@ -13,7 +13,7 @@ using testing::Packet;
 using Kind = Decision::Kind;
 
 Membership In(const std::string& network, const std::string& address, std::vector<std::string> aliases = {}) {
-  return {"id-" + network, network, ParseNetworkAddress(address).value(), std::move(aliases)};
+  return {"id-" + network, network, ParseIpPrefix(address).value(), std::move(aliases)};
 }
 
 Endpoint Container(const std::string& name, std::vector<Membership> networks) {

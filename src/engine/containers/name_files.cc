@@ -122,7 +122,7 @@ Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const s
   for (const Endpoint& endpoint : endpoints) {
     const auto network = TRY(w_.networks->Get(endpoint.network_id));
     if (network->predefined) continue;
-    const dns::NetworkAddress address{dns::Address{endpoint.address.Bytes()}, endpoint.prefix};
+    const IpPrefix address{TRY(Ip::FromBytes(endpoint.address.Bytes())), endpoint.prefix};
     names.networks.push_back({network->id, network->name, address, NamesIn(record, *network)});
   }
   names.services = ServicesOf(record.create.config.exposed_ports);

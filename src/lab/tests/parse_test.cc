@@ -43,7 +43,7 @@ check:
   EXPECT_EQ(lab.links[2].ends[1].interface, "port2");
   EXPECT_EQ(net::ToString(lab.links[2].ends[0].mac), "02:00:00:00:00:01");
   ASSERT_EQ(lab.checks.size(), 2U);
-  EXPECT_EQ(net::ToString(lab.checks[0].to), "10.0.0.1");
+  EXPECT_EQ(estiba::ToString(lab.checks[0].to), "10.0.0.1");
   EXPECT_EQ(lab.checks[0].listener, std::pair(std::size_t{0}, std::uint16_t{80}));
   EXPECT_FALSE(lab.checks[1].reaches);
 }

@@ -115,7 +115,7 @@ class Netd : public ::testing::Test {
     dns::Endpoint endpoint;
     endpoint.id = id;
     endpoint.names = {name};
-    endpoint.networks = {{"n", "blue", dns::ParseNetworkAddress(address).value(), {}}};
+    endpoint.networks = {{"n", "blue", ParseIpPrefix(address).value(), {}}};
     return endpoint;
   }
   void Write(const dns::Endpoint& endpoint) {

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "base/result.h"
-#include "dns/address.h"
+#include "dns/server.h"
 
 namespace estiba::dns {
 
 struct Membership {
   std::string id;    // of the network
   std::string name;
-  NetworkAddress address;
+  IpPrefix address;
   std::vector<std::string> aliases;  // names in this network alone
 };
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "dns/address.h"
+#include "dns/server.h"
 #include "dns/message.h"
 #include "os/loop.h"
 

@@ -49,14 +49,14 @@ class Zone {
   };
   struct Network {
     std::map<std::string, Holders, std::less<>> names;
-    std::map<Address, Place> addresses;
+    std::map<Ip, Place> addresses;
   };
 
   void Index(const Endpoint& endpoint);
   void Unindex(const Endpoint& endpoint);
   Holders* FindName(const Endpoint& asker, std::string_view name);
   Holders* FindIn(const Membership& network, std::string_view name);
-  Found Reverse(const Endpoint& asker, const Address& address, Type type) const;
+  Found Reverse(const Endpoint& asker, const Ip& address, Type type) const;
   Found Services(const Endpoint& asker, const Question& question);
 
   std::map<std::string, Endpoint> endpoints_;  // its nodes stay where they are: places point to them

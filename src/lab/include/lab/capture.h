@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/ip.h"
+#include "base/ip.h"
 #include "os/fd.h"
 
 namespace estiba::lab {
@@ -16,7 +16,7 @@ namespace estiba::lab {
 // Words that must all hold: arp, ip, ip6, icmp, icmp6, tcp, udp, host ADDRESS, port NUMBER.
 struct CaptureFilter {
   std::string protocol;  // "" for any
-  std::optional<net::Ip> host;
+  std::optional<Ip> host;
   std::optional<std::uint16_t> port;
 };
 Result<CaptureFilter> ParseFilter(const std::vector<std::string>& words);

@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "net/address.h"
-#include "net/ip.h"
+#include "base/ip.h"
 
 namespace estiba::lab {
 
@@ -24,8 +24,8 @@ enum class NodeKind : std::uint8_t {
 std::string_view ToString(NodeKind kind);  // "netns", "router", …
 
 struct Route {
-  net::IpPrefix to;  // 0.0.0.0/0 or ::/0 for "default"
-  net::Ip via;
+  IpPrefix to;  // 0.0.0.0/0 or ::/0 for "default"
+  Ip via;
   unsigned line = 0;
 };
 
@@ -39,7 +39,7 @@ struct Sysctl {
 struct FirewallRule {
   bool accept = false;
   std::string in, out;  // interfaces, "" for any
-  std::optional<net::IpPrefix> from, to;
+  std::optional<IpPrefix> from, to;
   bool established = false;  // part of a connection that was let through, or related to one
   std::string protocol;      // "tcp", "udp", "icmp", "icmpv6", "" for any
   std::uint16_t port = 0;    // the destination's, of tcp and udp; 0 for any
@@ -54,7 +54,7 @@ struct Publish {
   std::string in;
   std::string protocol;  // "tcp", "udp"
   std::uint16_t port = 0;
-  net::Ip to;
+  Ip to;
   std::uint16_t to_port = 0;
 };
 // A command of the file.
@@ -82,7 +82,7 @@ struct Node {
 struct End {
   std::size_t node = 0;  // in Lab::nodes
   std::string interface;
-  std::vector<net::IpPrefix> addresses;
+  std::vector<IpPrefix> addresses;
   net::Mac mac;
 };
 struct Link {
@@ -98,7 +98,7 @@ struct Link {
 // A line of the reachability table.
 struct Check {
   std::size_t from = 0;
-  net::Ip to;
+  Ip to;
   std::string to_text;    // as written
   std::uint16_t tcp = 0;  // 0: a ping
   // Who listens for the check's sake: a node and its port; nothing when the address is none of the lab's.

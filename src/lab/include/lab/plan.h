@@ -41,7 +41,7 @@ struct JoinBridge {
 };
 struct AddAddress {
   std::string interface;
-  net::IpPrefix address;
+  IpPrefix address;
 };
 // What leaves by the interface: not faster than `rate`, and later by the delay. tbf, or netem where there is a delay.
 struct Shape {

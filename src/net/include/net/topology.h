@@ -7,7 +7,7 @@
 #include <string>
 
 #include "net/address.h"
-#include "net/ip.h"
+#include "base/ip.h"
 #include "os/netlink.h"
 
 namespace estiba::net {

@@ -1,5 +1,5 @@
 #pragma once
-// Addresses of either family as values. Pure. (address.h: IPv4 alone, which is what bridges of the engine carry.)
+// IPv4 and IPv6 addresses as values. Pure.
 
 #include <array>
 #include <compare>
@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 
-namespace estiba::net {
+namespace estiba {
 
 struct Ip {
   bool v6 = false;
@@ -18,12 +18,15 @@ struct Ip {
   unsigned Bits() const { return v6 ? 128 : 32; }
   // The 4 or 16 bytes as they go over the wire.
   std::string Bytes() const;
+  // Of so many bytes; kInvalidArgument for another number.
+  static Result<Ip> FromBytes(std::string_view bytes);
 };
 // "10.0.0.1", "fd00::1"; no zone, no brackets. kInvalidArgument.
 Result<Ip> ParseIp(std::string_view text);
 std::string ToString(const Ip& address);
 
-// An address and a prefix length: of an interface ("10.0.0.1/24"), or a network when the host bits are clear.
+// An address and the length of its network's prefix: of an interface ("10.0.0.1/24"), or a network when the host bits
+// are clear.
 struct IpPrefix {
   Ip address;
   unsigned length = 0;
@@ -38,4 +41,4 @@ struct IpPrefix {
 Result<IpPrefix> ParseIpPrefix(std::string_view text, bool bare = false);
 std::string ToString(const IpPrefix& prefix);
 
-}  // namespace estiba::net
+}  // namespace estiba

@@ -1,8 +1,8 @@
-#include "net/ip.h"
+#include "base/ip.h"
 
 #include <gtest/gtest.h>
 
-namespace estiba::net {
+namespace estiba {
 namespace {
 
 TEST(Ip, BothFamiliesGoThroughTextAndBack) {
@@ -15,6 +15,9 @@ TEST(Ip, BothFamiliesGoThroughTextAndBack) {
 TEST(Ip, WhatIsNoAddressIsRefused) {
   for (const char* text : {"", "10.0.0", "10.0.0.01", "10.0.0.256", "fd00:::1", "fe80::1%eth0", "[::1]", "::g"})
     EXPECT_FALSE(ParseIp(text).ok()) << text;
+  EXPECT_FALSE(ParseIp(std::string_view("::1\0", 4)).ok());
+  EXPECT_FALSE(Ip::FromBytes("abc").ok());
+  EXPECT_EQ(ToString(Ip::FromBytes("\x0a\x01\x01\x01").value()), "10.1.1.1");
 }
 
 TEST(IpPrefix, ANetworkHasNoHostBits) {
@@ -28,6 +31,9 @@ TEST(IpPrefix, ContainsAddressesOfItsFamilyOnly) {
   const IpPrefix four = ParseIpPrefix("10.0.1.1/24").value();
   EXPECT_TRUE(four.Contains(ParseIp("10.0.1.200").value()));
   EXPECT_FALSE(four.Contains(ParseIp("10.0.2.1").value()));
+  EXPECT_TRUE(ParseIpPrefix("172.18.4.2/20").value().Contains(ParseIp("172.18.15.255").value()));
+  EXPECT_FALSE(ParseIpPrefix("172.18.4.2/20").value().Contains(ParseIp("172.18.16.0").value()));
+  EXPECT_FALSE(ParseIpPrefix("1.2.3.4/32").value().Contains(ParseIp("1.2.3.5").value()));
   EXPECT_FALSE(ParseIpPrefix("0.0.0.0/0").value().Contains(ParseIp("::").value()));
 }
 
@@ -39,4 +45,4 @@ TEST(IpPrefix, ALengthIsNeededUnlessABareAddressIsAllowed) {
 }
 
 }  // namespace
-}  // namespace estiba::net
+}  // namespace estiba

@@ -1,11 +1,12 @@
-#include "net/ip.h"
+#include "base/ip.h"
+
+#include <algorithm>
 
 #include <arpa/inet.h>
 
 #include "base/parse.h"
-#include "net/address.h"
 
-namespace estiba::net {
+namespace estiba {
 namespace {
 
 // The bits of byte `i` that belong to a prefix of that length.
@@ -20,16 +21,21 @@ std::uint8_t MaskByte(unsigned length, unsigned i) {
 
 std::string Ip::Bytes() const { return {reinterpret_cast<const char*>(bytes.data()), Bits() / 8}; }
 
+Result<Ip> Ip::FromBytes(std::string_view bytes) {
+  Ip ip;
+  if (bytes.size() != 4 && bytes.size() != ip.bytes.size())
+    return Error(Code::kInvalidArgument, "an IP address has 4 or 16 bytes, not " + std::to_string(bytes.size()));
+  ip.v6 = bytes.size() > 4;
+  std::ranges::copy(bytes, ip.bytes.begin());
+  return ip;
+}
+
 Result<Ip> ParseIp(std::string_view text) {
   Ip ip;
-  if (text.find(':') == std::string_view::npos) {
-    const std::string four = TRY(ParseIpv4(text)).Bytes();
-    std::copy(four.begin(), four.end(), ip.bytes.begin());
-    return ip;
-  }
-  ip.v6 = true;
+  ip.v6 = text.contains(':');
   const std::string terminated(text);
-  if (text.size() >= INET6_ADDRSTRLEN || ::inet_pton(AF_INET6, terminated.c_str(), ip.bytes.data()) != 1)
+  const int family = ip.v6 ? AF_INET6 : AF_INET;
+  if (text.contains('\0') || ::inet_pton(family, terminated.c_str(), ip.bytes.data()) != 1)
     return Error(Code::kInvalidArgument, "invalid IP address: " + terminated);
   return ip;
 }
@@ -75,4 +81,4 @@ Result<IpPrefix> ParseIpPrefix(std::string_view text, bool bare) {
 
 std::string ToString(const IpPrefix& prefix) { return ToString(prefix.address) + '/' + std::to_string(prefix.length); }
 
-}  // namespace estiba::net
+}  // namespace estiba
