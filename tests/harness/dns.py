@@ -128,9 +128,10 @@ def rate(name, seconds):
             one.send(packet)
         begin = time.monotonic()
         while time.monotonic() - begin < seconds:
-            one.recv(4096)
+            answer = one.recv(4096)
             one.send(packet)
             answered += 1
+    assert len(read(answer)["answers"]) == 1
     print(int(answered / seconds))
 
 
