@@ -1,27 +1,18 @@
 // The shipped labs drawn and explained, compared with files. ESTIBA_UPDATE_GOLDEN=1 rewrites them: look at the
 // difference before you commit.
 
-#include <fcntl.h>
-
 #include "base/text.h"
 #include "lab/draw.h"
 #include "lab/plan.h"
 #include "os/file.h"
 #include "tests/lab_tests.h"
+#include "tests/golden.h"
 #include "tests/support.h"
 
 namespace estiba::lab {
 namespace {
 
-void ExpectGolden(const std::string& text, const std::string& name) {
-  const std::string path = std::string(ESTIBA_TEST_DATA) + "/golden/" + name;
-  if (std::getenv("ESTIBA_UPDATE_GOLDEN") != nullptr) {
-    ASSERT_OK(os::ReplaceFile({AT_FDCWD}, path, text, 0644));
-    return;
-  }
-  ASSERT_OK_AND_ASSIGN(const std::string expected, os::ReadFile(path));
-  EXPECT_EQ(text, expected) << "differs from " << name;
-}
+using ::estiba::testing::ExpectGolden;
 
 class Golden : public ::testing::TestWithParam<const char*> {};
 
@@ -31,9 +22,9 @@ TEST_P(Golden, DrawnAndExplained) {
       name == "every" ? std::string(ESTIBA_TEST_DATA) : ESTIBA_TEST_DATA "/../../../examples/lab";
   ASSERT_OK_AND_ASSIGN(const std::string text, os::ReadFile(folder + "/" + name + ".yaml"));
   const Lab lab = testing::Parsed(text, name + ".yaml");
-  ExpectGolden(DrawText(lab), name + ".txt");
-  ExpectGolden(DrawSvg(lab), name + ".svg");
-  ExpectGolden(Explain(lab), name + ".sh");
+  ExpectGolden(name + ".txt", DrawText(lab));
+  ExpectGolden(name + ".svg", DrawSvg(lab));
+  ExpectGolden(name + ".sh", Explain(lab));
 }
 
 INSTANTIATE_TEST_SUITE_P(Labs, Golden, ::testing::Values("lan", "routed", "firewall", "every"));

@@ -1,24 +1,15 @@
 // Plans as text, compared with files. ESTIBA_UPDATE_GOLDEN=1 rewrites them: look at the difference before you commit.
 
-#include <fcntl.h>
-
 #include "input.h"
 #include "os/file.h"
 #include "plan/explain.h"
+#include "tests/golden.h"
 #include "tests/support.h"
 
 namespace estiba::plan {
 namespace {
 
-void ExpectGolden(const std::string& name, const std::string& text) {
-  const std::string path = std::string(ESTIBA_TEST_DATA) + "/golden/" + name;
-  if (std::getenv("ESTIBA_UPDATE_GOLDEN") != nullptr) {
-    ASSERT_OK(os::ReplaceFile({AT_FDCWD}, path, text, 0644));
-    return;
-  }
-  ASSERT_OK_AND_ASSIGN(const std::string expected, os::ReadFile(path));
-  EXPECT_EQ(text, expected) << "differs from " << name;
-}
+using testing::ExpectGolden;
 
 TEST(Golden, ADockerContainerWithoutNetworkOnAHybridHost) {
   ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(DockerInput(), HybridHost()));
