@@ -12,7 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from harness.engine import Engine  # noqa: E402  (the path above comes first)
+from harness.engine import Engine, running  # noqa: E402  (the path above comes first)
 from harness.need import need  # noqa: E402
 
 
@@ -42,15 +42,8 @@ def full():
 def engine(tmp_path):
     """A running engine; when the test ends nothing of its containers may be left on the host."""
     need(os.geteuid() == 0, "root")
-    one = Engine(tmp_path)
-    try:
-        one.start()
+    with running(Engine(tmp_path)) as one:
         yield one
-        one.remove_everything()
-        one.assert_no_leaks()
-    finally:
-        print(one.log_text()[-8000:])  # pytest shows it when the test has failed
-        one.destroy()
 
 
 @pytest.fixture

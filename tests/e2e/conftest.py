@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from harness.engine import running
 from harness.need import need
 from harness.registry import Registry
 from harness.rootless import RootlessEngine, User
@@ -41,11 +42,5 @@ def user():
 @pytest.fixture
 def rootless(user):
     """An ordinary user's own engine."""
-    one = RootlessEngine(user)
-    try:
-        one.start()
+    with running(RootlessEngine(user)) as one:
         yield one
-        one.remove_everything()
-        one.assert_no_leaks()
-    finally:
-        one.destroy()

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.engine import BIN, Engine
+from harness.engine import BIN, Engine, running
 from harness.registry import Registry
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
@@ -89,14 +89,8 @@ def machine(tmp_path):
     folder = tmp_path / "containers"
     folder.mkdir()
     engine = Engine(tmp_path, extra_config=f'[registries]\nfolders = ["{folder}"]\n')
-    try:
-        engine.start()
+    with running(engine):
         yield engine
-        engine.remove_everything()
-        engine.assert_no_leaks()
-    finally:
-        print(engine.log_text()[-4000:])
-        engine.destroy()
 
 
 @pytest.fixture

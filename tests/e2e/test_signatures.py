@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.engine import BIN, Engine
+from harness.engine import BIN, Engine, running
 from harness.gpg import Gpg
 from harness.layout import Layout
 from harness.need import need_program
@@ -23,14 +23,8 @@ NOTHING = "A signature was required, but no signature exists for 127.0.0.1:5000/
 def engine(tmp_path):
     (tmp_path / "containers/registries.d").mkdir(parents=True)
     one = Engine(tmp_path, f'[registries]\nfolders = ["{tmp_path}/containers"]\nsignatures = "{tmp_path}/signatures"\n')
-    try:
-        one.start()
+    with running(one):
         yield one
-        one.remove_everything()
-        one.assert_no_leaks()
-    finally:
-        print(one.log_text()[-4000:])
-        one.destroy()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One Estiba of a test's own, driven as a user would: through the command line and the socket."""
 
 import atexit
+import contextlib
 import json
 import os
 import pathlib
@@ -32,6 +33,19 @@ def for_everybody(folder):
 
 
 BIN = for_everybody(pathlib.Path(os.environ.get("ESTIBA_BIN", pathlib.Path(__file__).parents[2] / "build/release/bin")))
+
+
+@contextlib.contextmanager
+def running(engine):
+    """The engine, started; at the end nothing of its containers may be left on the host."""
+    try:
+        engine.start()
+        yield engine
+        engine.remove_everything()
+        engine.assert_no_leaks()
+    finally:
+        print(engine.log_text()[-8000:])  # pytest shows it when the test has failed
+        engine.destroy()
 
 
 class Engine:
