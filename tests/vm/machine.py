@@ -46,7 +46,10 @@ run_tests() {{
     [ -e $test ] || continue
     name=$(basename $test .sh)
     echo "VM-BEGIN $name"
-    timeout {seconds} sh -eu $test; echo "VM-END $name $?"
+    # The trace names the command that a script ended at.
+    timeout {seconds} sh -eux $test 2>/tmp/trace; code=$?
+    [ $code = 0 ] || tail -n 30 /tmp/trace
+    echo "VM-END $name $code"
   done
 }}
 if [ $$ = 1 ]; then
