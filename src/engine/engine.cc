@@ -142,7 +142,7 @@ Status EngineImpl::OpenNouns() {
   http::Workers::Options pool;
   pool.threads = 64;
   pool.queue = 100'000;  // one entry for each container that ends at once
-  pool.name = "chores";
+  pool.name = "estibad-chores";
   workers_ = std::make_unique<http::Workers>(pool);
   images_ = TRY(Images::Open(&*database_, &*content_, &*snapshots_));
   volumes_ = TRY(Volumes::Open(&*database_, now->data_root + "/volumes"));

@@ -26,7 +26,7 @@ class ServerImpl final : public Server {
       : loop_(loop),
         options_(std::move(options)),
         handler_(std::move(handler)),
-        workers_({.threads = options_.workers, .name = "http"}) {
+        workers_({.threads = options_.workers, .name = "estibad-http"}) {
     host_.loop = loop_;
     host_.options = &options_;
     host_.dispatch = [this](const std::shared_ptr<Connection>& connection,

@@ -103,6 +103,8 @@ Status Supervise(Ready ready, os::UniqueFd engine, Frame frame) {
 }  // namespace
 
 Status RunMonitor(os::UniqueFd engine) {
+  // Not the number of the descriptor that it was started from: others are told whose changes they see.
+  ::prctl(PR_SET_NAME, "estiba-monitor", 0, 0, 0);
   TRY(os::SetNonBlocking(engine.get(), true));
   TRY(os::SetCloseOnExec(engine.get(), true));
   os::UniqueFd copy = TRY(os::Duplicate(engine.get()));

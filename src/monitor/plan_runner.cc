@@ -46,6 +46,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   os::Process process = container.Detach();
   Running running = Convert(std::move(process), std::move(terminal), *container.trace());
   running.names = std::move(names);
+  running.rules = runtime::MakesRules(decoded);
   return running;
 }
 
@@ -63,6 +64,11 @@ Status PlanRunner::Undo() {
   group_.reset();
   const plan::Plan decoded = TRY(Load());
   return runtime::Undo(decoded);
+}
+
+Status PlanRunner::RestoreRules() {
+  const plan::Plan decoded = TRY(Load());
+  return runtime::RestoreRules(decoded);
 }
 
 Status PlanRunner::TellNames() {

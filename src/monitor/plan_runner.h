@@ -20,6 +20,7 @@ class PlanRunner : public Runner {
   Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                        const Stdio& stdio) override;
   Status Undo() override;
+  Status RestoreRules() override;
   Status TellNames() override;
   std::vector<Error> RunPoststopHooks() override;
   Status KillAll() override;

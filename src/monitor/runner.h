@@ -25,6 +25,7 @@ struct Running {
   os::UniqueFd terminal;  // master, when the plan has one
   std::vector<monitorapi::StepTime> timings;
   net::NameSockets names{};  // invalid when the plan has none
+  bool rules = false;        // it has made rules in the host's tables
 };
 
 class Runner {
@@ -37,6 +38,8 @@ class Runner {
                                const Stdio& stdio) = 0;
   // Takes back everything the plan names on the host. Idempotent.
   virtual Status Undo() = 0;
+  // Makes again what the plan has in the host's tables, as far as it is not there.
+  virtual Status RestoreRules() = 0;
   // What the container is called has changed in its plan: so does what is told of it.
   virtual Status TellNames() = 0;
   // What hooks after the end had to say.

@@ -36,7 +36,7 @@ Supervisor::Supervisor(os::Loop& loop, std::unique_ptr<Runner> runner, Folders f
       peers_(loop, [this](Peers::Request to, monitorapi::Frame frame) { OnRequest(to, std::move(frame)); }),
       execs_(loop, peers_, *runner_, journal_),
       restart_(launch_.restart, launch_.restart_count),
-      names_(loop, {launch_.names_folder, launch_.names_program}, launch_.id) {
+      netd_(loop, {launch_.names_folder, launch_.names_program}, launch_.id, [this] { return RestoreRules(); }) {
   execs_.OnChange([this] {
     if (execs_.empty()) TrimSoon();
     CheckOver();
@@ -139,7 +139,7 @@ Status Supervisor::OnCreated(pid_t pid) {
 
 Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
   ends = {};
-  names_.Serve(std::move(running.names));
+  netd_.Serve(std::move(running.names), running.rules ? run_began_ : std::chrono::steady_clock::time_point());
   process_ = std::move(running.process);
   started_ = {};
   started_.pid = process_.pid();
@@ -185,6 +185,12 @@ void Supervisor::WatchOom() {
   auto token = loop_.Watch(oom_.fd.get(), oom_.events, [this](std::uint32_t) { OnOom(); });
   if (token.ok()) oom_token_ = *token;
   TellOomKills(/*tries=*/0);  // since the start
+}
+
+Status Supervisor::RestoreRules() {
+  auto restored = runner_->RestoreRules();
+  TrimSoon();  // the plan was read
+  return restored;
 }
 
 void Supervisor::OnOom() {
@@ -328,7 +334,7 @@ void Supervisor::StartFailed(const Error& error, bool first) {
 }
 
 void Supervisor::UndoNow() {
-  names_.Stop();
+  netd_.Stop();
   auto undone = runner_->Undo();
   // Processes that were only just killed may hold something for an instant.
   if (!undone.ok()) undone = runner_->Undo();

@@ -15,7 +15,7 @@
 #include "follower.h"
 #include "journal_writer.h"
 #include "log_writer.h"
-#include "names.h"
+#include "netd_link.h"
 #include "os/loop.h"
 #include "peers.h"
 #include "restart.h"
@@ -64,6 +64,7 @@ class Supervisor {
   void CheckOver();
   void TrimSoon();
   void WatchOom();
+  Status RestoreRules();
   void OnOom();
   void TellOomKills(int tries);
   void Append(monitorapi::Record record);
@@ -96,7 +97,7 @@ class Supervisor {
   Execs execs_;
   RestartDecider restart_;
   Failpoint failpoint_;
-  Names names_;
+  NetdLink netd_;
   std::vector<os::UniqueFd> port_sockets_;  // reserve published ports by being bound
   std::list<std::unique_ptr<Follower>> followers_;
   std::list<std::unique_ptr<Session>> old_sessions_;  // of ended runs, with clients that still take output

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include "folder_lock.h"
-#include "netd/handover.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -51,8 +50,10 @@ Result<os::UniqueFd> Connect(const Place& place) {
   return ConnectTo(path);
 }
 
-Status HandOverSockets(int connection, const std::string& id, int udp, int tcp) {
-  return os::SendMessage(connection, Encode(HandOver{id}), {udp, tcp});
+Status Give(int connection, const HandOver& message, int udp, int tcp) {
+  std::vector<int> sockets;
+  if (udp >= 0) sockets = {udp, tcp};
+  return os::SendMessage(connection, Encode(message), sockets);
 }
 
 }  // namespace estiba::netd

@@ -1,5 +1,6 @@
 #include "netd/handover.h"
 
+#include "base/parse.h"
 #include "base/text.h"
 
 namespace estiba::netd {
@@ -7,7 +8,11 @@ namespace {
 constexpr std::string_view kFirstLine = "estiba-hand-over 1";
 }
 
-std::string Encode(const HandOver& message) { return std::string(kFirstLine) + "\nid " + message.id + "\n"; }
+std::string Encode(const HandOver& message) {
+  std::string text = std::string(kFirstLine) + "\nid " + message.id + "\n";
+  if (message.rules_made != 0) text += "rules " + std::to_string(message.rules_made) + "\n";
+  return text;
+}
 
 Result<HandOver> DecodeHandOver(std::string_view text) {
   const std::vector<std::string> lines = Split(text, '\n');
@@ -15,6 +20,7 @@ Result<HandOver> DecodeHandOver(std::string_view text) {
   HandOver message;
   for (const std::string& line : lines) {
     if (line.starts_with("id ")) message.id = line.substr(3);
+    if (line.starts_with("rules ")) message.rules_made = TRY_CTX(ParseUint(line.substr(6)), "read a hand-over");
   }
   if (!IsEndpointFile(message.id)) return Error(Code::kDataLoss, "read a hand-over: id '" + message.id + "'");
   return message;

@@ -13,9 +13,11 @@
 #include "endpoints.h"
 #include "folder_lock.h"
 #include "guest.h"
+#include "healer.h"
 #include "netd/handover.h"
 #include "os/file.h"
 #include "os/socket.h"
+#include "rule_watch.h"
 
 namespace estiba::netd {
 namespace {
@@ -47,13 +49,20 @@ struct Server::Rep {
     std::unique_ptr<Guest> guest;
   };
 
-  Rep(os::Loop& l, os::UniqueFd socket, Endpoints known)
-      : loop(l), listener(std::move(socket)), endpoints(std::move(known)), forwarder(l, dns::Forwarder::Limits{}) {}
+  Rep(os::Loop& l, os::UniqueFd socket, Endpoints known, std::optional<RuleWatch> rules)
+      : loop(l),
+        listener(std::move(socket)),
+        endpoints(std::move(known)),
+        forwarder(l, dns::Forwarder::Limits{}),
+        watch(std::move(rules)),
+        healer(l, os::Loop::Clock::now(), [this](std::uint64_t number) { return TellLost(number); }) {}
   ~Rep();
 
   void OnMonitor();
   void OnMessage(std::uint64_t number);
   Status TakeOver(std::uint64_t number, Monitor& monitor, os::Message& message);
+  Status TakeSockets(std::uint64_t number, Monitor& monitor, const std::string& id, std::vector<os::UniqueFd>& sockets);
+  bool TellLost(std::uint64_t number);
   void Drop(std::uint64_t number);
   void EndIfAlone();
   bool MayEnd();
@@ -62,6 +71,8 @@ struct Server::Rep {
   os::UniqueFd listener;
   Endpoints endpoints;
   dns::Forwarder forwarder;
+  std::optional<RuleWatch> watch;
+  Healer healer;
   os::Loop::Token listener_token = 0;
   os::Loop::Token end_timer = 0;
   std::uint64_t next = 1;
@@ -71,6 +82,7 @@ struct Server::Rep {
 Server::Rep::~Rep() {
   loop.Forget(listener_token);
   loop.Cancel(end_timer);
+  if (watch) watch->Stop(loop);
   for (auto& [number, monitor] : monitors) loop.Forget(monitor.token);
 }
 
@@ -95,6 +107,7 @@ void Server::Rep::OnMessage(std::uint64_t number) {
   auto message = os::ReceiveMessage(monitor.connection.get(), kMaxHandOver);
   if (!message.ok() && message.error().errnum() == EAGAIN) return;
   if (!message.ok() || message->bytes.empty()) return Drop(number);
+  if (message->bytes == kRulesRestored) return healer.Done(number);
   const Status taken = TakeOver(number, monitor, *message);
   if (!taken.ok()) log::Warn("cannot take over a container's sockets", {{"error", taken.error().Message()}});
   if (!os::SendMessage(monitor.connection.get(), EncodeAnswer(taken)).ok()) Drop(number);
@@ -102,18 +115,33 @@ void Server::Rep::OnMessage(std::uint64_t number) {
 
 Status Server::Rep::TakeOver(std::uint64_t number, Monitor& monitor, os::Message& message) {
   const HandOver given = TRY(DecodeHandOver(message.bytes));
-  if (message.fds.size() != 2) return Error(Code::kInvalidArgument, "take over sockets: two are needed");
-  TRY(CheckSocket(message.fds[0].get(), SOCK_DGRAM));
-  TRY(CheckSocket(message.fds[1].get(), SOCK_STREAM));
+  if (message.fds.empty() && given.rules_made == 0)
+    return Error(Code::kInvalidArgument, "take over: there is nothing to do");
+  if (!message.fds.empty()) TRY(TakeSockets(number, monitor, given.id, message.fds));
+  if (given.rules_made != 0)
+    healer.Add(number, os::Loop::Clock::time_point(std::chrono::nanoseconds(given.rules_made)));
+  return Ok();
+}
+
+Status Server::Rep::TakeSockets(std::uint64_t number, Monitor& monitor, const std::string& id,
+                                std::vector<os::UniqueFd>& sockets) {
+  if (sockets.size() != 2) return Error(Code::kInvalidArgument, "take over sockets: two are needed");
+  TRY(CheckSocket(sockets[0].get(), SOCK_DGRAM));
+  TRY(CheckSocket(sockets[1].get(), SOCK_STREAM));
   endpoints.Refresh();
-  auto guest = std::make_unique<Guest>(loop, endpoints, forwarder, number, given.id);
-  TRY(guest->Serve(std::move(message.fds[0]), std::move(message.fds[1])));
+  auto guest = std::make_unique<Guest>(loop, endpoints, forwarder, number, id);
+  TRY(guest->Serve(std::move(sockets[0]), std::move(sockets[1])));
   monitor.guest = std::move(guest);
   return Ok();
 }
 
+bool Server::Rep::TellLost(std::uint64_t number) {
+  return os::SendMessage(monitors.at(number).connection.get(), kRulesLost).ok();
+}
+
 void Server::Rep::Drop(std::uint64_t number) {
   const auto found = monitors.find(number);
+  healer.Remove(number);
   loop.Forget(found->second.token);
   monitors.erase(found);
   if (monitors.empty()) EndIfAlone();
@@ -147,11 +175,19 @@ Server::~Server() = default;
 
 Result<Server> Server::Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder) {
   Endpoints endpoints = TRY(Endpoints::Open(std::move(folder)));
-  return Server(std::make_unique<Rep>(loop, std::move(listener), std::move(endpoints)));
+  std::optional<RuleWatch> watch;
+  if (auto opened = RuleWatch::Open(); opened.ok()) {
+    watch = std::move(*opened);
+  } else {
+    log::Warn("rules of containers' networks are not put back when others take them",
+              {{"error", opened.error().Message()}});
+  }
+  return Server(std::make_unique<Rep>(loop, std::move(listener), std::move(endpoints), std::move(watch)));
 }
 
 Status Server::Start() {
   Rep& rep = *rep_;
+  if (rep.watch) TRY(rep.watch->Start(rep.loop, [&rep] { rep.healer.Lost(); }));
   rep.listener_token = TRY(rep.loop.Watch(rep.listener.get(), EPOLLIN, [&rep](std::uint32_t) { rep.OnMonitor(); }));
   rep.end_timer = rep.loop.After(kFirstPatience, [&rep] {
     rep.end_timer = 0;

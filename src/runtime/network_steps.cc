@@ -1,5 +1,6 @@
 #include "network_steps.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -82,6 +83,16 @@ Result<Socket> ParseSocket(const std::string& text) {
   return socket;
 }
 
+// Steps with something in the host's tables. All may be repeated while the container runs.
+bool IsRuleStep(Op op) { return op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kPublishPorts; }
+
+Status RunRuleStep(const Step& step) {
+  if (step.op == Op::kEnsureTable) return net::EnsureTable();
+  if (step.op == Op::kEnsureBridge) return Bridge(step);
+  const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
+  return net::AddPublished(ports);
+}
+
 }  // namespace
 
 // By a temporary name that undoing knows, too.
@@ -91,6 +102,15 @@ Status WriteNames(const Step& step) {
   const os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   TRY(os::WriteAll(file.get(), step.blob));
   if (::rename(fresh.c_str(), path.c_str()) < 0) return Error::Errno(errno, "rename '" + fresh + "'");
+  return Ok();
+}
+
+bool MakesRules(const plan::Plan& plan) { return std::ranges::any_of(plan.steps, IsRuleStep, &Step::op); }
+
+Status RestoreRules(const plan::Plan& plan) {
+  for (const Step& step : plan.steps) {
+    if (IsRuleStep(step.op)) TRY(RunRuleStep(step));
+  }
   return Ok();
 }
 
@@ -125,17 +145,15 @@ Result<std::vector<net::PublishedPort>> ParsePorts(const Step& step) {
 }
 
 Status RunNetworkStep(Session& session, const Step& step) {
+  if (IsRuleStep(step.op)) return RunRuleStep(step);
   switch (step.op) {
-    case Op::kEnsureTable: return net::EnsureTable();
-    case Op::kEnsureBridge: return Bridge(step);
     case Op::kAddVeth: return Veth(session, step);
     case Op::kMoveLink: return Move(session, step);
     case Op::kConfigureInside: return Inside(session, step);
     case Op::kServeNames: return Names(session, step);
     default: break;
   }
-  const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
-  return net::AddPublished(ports);
+  return Error(Code::kNotImplemented, "step '" + std::string(plan::OpName(step.op)) + "' is not one of networks");
 }
 
 }  // namespace estiba::runtime

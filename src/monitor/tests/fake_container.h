@@ -54,6 +54,7 @@ class FakeRunner : public Runner {
     ++shared_->undos;
     return Ok();
   }
+  Status RestoreRules() override { return Ok(); }
   Status TellNames() override { return Ok(); }
   std::vector<Error> RunPoststopHooks() override { return {}; }
   Status KillAll() override { return Signal(SIGKILL); }

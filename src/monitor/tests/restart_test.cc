@@ -149,6 +149,7 @@ class NoRunner : public Runner {
     ++undos;
     return Ok();
   }
+  Status RestoreRules() override { return Ok(); }
   Status TellNames() override { return Ok(); }
   std::vector<Error> RunPoststopHooks() override { return {}; }
   Status KillAll() override { return Ok(); }

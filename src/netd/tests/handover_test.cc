@@ -8,6 +8,10 @@ namespace {
 TEST(HandOver, ComesBackAndSkipsWhatLaterVersionsAdd) {
   ASSERT_OK_AND_ASSIGN(const HandOver message, DecodeHandOver(Encode({"0123ab"}) + "news of later\n"));
   EXPECT_EQ(message.id, "0123ab");
+  EXPECT_EQ(message.rules_made, 0U);
+  ASSERT_OK_AND_ASSIGN(const HandOver watched, DecodeHandOver(Encode({"0123ab", 42})));
+  EXPECT_EQ(watched.rules_made, 42U);
+  EXPECT_FALSE(DecodeHandOver("estiba-hand-over 1\nid 0123\nrules soon\n").ok());
 }
 
 TEST(HandOver, IdsThatLeadElsewhereAreRefused) {

@@ -132,7 +132,7 @@ class Netd : public ::testing::Test {
   }
   Result<os::UniqueFd> TryHandOver(const std::string& id, int udp, int tcp) {
     os::UniqueFd connection = TRY(Connect(place_));
-    TRY(HandOverSockets(connection.get(), id, udp, tcp));
+    TRY(Give(connection.get(), {id}, udp, tcp));
     if (!Readable(connection.get())) return Error(Code::kDeadlineExceeded, "no answer to a hand-over");
     const os::Message answer = TRY(os::ReceiveMessage(connection.get()));
     if (answer.bytes.empty()) return Error::Errno(ECONNRESET, "no answer to a hand-over");

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "netd/handover.h"
 #include "os/fd.h"
 
 namespace estiba::netd {
@@ -16,7 +17,7 @@ struct Place {
 // by a lock on the folder. kUnavailable while somebody else starts it or it has no time: try again soon. Of one that is
 // being killed the connection breaks at once: try again then, too.
 Result<os::UniqueFd> Connect(const Place& place);
-// Hands over the sockets; both stay the caller's too. kUnavailable when it takes nothing any more.
-Status HandOverSockets(int connection, const std::string& id, int udp, int tcp);
+// Hands over; the sockets stay the caller's too, below 0: there are none. kUnavailable when it takes nothing any more.
+Status Give(int connection, const HandOver& message, int udp, int tcp);
 
 }  // namespace estiba::netd

@@ -1,6 +1,6 @@
 #pragma once
-// estiba-netd: answers the resolvers of the containers whose monitors hand over their sockets, and ends when the last
-// of them has gone.
+// estiba-netd: answers the resolvers of the containers whose monitors hand over their sockets, tells monitors when
+// somebody took the rules of their networks, and ends when the last of them has gone.
 
 #include <cstdint>
 #include <memory>
@@ -13,7 +13,8 @@ namespace estiba::netd {
 
 class Server {
  public:
-  // `listener`: the SEQPACKET socket in `folder`, non-blocking. The loop is stopped at the end.
+  // `listener`: the SEQPACKET socket in `folder`, non-blocking. The loop is stopped at the end. With CAP_NET_ADMIN the
+  // network's rules are watched from here on, without it they are not, which is logged.
   static Result<Server> Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder);
   Server(Server&&) noexcept;
   ~Server();

@@ -97,6 +97,11 @@ Result<os::UniqueFd> CarryOutInside(const plan::Plan& plan, pid_t init_pid, int 
 // has looked for them.
 Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known = nullptr);
 
+// True when the plan has rules in the host's nf_tables.
+bool MakesRules(const plan::Plan& plan);
+// For a running container: makes again what of them is missing, and the bridges they speak of.
+Status RestoreRules(const plan::Plan& plan);
+
 // Writes again the file that says what a running container is called, after its plan has changed.
 Status TellNames(const plan::Plan& plan);
 

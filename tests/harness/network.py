@@ -1,0 +1,50 @@
+"""What a host's network looks like, as values that can be compared, and a machine beyond the host."""
+
+import contextlib
+import json
+
+from harness.host import Host
+
+
+def rules(host, table=None):
+    """The rule set, or one table of it ("inet estiba"), without what counts or numbers; elements in order."""
+    what = ["table", *table.split()] if table else ["ruleset"]
+    text = host.run("nft", "-j", "list", *what, check=False).stdout
+    items = json.loads(text)["nftables"] if text else []
+    return sorted(json.dumps(plain(item), sort_keys=True) for item in items if "metainfo" not in item)
+
+
+def plain(value):
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items() if key not in ("handle", "packets", "bytes", "index")}
+    if isinstance(value, list):
+        return sorted((plain(one) for one in value), key=json.dumps) if is_set(value) else [plain(one) for one in value]
+    return value
+
+
+def is_set(value):
+    """Elements of sets come in any order; expressions of rules do not."""
+    words = {"match", "accept", "drop", "jump", "dnat", "masquerade", "return"}
+    return not any(isinstance(one, dict) and set(one) & words for one in value)
+
+
+def fetch(host, address, port):
+    """What a server that sends a line and ends says to that host; empty when it cannot be reached."""
+    return host.run("socat", "-T3", "-", f"TCP:{address}:{port},connect-timeout=3", check=False,
+                    stdin=-3).stdout.strip()
+
+
+@contextlib.contextmanager
+def beyond(host):
+    """A machine beyond the host: 192.0.2.2 behind the host's link up0 (192.0.2.1), with no route to containers."""
+    other = Host()
+    try:
+        host.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0", "netns", other.name)
+        host.run("ip", "addr", "add", "192.0.2.1/24", "dev", "up0")
+        host.run("ip", "link", "set", "up0", "up")
+        other.run("ip", "addr", "add", "192.0.2.2/24", "dev", "eth0")
+        other.run("ip", "link", "set", "eth0", "up")
+        yield other
+    finally:
+        host.run("ip", "link", "del", "up0", check=False)
+        other.destroy()
