@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include <linux/filter.h>
-#include <linux/ioprio.h>
 #include <linux/mempolicy.h>
 #include <linux/seccomp.h>
 #include <sys/resource.h>
@@ -219,14 +218,18 @@ Status AddPrivileges(Builder& b, const ProcessInput& input) {
   return Ok();
 }
 
+// ioprio_set(2). Some kernels' <linux/ioprio.h> is not C++ (a parameter is called `class`).
+enum : std::uint64_t { kIoClassRealtime = 1, kIoClassBestEffort = 2, kIoClassIdle = 3 };
+constexpr unsigned kIoClassShift = 13;
+
 Status AddIoPriority(Builder& b, const oci::IoPriority& priority) {
   std::uint64_t io_class = 0;
   if (priority.io_class == "IOPRIO_CLASS_RT") {
-    io_class = IOPRIO_CLASS_RT;
+    io_class = kIoClassRealtime;
   } else if (priority.io_class == "IOPRIO_CLASS_BE") {
-    io_class = IOPRIO_CLASS_BE;
+    io_class = kIoClassBestEffort;
   } else if (priority.io_class == "IOPRIO_CLASS_IDLE") {
-    io_class = IOPRIO_CLASS_IDLE;
+    io_class = kIoClassIdle;
   } else {
     return Error(Code::kInvalidArgument, "process.ioPriority: unknown class '" + priority.io_class + "'");
   }
@@ -234,7 +237,7 @@ Status AddIoPriority(Builder& b, const oci::IoPriority& priority) {
     return Error(Code::kInvalidArgument, "process.ioPriority: priority is not between 0 and 7");
   }
   b.Child(child::Op::kIoPriority, "process.ioPriority", {},
-          {io_class << IOPRIO_CLASS_SHIFT | static_cast<std::uint64_t>(priority.priority)});
+          {io_class << kIoClassShift | static_cast<std::uint64_t>(priority.priority)});
   return Ok();
 }
 
