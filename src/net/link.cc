@@ -1,5 +1,6 @@
 #include "link.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <arpa/inet.h>
@@ -16,20 +17,6 @@
 namespace estiba::net {
 namespace {
 
-Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header) {
-  Link link;
-  link.index = header.ifi_index;
-  link.up = (header.ifi_flags & IFF_UP) != 0;
-  os::NetlinkAttributes attributes(message.AttributesAfter(sizeof(ifinfomsg)));
-  while (const auto attribute = attributes.Next()) {
-    if (attribute->type == IFLA_MASTER) link.master = static_cast<int>(attribute->U32().value_or(0));
-    if (attribute->type == IFLA_LINK) link.peer = static_cast<int>(attribute->U32().value_or(0));
-    if (attribute->type != IFLA_LINKINFO) continue;
-    if (const auto kind = os::NetlinkAttributes::Find(attribute->bytes, IFLA_INFO_KIND)) link.kind = kind->Text();
-  }
-  return link;
-}
-
 Result<std::optional<Link>> AskForLink(os::NetlinkSocket& socket, os::NetlinkBatch& request, const std::string& what) {
   auto answers = socket.Ask(request, what);
   if (!answers.ok() && answers.error().errnum() == ENODEV) return std::optional<Link>();
@@ -43,6 +30,23 @@ Result<std::optional<Link>> AskForLink(os::NetlinkSocket& socket, os::NetlinkBat
 }
 
 }  // namespace
+
+Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header) {
+  Link link;
+  link.index = header.ifi_index;
+  link.up = (header.ifi_flags & IFF_UP) != 0;
+  os::NetlinkAttributes attributes(message.AttributesAfter(sizeof(ifinfomsg)));
+  while (const auto attribute = attributes.Next()) {
+    if (attribute->type == IFLA_MASTER) link.master = static_cast<int>(attribute->U32().value_or(0));
+    if (attribute->type == IFLA_LINK) link.peer = static_cast<int>(attribute->U32().value_or(0));
+    if (attribute->type == IFLA_IFALIAS) link.alias = attribute->Text();
+    if (attribute->type == IFLA_ADDRESS && attribute->bytes.size() == link.mac.bytes.size())
+      std::ranges::copy(attribute->bytes, link.mac.bytes.begin());
+    if (attribute->type != IFLA_LINKINFO) continue;
+    if (const auto kind = os::NetlinkAttributes::Find(attribute->bytes, IFLA_INFO_KIND)) link.kind = kind->Text();
+  }
+  return link;
+}
 
 Status CheckLinkName(const std::string& name) {
   const bool bad = name.empty() || name.size() >= IFNAMSIZ || name == "." || name == ".." ||

@@ -4,6 +4,9 @@
 #include <optional>
 #include <string>
 
+#include <linux/rtnetlink.h>
+
+#include "net/address.h"
 #include "os/netlink.h"
 
 namespace estiba::net {
@@ -12,9 +15,13 @@ struct Link {
   int index = 0;
   bool up = false;
   int master = 0;
-  int peer = 0;      // of a veth: the other end's index, in its own namespace
+  int peer = 0;      // of a veth: the other end's index, in its own namespace; of a link on another: that one's
   std::string kind;  // "bridge", "veth", "" for hardware
+  std::string alias;  // what somebody wrote on it
+  Mac mac{};         // all zeros for a link without one, as tun(4)
 };
+// Of an answer of type RTM_NEWLINK.
+Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header);
 // Nothing when there is no link of that name.
 Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, const std::string& name);
 Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, int index);
