@@ -1,5 +1,7 @@
 // Which namespaces are made in the one clone, which are joined, and what is set in them.
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <sched.h>
 
@@ -68,7 +70,7 @@ bool IsBornInto(const Builder& b, NamespaceType type) {
   return b.new_user && type != NamespaceType::kMount && type != NamespaceType::kTime;
 }
 
-void JoinNamespace(Builder& b, const oci::Namespace& ns) {
+void JoinNamespace(Builder& b, const oci::Namespace& ns, const std::vector<KnownNamespace>& known) {
   const int slot = b.NewSlot();
   const std::string why = std::string("linux.namespaces: ") + oci::NamespaceName(ns.type);
   const bool born = IsBornInto(b, ns.type);
@@ -76,6 +78,10 @@ void JoinNamespace(Builder& b, const oci::Namespace& ns) {
   open.out = slot;
   if (ns.type == NamespaceType::kNetwork) b.network = slot;
   if (born && ns.type != NamespaceType::kPid) open.numbers.push_back(1);
+  if (const auto one = std::ranges::find(known, ns.type, &KnownNamespace::type); one != known.end()) {
+    open.numbers.resize(2);
+    open.numbers.push_back(one->inode);
+  }
   if (born) return;
   b.Child(child::Op::kSetNamespace, why, {ns.path}, {CloneFlag(ns.type)}).in = {slot};
 }
@@ -189,7 +195,7 @@ Status AddUserNamespace(Builder& b, const ContainerInput& input) {
         .Hint("'spec --rootless' writes a configuration that has one");
   }
   if (!user->path.empty()) {
-    JoinNamespace(b, *user);
+    JoinNamespace(b, *user, input.known_namespaces);
     OpenTimeOffsets(b, config);
     AddBecomeRoot(b);
     return Ok();
@@ -222,7 +228,7 @@ Status AddNamespaces(Builder& b, const ContainerInput& input) {
   for (const oci::Namespace& ns : config.namespaces) {
     if (ns.type == NamespaceType::kUser) continue;
     if (!ns.path.empty()) {
-      JoinNamespace(b, ns);
+      JoinNamespace(b, ns, input.known_namespaces);
     } else if (ns.type == NamespaceType::kCgroup) {
       AddCgroupNamespace(b);
     } else if (ns.type == NamespaceType::kTime) {

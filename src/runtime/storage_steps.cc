@@ -5,7 +5,10 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/nsfs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "attached.h"
@@ -134,12 +137,27 @@ Status OpenTree(Session& session, const Step& step) {
 }
 
 Status OpenNamespace(Session& session, const Step& step) {
-  auto fd = TRY(os::OpenAt({AT_FDCWD}, step.text.at(0), O_RDONLY));
+  const std::string& path = step.text.at(0);
+  // Not opened before it is known to be one: opening a pipe waits, and opening a device does things.
+  auto found = os::OpenAt({AT_FDCWD}, path, O_PATH);
+  // Not in ENOENT's words, which are taken for a missing program's.
+  if (!found.ok() && found.error().errnum() == ENOENT)
+    return Error(Code::kNotFound, "there is no namespace '" + path + "'");
+  if (!found.ok()) return std::move(found).error();
+  struct statfs system{};
+  struct stat file{};
+  if (::fstatfs(found->get(), &system) < 0 || ::fstat(found->get(), &file) < 0)
+    return Error::Errno(errno, "namespace '" + path + "'");
+  if (system.f_type != NSFS_MAGIC) return Error(Code::kInvalidArgument, "'" + path + "' is no namespace");
+  auto fd = TRY(os::OpenAt({AT_FDCWD}, "/proc/self/fd/" + std::to_string(found->get()), O_RDONLY));
   const int type = ::ioctl(fd.get(), NS_GET_NSTYPE);
-  if (const int err = errno; type < 0) return Error::Errno(err, "namespace '" + step.text[0] + "'");
+  if (const int err = errno; type < 0) return Error::Errno(err, "namespace '" + path + "'");
   if (static_cast<std::uint64_t>(type) != step.numbers.at(0)) {
-    return Error(Code::kInvalidArgument, "namespace '" + step.text[0] + "' is of another type");
+    return Error(Code::kInvalidArgument, "namespace '" + path + "' is of another type");
   }
+  const std::uint64_t known = step.numbers.size() > 2 ? step.numbers[2] : 0;
+  if (known != 0 && file.st_ino != known)
+    return Error(Code::kNotFound, "namespace '" + path + "' is not the one that was to be joined");
   session.Fill(step, std::move(fd));
   return Ok();
 }

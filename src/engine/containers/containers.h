@@ -250,9 +250,18 @@ class Containers {
   Status Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch);
   monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
   Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count);
-  Result<int> JoinedPid(const std::string& mode);
   // `used` false: no container has had them.
   void Release(const std::vector<Endpoint>& endpoints, bool used = true);
+
+  // ---- joined.cc
+  // PID 1 of the container whose namespace ("pid", "ipc", "network") is joined.
+  Result<int> JoinedPid(const std::string& kind, const std::string& mode);
+  // What tells namespaces that are joined by a PID from those of whoever has that PID later.
+  Result<std::vector<plan::KnownNamespace>> KnownNamespaces(const ContainerRecord& record, const SpecContext& context);
+  // Whose name files these are: its own, or those of the container whose network it shares.
+  Result<std::string> NameFilesFolder(const ContainerRecord& record);
+  // A container that shares another's network has its host name, too.
+  Status ShareHostname(ContainerRecord& record);
 
   // ---- name_files.cc
   Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);

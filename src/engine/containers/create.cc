@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../names.h"
+#include "../spec/network_mode.h"
 #include "../warn.h"
 #include "base/clock.h"
 #include "base/rollback.h"
@@ -31,7 +32,8 @@ Status CheckPlatform(const std::string& name, const std::string& platform, const
 void FillHostname(ContainerRecord& record) {
   apitypes::ContainerConfig& config = record.create.config;
   const HostConfig& host = record.create.host_config;
-  if (!config.hostname.empty() || host.uts_mode == "host" || host.network_mode == "host") return;
+  const bool another = host.network_mode == "host" || !JoinedContainer(host.network_mode).empty();
+  if (!config.hostname.empty() || host.uts_mode == "host" || another) return;
   config.hostname = ShortId(record.id);
 }
 
@@ -80,16 +82,13 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
   auto& endpoints = record.create.endpoints;
   if (record.create.config.network_disabled) host.network_mode = "none";
   if (host.network_mode.empty() || host.network_mode == "default") host.network_mode = "bridge";
-  const bool shared = host.network_mode == "host" || host.network_mode == "none" ||
-                      !JoinedContainer(host.network_mode).empty();
-  if (shared) {
+  if (!NamesNetwork(host.network_mode)) {
     if (!host.port_bindings.empty())
       warnings.emplace_back("Published ports are discarded when using host network mode");
     host.port_bindings.clear();
     host.publish_all_ports = false;
     // Clients name the mode itself as an endpoint too.
-    std::erase_if(endpoints,
-                  [](const auto& entry) { return entry.first == "host" || entry.first == "none"; });
+    std::erase_if(endpoints, [&](const auto& entry) { return entry.first == host.network_mode; });
     if (!endpoints.empty()) {
       return Error(Code::kInvalidArgument,
                    "conflicting options: network mode '" + host.network_mode + "' and further networks");
@@ -224,6 +223,7 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   TRY(CollectPorts(record.create));
   for (const std::string& entry : record.create.host_config.extra_hosts) TRY(net::ParseExtraHost(entry));
   for (const std::string& server : record.create.host_config.dns) TRY(net::CheckNameserver(server));
+  TRY(ShareHostname(record));
   FillHostname(record);
   record.image_id = image->id;
   for (const image::LayerInfo& layer : image->layers) record.layers.push_back(layer.chain_id);

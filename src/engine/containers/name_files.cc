@@ -134,16 +134,8 @@ Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const s
 }
 
 Status Containers::WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
+  if (!JoinedContainer(record.create.host_config.network_mode).empty()) return Ok();  // it has the other one's
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
-  const std::string other = JoinedContainer(record.create.host_config.network_mode);
-  if (!other.empty()) {
-    const ContainerPtr shared = TRY(Get(other));
-    for (const char* name : {"hostname", "hosts", "resolv.conf"}) {
-      const std::string text = TRY(os::ReadFile(Folder(shared->id) + "/" + name, kMaxFile));
-      TRY(os::ReplaceFile({folder.get()}, name, text, 0644));
-    }
-    return Ok();
-  }
   const std::string hosts = TRY(HostsText(record, endpoints));
   const std::string& hostname = record.create.config.hostname;
   TRY(os::ReplaceFile({folder.get()}, "hostname", (hostname.empty() ? w_.host->name : hostname) + "\n",

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "../config_reader.h"
+#include "../spec/network_mode.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -24,10 +25,6 @@ using apitypes::HostConfig;
 // Hooks, slow disks and a host out of memory included.
 constexpr auto kStartPatience = 120s;
 
-bool IsPrivateBridge(const std::string& mode) {
-  return mode != "host" && mode != "none" && JoinedContainer(mode).empty();
-}
-
 plan::Endpoint PlanEndpoint(const Endpoint& endpoint, const net::Subnet& subnet) {
   plan::Endpoint made;
   made.bridge = {endpoint.bridge, endpoint.gateway, subnet, endpoint.mtu, !endpoint.internal};
@@ -39,20 +36,11 @@ plan::Endpoint PlanEndpoint(const Endpoint& endpoint, const net::Subnet& subnet)
 
 }  // namespace
 
-Result<int> Containers::JoinedPid(const std::string& mode) {
-  const ContainerPtr other = TRY(Get(JoinedContainer(mode)));
-  auto data = other->data.Lock();
-  if (data->state.pid == 0) {
-    return Error(Code::kConflict, "cannot join a container that is not running: " + data->record.name);
-  }
-  return data->state.pid;
-}
-
 Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   const auto config = w_.config();
   const HostConfig& host = record.create.host_config;
   SpecContext context;
-  context.container_dir = Folder(record.id);
+  context.names_dir = TRY(NameFilesFolder(record));
   context.volumes_root = w_.volumes->root();
   context.init_program = w_.init_program;
   context.host_name = w_.host->name;
@@ -66,7 +54,7 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   TRY(AddVolumeDevices(record, context));
   for (const auto& [key, mode] :
        {std::pair("pid", host.pid_mode), {"ipc", host.ipc_mode}, {"network", host.network_mode}}) {
-    if (!JoinedContainer(mode).empty()) context.joined[key] = TRY(JoinedPid(mode));
+    if (!JoinedContainer(mode).empty()) context.joined[key] = TRY(JoinedPid(key, mode));
   }
   return context;
 }
@@ -98,7 +86,7 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
   plan::Network network;
   if (mode == "host") network.mode = plan::Network::Mode::kHost;
   if (mode == "none") network.mode = plan::Network::Mode::kNone;
-  if (!IsPrivateBridge(mode)) return network;
+  if (!NamesNetwork(mode)) return network;
   network.mode = plan::Network::Mode::kBridge;
   bool routed = false;
   for (const Endpoint& endpoint : endpoints) {
@@ -131,6 +119,7 @@ Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const Spe
   input.storage = TRY(PlanStorage(record));
   input.network = TRY(PlanNetwork(record, endpoints, ports));
   input.cgroup_path = context.cgroup_path;
+  input.known_namespaces = TRY(KnownNamespaces(record, context));
   for (const MountPoint& mount : record.mounts) {
     if (mount.create_source) input.made_when_missing.push_back(mount.target);
   }
@@ -141,7 +130,7 @@ Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const Spe
 
 Status Containers::Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch) {
   const HostConfig& host = record.create.host_config;
-  if (!IsPrivateBridge(host.network_mode)) return Ok();
+  if (!NamesNetwork(host.network_mode)) return Ok();
   Rollback rollback;
   rollback.Add([&] {
     Release(launch.endpoints, /*used=*/false);

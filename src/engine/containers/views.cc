@@ -300,9 +300,11 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
   view.state.started_at = Time(state.started_at);
   view.state.finished_at = Time(state.finished_at);
   view.image = record.image_id;
-  view.resolv_conf_path = Folder(record.id) + "/resolv.conf";
-  view.hostname_path = Folder(record.id) + "/hostname";
-  view.hosts_path = Folder(record.id) + "/hosts";
+  if (const auto names = NameFilesFolder(record); names.ok()) {
+    view.resolv_conf_path = names.value() + "/resolv.conf";
+    view.hostname_path = names.value() + "/hostname";
+    view.hosts_path = names.value() + "/hosts";
+  }
   if (record.create.host_config.log_config.type != "none") view.log_path = Folder(record.id) + "/log";
   view.name = "/" + record.name;
   view.restart_count = static_cast<std::int64_t>(state.restart_count);

@@ -2,6 +2,7 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "network_mode.h"
 
 namespace estiba::engine {
 namespace {
@@ -26,7 +27,8 @@ void BuildNamespaces(const ContainerRecord& record, const SpecContext& context, 
   if (host.ipc_mode != "host") AddNamespace(spec, oci::NamespaceType::kIpc, NamespacePath(context, "ipc", "ipc"));
   if (host.uts_mode != "host") AddNamespace(spec, oci::NamespaceType::kUts);
   if (!UsesHostNetwork(record)) {
-    AddNamespace(spec, oci::NamespaceType::kNetwork, NamespacePath(context, "network", "net"));
+    const std::string path = JoinedNetworkPath(host.network_mode);
+    AddNamespace(spec, oci::NamespaceType::kNetwork, path.empty() ? NamespacePath(context, "network", "net") : path);
   }
   if (host.cgroupns_mode != "host") AddNamespace(spec, oci::NamespaceType::kCgroup);
   if (record.ids.empty()) return;

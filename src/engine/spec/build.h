@@ -23,7 +23,7 @@ struct HostDevice {
 };
 
 struct SpecContext {
-  std::string container_dir;  // holds hostname, hosts and resolv.conf
+  std::string names_dir;      // holds hostname, hosts and resolv.conf: another container's where its network is shared
   std::string volumes_root;   // volume NAME is in <root>/NAME/_data
   std::map<std::string, VolumeDevice> volume_devices;  // by name: those that are no folder of ours
   std::string init_program;   // for --init

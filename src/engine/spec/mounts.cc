@@ -106,7 +106,7 @@ std::vector<oci::Mount> NameFiles(const ContainerRecord& record, const SpecConte
     const std::string target = std::string("/etc/") + name;
     const auto covers = [&](const MountPoint& point) { return point.target == target; };
     if (std::any_of(record.mounts.begin(), record.mounts.end(), covers)) continue;
-    mounts.push_back(Make(target, "bind", context.container_dir + "/" + name, {"rbind", "rprivate"}));
+    mounts.push_back(Make(target, "bind", context.names_dir + "/" + name, {"rbind", "rprivate"}));
     if (!record.ids.empty()) mounts.back().options.emplace_back("idmap");
   }
   return mounts;

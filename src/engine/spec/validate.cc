@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "build.h"
 #include "id_maps.h"
+#include "network_mode.h"
 
 namespace estiba::engine {
 namespace {
@@ -189,6 +190,7 @@ Status ValidateCreate(apitypes::ContainerCreate& create, const HostLimits& host,
   TRY(ValidateConfig(create.config));
   TRY(RefuseUnsupported(config));
   TRY(ValidateModes(config));
+  TRY(ValidateNetworkMode(create));
   TRY(ValidateLog(config.log_config));
   if (config.restart_policy.name.empty()) config.restart_policy.name = "no";
   TRY(ValidateRestartPolicy(config.restart_policy, config.auto_remove));

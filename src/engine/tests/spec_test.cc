@@ -19,7 +19,7 @@ ContainerRecord Record() {
 
 SpecContext Context() {
   SpecContext context;
-  context.container_dir = "/data/containers/a";
+  context.names_dir = "/data/containers/a";
   context.volumes_root = "/data/volumes";
   context.cgroup_path = "/estiba/a";
   context.host_name = "outside";

@@ -322,6 +322,19 @@ TEST(BuildContainer, NamespacesBesideAUserNamespaceAreEnteredByBirth) {
   }
 }
 
+TEST(BuildContainer, AKnownNamespaceIsOpenedWithItsInode) {
+  ContainerInput input = DockerInput();
+  input.network = Network();
+  for (oci::Namespace& ns : input.spec.linux_config.namespaces) {
+    if (ns.type == oci::NamespaceType::kNetwork) ns.path = "/proc/7/ns/net";
+  }
+  input.known_namespaces = {{oci::NamespaceType::kNetwork, 4026532177}};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  const auto open = std::ranges::find(plan.steps, Op::kOpenNamespace, &Step::op);
+  ASSERT_NE(open, plan.steps.end());
+  EXPECT_THAT(open->numbers, ::testing::ElementsAre(0x40000000U, 0U, 4026532177U));  // CLONE_NEWNET
+}
+
 TEST(BuildContainer, OffsetsWithoutTimeNamespacesAreRefused) {
   ContainerInput input = DockerInput();
   input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kTime, ""});

@@ -256,6 +256,33 @@ TEST_F(ContainerTest, LoopbackIsUpWithoutANetwork) {
   EXPECT_THAT(Shell("cat /sys/class/net/lo/flags; ls /sys/class/net"), HasSubstr("0x9\nlo\n"));
 }
 
+TEST_F(ContainerTest, ANamespaceThatIsNotTheKnownOneIsNotJoined) {
+  plan::ContainerInput input = box_.Input(DockerSpec({"true"}));
+  input.network.mode = plan::Network::Mode::kAsSpec;
+  for (oci::Namespace& ns : input.spec.linux_config.namespaces) {
+    if (ns.type == oci::NamespaceType::kNetwork) ns.path = "/proc/self/ns/net";
+  }
+  struct stat own{};
+  ASSERT_EQ(::stat("/proc/self/ns/net", &own), 0);
+  input.known_namespaces = {{oci::NamespaceType::kNetwork, own.st_ino}};
+  ASSERT_OK(box_.Run(input));
+  input.known_namespaces[0].inode = own.st_ino + 1;
+  EXPECT_THAT(box_.Run(input).error().ToString(), HasSubstr("is not the one that was to be joined"));
+}
+
+TEST_F(ContainerTest, WhatIsNoNamespaceIsNotOpened) {
+  const std::string pipe = box_.dir() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const auto& [path, text] : {std::pair(pipe, "is no namespace"), {"/proc/self/ns/uts", "is of another type"}}) {
+    plan::ContainerInput input = box_.Input(DockerSpec({"true"}));
+    input.network.mode = plan::Network::Mode::kAsSpec;
+    for (oci::Namespace& ns : input.spec.linux_config.namespaces) {
+      if (ns.type == oci::NamespaceType::kNetwork) ns.path = path;
+    }
+    EXPECT_THAT(box_.Run(input).error().ToString(), HasSubstr(text));
+  }
+}
+
 TEST_F(ContainerTest, TheTimeNamespaceHasItsOffsets) {
   REQUIRE(Facts().kernel.time_namespace, "time namespaces");
   oci::RuntimeSpec spec = ShellSpec("cat /proc/uptime");

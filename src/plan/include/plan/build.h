@@ -83,6 +83,12 @@ struct CopyUp {
   std::string volume;  // the volume's directory on the host
 };
 
+// The inode of a namespace that a path is to lead to: a PID may be another's by the time it is opened.
+struct KnownNamespace {
+  oci::NamespaceType type;
+  std::uint64_t inode = 0;
+};
+
 struct ContainerInput {
   std::string id;
   std::string name;         // for messages; empty: the id
@@ -105,6 +111,7 @@ struct ContainerInput {
   std::string bundle;       // for hooks' state document
   std::vector<CopyUp> copy_up;
   std::vector<MountSource> sources{};
+  std::vector<KnownNamespace> known_namespaces{};  // of spec's namespaces with paths
   std::optional<security::CompiledSeccomp> seccomp{};  // what linux.seccomp compiles to, where the caller knows
 };
 

@@ -34,7 +34,7 @@ enum class Op : std::uint16_t {
   kOpenTree = 3,         // text: source[, path beneath it]              numbers: see sources.cc in: [a user namespace,
                          //                                              mount that is the source] out: mount tree
   kOpenNamespace = 4,    // text: path                                   numbers: CLONE_NEW…, 1: the child is born into
-                         //                                              it                      out: namespace
+                         //                                              it[, inode that it must have]  out: namespace
   kCreateCgroup = 5,     // text: path, controllers…                     numbers: 1: in every hierarchy or not at all
   kWriteCgroup = 6,      // text: controller, file, value[, or file, value] numbers: optional
   kCgroupDevices = 7,    // text: rules, "allow c 1:3 rwm"
