@@ -124,7 +124,7 @@ def logged(bundle, socket_path, *flags):
     logger.bind(str(folder / os.path.basename(socket_path)))
     logger.settimeout(20)
     where = os.path.dirname(socket_path)
-    mount = f"mount -t tmpfs none {os.path.dirname(where)} && mkdir {where} && " if where != "/dev" else ""
+    mount = f"mount -t tmpfs none /run && mkdir -p {where} && " if where != "/dev" else ""
     script = f'{mount}mount --bind {folder} {where} && exec "$@"'
     words = [bundle.words()[0], "--root", str(bundle.state_root), *flags, "start", "nothing"]
     done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *words], capture_output=True, text=True,
