@@ -134,9 +134,18 @@ void AddLabs(const Place& place, Candidates* found) {
   }
 }
 
+// Places of `net trace`.
+void AddPlaces(const Place& place, Candidates* found) {
+  if (place.positionals > 1) return;
+  found->emplace_back("host");
+  if (place.positionals == 0) found->emplace_back("outside:");
+  AddNames(place, "/containers/json", "", "Names", found);
+}
+
 // The usage line says what a command works on.
 void AddArguments(const Place& place, Candidates* found) {
   if (place.group == "lab") return AddLabs(place, found);
+  if (place.group == "net") return AddPlaces(place, found);
   const std::string_view usage = place.command->usage;
   const auto takes = [&](std::string_view what) { return usage.find(what) != std::string_view::npos; };
   const bool more = takes("...") || place.positionals == 0;

@@ -51,6 +51,9 @@ constexpr auto kExamples = std::to_array<Remark>({
     {"lab capture", "estiba lab capture r1:lan icmp | tcpdump -n -r -"},
     {"lab capture", "estiba lab capture -w web.pcap -c 100 blue1:eth0 tcp port 80"},
     {"lab explain", "estiba lab explain routed.yaml > routed.sh"},
+    {"net trace", "estiba net trace web db 5432"},
+    {"net trace", "estiba net trace outside:192.0.2.7 host 8080"},
+    {"net trace", "estiba net trace --format '{{.Verdict}}: {{.Reason}}' web 10.7.0.9 53/udp"},
     {"events", "estiba events --since 10m --filter type=container"},
     {"wait", "estiba wait web"},
 });

@@ -214,6 +214,15 @@ NftRule& NftRule::Accept() { return Verdict(NF_ACCEPT, {}); }
 NftRule& NftRule::Drop() { return Verdict(NF_DROP, {}); }
 NftRule& NftRule::Jump(const std::string& chain) { return Verdict(NFT_JUMP, chain); }
 
+NftRule& NftRule::Trace(NftRegister scratch) {
+  Load(scratch, std::string_view("\1", 1));
+  Expression e{"meta", {}};
+  AppendBe32(e.attributes, NFTA_META_KEY, NFT_META_NFTRACE);
+  AppendBe32(e.attributes, NFTA_META_SREG, Number(scratch));
+  expressions_.push_back(std::move(e));
+  return *this;
+}
+
 NftBatch::NftBatch(std::uint8_t family, std::optional<std::uint32_t> generation) : family_(family) {
   batch_.Begin(NFNL_MSG_BATCH_BEGIN, 0, Header(AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
   if (generation) batch_.PutBe32(NFNL_BATCH_GENID, *generation);
@@ -224,6 +233,13 @@ void NftBatch::Message(std::uint16_t type, std::uint16_t flags) { batch_.Begin(t
 NftBatch& NftBatch::AddTable(const std::string& table) {
   Message(Type(NFT_MSG_NEWTABLE), NLM_F_CREATE);
   batch_.PutString(NFTA_TABLE_NAME, table);
+  return *this;
+}
+
+NftBatch& NftBatch::AddOwnedTable(const std::string& table) {
+  Message(Type(NFT_MSG_NEWTABLE), NLM_F_CREATE | NLM_F_EXCL);
+  batch_.PutString(NFTA_TABLE_NAME, table);
+  batch_.PutBe32(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
   return *this;
 }
 

@@ -101,11 +101,13 @@ CREATE = {"add-host": "a:1.2.3.4", "attach": "stdin", "annotation": "a=b", "cap-
           "volumes-from": "web", "workdir": "/tmp"}
 PULLING = ("pull", "quiet")  # what they do, tests/e2e/test_cli_run.py and test_images.py look at
 
-# Only an attached process shows these: tests/e2e/test_terminal.py and test_cli_run.py; or a lab: test_lab.py. The
-# options of create and run that end up in the request are walked in src/cli/tests/create_test.cc.
+# Only an attached process shows these: tests/e2e/test_terminal.py and test_cli_run.py; or a lab: test_lab.py; or
+# networks: test_net_trace.py. The options of create and run that end up in the request are walked in
+# src/cli/tests/create_test.cc.
 ELSEWHERE = {("exec", "detach-keys"), ("attach", "detach-keys"), ("start", "detach-keys"), ("attach", "sig-proxy"),
              ("attach", "no-stdin"), ("start", "attach"), ("start", "interactive"),
-             ("lab capture", "count"), ("lab capture", "snaplen"), ("lab capture", "write")}
+             ("lab capture", "count"), ("lab capture", "snaplen"), ("lab capture", "write"),
+             ("net trace", "format"), ("net trace", "ipv6")}
 SWITCHED_OFF = {("history", "human"), ("commit", "pause")}  # true by default
 
 

@@ -20,6 +20,7 @@ extern const Command kNetworkConnect, kNetworkCreate, kNetworkDisconnect, kNetwo
 extern const Command kEvents, kInfo, kSystemDf, kSystemPrune, kVersionCommand;
 extern const Command kStoreCheck;
 extern const Command kLabCapture, kLabCheck, kLabDown, kLabExec, kLabExplain, kLabGraph, kLabPs, kLabUp;
+extern const Command kNetTrace;
 
 // Help of the options many commands share.
 inline constexpr std::string_view kListFormatHelp =

@@ -71,6 +71,8 @@ class NftRule {
   NftRule& Accept();
   NftRule& Drop();
   NftRule& Jump(const std::string& chain);
+  // `meta nftrace set 1`: from here on what becomes of the packet is told (os/nft_trace.h).
+  NftRule& Trace(NftRegister scratch);
 
  private:
   friend class NftBatch;
@@ -89,6 +91,9 @@ class NftBatch {
   // `generation`: fails with ERESTART if the rule set has changed since it was read (NFNL_BATCH_GENID).
   explicit NftBatch(std::uint8_t family, std::optional<std::uint32_t> generation = std::nullopt);
   NftBatch& AddTable(const std::string& table);
+  // A table that only the socket which sends the batch may change, and that dies with it (Linux 5.12). EEXIST when
+  // there is one of that name.
+  NftBatch& AddOwnedTable(const std::string& table);
   NftBatch& DeleteTable(const std::string& table);
   NftBatch& AddChain(const std::string& table, const std::string& chain,
                      const std::optional<NftHook>& hook = std::nullopt);
