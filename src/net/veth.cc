@@ -141,6 +141,11 @@ Status AddVeth(const VethSpec& veth, int netns) {
     TRY(DeleteStale(socket, veth, bridge->index));
     status = CreatePair(socket, veth, bridge->index, netns);
   }
+  if (!status.ok() && status.error().errnum() == EXFULL)
+    return Error(Code::kResourceExhausted, "bridge '" + veth.bridge +
+                                               "' is full: the kernel gives a bridge 1023 ports, one for each "
+                                               "container")
+        .Hint("start further containers in another network");
   if (!status.ok()) return status;
   return SetUpPort(socket, veth.host_name);
 }
