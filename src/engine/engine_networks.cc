@@ -120,7 +120,10 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
       request.range = ipam.config[0].ip_range;
     }
   }
-  const auto record = TRY(networks_->Create(std::move(request)));
+  auto created = networks_->Create(std::move(request));
+  if (!created.ok() && created.error().code() == Code::kResourceExhausted)
+    return std::move(created).error().Hint("give it a --subnet, or the engine more network.address_pools");
+  const auto record = TRY(std::move(created));
   events_.Publish("network", "create", record->id, {{"name", record->name}, {"type", record->driver}});
   return apitypes::NetworkCreateResponse{record->id, ""};
 }
