@@ -215,6 +215,7 @@ Status EngineImpl::Open() {
   const bool host_restarted = TRY(NoteBoot());
   TRY_CTX(containers_->Reconcile(host_restarted), "meet the containers again");
   ClearLater();
+  containers_->ClearHostLater();  // an engine before us may have been killed before it did
   TidyHourly();
   return Ok();
 }
@@ -222,6 +223,7 @@ Status EngineImpl::Open() {
 void EngineImpl::Stop() {
   if (!workers_) return;
   if (containers_) containers_->Stop();
+  if (containers_) containers_->ClearHost();
   if (transfers_) transfers_->Stop();
   workers_->Stop();
   workers_.reset();

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "engine_impl.h"
+#include "net/firewalls.h"
+#include "net/forwarding.h"
 #include "net/setup.h"
 #include "os/file.h"
 
@@ -34,9 +36,17 @@ void WarnOfForwardDroppers(std::vector<std::string>& warnings) {
   const auto droppers = net::ForwardDroppers();
   if (!droppers.ok()) return log::Debug("look for chains that drop forwarded packets",
                                         {{"error", droppers.error().Message()}});
-  for (const std::string& chain : droppers.value()) {
-    warnings.push_back("WARNING: The host's firewall drops forwarded packets by the policy of chain '" + chain +
-                       "': containers reach other networks only where a rule there accepts their bridge");
+  for (const net::ForwardDropper& dropper : droppers.value()) {
+    warnings.push_back("WARNING: The host's firewall drops forwarded packets in chain '" + dropper.chain +
+                       "': containers reach other networks only where it accepts their bridges, by: " + dropper.remedy);
+  }
+}
+
+void TellForwarding(const std::string& folder, std::vector<std::string>& warnings) {
+  for (const auto& [family, name] : {std::pair(net::Family::kIpv4, "IPv4"), {net::Family::kIpv6, "IPv6"}}) {
+    if (net::ForwardingIsOurs(folder, family))
+      warnings.push_back(std::string("WARNING: This host did not forward ") + name +
+                         " packets. It does while containers need it, which is put back after the last of them");
   }
 }
 
@@ -104,7 +114,10 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   if (!info.swap_limit) info.warnings.emplace_back("WARNING: No swap limit support");
   if (apparmor.on && !apparmor.by_default && !now->rootless)
     info.warnings.push_back("WARNING: AppArmor does not confine containers: " + apparmor.lacks);
-  if (!now->rootless) WarnOfForwardDroppers(info.warnings);
+  if (!now->rootless) {
+    WarnOfForwardDroppers(info.warnings);
+    TellForwarding(now->run_root + "/host", info.warnings);
+  }
   return info;
 }
 

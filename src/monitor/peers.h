@@ -33,6 +33,8 @@ class Peers {
   Status Listen(os::DirFd run_dir);
   void StopListening();
   void Subscribe(Id peer);
+  // True while an engine is there.
+  bool AnySubscriber() const;
   // Hangs up on everybody.
   void Close();
 
@@ -75,7 +77,6 @@ class Peers {
   void Await(monitorapi::Type type, const std::string& body, std::function<void()> then);
   void Resolve(std::uint32_t frame);
   void Lose(Id id);
-  bool AnySubscriber() const;
 
   os::Loop& loop_;
   Handler handler_;

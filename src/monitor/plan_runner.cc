@@ -43,9 +43,11 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   TRY(container.Start());
   os::UniqueFd terminal = container.TakeTerminal();
   net::NameSockets names = container.TakeNameSockets();
+  os::UniqueFd host_use = container.TakeHostUse();
   os::Process process = container.Detach();
   Running running = Convert(std::move(process), std::move(terminal), *container.trace());
   running.names = std::move(names);
+  running.host_use = std::move(host_use);
   running.rules = runtime::MakesRules(decoded);
   return running;
 }
@@ -69,6 +71,11 @@ Status PlanRunner::Undo() {
 Status PlanRunner::RestoreRules() {
   const plan::Plan decoded = TRY(Load());
   return runtime::RestoreRules(decoded);
+}
+
+Status PlanRunner::ClearHost() {
+  const plan::Plan decoded = TRY(Load());
+  return runtime::ClearHost(decoded);
 }
 
 Status PlanRunner::TellNames() {

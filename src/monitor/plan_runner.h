@@ -21,6 +21,7 @@ class PlanRunner : public Runner {
                        const Stdio& stdio) override;
   Status Undo() override;
   Status RestoreRules() override;
+  Status ClearHost() override;
   Status TellNames() override;
   std::vector<Error> RunPoststopHooks() override;
   Status KillAll() override;

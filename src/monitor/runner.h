@@ -25,6 +25,7 @@ struct Running {
   os::UniqueFd terminal;  // master, when the plan has one
   std::vector<monitorapi::StepTime> timings;
   net::NameSockets names{};  // invalid when the plan has none
+  os::UniqueFd host_use{};   // while it is open, what bridged containers share stays
   bool rules = false;        // it has made rules in the host's tables
 };
 
@@ -40,6 +41,8 @@ class Runner {
   virtual Status Undo() = 0;
   // Makes again what the plan has in the host's tables, as far as it is not there.
   virtual Status RestoreRules() = 0;
+  // When the container has ended: if it was the last on a bridge, what they shared goes.
+  virtual Status ClearHost() = 0;
   // What the container is called has changed in its plan: so does what is told of it.
   virtual Status TellNames() = 0;
   // What hooks after the end had to say.

@@ -140,6 +140,8 @@ Status Supervisor::OnCreated(pid_t pid) {
 Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
   ends = {};
   netd_.Serve(std::move(running.names), running.rules ? run_began_ : std::chrono::steady_clock::time_point());
+  used_host_ = running.host_use.valid();
+  host_use_ = std::move(running.host_use);
   process_ = std::move(running.process);
   started_ = {};
   started_.pid = process_.pid();
@@ -341,6 +343,7 @@ void Supervisor::UndoNow() {
   if (!undone.ok())
     log::Error("something of the container is left on the host",
                {{"container", launch_.id}, {"error", undone.error().Message()}});
+  host_use_.Reset();
   failpoint_.Hit("undone");
 }
 
@@ -363,12 +366,20 @@ void Supervisor::Close() {
   peers_.StopListening();
   if (auto gone = os::DeleteFile({folders_.run.get()}, "sock"); !gone.ok())
     log::Warn("cannot remove the monitor's socket", {{"error", gone.error().Message()}});
+  ClearHost();
   // From here on the container may be started again; we only linger for clients that still take output.
   lock_.Reset();
   finished_ = true;
   for (auto& follower : followers_) follower->LogEnds();
   peers_.Notify(Type::kNoticeFinished, monitorapi::Finished{journal_.seq()});
   loop_.Defer([this] { CheckOver(); });
+}
+
+// An engine does it when there has been quiet for a while: the next container may come soon.
+void Supervisor::ClearHost() {
+  if (!used_host_ || peers_.AnySubscriber()) return;
+  if (auto cleared = runner_->ClearHost(); !cleared.ok())
+    log::Warn("something that containers shared is left on the host", {{"error", cleared.error().Message()}});
 }
 
 void Supervisor::CheckOver() {

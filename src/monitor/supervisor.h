@@ -61,6 +61,7 @@ class Supervisor {
   void Finish();
   void Close();
   void UndoNow();
+  void ClearHost();
   void CheckOver();
   void TrimSoon();
   void WatchOom();
@@ -98,6 +99,8 @@ class Supervisor {
   RestartDecider restart_;
   Failpoint failpoint_;
   NetdLink netd_;
+  os::UniqueFd host_use_;
+  bool used_host_ = false;
   std::vector<os::UniqueFd> port_sockets_;  // reserve published ports by being bound
   std::list<std::unique_ptr<Follower>> followers_;
   std::list<std::unique_ptr<Session>> old_sessions_;  // of ended runs, with clients that still take output

@@ -26,7 +26,10 @@ Status CreateBridge(os::NetlinkSocket& socket, const BridgeSpec& bridge) {
   batch.BeginNest(IFLA_LINKINFO);
   batch.PutString(IFLA_INFO_KIND, "bridge");
   batch.EndNest();
-  TRY(Transact(socket, batch, Name(bridge), EEXIST));  // EEXIST: somebody was quicker
+  batch.Begin(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
+  batch.PutString(IFLA_IFNAME, bridge.name);
+  batch.PutString(IFLA_IFALIAS, kOurAlias);  // not taken when a link is made
+  TRY(Transact(socket, batch, Name(bridge), EEXIST));  // EEXIST: somebody of ours was quicker
   return Ok();
 }
 
@@ -34,10 +37,6 @@ Status Sysctls(const BridgeSpec& bridge) {
   TRY_CTX(SetNetSysctl("ipv6/conf/" + bridge.name + "/disable_ipv6", "1", /*optional=*/true), Name(bridge));
   // Ports published on 127.0.0.1: the answer enters on the bridge with a loopback destination.
   TRY_CTX(SetNetSysctl("ipv4/conf/" + bridge.name + "/route_localnet", "1", /*optional=*/false), Name(bridge));
-  auto forward = SetNetSysctl("ipv4/ip_forward", "1", /*optional=*/false);
-  if (!forward.ok())
-    return std::move(forward).error().Context(Name(bridge)).Hint(
-        "containers reach other networks only if net.ipv4.ip_forward is 1; set it on the host");
   return Ok();
 }
 

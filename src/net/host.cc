@@ -1,12 +1,10 @@
 #include <linux/if_addr.h>
-#include <linux/netfilter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include "net/setup.h"
-#include "os/nft.h"
-#include "table.h"
+#include "os/netlink.h"
 
 namespace estiba::net {
 namespace {
@@ -51,18 +49,6 @@ Result<std::vector<Subnet>> HostRoutes() {
     if (const auto route = message ? RouteFrom(*message) : std::nullopt) routes.push_back(*route);
   }
   return routes;
-}
-
-Result<std::vector<std::string>> ForwardDroppers() {
-  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
-  std::vector<std::string> droppers;
-  for (const os::NftChain& chain : TRY(os::NftListChains(socket, NFPROTO_UNSPEC))) {
-    const bool ours = chain.family == NFPROTO_INET && chain.table == kTable;
-    const bool ipv4 = chain.family == NFPROTO_IPV4 || chain.family == NFPROTO_INET;
-    if (ours || !ipv4 || chain.hook != NF_INET_FORWARD || chain.policy != NF_DROP) continue;
-    droppers.push_back((chain.family == NFPROTO_INET ? "inet " : "ip ") + chain.table + ' ' + chain.name);
-  }
-  return droppers;
 }
 
 Result<std::vector<InterfaceAddress>> HostAddresses() {

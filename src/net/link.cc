@@ -55,6 +55,18 @@ Status CheckLinkName(const std::string& name) {
   return Ok();
 }
 
+Result<std::vector<Link>> ListLinks(os::NetlinkSocket& socket) {
+  os::NetlinkBatch request;
+  request.Begin(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  std::vector<Link> links;
+  for (const std::string& bytes : TRY(socket.Ask(request, "list the host's links"))) {
+    const auto message = os::NetlinkMessages(bytes).Next();
+    const auto header = message ? message->As<ifinfomsg>() : std::nullopt;
+    if (header && message->type == RTM_NEWLINK) links.push_back(ParseLink(*message, *header));
+  }
+  return links;
+}
+
 Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, const std::string& name) {
   TRY(CheckLinkName(name));
   os::NetlinkBatch request;

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <linux/rtnetlink.h>
 
@@ -22,6 +23,10 @@ struct Link {
 };
 // Of an answer of type RTM_NEWLINK.
 Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header);
+// What bridges that we have made are marked with: others may have made one for us to use.
+inline constexpr char kOurAlias[] = "estiba";
+inline bool IsOurBridge(const Link& link) { return link.kind == "bridge" && link.alias == kOurAlias; }
+Result<std::vector<Link>> ListLinks(os::NetlinkSocket& socket);
 // Nothing when there is no link of that name.
 Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, const std::string& name);
 Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, int index);

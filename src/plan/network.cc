@@ -22,6 +22,13 @@ void AddEndpoint(Builder& b, const Endpoint& endpoint) {
          inside.gateway.has_value() ? net::ToString(*inside.gateway) : std::string()});
 }
 
+void AddHostUse(Builder& b, const Network& network) {
+  b.Add(Op::kUseHost, Where::kHostChild, "network", {network.host_folder, network.default_bridge});
+  if (network.forwarding.empty()) return;
+  b.Add(Op::kForwarding, Where::kHostChild, "network", {network.host_folder},
+        {network.forwarding.begin(), network.forwarding.end()});
+}
+
 void AddPorts(Builder& b, const Network& network) {
   std::vector<std::string> ports;
   for (const Endpoint& endpoint : network.endpoints) {
@@ -75,6 +82,7 @@ void AddNetwork(Builder& b, const ContainerInput& input) {
     b.Child(child::Op::kLoopbackUp, "network");
     return;
   }
+  if (!input.network.host_folder.empty()) AddHostUse(b, input.network);
   b.Add(Op::kEnsureTable, Where::kHostChild, "network");
   for (const Endpoint& endpoint : input.network.endpoints) AddEndpoint(b, endpoint);
   AddNames(b, input.network);

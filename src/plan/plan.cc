@@ -109,6 +109,8 @@ std::string_view OpName(Op op) {
     case Op::kEnsureBridge: return "ensure-bridge";
     case Op::kAddVeth: return "add-veth";
     case Op::kConfigureInside: return "configure-inside";
+    case Op::kUseHost: return "use-host";
+    case Op::kForwarding: return "forwarding";
     case Op::kServeNames: return "serve-names";
     case Op::kPublishPorts: return "publish-ports";
     case Op::kMoveLink: return "move-link";

@@ -8,6 +8,8 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "net/forwarding.h"
+#include "net/host_use.h"
 #include "net/publish.h"
 #include "net/setup.h"
 #include "os/file.h"
@@ -30,6 +32,17 @@ Status Bridge(const Step& step) {
   bridge.mtu = static_cast<unsigned>(step.numbers.at(0));
   bridge.masquerade = step.numbers.at(1) != 0;
   return net::EnsureBridge(bridge);
+}
+
+Status UseHost(Session& session, const Step& step) {
+  session.host_use = TRY(net::UseHost(step.text.at(0)));
+  return Ok();
+}
+
+Status Forwarding(const Step& step) {
+  for (const std::uint64_t family : step.numbers)
+    TRY(net::EnsureForwarding(step.text.at(0), family == 6 ? net::Family::kIpv6 : net::Family::kIpv4));
+  return Ok();
 }
 
 Result<os::UniqueFd> OpenNetns(const Session& session) {
@@ -114,6 +127,13 @@ Status RestoreRules(const plan::Plan& plan) {
   return Ok();
 }
 
+Status ClearHost(const plan::Plan& plan) {
+  for (const Step& step : plan.steps) {
+    if (step.op == Op::kUseHost) TRY(net::ClearHost(step.text.at(0), step.text.at(1)));
+  }
+  return Ok();
+}
+
 Status TellNames(const plan::Plan& plan) {
   for (const Step& step : plan.steps) {
     if (step.op == Op::kServeNames) TRY(WriteNames(step));
@@ -151,6 +171,8 @@ Status RunNetworkStep(Session& session, const Step& step) {
     case Op::kMoveLink: return Move(session, step);
     case Op::kConfigureInside: return Inside(session, step);
     case Op::kServeNames: return Names(session, step);
+    case Op::kUseHost: return UseHost(session, step);
+    case Op::kForwarding: return Forwarding(step);
     default: break;
   }
   return Error(Code::kNotImplemented, "step '" + std::string(plan::OpName(step.op)) + "' is not one of networks");

@@ -49,6 +49,7 @@ struct Session {
   os::UniqueFd sync;           // our end
   os::UniqueFd terminal;
   net::NameSockets names;
+  os::UniqueFd host_use;       // while it is held, what bridged containers share stays
   std::shared_ptr<Trace> trace;  // null: nothing is measured
   std::function<void()> on_step;
 

@@ -48,3 +48,28 @@ def beyond(host):
     finally:
         host.run("ip", "link", "del", "up0", check=False)
         other.destroy()
+
+
+COUNTERS = ("nf_conntrack_count", "dst_entries", "route/gc", "nf_conntrack_buckets")
+
+
+def settings(host):
+    """Every setting below net.*, without what only counts."""
+    text = host.run("sh", "-c", "find /proc/sys/net -type f -readable -exec grep -H . {} + 2> /dev/null",
+                    check=False).stdout
+    return [line for line in sorted(text.splitlines()) if not any(word in line for word in COUNTERS)]
+
+
+def state(host):
+    """What must be as it was when everything of ours is gone, line by line."""
+    lines = [f"settings: {line}" for line in settings(host)]
+    lines += [f"nft: {line}" for line in host.run("nft", "list", "ruleset").stdout.splitlines()]
+    for command in ("ip -d link", "ip rule", "ip -6 rule", "ip route show table all", "ip -6 route show table all",
+                    "ip address"):
+        lines += [f"{command}: {line}" for line in host.run(*command.split()).stdout.splitlines()]
+    return lines
+
+
+def difference(before, now):
+    """What there is more and less, a line each."""
+    return ([f"+ {line}" for line in now if line not in before] + [f"- {line}" for line in before if line not in now])

@@ -23,7 +23,8 @@ Result<std::unique_ptr<Containers>> Containers::Open(Wiring wiring) {
   const auto config = containers->w_.config();
   TRY(os::EnsureDirectory(config->data_root + "/containers", 0710));
   TRY(os::EnsureDirectory(config->run_root + "/c", 0700));
-  TRY(os::EnsureDirectory(config->run_root + "/net", 0700));
+  TRY(os::EnsureDirectory(containers->NamesFolder(), 0700));
+  TRY(os::EnsureDirectory(containers->HostFolder(), 0700));
   TRY_CTX(containers->Load(), "load containers");
   return containers;
 }

@@ -104,6 +104,10 @@ class Containers {
   // Meets living monitors again, clears after dead ones, carries out what was decided (reconcile.cc).
   Status Reconcile(bool host_restarted);
   void Stop();
+  // When an engine ends: what no running container needs of the host goes at once.
+  void ClearHost();
+  // When nobody has been there for a while.
+  void ClearHostLater();
 
   Result<apitypes::ContainerCreateResponse> Create(const std::string& name, const std::string& platform,
                                                    apitypes::ContainerCreate create);
@@ -277,6 +281,11 @@ class Containers {
   // After a rename: a running container is found by its new name.
   Status TellNames(const ContainerPtr& container);
   std::string NamesFolder() const { return w_.config()->run_root + "/net"; }
+  // Of the lock and the records of net/host_use.h and net/forwarding.h.
+  std::string HostFolder() const { return w_.config()->run_root + "/host"; }
+
+  // ---- clear_host.cc
+  bool AnyBridged();
 
   // ---- notices.cc
   MonitorLink::Handlers HandlersFor(const ContainerPtr& container);
@@ -351,6 +360,7 @@ class Containers {
   RemovedExits removed_exits_;
   std::mutex creation_;  // from finding free ids to registering who has them
   std::atomic<bool> stopping_ = false;
+  std::atomic<bool> clearing_host_ = false;  // a timer runs
 };
 
 }  // namespace estiba::engine

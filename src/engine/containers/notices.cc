@@ -212,6 +212,7 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
   if (!told && state.started_at != 0) Publish(container, "die", {{"exitCode", std::to_string(state.exit_code)}});
   if (!told) TellWaiters(container, /*final_exit=*/true);
   for (const auto& next : then) next();
+  if (!endpoints.empty()) ClearHostLater();
   if (RemovesItself(record, state)) return RemoveByItself(container);
   const bool ran = state.phase == Phase::kExited;
   if (died && ran && ShouldRestart(record, state, /*host_restarted=*/false)) {

@@ -88,6 +88,10 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
   if (mode == "none") network.mode = plan::Network::Mode::kNone;
   if (!NamesNetwork(mode)) return network;
   network.mode = plan::Network::Mode::kBridge;
+  network.host_folder = HostFolder();
+  network.default_bridge = w_.config()->bridge;
+  const bool leads_out = std::ranges::any_of(endpoints, [](const Endpoint& endpoint) { return !endpoint.internal; });
+  if (leads_out) network.forwarding = {4};
   bool routed = false;
   for (const Endpoint& endpoint : endpoints) {
     const auto known = TRY(w_.networks->Get(endpoint.network_id));

@@ -55,6 +55,7 @@ class FakeRunner : public Runner {
     return Ok();
   }
   Status RestoreRules() override { return Ok(); }
+  Status ClearHost() override { return Ok(); }
   Status TellNames() override { return Ok(); }
   std::vector<Error> RunPoststopHooks() override { return {}; }
   Status KillAll() override { return Signal(SIGKILL); }

@@ -1,4 +1,5 @@
 // The whole bridged path in namespaces of its own: host, containers, and a machine outside.
+#include "net/firewalls.h"
 #include "net/setup.h"
 
 #include <gmock/gmock.h>
@@ -289,7 +290,10 @@ TEST_F(Network, SaysWhoElseDropsForwardedPackets) {
                        "{ type filter hook forward priority 0; policy drop; }"};
     auto added = os::Spawn(nft);
     REQUIRE(added.ok() && added.value().Wait().value().code == 0, "nft");
-    EXPECT_EQ(ForwardDroppers().value(), std::vector<std::string>{"ip filter FORWARD"});
+    const std::vector<ForwardDropper> droppers = ForwardDroppers().value();
+    ASSERT_EQ(droppers.size(), 1U);
+    EXPECT_EQ(droppers[0].chain, "ip filter FORWARD");
+    EXPECT_EQ(droppers[0].remedy, "iptables -I FORWARD -i est+ -j ACCEPT; iptables -I FORWARD -o est+ -j ACCEPT");
   });
 }
 

@@ -24,10 +24,10 @@ struct BridgeSpec {
   unsigned mtu = 0;  // 0: the kernel's default
   bool masquerade = true;
 };
-// Bridge with its address, up; IPv4 forwarding on (a setting of the whole host); the table's elements for it
-// (needs EnsureTable). Quick when it is all there. kConflict when `name` is a link of another kind.
+// Bridge with its address, up; the table's elements for it (needs EnsureTable). Forwarding is another step
+// (forwarding.h). Quick when it is all there. kConflict when `name` is a link of another kind.
 Status EnsureBridge(const BridgeSpec& bridge);
-// Succeeds when it is gone. Leaves ip_forward alone.
+// Succeeds when it is gone.
 Status DeleteBridge(const BridgeSpec& bridge);
 // True when there is a link of that name in this network namespace.
 Result<bool> LinkExists(const std::string& name);
@@ -66,11 +66,6 @@ Result<NameSockets> OpenNameSockets(int netns);
 // Moves a link of the current namespace there, under `new_name` ("" keeps its name; "eth%d": the first free number);
 // its permanent global addresses come along, and it is up.
 Status MoveLink(const std::string& name, const std::string& new_name, int netns);
-
-// Base chains of other tables that drop forwarded packets unless a rule of theirs lets them pass, as "ip filter
-// FORWARD": an accept in our table does not overrule them, so containers may not reach other networks. iptables' legacy
-// tables are not seen.
-Result<std::vector<std::string>> ForwardDroppers();
 
 // What the host's routing table already covers (subnets to avoid): every IPv4 route but the default one.
 Result<std::vector<Subnet>> HostRoutes();

@@ -132,6 +132,9 @@ struct NftChain {
 };
 // All chains of all tables of a family (0: of every family).
 Result<std::vector<NftChain>> NftListChains(NetlinkSocket& socket, std::uint8_t family);
+// True when the last rule of the chain drops or rejects whatever comes there.
+Result<bool> NftEndsInDrop(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
+                           const std::string& chain);
 // The elements of a set; nothing when table or set is missing.
 Result<std::vector<NftElement>> NftListElements(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
                                                 const std::string& set);

@@ -71,6 +71,10 @@ struct Network {
   };
   Mode mode = Mode::kAsSpec;
   std::vector<Endpoint> endpoints;
+  // Where those who share the host's bridges and forwarding tell each other (net/host_use.h); empty: nowhere.
+  std::string host_folder{};
+  std::string default_bridge{};            // which goes with the last of them
+  std::vector<unsigned> forwarding{};  // families that must be forwarded: 4, 6
   // Not empty: names are answered at 127.0.0.11, by whoever reads this file, which holds `names` (dns/endpoint.h).
   std::string names_file{};
   std::string names{};

@@ -67,6 +67,8 @@ enum class Op : std::uint16_t {
   kStartScope = 49,      // text: unit, cgroup path, "Name=value"…        numbers: 1: of the user's own manager
   kServeNames = 51,      // text: file of the endpoint; blob: what it holds  makes the sockets of 127.0.0.11, port 53
   kJoinScope = 50,       // text: unit                                   numbers: as above. exec: the child into it
+  kUseHost = 110,        // text: folder, default bridge                 what bridged containers share stays to the end
+  kForwarding = 111,     // text: folder                                 numbers: families, 4 and 6
   // ---- host, afterwards ----
   kDeleteCgroup = 60,    // only in undo lists: text: path, controllers…
   kDeleteVeth = 61,      // only in undo lists: text: host name

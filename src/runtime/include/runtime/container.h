@@ -63,6 +63,8 @@ class Container {
   os::UniqueFd TakeTerminal();
   // What its resolver asks, for whoever answers; invalid without a step for names.
   net::NameSockets TakeNameSockets();
+  // To be kept while the container runs: what bridged containers share on the host stays. Invalid for others.
+  os::UniqueFd TakeHostUse();
   // Lets the child execute its program; back when that has happened, or with the reason why not
   // (`exec: "foo": executable file not found in $PATH`), then everything is undone.
   Status Start();
@@ -101,6 +103,9 @@ Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known = nullptr);
 bool MakesRules(const plan::Plan& plan);
 // For a running container: makes again what of them is missing, and the bridges they speak of.
 Status RestoreRules(const plan::Plan& plan);
+
+// When it has ended and nobody else is there: takes away what bridged containers share on the host.
+Status ClearHost(const plan::Plan& plan);
 
 // Writes again the file that says what a running container is called, after its plan has changed.
 Status TellNames(const plan::Plan& plan);
