@@ -34,10 +34,10 @@ std::string Iptables(const std::string& program, const std::string& chain) {
 }
 
 std::string RemedyFor(const os::NftChain& chain, const std::vector<os::NftChain>& all) {
-  if (chain.table == "firewalld")
+  const bool iptables = chain.family == NFPROTO_IPV4 && chain.table == "filter" && chain.name == "FORWARD";
+  if (chain.table == "firewalld" || (iptables && HasChain(all, "filter", "FORWARD_ZONES")))
     return std::string("firewall-cmd --permanent --zone=trusted --add-interface=") + kIptables +
            "; firewall-cmd --reload";
-  const bool iptables = chain.family == NFPROTO_IPV4 && chain.table == "filter" && chain.name == "FORWARD";
   if (iptables && HasChain(all, "filter", "ufw-before-forward"))
     return std::string("ufw route allow in on ") + kIptables + "; ufw route allow out on " + kIptables;
   if (iptables) return Iptables("iptables", HasChain(all, "filter", "DOCKER-USER") ? "DOCKER-USER" : "FORWARD");
