@@ -89,8 +89,8 @@ Reason ExplainOurs(const Facts& facts, const Question& question, const Stage& st
 
 std::string NextForForeign(const Dropper& dropper) {
   const std::string place = FamilyName(dropper.family) + " " + dropper.table;
-  if (dropper.rule.empty())
-    return "the table is another program's: have a rule of chain " + dropper.chain + " accept it, see docs/networks.md";
+  if (dropper.hook == "forward" && dropper.rule.empty())
+    return "the table is another program's: estiba info names the command that lets containers pass";
   return "the table is another program's: nft -a list chain " + place + " " + dropper.chain;
 }
 

@@ -216,8 +216,12 @@ Status NetlinkSocket::Send(NetlinkBatch& batch) {
 Result<std::string> NetlinkSocket::Receive() {
   std::string bytes(kReceiveBytes, '\0');
   ssize_t got = -1;
-  do got = ::recv(fd_.get(), bytes.data(), bytes.size(), MSG_TRUNC);
-  while (got < 0 && errno == EINTR);
+  sockaddr_nl from{};
+  do {
+    socklen_t length = sizeof from;
+    got = ::recvfrom(fd_.get(), bytes.data(), bytes.size(), MSG_TRUNC, reinterpret_cast<sockaddr*>(&from), &length);
+    // Whoever administers the namespace, a container's root perhaps, can send us some, too: only the kernel's count.
+  } while ((got < 0 && errno == EINTR) || (got >= 0 && from.nl_pid != 0));
   if (const int err = errno; got < 0) return Error::Errno(err, "receive netlink answer");
   if (static_cast<std::size_t>(got) > bytes.size())
     return Error(Code::kOutOfRange, "netlink answer of " + std::to_string(got) + " bytes is too long");

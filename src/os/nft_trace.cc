@@ -88,12 +88,16 @@ Result<std::vector<NftTrace>> ReceiveNftTrace(int socket) {
   std::vector<NftTrace> traces;
   std::array<char, kLongest> buffer;
   for (;;) {
-    const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), 0);
+    sockaddr_nl from{};
+    socklen_t length = sizeof from;
+    const ssize_t got =
+        ::recvfrom(socket, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
     if (const int err = errno; got < 0) {
       if (err == EAGAIN) return traces;
       if (err == EINTR || err == ENOBUFS) continue;
       return Error::Errno(err, "receive nf_tables traces");
     }
+    if (from.nl_pid != 0) continue;  // not the kernel's: a container's root may send us some, too
     NetlinkMessages messages({buffer.data(), static_cast<std::size_t>(got)});
     while (const auto message = messages.Next())
       if (auto trace = ParseNftTrace(*message)) traces.push_back(std::move(*trace));

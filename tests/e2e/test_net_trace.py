@@ -199,8 +199,9 @@ def test_another_programs_rule_is_named(engine):
     engine.host.run("nft", "flush chain ip filter USER")
     passes(engine, "client", "host", "8088")
     engine.host.run("nft", "add chain ip filter FORWARD { policy drop; }")
-    assert dropped(engine, "client", "host", "8088")["Reason"] == \
-        "dropped by the policy of chain FORWARD in table ip filter"
+    answer = dropped(engine, "client", "host", "8088")
+    assert answer["Reason"] == "dropped by the policy of chain FORWARD in table ip filter"
+    assert "estiba info" in answer["Next"] and "ip filter FORWARD" in engine.out("info")
     engine.host.run("nft", "delete table ip filter")
 
 

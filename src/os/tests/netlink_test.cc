@@ -1,8 +1,13 @@
 #include "os/netlink.h"
 
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "os/nft.h"
 #include "tests/support.h"
@@ -116,6 +121,31 @@ TEST(NetlinkSocket, EachMessageOfABatchHasItsOwnAcknowledgement) {
   ASSERT_OK_AND_ASSIGN(const auto acks, socket.Transact(batch));
   ASSERT_EQ(acks.size(), 3U);
   for (const NetlinkAck& ack : acks) EXPECT_TRUE(ack.errnum == ENODEV || ack.errnum == EPERM) << ack.errnum;
+}
+
+// In a container's namespace, its root can send us messages.
+TEST(NetlinkSocket, TakesAnswersOfTheKernelAlone) {
+  REQUIRE(::geteuid() == 0, "root");
+  ASSERT_OK_AND_ASSIGN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
+  sockaddr_nl own{};
+  own.nl_family = AF_NETLINK;
+  ASSERT_EQ(::bind(socket.fd(), reinterpret_cast<sockaddr*>(&own), sizeof own), 0);
+  socklen_t length = sizeof own;
+  ASSERT_EQ(::getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&own), &length), 0);
+  ASSERT_OK_AND_ASSIGN(NetlinkSocket forger, NetlinkSocket::Open(NETLINK_ROUTE));
+  for (std::uint32_t sequence = 0; sequence < 8; ++sequence) {
+    const nlmsgerr no{-EEXIST, {}};
+    std::string bytes = Message(sizeof(nlmsghdr) + sizeof no, NLMSG_ERROR, 0,
+                                std::string(reinterpret_cast<const char*>(&no), sizeof no));
+    std::memcpy(bytes.data() + offsetof(nlmsghdr, nlmsg_seq), &sequence, sizeof sequence);
+    ASSERT_EQ(::sendto(forger.fd(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&own), sizeof own),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  NetlinkBatch dump;
+  dump.Begin(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  const auto links = socket.Ask(dump, "list links");
+  ASSERT_TRUE(links.ok()) << links.error().ToString();
+  EXPECT_GE(links->size(), 1U);
 }
 
 TEST(ParseNftElements, SkipsWhatHasNoKey) {
