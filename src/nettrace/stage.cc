@@ -40,6 +40,8 @@ class Reader {
     if (Ended()) return;
     NoteHeaders(trace);
     if (trace.table == watch_) return Ours(trace);
+    // Of another run of ours at the same time, which drops nothing but its own.
+    if (trace.table.starts_with(kWatchTable) && trace.verdict != NF_DROP) return;
     if (const os::NftChain* base = BaseChain(trace)) Begin(*base, trace);
     if (trace.kind == os::NftTraceKind::kRule && trace.verdict == NFT_CONTINUE) return;
     Say(trace);

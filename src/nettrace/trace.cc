@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <set>
 
 #include <fcntl.h>
 // Before the kernel's headers, which leave out what it has declared.
@@ -51,6 +52,20 @@ struct Watched {
   Place* place;
   Watch watch;
   std::vector<os::NftTrace> traces;
+  std::set<std::uint32_t> ids;  // of our packet: others are traced by others
+
+  // Keeps what was told of our packet since; true when that ends somewhere. Wherever the packet gets another id, a rule
+  // of ours is the first to see it.
+  Result<bool> Read() {
+    bool ended = false;
+    for (os::NftTrace& trace : TRY(watch.Read())) {
+      if (trace.table == WatchTable() && trace.kind == os::NftTraceKind::kRule) ids.insert(trace.id);
+      if (!ids.contains(trace.id)) continue;
+      ended = ended || IsEnd(trace);
+      traces.push_back(std::move(trace));
+    }
+    return ended;
+  }
 };
 
 struct Attempt {
@@ -213,7 +228,7 @@ Result<std::vector<Watched>> Tracer::PlantAll() {
   const PlaceLink* end = HostEnd();
   const auto plant = [&](Place& place) -> Status {
     Watch watch = TRY(Watch::Plant(place.ns(), spec));
-    watched.push_back({&place, std::move(watch), {}});
+    watched.push_back({&place, std::move(watch), {}, {}});
     return Ok();
   };
   if (start_) {
@@ -274,17 +289,15 @@ Result<bool> Tracer::Collect(std::vector<Watched>& watched) {
     std::vector<pollfd> fds;
     for (const Watched& one : watched) fds.push_back({one.watch.fd(), POLLIN, 0});
     (void)::poll(fds.data(), fds.size(), static_cast<int>(kTick.count()));
-    for (Watched& one : watched)
-      for (os::NftTrace& trace : TRY(one.watch.Read())) {
-        ended = ended || IsEnd(trace);
-        one.traces.push_back(std::move(trace));
-      }
+    for (Watched& one : watched) {
+      const bool end = TRY(one.Read());
+      ended = ended || end;
+    }
     const auto waited = steady_clock::now() - started;
     if (!ended && (waited > kNeighbourPatience || (waited > kPatience && !NeighbourIsPending()))) return false;
   }
   // What was told before the end is all there, but perhaps not on the sockets that were read first.
-  for (Watched& one : watched)
-    for (os::NftTrace& trace : TRY(one.watch.Read())) one.traces.push_back(std::move(trace));
+  for (Watched& one : watched) TRY(one.Read());
   return true;
 }
 

@@ -157,7 +157,7 @@ Status PlantIngress(os::NetlinkSocket& socket, const WatchSpec& spec) {
 
 }  // namespace
 
-std::string WatchTable() { return "estiba_trace_" + std::to_string(::getpid()); }
+std::string WatchTable() { return std::string(kWatchTable) + std::to_string(::getpid()); }
 
 Result<Watch> Watch::Plant(int ns, const WatchSpec& spec) {
   os::UniqueFd traces;

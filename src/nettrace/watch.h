@@ -38,7 +38,8 @@ class Watch {
   os::UniqueFd traces_;
 };
 
-// The name of our tables, of this process.
+// The name of our tables, of this process: it begins with kWatchTable.
+inline constexpr std::string_view kWatchTable = "estiba_trace_";
 std::string WatchTable();
 // Chains of ours that end the way: what arrives, and what leaves.
 inline constexpr std::string_view kArrives = "arrives", kLeaves = "leaves", kCrosses = "crosses";

@@ -229,6 +229,28 @@ def test_a_rule_anywhere_on_the_way_is_named(engine, family, hook, rule):
     passes(engine, "client", "web", "80")
 
 
+def test_what_others_trace_is_not_taken_for_ours(engine):
+    run(engine, "web", listen="80")
+    run(engine, "client")
+    engine.host.run("nft", "add table inet other;"
+                           "add chain inet other all_icmp { type filter hook prerouting priority -5; };"
+                           "add rule inet other all_icmp meta l4proto icmp meta nftrace set 1 counter drop")
+    gateway = address_of(engine, "client").rsplit(".", 1)[0] + ".1"
+    noise = engine.popen("exec", "client", "ping", "-i", "0.01", "-q", gateway)
+    try:
+        wait_until(lambda: "packets 0 " not in engine.host.run("nft", "list", "table", "inet", "other").stdout,
+                   "pings are dropped")
+        for _ in range(3):
+            passes(engine, "client", "web", "80")
+        both = [engine.popen("net", "trace", "client", "web", port) for port in ("80", "81") * 3]
+        said = [one.communicate(timeout=60) for one in both]
+        assert [one.returncode for one in both] == [0, 1] * 3, said
+    finally:
+        noise.kill()
+        noise.wait()
+    assert "of chain all_icmp in table inet other" in dropped(engine, "client", "host")["Reason"]
+
+
 def test_nobody_has_the_address(engine):
     run(engine, "client")
     address = address_of(engine, "client")
