@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include <linux/netfilter.h>
+#include <linux/netlink.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -31,8 +32,12 @@ Status RuleWatch::Start(os::Loop& loop, std::function<void()> lost) {
 bool RuleWatch::ReadAll(std::span<char> buffer) {
   bool lost = false;
   for (int i = 0; i < kDatagramsARound; ++i) {
-    const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_TRUNC);
+    sockaddr_nl from{};
+    socklen_t length = sizeof from;
+    const ssize_t size = ::recvfrom(socket_.get(), buffer.data(), buffer.size(), MSG_TRUNC,
+                                    reinterpret_cast<sockaddr*>(&from), &length);
     if (size < 0 && errno == EINTR) continue;
+    if (size >= 0 && from.nl_pid != 0) continue;  // somebody's, not the kernel's
     // More came than the socket holds: what it was is not known.
     if (size < 0 && errno == ENOBUFS) lost = true;
     if (size < 0 && errno != ENOBUFS) return lost;
