@@ -30,6 +30,20 @@ Result<Ip> Ip::FromBytes(std::string_view bytes) {
   return ip;
 }
 
+bool Ip::IsAny() const {
+  return std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; });
+}
+
+bool Ip::IsLoopback() const {
+  Ip one{true, {}};
+  one.bytes.back() = 1;
+  return v6 ? *this == one : bytes[0] == 127;
+}
+
+bool Ip::IsLinkLocal() const {
+  return v6 ? bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80 : bytes[0] == 169 && bytes[1] == 254;
+}
+
 Result<Ip> ParseIp(std::string_view text) {
   Ip ip;
   ip.v6 = text.contains(':');
@@ -44,6 +58,11 @@ std::string ToString(const Ip& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(address.v6 ? AF_INET6 : AF_INET, address.bytes.data(), text.data(), text.size());
   return text.data();
+}
+
+std::string WithPort(const Ip& address, std::uint16_t port) {
+  const std::string text = ToString(address);
+  return (address.v6 ? '[' + text + ']' : text) + ':' + std::to_string(port);
 }
 
 IpPrefix IpPrefix::Network() const {

@@ -209,8 +209,11 @@ Found Zone::Services(const Endpoint& asker, const Question& question) {
     for (const Service& service : place.endpoint->services) {
       if (ToLower(service.label) != label || service.protocol != protocol) continue;
       found.kind = Found::Kind::kName;
-      if (question.type == Type::kSrv || question.type == Type::kAny)
-        found.records.push_back(ServiceRecord(service, FullName(*place.endpoint, *place.network)));
+      if (question.type != Type::kSrv && question.type != Type::kAny) continue;
+      Record record = ServiceRecord(service, FullName(*place.endpoint, *place.network));
+      // Who has addresses of both families is here twice.
+      if (std::ranges::find(found.records, record.data, &Record::data) == found.records.end())
+        found.records.push_back(std::move(record));
     }
   }
   if (!found.records.empty()) Rotate(found.records, holders->turn++);

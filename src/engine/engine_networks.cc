@@ -1,6 +1,7 @@
 // Networks, and who uses them.
 
 #include "base/text.h"
+#include "bridge_options.h"
 #include "engine_impl.h"
 
 namespace estiba::engine {
@@ -11,26 +12,17 @@ Status RefuseNetwork(bool present, const char* field) {
   return Error(Code::kInvalidArgument, std::string(field) + " is not supported by this engine");
 }
 
-// Options of docker's bridge driver that this one has; the others are refused by name.
-Status ReadOptions(const std::map<std::string, std::string>& options, NetworkRecord& record) {
-  for (const auto& [key, value] : options) {
-    if (key == "com.docker.network.bridge.name") {
-      if (value.empty() || value.size() > 15 || value.find('/') != std::string::npos) {
-        return Error(Code::kInvalidArgument, "invalid bridge name '" + value + "'");
-      }
-      record.bridge = value;
-    } else if (key == "com.docker.network.driver.mtu") {
-      std::uint64_t mtu = 0;
-      for (const char c : value)
-        mtu = c >= '0' && c <= '9' && mtu < 100000 ? mtu * 10 + static_cast<unsigned>(c - '0') : 100000;
-      if (mtu < 68 || mtu > 65535) return Error(Code::kInvalidArgument, "invalid mtu '" + value + "'");
-      record.mtu = static_cast<unsigned>(mtu);
-    } else {
-      return Error(Code::kInvalidArgument, "network option '" + key + "' is not supported by this engine");
-    }
-  }
-  record.options = options;
-  return Ok();
+PoolRequest AskFor(const apitypes::IpamPool& pool) {
+  return {pool.subnet, pool.gateway, pool.ip_range, pool.aux_addresses};
+}
+
+apitypes::IpamPool PoolView(const NetworkPool& pool) {
+  apitypes::IpamPool view;
+  view.subnet = ToString(pool.subnet);
+  view.gateway = ToString(pool.gateway);
+  if (pool.range.has_value()) view.ip_range = ToString(*pool.range);
+  for (const auto& [name, address] : pool.auxiliary) view.aux_addresses[name] = ToString(address);
+  return view;
 }
 
 }  // namespace
@@ -42,14 +34,12 @@ apitypes::Network EngineImpl::NetworkView(const NetworkRecord& record) {
   view.created = record.created;
   view.driver = record.driver;
   view.internal = record.internal;
+  view.enable_ipv4 = record.ipv4;
+  view.enable_ipv6 = record.ipv6;
   view.options = record.options;
   view.labels = record.labels;
   if (record.driver == "bridge") {
-    apitypes::IpamPool pool;
-    pool.subnet = net::ToString(record.subnet);
-    pool.gateway = net::ToString(record.gateway);
-    if (record.range.has_value()) pool.ip_range = net::ToString(*record.range);
-    view.ipam.config.push_back(std::move(pool));
+    for (const NetworkPool& pool : record.pools) view.ipam.config.push_back(PoolView(pool));
     view.options.emplace("com.docker.network.bridge.name", record.bridge);
     view.options.emplace("com.docker.network.driver.mtu", std::to_string(record.mtu));
   }
@@ -93,8 +83,6 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
     return Error(Code::kInvalidArgument,
                  "could not find plugin " + create.driver + " in v1 plugin registry: plugin not found");
   }
-  TRY(RefuseNetwork(create.enable_ipv6.value_or(false), "EnableIPv6"));
-  TRY(RefuseNetwork(!create.enable_ipv4.value_or(true), "EnableIPv4=false"));
   TRY(RefuseNetwork(create.ingress, "Ingress"));
   TRY(RefuseNetwork(create.config_only, "ConfigOnly"));
   TRY(RefuseNetwork(!create.config_from.empty(), "ConfigFrom"));
@@ -107,18 +95,17 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
   request.record.name = create.name;
   request.record.internal = create.internal;
   request.record.labels = create.labels;
-  TRY(ReadOptions(create.options, request.record));
+  request.record.ipv4 = create.enable_ipv4.value_or(true);
+  request.record.ipv6 = create.enable_ipv6.value_or(false);
+  request.record.options = create.options;
+  const BridgeOptions options = TRY(ParseBridgeOptions(create.options, create.internal));
+  request.record.bridge = options.name;
+  request.record.mtu = options.mtu;
   if (create.ipam.has_value()) {
     const apitypes::Ipam& ipam = *create.ipam;
     TRY(RefuseNetwork(!ipam.driver.empty() && ipam.driver != "default", "IPAM.Driver"));
     TRY(RefuseNetwork(!ipam.options.empty(), "IPAM.Options"));
-    TRY(RefuseNetwork(ipam.config.size() > 1, "more than one IPAM.Config"));
-    if (!ipam.config.empty()) {
-      TRY(RefuseNetwork(!ipam.config[0].aux_addresses.empty(), "IPAM.Config.AuxiliaryAddresses"));
-      request.subnet = ipam.config[0].subnet;
-      request.gateway = ipam.config[0].gateway;
-      request.range = ipam.config[0].ip_range;
-    }
+    for (const apitypes::IpamPool& pool : ipam.config) request.pools.push_back(AskFor(pool));
   }
   auto created = networks_->Create(std::move(request));
   if (!created.ok() && created.error().code() == Code::kResourceExhausted)

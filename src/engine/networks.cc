@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bridge_options.h"
 #include "names.h"
 #include "net/setup.h"
 
@@ -36,17 +37,21 @@ Result<std::unique_ptr<Networks>> Networks::Open(store::Database* database, cons
     TRY_CTX(net::CheckPool(made), "network.address_pools");
     networks->pools_.push_back(made);
   }
-  TRY_CTX(net::ParseIpv4(config.default_bind), "network.default_bind");
+  TRY_CTX(ParseIp(config.default_bind), "network.default_bind");
   TRY_CTX(networks->Load(), "load networks");
   TRY_CTX(networks->MakePredefined(), "make the predefined networks");
   return networks;
 }
 
 Status Networks::Install(State& state, std::shared_ptr<const NetworkRecord> network) {
-  if (network->driver == "bridge") {
-    state.allocators[network->id] =
-        TRY(net::AddressAllocator::Create(network->subnet, network->gateway, network->range));
+  std::vector<net::AddressAllocator> allocators;
+  for (const NetworkPool& pool : network->pools) {
+    std::vector<Ip> reserved;
+    for (const auto& [name, address] : pool.auxiliary) reserved.push_back(address);
+    allocators.push_back(
+        TRY(net::AddressAllocator::Create(pool.subnet, pool.gateway, pool.range, std::move(reserved))));
   }
+  if (!allocators.empty()) state.allocators[network->id] = std::move(allocators);
   std::string id = network->id;
   state.by_id[std::move(id)] = std::move(network);
   return Ok();
@@ -86,9 +91,9 @@ Status Networks::MakePredefined() {
     if (record.driver == "bridge") {
       record.bridge = bridge_;
       record.mtu = mtu_;
-      if (record.subnet.prefix == 0) {
-        record.subnet = TRY(ChooseSubnet(bridge_subnet_));
-        record.gateway = net::Ipv4{record.subnet.base.value + 1};
+      if (record.pools.empty()) {
+        const IpPrefix subnet = TRY(ChooseSubnet(bridge_subnet_, bridge_subnet_.contains(':')));
+        record.pools.push_back({subnet, net::Next(subnet.address), {}, {}});
       }
     }
     TRY(Record(record));
@@ -119,26 +124,6 @@ Result<std::shared_ptr<const NetworkRecord>> Networks::Get(std::string_view name
                                            " matches found based on ID prefix)");
 }
 
-Result<net::Subnet> Networks::ChooseSubnet(const std::string& wanted) const {
-  std::vector<net::Subnet> taken;
-  for (const auto& network : List()) {
-    if (network->driver == "bridge") taken.push_back(network->subnet);
-  }
-  if (!wanted.empty()) {
-    const net::Subnet subnet = TRY(net::ParseSubnet(wanted));
-    for (const net::Subnet& other : taken) {
-      if (subnet.Overlaps(other)) {
-        return Error(Code::kPermissionDenied,
-                     "invalid pool request: Pool overlaps with other one on this address space");
-      }
-    }
-    return subnet;
-  }
-  auto routes = net::HostRoutes();
-  if (routes.ok()) taken.insert(taken.end(), routes.value().begin(), routes.value().end());
-  return net::ChooseSubnet(pools_, taken);
-}
-
 Result<std::shared_ptr<const NetworkRecord>> Networks::Create(CreateRequest request) {
   NetworkRecord& record = request.record;
   TRY(CheckName(record.name, "network"));
@@ -152,20 +137,7 @@ Result<std::shared_ptr<const NetworkRecord>> Networks::Create(CreateRequest requ
   record.id = TRY(MakeId());
   record.driver = "bridge";
   record.created = FormatRfc3339(WallNow());
-  record.subnet = TRY(ChooseSubnet(request.subnet));
-  record.gateway = net::Ipv4{record.subnet.base.value + 1};
-  if (!request.gateway.empty()) {
-    record.gateway = TRY(net::ParseIpv4(request.gateway));
-    if (!record.subnet.Contains(record.gateway)) {
-      return Error(Code::kInvalidArgument, "no matching subnet for gateway " + request.gateway);
-    }
-  }
-  if (!request.range.empty()) {
-    record.range = TRY(net::ParseSubnet(request.range));
-    if (!record.subnet.Contains(record.range->base) || record.range->prefix < record.subnet.prefix) {
-      return Error(Code::kInvalidArgument, "no matching subnet for range " + request.range);
-    }
-  }
+  TRY(ChoosePools(request, record));
   if (record.bridge.empty()) record.bridge = BridgeName(record.id);
   if (record.mtu == 0) record.mtu = mtu_;
   auto made = std::make_shared<const NetworkRecord>(std::move(record));
@@ -179,13 +151,61 @@ Status Networks::Delete(const NetworkRecord& network) {
   if (network.predefined) {
     return Error(Code::kPermissionDenied, network.name + " is a pre-defined network and cannot be removed");
   }
-  const net::BridgeSpec bridge{network.bridge, network.gateway, network.subnet, network.mtu,
-                               !network.internal};
-  TRY(net::DeleteBridge(bridge));
+  TRY(net::DeleteBridge(network.Bridge()));
   TRY(database_->Delete(kTable, network.id));
   auto state = state_.Lock();
   state->by_id.erase(network.id);
   state->allocators.erase(network.id);
+  return Ok();
+}
+
+// Of one family: the one that is wanted, else the one that it had last, else the next that is free.
+Result<Ip> Networks::TakeAddress(std::vector<net::AddressAllocator>& allocators, const EndpointRequest& request,
+                                 bool v6) {
+  const std::string& text = v6 ? request.ipv6 : request.ipv4;
+  std::optional<Ip> wanted;
+  if (!text.empty()) wanted = TRY(ParseIp(text));
+  Status refused = Error(Code::kResourceExhausted, "no addresses");
+  for (net::AddressAllocator& allocator : allocators) {
+    if (allocator.subnet().address.v6 != v6) continue;
+    if (wanted) {
+      if (!allocator.subnet().Contains(*wanted)) continue;
+      TRY(allocator.Take(*wanted));
+      return *wanted;
+    }
+    for (const IpPrefix& last : request.last)
+      if (last.address.v6 == v6 && allocator.Take(last.address).ok()) return last.address;
+    auto taken = allocator.Take();
+    if (taken.ok()) return *taken;
+    refused = std::move(taken).error();
+  }
+  if (wanted)
+    return Error(Code::kInvalidArgument, "no configured subnet or ip-range contain the IP address " + text);
+  return std::move(refused).error();
+}
+
+// All of them or none.
+Status Networks::TakeAddresses(std::vector<net::AddressAllocator>& allocators, const EndpointRequest& request,
+                               const NetworkRecord& network, Endpoint& endpoint) {
+  const net::BridgeSpec bridge = network.Bridge();
+  const auto has_gateway = [&](bool v6) {
+    return std::ranges::any_of(bridge.gateways, [&](const IpPrefix& one) { return one.address.v6 == v6; });
+  };
+  for (const bool v6 : {false, true}) {
+    if (!(v6 ? network.ipv6 : network.ipv4)) continue;
+    auto taken = TakeAddress(allocators, request, v6);
+    if (!taken.ok()) {
+      for (const IpPrefix& given : endpoint.addresses)
+        for (net::AddressAllocator& allocator : allocators)
+          if (allocator.subnet().Contains(given.address)) allocator.Release(given.address, /*used=*/false);
+      return std::move(taken).error();
+    }
+    for (const NetworkPool& pool : network.pools) {
+      if (!pool.subnet.Contains(*taken)) continue;
+      endpoint.addresses.push_back({*taken, pool.subnet.length});
+      if (has_gateway(v6)) endpoint.gateways.push_back(pool.gateway);
+    }
+  }
   return Ok();
 }
 
@@ -198,29 +218,25 @@ Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::st
   Endpoint endpoint;
   endpoint.network_id = network->id;
   endpoint.id = TRY(MakeId());
-  endpoint.prefix = network->subnet.prefix;
-  endpoint.gateway = network->gateway;
   endpoint.bridge = network->bridge;
   endpoint.internal = network->internal;
   endpoint.mtu = network->mtu;
   endpoint.host_ifname = HostIfname(container_id, index);
-  endpoint.container_ifname = "eth" + std::to_string(index);
+  const BridgeOptions options = TRY(ParseBridgeOptions(network->options, network->internal));
+  endpoint.container_ifname = options.interface_prefix + std::to_string(index);
   if (!request.mac.empty()) endpoint.mac = TRY(net::ParseMac(request.mac));
   {
     auto state = state_.Lock();
     const auto found = state->allocators.find(network->id);
     if (found == state->allocators.end())
       return Error(Code::kNotFound, "network " + network->name + " not found");  // removed meanwhile
-    net::AddressAllocator& allocator = found->second;
-    if (request.address.empty()) {
-      const bool again = request.last.has_value() && allocator.Take(*request.last).ok();
-      endpoint.address = again ? *request.last : TRY(allocator.Take());
-    } else {
-      endpoint.address = TRY(net::ParseIpv4(request.address));
-      TRY(allocator.Take(endpoint.address));
-    }
+    TRY(TakeAddresses(found->second, request, *network, endpoint));
   }
-  if (request.mac.empty()) endpoint.mac = net::MacFor(endpoint.address);
+  if (request.mac.empty()) endpoint.mac = net::MacFor(endpoint.addresses.at(0).address);
+  for (const std::string& text : request.link_local) {
+    const Ip address = TRY(ParseIp(text));  // checked when the container was made
+    endpoint.addresses.push_back({address, address.v6 ? 64U : 16U});
+  }
   return endpoint;
 }
 
@@ -228,39 +244,23 @@ void Networks::Claim(const Endpoint& endpoint) {
   auto state = state_.Lock();
   const auto found = state->allocators.find(endpoint.network_id);
   if (found == state->allocators.end()) return;
-  const Status taken = found->second.Take(endpoint.address);
-  if (!taken.ok()) {
-    log::Warn("claim an address",
-              {{"address", net::ToString(endpoint.address)}, {"error", taken.error().Message()}});
+  for (const IpPrefix& one : endpoint.addresses) {
+    for (net::AddressAllocator& allocator : found->second) {
+      if (!allocator.subnet().Contains(one.address)) continue;
+      const Status taken = allocator.Take(one.address);
+      if (!taken.ok())
+        log::Warn("claim an address", {{"address", ToString(one.address)}, {"error", taken.error().Message()}});
+    }
   }
 }
 
 void Networks::Release(const Endpoint& endpoint, bool used) {
   auto state = state_.Lock();
   const auto found = state->allocators.find(endpoint.network_id);
-  if (found != state->allocators.end()) found->second.Release(endpoint.address, used);
-}
-
-Result<net::Reservation> Networks::ReserveOne(const net::PublishRequest& request,
-                                              net::Ipv4 container_ip) const {
-  net::PublishedPort wanted;
-  wanted.protocol = request.container.protocol;
-  wanted.container_port = request.container.port;
-  wanted.container_ip = container_ip;
-  wanted.host_ip = TRY(net::ParseIpv4(request.host_ip.empty() ? default_bind_ : request.host_ip));
-  wanted.host_port = request.host_first;
-  return net::ReserveOneOf(wanted, {request.host_first, request.host_last});
-}
-
-Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& requests,
-                                  net::Ipv4 container_ip) const {
-  PortSet set;
-  for (const net::PublishRequest& request : requests) {
-    net::Reservation reservation = TRY(ReserveOne(request, container_ip));
-    set.ports.push_back(reservation.port);
-    set.sockets.push_back(std::move(reservation.socket));
-  }
-  return set;
+  if (found == state->allocators.end()) return;
+  for (const IpPrefix& one : endpoint.addresses)
+    for (net::AddressAllocator& allocator : found->second)
+      if (allocator.subnet().Contains(one.address)) allocator.Release(one.address, used);
 }
 
 }  // namespace estiba::engine

@@ -16,10 +16,22 @@
 #include "engine/config.h"
 #include "net/pool.h"
 #include "net/publish.h"
+#include "net/setup.h"
 #include "os/fd.h"
 #include "store/database.h"
 
 namespace estiba::engine {
+
+// A subnet of a network.
+struct NetworkPool {
+  IpPrefix subnet;
+  Ip gateway;
+  std::optional<IpPrefix> range;        // where containers' addresses are chosen from
+  std::map<std::string, Ip> auxiliary;  // what somebody else has, by name: no container gets it
+
+  codec::Json ToJson() const;
+  static Result<NetworkPool> FromJson(const codec::Json& json);
+};
 
 struct NetworkRecord {
   std::string id;
@@ -28,25 +40,28 @@ struct NetworkRecord {
   std::string created;  // RFC 3339
   bool internal = false;
   bool predefined = false;
-  net::Subnet subnet;
-  net::Ipv4 gateway;
-  std::optional<net::Subnet> range;
+  bool ipv4 = true;
+  bool ipv6 = false;
+  std::vector<NetworkPool> pools;  // IPv4's first
   std::string bridge;
   unsigned mtu = 0;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> options;
 
   codec::Json ToJson() const;
+  // Those of earlier engines, too, which had one subnet.
   static Result<NetworkRecord> FromJson(const codec::Json& json);
+  bool HasSubnetFor(const Ip& address) const;
+  // What the kernel is given for it.
+  net::BridgeSpec Bridge() const;
 };
 
 // A container's place in a bridge network.
 struct Endpoint {
   std::string network_id;
   std::string id;  // of the endpoint, for inspect
-  net::Ipv4 address;
-  unsigned prefix = 0;
-  net::Ipv4 gateway;
+  std::vector<IpPrefix> addresses;  // IPv4's first
+  std::vector<Ip> gateways;         // of its network, at most one a family, IPv4's first
   net::Mac mac;
   std::string bridge;
   std::string host_ifname;
@@ -56,9 +71,13 @@ struct Endpoint {
 
   codec::Json ToJson() const;
   static Result<Endpoint> FromJson(const codec::Json& json);
+  // The first of that family.
+  std::optional<IpPrefix> Address(bool v6) const;
+  std::optional<Ip> Gateway(bool v6) const;
 };
 
-// Published ports of one start: the decided mappings and the sockets that reserve them, in the same order.
+// Published ports of one start: the decided mappings, and the sockets that reserve those that take a port of the host,
+// in the same order.
 struct PortSet {
   std::vector<net::PublishedPort> ports;
   std::vector<os::UniqueFd> sockets;
@@ -66,9 +85,19 @@ struct PortSet {
 
 struct EndpointRequest {
   std::string network;  // name, id or a prefix of it
-  std::string address;  // wanted, or empty
-  std::optional<net::Ipv4> last;  // taken again if it is free and none is wanted
+  std::string ipv4;     // wanted, or empty
+  std::string ipv6;
+  std::vector<std::string> link_local;  // more, which nobody else has to know of
+  std::vector<IpPrefix> last;  // taken again if they are free and none is wanted
   std::string mac;      // wanted, or empty
+};
+
+// A subnet that is asked for; what is empty is chosen.
+struct PoolRequest {
+  std::string subnet;
+  std::string gateway;
+  std::string range;
+  std::map<std::string, std::string> auxiliary;
 };
 
 class Networks {
@@ -81,10 +110,8 @@ class Networks {
   Result<std::shared_ptr<const NetworkRecord>> Get(std::string_view name) const;
   // kConflict for a name in use, kInvalidArgument for subnets that overlap others.
   struct CreateRequest {
-    NetworkRecord record;  // name, internal, labels, options; the rest is decided here
-    std::string subnet;    // empty: chosen from the pools
-    std::string gateway;
-    std::string range;
+    NetworkRecord record;  // name, internal, ipv4, ipv6, labels, options; the rest is decided here
+    std::vector<PoolRequest> pools;
   };
   Result<std::shared_ptr<const NetworkRecord>> Create(CreateRequest request);
   // The caller has checked that no container uses it. kPermissionDenied for the predefined ones.
@@ -99,19 +126,24 @@ class Networks {
 
   // Reserves host ports by bound sockets, which the container's monitor then holds: they are the only truth about
   // who has a port.
-  Result<PortSet> Publish(const std::vector<net::PublishRequest>& requests, net::Ipv4 container_ip) const;
+  Result<PortSet> Publish(const std::vector<net::PublishRequest>& requests, const Endpoint& endpoint) const;
+
  private:
   struct State {
     std::map<std::string, std::shared_ptr<const NetworkRecord>> by_id;
-    std::map<std::string, net::AddressAllocator> allocators;  // by network id
+    std::map<std::string, std::vector<net::AddressAllocator>> allocators;  // by network id, one a pool
   };
 
   Networks(store::Database* database, const Config& config);
   Status Load();
   Status MakePredefined();
   Status Record(const NetworkRecord& network);
-  Result<net::Subnet> ChooseSubnet(const std::string& wanted) const;
-  Result<net::Reservation> ReserveOne(const net::PublishRequest& request, net::Ipv4 container_ip) const;
+  Result<IpPrefix> ChooseSubnet(const std::string& wanted, bool v6) const;
+  Status ChoosePools(const CreateRequest& request, NetworkRecord& record) const;
+  static Result<Ip> TakeAddress(std::vector<net::AddressAllocator>& from, const EndpointRequest& request, bool v6);
+  static Status TakeAddresses(std::vector<net::AddressAllocator>& allocators, const EndpointRequest& request,
+                              const NetworkRecord& network, Endpoint& endpoint);
+  static Status Reserve(const std::vector<net::PublishedPort>& wanted, net::HostPortRange range, PortSet& set);
   static Status Install(State& state, std::shared_ptr<const NetworkRecord> network);
 
   store::Database* database_;

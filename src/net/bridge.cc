@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 
 #include <linux/if_link.h>
@@ -21,7 +22,8 @@ Status CreateBridge(os::NetlinkSocket& socket, const BridgeSpec& bridge) {
   batch.Begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
   batch.PutString(IFLA_IFNAME, bridge.name);
   if (bridge.mtu != 0) batch.PutU32(IFLA_MTU, bridge.mtu);
-  const Mac mac = MacFor(bridge.gateway);
+  const std::vector<IpPrefix> subnets = bridge.Subnets();
+  const Mac mac = MacFor(subnets.empty() ? Ip{} : subnets.front().address);
   batch.Put(IFLA_ADDRESS, {reinterpret_cast<const char*>(mac.bytes.data()), mac.bytes.size()});
   batch.BeginNest(IFLA_LINKINFO);
   batch.PutString(IFLA_INFO_KIND, "bridge");
@@ -34,7 +36,13 @@ Status CreateBridge(os::NetlinkSocket& socket, const BridgeSpec& bridge) {
 }
 
 Status Sysctls(const BridgeSpec& bridge) {
-  TRY_CTX(SetNetSysctl("ipv6/conf/" + bridge.name + "/disable_ipv6", "1", /*optional=*/true), Name(bridge));
+  const std::string six = "ipv6/conf/" + bridge.name + '/';
+  const bool has_six = std::ranges::any_of(bridge.Subnets(), [](const IpPrefix& one) { return one.address.v6; });
+  TRY_CTX(SetNetSysctl(six + "disable_ipv6", has_six ? "0" : "1", /*optional=*/!has_six), Name(bridge));
+  // A container's router advertisement is not the host's business (CVE-2020-13401).
+  TRY_CTX(SetNetSysctl(six + "accept_ra", "0", /*optional=*/true), Name(bridge));
+  // Until its link-local address has been looked for it asks nobody for theirs, and what comes from outside is lost.
+  TRY_CTX(SetNetSysctl(six + "accept_dad", "0", /*optional=*/true), Name(bridge));
   // Ports published on 127.0.0.1: the answer enters on the bridge with a loopback destination.
   TRY_CTX(SetNetSysctl("ipv4/conf/" + bridge.name + "/route_localnet", "1", /*optional=*/false), Name(bridge));
   return Ok();
@@ -42,7 +50,7 @@ Status Sysctls(const BridgeSpec& bridge) {
 
 Status BringUp(os::NetlinkSocket& socket, const BridgeSpec& bridge, const Link& link) {
   os::NetlinkBatch batch;
-  AddAddress(batch, link.index, {bridge.gateway, bridge.subnet.prefix});
+  for (const IpPrefix& gateway : bridge.gateways) AddAddress(batch, link.index, gateway);
   if (!link.up) {
     ifinfomsg header{};
     header.ifi_index = link.index;
@@ -52,12 +60,28 @@ Status BringUp(os::NetlinkSocket& socket, const BridgeSpec& bridge, const Link& 
   return Transact(socket, batch, Name(bridge), EEXIST);
 }
 
+// Elements of one set each, in the order of the list.
+template <typename Each>
+void BySet(const std::vector<TableElement>& elements, Each each) {
+  for (std::size_t from = 0, to = 0; from < elements.size(); from = to) {
+    std::vector<os::NftElement> some;
+    for (; to < elements.size() && elements[to].set == elements[from].set; ++to) some.push_back(elements[to].element);
+    each(elements[from].set, some);
+  }
+}
+
 Status EnsureElements(const BridgeSpec& bridge) {
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
-  // They come and go in one transaction, so one stands for all.
-  if (TRY(os::NftHasElement(socket, kFamily, kTable, kBridges, InterfaceKey(bridge.name)))) return Ok();
+  const std::vector<TableElement> elements = ElementsOf(bridge);
+  bool complete = true;
+  for (const TableElement& one : elements) {
+    // An interval's end is there when its begin is.
+    if (!complete || one.element.interval_end) continue;
+    complete = TRY(os::NftHasElement(socket, kFamily, kTable, one.set, one.element.key));
+  }
+  if (complete) return Ok();
   os::NftBatch batch(kFamily);
-  AddBridgeElements(batch, bridge);
+  BySet(elements, [&](const char* set, const auto& some) { batch.AddElements(kTable, set, some); });
   return batch.Commit(socket, "add nft elements of bridge '" + bridge.name + "'");
 }
 
@@ -66,20 +90,26 @@ Status EnsureElements(const BridgeSpec& bridge) {
 Status DeleteElements(const BridgeSpec& bridge) {
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
   os::NftBatch batch(kFamily);
-  BridgeSpec all = bridge;
-  all.masquerade = true;
-  AddBridgeElements(batch, all);
-  const std::string name = InterfaceKey(bridge.name);
-  batch.DeleteElements(kTable, kBridges, {{name, {}, false}});
-  batch.DeleteElements(kTable, kSameBridge, {{name + name, {}, false}});
-  batch.DeleteElements(kTable, kSubnets, IntervalElements(bridge.subnet));
-  batch.DeleteElements(kTable, kMasqueraded, IntervalElements(bridge.subnet));
+  const std::vector<TableElement> elements = ElementsOf(bridge);
+  BySet(elements, [&](const char* set, const auto& some) { batch.AddElements(kTable, set, some); });
+  BySet(elements, [&](const char* set, const auto& some) { batch.DeleteElements(kTable, set, some); });
   Status status = batch.Commit(socket, "delete nft elements of bridge '" + bridge.name + "'");
   if (!status.ok() && status.error().errnum() == ENOENT) return Ok();  // no table, no elements
   return status;
 }
 
 }  // namespace
+
+std::vector<IpPrefix> BridgeSpec::Subnets() const {
+  std::vector<IpPrefix> subnets = gateways;
+  subnets.insert(subnets.end(), bare.begin(), bare.end());
+  return subnets;
+}
+
+bool BridgeSpec::Masquerades(bool v6) const {
+  const GatewayMode mode = v6 ? mode_ipv6 : mode_ipv4;
+  return masquerade && !internal && (mode == GatewayMode::kNat || mode == GatewayMode::kNatUnprotected);
+}
 
 Status EnsureBridge(const BridgeSpec& bridge) {
   os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_ROUTE), Name(bridge));

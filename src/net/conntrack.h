@@ -14,10 +14,10 @@ namespace estiba::net {
 // TCP connections end by themselves.
 Status ForgetFlows(os::NetlinkSocket& socket, const std::vector<PublishedPort>& ports);
 
-// Where a tracked flow was first sent to (CTA_TUPLE_ORIG of an IPv4 entry).
+// Where a tracked flow was first sent to (CTA_TUPLE_ORIG).
 struct Flow {
   std::uint8_t protocol = 0;
-  Ipv4 destination;
+  Ip destination;
   std::uint16_t port = 0;
 };
 std::optional<Flow> ParseFlow(std::string_view tuple);

@@ -79,7 +79,7 @@ std::string RenderHosts(const HostsInput& input) {
   if (input.hostname.empty()) return out;
   std::string names = input.hostname;
   if (!input.domainname.empty()) names = input.hostname + '.' + input.domainname + ' ' + input.hostname;
-  for (const Ipv4 address : input.addresses) AppendHost(out, ToString(address), names);
+  for (const Ip& address : input.addresses) AppendHost(out, ToString(address), names);
   return out;
 }
 

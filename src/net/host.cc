@@ -9,41 +9,42 @@
 namespace estiba::net {
 namespace {
 
-std::optional<Ipv4> AddressFrom(std::string_view bytes) {
-  if (bytes.size() != 4) return std::nullopt;
-  Ipv4 address;
-  for (const char c : bytes) address.value = address.value << 8 | static_cast<unsigned char>(c);
-  return address;
+std::optional<Ip> AddressFrom(std::string_view bytes, std::uint8_t family) {
+  auto address = Ip::FromBytes(bytes);
+  if (!address.ok() || address->v6 != (family == AF_INET6)) return std::nullopt;
+  return *address;
 }
 
-std::optional<Subnet> RouteFrom(const os::NetlinkMessage& message) {
+bool IsInternet(std::uint8_t family) { return family == AF_INET || family == AF_INET6; }
+
+std::optional<IpPrefix> RouteFrom(const os::NetlinkMessage& message) {
   const auto header = message.As<rtmsg>();
-  if (message.type != RTM_NEWROUTE || !header || header->rtm_family != AF_INET) return std::nullopt;
-  if (header->rtm_dst_len == 0 || header->rtm_dst_len > 32 || header->rtm_table == RT_TABLE_LOCAL) return std::nullopt;
+  if (message.type != RTM_NEWROUTE || !header || !IsInternet(header->rtm_family)) return std::nullopt;
+  if (header->rtm_dst_len == 0 || header->rtm_table == RT_TABLE_LOCAL) return std::nullopt;
   const auto destination = os::NetlinkAttributes::Find(message.AttributesAfter(sizeof(rtmsg)), RTA_DST);
-  const auto base = destination ? AddressFrom(destination->bytes) : std::nullopt;
-  if (!base) return std::nullopt;
-  return Subnet{*base, header->rtm_dst_len};
+  const auto base = destination ? AddressFrom(destination->bytes, header->rtm_family) : std::nullopt;
+  if (!base || header->rtm_dst_len > base->Bits() || base->IsLinkLocal()) return std::nullopt;
+  return IpPrefix{*base, header->rtm_dst_len};
 }
 
-std::optional<InterfaceAddress> HostAddressFrom(const os::NetlinkMessage& message) {
+std::optional<IpPrefix> HostAddressFrom(const os::NetlinkMessage& message) {
   const auto header = message.As<ifaddrmsg>();
-  if (message.type != RTM_NEWADDR || !header || header->ifa_family != AF_INET) return std::nullopt;
-  const auto local = os::NetlinkAttributes::Find(message.AttributesAfter(sizeof(ifaddrmsg)), IFA_LOCAL);
-  const auto address = local ? AddressFrom(local->bytes) : std::nullopt;
+  if (message.type != RTM_NEWADDR || !header || !IsInternet(header->ifa_family)) return std::nullopt;
+  const std::string_view attributes = message.AttributesAfter(sizeof(ifaddrmsg));
+  auto own = os::NetlinkAttributes::Find(attributes, IFA_LOCAL);
+  if (!own) own = os::NetlinkAttributes::Find(attributes, IFA_ADDRESS);  // as IPv6 has it
+  const auto address = own ? AddressFrom(own->bytes, header->ifa_family) : std::nullopt;
   if (!address) return std::nullopt;
-  return InterfaceAddress{*address, header->ifa_prefixlen};
+  return IpPrefix{*address, header->ifa_prefixlen};
 }
 
 }  // namespace
 
-Result<std::vector<Subnet>> HostRoutes() {
+Result<std::vector<IpPrefix>> HostRoutes() {
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
   os::NetlinkBatch request;
-  rtmsg header{};
-  header.rtm_family = AF_INET;
-  request.Begin(RTM_GETROUTE, NLM_F_DUMP, header);
-  std::vector<Subnet> routes;
+  request.Begin(RTM_GETROUTE, NLM_F_DUMP, rtmsg{});
+  std::vector<IpPrefix> routes;
   for (const std::string& bytes : TRY(socket.Ask(request, "list the host's routes"))) {
     const auto message = os::NetlinkMessages(bytes).Next();
     if (const auto route = message ? RouteFrom(*message) : std::nullopt) routes.push_back(*route);
@@ -51,13 +52,11 @@ Result<std::vector<Subnet>> HostRoutes() {
   return routes;
 }
 
-Result<std::vector<InterfaceAddress>> HostAddresses() {
+Result<std::vector<IpPrefix>> HostAddresses() {
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
   os::NetlinkBatch request;
-  ifaddrmsg header{};
-  header.ifa_family = AF_INET;
-  request.Begin(RTM_GETADDR, NLM_F_DUMP, header);
-  std::vector<InterfaceAddress> addresses;
+  request.Begin(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
+  std::vector<IpPrefix> addresses;
   for (const std::string& bytes : TRY(socket.Ask(request, "list the host's addresses"))) {
     const auto message = os::NetlinkMessages(bytes).Next();
     if (const auto address = message ? HostAddressFrom(*message) : std::nullopt) addresses.push_back(*address);

@@ -11,7 +11,6 @@
 #include <net/if.h>
 
 #include "base/text.h"
-#include "net/address.h"
 #include "os/file.h"
 
 namespace estiba::net {
@@ -99,17 +98,17 @@ Status Transact(os::NetlinkSocket& socket, os::NetlinkBatch& batch, const std::s
   return Ok();
 }
 
-void AddAddress(os::NetlinkBatch& batch, int index, const InterfaceAddress& address) {
+void AddAddress(os::NetlinkBatch& batch, int index, const IpPrefix& address) {
+  const bool v6 = address.address.v6;
   ifaddrmsg header{};
-  header.ifa_family = AF_INET;
-  header.ifa_prefixlen = static_cast<std::uint8_t>(address.prefix);
-  header.ifa_scope = RT_SCOPE_UNIVERSE;
+  header.ifa_family = v6 ? AF_INET6 : AF_INET;
+  header.ifa_prefixlen = static_cast<std::uint8_t>(address.length);
+  header.ifa_flags = v6 ? IFA_F_NODAD : 0;
   header.ifa_index = static_cast<std::uint32_t>(index);
   batch.Begin(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, header);
   batch.Put(IFA_LOCAL, address.address.Bytes());
   batch.Put(IFA_ADDRESS, address.address.Bytes());
-  const Subnet subnet{Ipv4{address.address.value & Subnet{{}, address.prefix}.Mask()}, address.prefix};
-  if (address.prefix < 31) batch.Put(IFA_BROADCAST, subnet.Last().Bytes());
+  if (!v6 && address.length < 31) batch.Put(IFA_BROADCAST, address.Last().Bytes());
 }
 
 Status SetNetSysctl(const std::string& path, const std::string& value, bool optional) {

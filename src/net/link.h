@@ -7,6 +7,7 @@
 
 #include <linux/rtnetlink.h>
 
+#include "base/ip.h"
 #include "net/address.h"
 #include "os/netlink.h"
 
@@ -36,8 +37,9 @@ Status CheckLinkName(const std::string& name);
 Status DeleteLink(os::NetlinkSocket& socket, int index, const std::string& what);
 // Sends the batch; the first failure that is not `tolerated` becomes the error.
 Status Transact(os::NetlinkSocket& socket, os::NetlinkBatch& batch, const std::string& what, int tolerated = 0);
-// Puts RTM_NEWADDR into the batch.
-void AddAddress(os::NetlinkBatch& batch, int index, const struct InterfaceAddress& address);
+// Puts RTM_NEWADDR into the batch: IPv4 with the broadcast address of its network, IPv6 without a search for
+// duplicates.
+void AddAddress(os::NetlinkBatch& batch, int index, const IpPrefix& address);
 // Writes a sysctl of the current network namespace below /proc/sys/net, unless it already has that value.
 // `optional`: a kernel without that setting (no IPv6) is fine.
 Status SetNetSysctl(const std::string& path, const std::string& value, bool optional);

@@ -13,7 +13,7 @@
 namespace estiba::net {
 namespace {
 
-constexpr Ipv4 kResolver{0x7F00000B};  // 127.0.0.11, as docker has it
+constexpr Ip kResolver{false, {127, 0, 0, 11}};  // 127.0.0.11, as docker has it
 constexpr int kBacklog = 128;
 constexpr char kNamesTable[] = "estiba_names";
 constexpr std::uint8_t kIpv4 = NFPROTO_IPV4;
@@ -68,8 +68,8 @@ Status LeadPort(const std::vector<std::pair<Protocol, std::uint16_t>>& ports) {
 }
 
 Status OpenHere(NameSockets& sockets) {
-  sockets.udp = TRY(os::BindInet(SOCK_DGRAM, kResolver.value, 0));
-  sockets.tcp = TRY(os::BindInet(SOCK_STREAM, kResolver.value, 0));
+  sockets.udp = TRY(os::BindInet(SOCK_DGRAM, {kResolver.Bytes(), 0}));
+  sockets.tcp = TRY(os::BindInet(SOCK_STREAM, {kResolver.Bytes(), 0}));
   TRY(os::Listen(sockets.tcp.get(), kBacklog));
   const std::uint16_t udp = TRY(os::LocalPort(sockets.udp.get()));
   const std::uint16_t tcp = TRY(os::LocalPort(sockets.tcp.get()));

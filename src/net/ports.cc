@@ -50,21 +50,28 @@ unsigned Size(HostPortRange range) { return unsigned{range.last} - range.first +
 
 Status CheckHostIp(std::string_view ip) {
   if (ip.empty()) return Ok();
-  if (ip.find(':') != std::string_view::npos)
-    return Error(Code::kNotImplemented, "publishing on the IPv6 address '" + std::string(ip) + "' is not supported");
-  TRY(ParseIpv4(ip));
+  TRY(ParseIp(ip));
   return Ok();
 }
 
 }  // namespace
 
-std::string_view ToString(Protocol protocol) { return protocol == Protocol::kUdp ? "udp" : "tcp"; }
+std::string_view ToString(Protocol protocol) {
+  if (protocol == Protocol::kSctp) return "sctp";
+  return protocol == Protocol::kUdp ? "udp" : "tcp";
+}
+
+std::optional<Protocol> FindProtocol(unsigned number) {
+  for (const Protocol protocol : {Protocol::kTcp, Protocol::kUdp, Protocol::kSctp})
+    if (static_cast<unsigned>(protocol) == number) return protocol;
+  return std::nullopt;
+}
 
 Result<Protocol> ParseProtocol(std::string_view text) {
   const std::string lower = ToLower(text);
-  if (lower.empty() || lower == "tcp") return Protocol::kTcp;
-  if (lower == "udp") return Protocol::kUdp;
-  if (lower == "sctp") return Error(Code::kNotImplemented, "publishing sctp ports is not supported");
+  if (lower.empty()) return Protocol::kTcp;
+  for (const Protocol protocol : {Protocol::kTcp, Protocol::kUdp, Protocol::kSctp})
+    if (lower == ToString(protocol)) return protocol;
   return Invalid("invalid proto: " + std::string(text));
 }
 
@@ -127,13 +134,12 @@ Result<std::vector<PublishRequest>> ParsePublish(std::string_view text) {
 }
 
 std::string ToString(const PublishedPort& port) {
-  return ToString(port.host_ip) + ':' + std::to_string(port.host_port) + "->" + ToString(port.container_ip) + ':' +
-         std::to_string(port.container_port) + '/' + std::string(ToString(port.protocol));
+  return WithPort(port.host_ip, port.host_port) + "->" + WithPort(port.container_ip, port.container_port) + '/' +
+         std::string(ToString(port.protocol));
 }
 
-Error PortTaken(Ipv4 host_ip, std::uint16_t port) {
-  return Error(Code::kConflict, "Bind for " + ToString(host_ip) + ':' + std::to_string(port) +
-                                    " failed: port is already allocated");
+Error PortTaken(const Ip& host_ip, std::uint16_t port) {
+  return Error(Code::kConflict, "Bind for " + WithPort(host_ip, port) + " failed: port is already allocated");
 }
 
 HostPortRange ParseEphemeralRange(std::string_view text) {

@@ -1,13 +1,15 @@
 #include "net/publish.h"
 
 #include <cerrno>
+#include <map>
 
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "conntrack.h"
 #include "os/file.h"
-#include "os/netns.h"
+#include "os/inet.h"
 #include "table.h"
 
 namespace estiba::net {
@@ -21,29 +23,27 @@ std::string Describe(const char* verb, const std::vector<PublishedPort>& ports) 
   return std::string(verb) + ' ' + std::to_string(ports.size()) + " published ports";
 }
 
-// One message for each map, however many ports.
-struct Elements {
-  std::vector<os::NftElement> one, any;
-};
-Elements Sort(const std::vector<PublishedPort>& ports) {
-  Elements elements;
+// One message for each map, however many ports. What a proxy leads is none of the table's.
+std::map<std::string, std::vector<os::NftElement>> Sort(const std::vector<PublishedPort>& ports) {
+  std::map<std::string, std::vector<os::NftElement>> sorted;
   for (const PublishedPort& port : ports) {
-    PublishedElement e = ElementFor(port);
-    (port.host_ip.IsAny() ? elements.any : elements.one).push_back(std::move(e.element));
+    if (port.NeedsProxy()) continue;
+    TableElement element = ElementFor(port);
+    sorted[element.set].push_back(std::move(element.element));
   }
-  return elements;
+  return sorted;
 }
 
 void Add(os::NftBatch& batch, const std::vector<PublishedPort>& ports) {
-  const Elements elements = Sort(ports);
-  batch.AddElements(kTable, kPublished, elements.one).AddElements(kTable, kPublishedAny, elements.any);
+  for (const auto& [set, elements] : Sort(ports)) batch.AddElements(kTable, set, elements);
 }
 
 void Delete(os::NftBatch& batch, const std::vector<PublishedPort>& ports) {
-  Elements elements = Sort(ports);
-  for (auto* list : {&elements.one, &elements.any})
-    for (os::NftElement& element : *list) element.data.clear();  // deleted by key
-  batch.DeleteElements(kTable, kPublished, elements.one).DeleteElements(kTable, kPublishedAny, elements.any);
+  for (auto& [set, elements] : Sort(ports)) {
+    std::vector<os::NftElement> keys = elements;
+    for (os::NftElement& element : keys) element.data.clear();  // deleted by key
+    batch.DeleteElements(kTable, set, keys);
+  }
 }
 
 // Replaces one mapping whose key somebody else's life left behind.
@@ -98,7 +98,7 @@ Status DeletePublished(const std::vector<PublishedPort>& ports) {
 Result<std::vector<PublishedPort>> ListPublished() {
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
   std::vector<PublishedPort> ports;
-  for (const char* map : {kPublished, kPublishedAny}) {
+  for (const char* map : kPortSets) {
     const std::vector<os::NftElement> elements = TRY(os::NftListElements(socket, kFamily, kTable, map));
     for (const os::NftElement& element : elements)
       ports.push_back(TRY(PortFrom(map, element)));
@@ -106,13 +106,17 @@ Result<std::vector<PublishedPort>> ListPublished() {
   return ports;
 }
 
-Result<os::UniqueFd> ReservePort(Protocol protocol, Ipv4 host_ip, std::uint16_t port) {
+Result<os::UniqueFd> ReservePort(Protocol protocol, const Ip& host_ip, std::uint16_t port) {
   const int type = protocol == Protocol::kUdp ? SOCK_DGRAM : SOCK_STREAM;
-  auto socket = os::BindInet(type, host_ip.value, port);
+  auto socket = os::BindInet(type, {host_ip.Bytes(), port}, protocol == Protocol::kSctp ? IPPROTO_SCTP : 0);
   if (socket.ok()) return std::move(socket).value();
+  if (socket.error().errnum() == EPROTONOSUPPORT || socket.error().errnum() == EAFNOSUPPORT)
+    return Error(Code::kNotImplemented, "publish port " + WithPort(host_ip, port) + '/' +
+                                            std::string(ToString(protocol)) + ": this host's kernel has no " +
+                                            (protocol == Protocol::kSctp ? "SCTP" : "IPv6"));
   if (socket.error().errnum() == EADDRINUSE) return PortTaken(host_ip, port);
-  return std::move(socket).error().Context("reserve " + ToString(host_ip) + ':' + std::to_string(port) + '/' +
-                                           std::string(ToString(protocol)));
+  const std::string what = "reserve " + WithPort(host_ip, port) + '/' + std::string(ToString(protocol));
+  return std::move(socket).error().Context(what);
 }
 
 Result<Reservation> ReserveOneOf(const PublishedPort& wanted, HostPortRange range, std::uint16_t start) {
@@ -131,7 +135,7 @@ Result<Reservation> ReserveOneOf(const PublishedPort& wanted, HostPortRange rang
     reservation.socket = std::move(socket).value();
     return reservation;
   }
-  return Error(Code::kConflict, "Bind for " + ToString(wanted.host_ip) + ':' + std::to_string(range.first) + '-' +
+  return Error(Code::kConflict, "Bind for " + WithPort(wanted.host_ip, range.first) + '-' +
                                     std::to_string(range.last) + " failed: all ports are allocated");
 }
 

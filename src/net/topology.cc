@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <optional>
 
-#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -114,16 +113,8 @@ Status SettleLink(os::NetlinkSocket& socket, const std::string& link) {
 Status AddInterfaceAddress(os::NetlinkSocket& socket, const std::string& link, const IpPrefix& address) {
   const std::string what = "give '" + link + "' the address " + ToString(address);
   const Link found = TRY_CTX(GetLink(socket, link), what);
-  ifaddrmsg header{};
-  header.ifa_family = FamilyOf(address.address);
-  header.ifa_prefixlen = static_cast<std::uint8_t>(address.length);
-  header.ifa_flags = address.address.v6 ? IFA_F_NODAD : 0;
-  header.ifa_index = static_cast<std::uint32_t>(found.index);
   os::NetlinkBatch batch;
-  batch.Begin(RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, header);
-  batch.Put(IFA_LOCAL, address.address.Bytes());
-  batch.Put(IFA_ADDRESS, address.address.Bytes());
-  if (!address.address.v6 && address.length < 31) batch.Put(IFA_BROADCAST, address.Last().Bytes());
+  AddAddress(batch, found.index, address);
   return Transact(socket, batch, what);
 }
 

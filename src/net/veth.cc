@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
@@ -50,7 +51,7 @@ Status CreatePair(os::NetlinkSocket& socket, const VethSpec& veth, int bridge, i
 // Hairpin, so that a container reaches its own published port where br_netfilter translates addresses inside the
 // bridge. No link-local address on our end: it would send neighbour discovery into the network. The peer is still
 // down, so nothing has been sent; a kernel without IPv6 has nothing to switch off.
-Status SetUpPort(os::NetlinkSocket& socket, const std::string& name) {
+Status SetUpPort(os::NetlinkSocket& socket, const std::string& name, bool isolated) {
   os::NetlinkBatch batch;
   batch.Begin(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
   batch.PutString(IFLA_IFNAME, name);
@@ -58,6 +59,7 @@ Status SetUpPort(os::NetlinkSocket& socket, const std::string& name) {
   batch.PutString(IFLA_INFO_SLAVE_KIND, "bridge");
   batch.BeginNest(IFLA_INFO_SLAVE_DATA);
   batch.PutU8(IFLA_BRPORT_MODE, 1);
+  if (isolated) batch.PutU8(IFLA_BRPORT_ISOLATED, 1);
   batch.EndNest();
   batch.EndNest();
   TRY(Transact(socket, batch, "set hairpin mode on link '" + name + "'"));
@@ -88,9 +90,9 @@ void PutUp(os::NetlinkBatch& batch, int index) {
   batch.Begin(RTM_NEWLINK, NLM_F_ACK, header);
 }
 
-void PutDefaultRoute(os::NetlinkBatch& batch, int index, Ipv4 gateway) {
+void PutDefaultRoute(os::NetlinkBatch& batch, int index, const Ip& gateway) {
   rtmsg header{};
-  header.rtm_family = AF_INET;
+  header.rtm_family = gateway.v6 ? AF_INET6 : AF_INET;
   header.rtm_table = RT_TABLE_MAIN;
   header.rtm_protocol = RTPROT_BOOT;
   header.rtm_scope = RT_SCOPE_UNIVERSE;
@@ -100,18 +102,33 @@ void PutDefaultRoute(os::NetlinkBatch& batch, int index, Ipv4 gateway) {
   batch.PutU32(RTA_OIF, static_cast<std::uint32_t>(index));
 }
 
+bool HasIpv6(const InsideSpec& inside) {
+  return std::ranges::any_of(inside.addresses, [](const IpPrefix& one) { return one.address.v6; });
+}
+
+std::string Describe(const InsideSpec& inside) {
+  std::string what = "configure '" + inside.name + "' as";
+  for (const IpPrefix& address : inside.addresses) what += ' ' + ToString(address);
+  return what;
+}
+
 constexpr int kLoopbackIndex = 1;  // the first link of every network namespace
 
 // A socket of the namespace, and settings that only exist as files of whoever reads them there.
-Result<os::NetlinkSocket> OpenInside(int netns, const std::string& name) {
+Result<os::NetlinkSocket> OpenInside(int netns, const InsideSpec* inside) {
   std::optional<os::NetlinkSocket> socket;
   const auto work = [&]() -> Status {
     socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
-    if (name.empty()) return Ok();
-    // IPv4 only: no router advertisement may bring an address (CVE-2020-13401), no duplicate address detection.
-    TRY(SetNetSysctl("ipv6/conf/" + name + "/disable_ipv6", "1", /*optional=*/true));
+    if (inside == nullptr) return Ok();
+    const std::string six = "ipv6/conf/" + inside->name + '/';
+    // No router advertisement may bring an address (CVE-2020-13401).
+    TRY(SetNetSysctl(six + "disable_ipv6", HasIpv6(*inside) ? "0" : "1", /*optional=*/!HasIpv6(*inside)));
+    TRY(SetNetSysctl(six + "accept_ra", "0", /*optional=*/true));
+    TRY(SetNetSysctl(six + "accept_dad", "0", /*optional=*/true));  // hardware addresses are ours to give
     // Announce ourselves, so that nobody sends to the link that had this address before.
-    return SetNetSysctl("ipv4/conf/" + name + "/arp_notify", "1", /*optional=*/false);
+    TRY(SetNetSysctl("ipv4/conf/" + inside->name + "/arp_notify", "1", /*optional=*/false));
+    for (const auto& [path, value] : inside->sysctls) TRY(SetNetSysctl(path, value, /*optional=*/false));
+    return Ok();
   };
   TRY(os::InNetworkNamespace(netns, work));
   return std::move(*socket);
@@ -147,7 +164,7 @@ Status AddVeth(const VethSpec& veth, int netns) {
                                                "container")
         .Hint("start further containers in another network");
   if (!status.ok()) return status;
-  return SetUpPort(socket, veth.host_name);
+  return SetUpPort(socket, veth.host_name, veth.isolated);
 }
 
 Status DeleteVeth(const std::string& host_name) {
@@ -159,22 +176,22 @@ Status DeleteVeth(const std::string& host_name) {
 }
 
 Status ConfigureInside(int netns, const InsideSpec& inside) {
-  const std::string what = "configure '" + inside.name + "' as " + ToString(inside.address);
+  const std::string what = Describe(inside);
   TRY_CTX(CheckLinkName(inside.name), what);
-  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, inside.name), what);
+  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, &inside), what);
   const auto link = TRY_CTX(FindLink(socket, inside.name), what);
   if (!link) return Error(Code::kNotFound, what + ": no such link in the namespace");
   os::NetlinkBatch batch;
   PutUp(batch, kLoopbackIndex);
-  AddAddress(batch, link->index, inside.address);
+  for (const IpPrefix& address : inside.addresses) AddAddress(batch, link->index, address);
   PutUp(batch, link->index);
-  if (inside.gateway) PutDefaultRoute(batch, link->index, *inside.gateway);
+  for (const Ip& gateway : inside.gateways) PutDefaultRoute(batch, link->index, gateway);
   TRY(Transact(socket, batch, what));
   return SettleLinks(link->peer);
 }
 
 Status BringLoopbackUp(int netns) {
-  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, {}), "bring up 'lo'");
+  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, nullptr), "bring up 'lo'");
   os::NetlinkBatch batch;
   PutUp(batch, kLoopbackIndex);
   return Transact(socket, batch, "bring up 'lo'");

@@ -42,17 +42,34 @@ Result<Sender> NameOf(int socket, const InetPeer& peer) {
   return name;
 }
 
+Result<UniqueFd> OpenFor(const InetPeer& peer, int type, int protocol) {
+  const bool four = peer.address.size() == sizeof(in_addr);
+  if (!four && peer.address.size() != sizeof(in6_addr))
+    return Error(Code::kInvalidArgument, "open socket: not an IP address");
+  UniqueFd fd(::socket(four ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+  if (const int err = errno; !fd.valid()) return Error::Errno(err, "open socket");
+  return fd;
+}
+
 }  // namespace
 
 Result<UniqueFd> ConnectInet(int type, const InetPeer& peer) {
-  const bool four = peer.address.size() == sizeof(in_addr);
-  if (!four && peer.address.size() != sizeof(in6_addr))
-    return Error(Code::kInvalidArgument, "connect: not an IP address");
-  UniqueFd fd(::socket(four ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (const int err = errno; !fd.valid()) return Error::Errno(err, "open socket");
+  UniqueFd fd = TRY(OpenFor(peer, type, 0));
   const Sender name = TRY(NameOf(fd.get(), peer));
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name.name), name.size) < 0 && errno != EINPROGRESS)
     return Error::Errno(errno, "connect to port " + std::to_string(peer.port));
+  return fd;
+}
+
+Result<UniqueFd> BindInet(int type, const InetPeer& own, int protocol) {
+  UniqueFd fd = TRY(OpenFor(own, type, protocol));
+  const int one = 1;
+  if (own.address.size() == sizeof(in6_addr) &&
+      ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0)
+    return Error::Errno(errno, "keep a socket to IPv6");
+  const Sender name = TRY(NameOf(fd.get(), own));
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name.name), name.size) < 0)
+    return Error::Errno(errno, "bind port " + std::to_string(own.port));
   return fd;
 }
 

@@ -4,10 +4,8 @@
 #include <cstdlib>
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -63,18 +61,6 @@ Status DeleteNamespaceName(const std::string& path) {
     return Error::Errno(errno, "unmount '" + path + "'");
   if (::unlink(path.c_str()) < 0 && errno != ENOENT) return Error::Errno(errno, "delete '" + path + "'");
   return Ok();
-}
-
-Result<UniqueFd> BindInet(int type, std::uint32_t address, std::uint16_t port) {
-  UniqueFd fd(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (const int err = errno; !fd.valid()) return Error::Errno(err, "open socket");
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_addr.s_addr = htonl(address);
-  name.sin_port = htons(port);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) < 0)
-    return Error::Errno(errno, "bind port " + std::to_string(port));
-  return fd;
 }
 
 }  // namespace estiba::os

@@ -97,11 +97,13 @@ NftRule& NftRule::Ct(std::uint32_t key, NftRegister to) {
   return *this;
 }
 
-NftRule& NftRule::FibDestinationType(NftRegister to) {
+NftRule& NftRule::FibDestinationType(NftRegister to) { return Fib(NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR, to); }
+
+NftRule& NftRule::Fib(std::uint32_t result, std::uint32_t flags, NftRegister to) {
   Expression e{"fib", {}};
   AppendBe32(e.attributes, NFTA_FIB_DREG, Number(to));
-  AppendBe32(e.attributes, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-  AppendBe32(e.attributes, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
+  AppendBe32(e.attributes, NFTA_FIB_RESULT, result);
+  AppendBe32(e.attributes, NFTA_FIB_FLAGS, flags);
   expressions_.push_back(std::move(e));
   return *this;
 }
@@ -261,6 +263,27 @@ NftBatch& NftBatch::AddChain(const std::string& table, const std::string& chain,
   batch_.EndNest();
   batch_.PutBe32(NFTA_CHAIN_POLICY, hook->drop_by_default ? NF_DROP : NF_ACCEPT);
   batch_.PutString(NFTA_CHAIN_TYPE, hook->type);
+  return *this;
+}
+
+NftBatch& NftBatch::DeleteRules(const std::string& table, const std::string& chain) {
+  Message(Type(NFT_MSG_DELRULE), 0);
+  batch_.PutString(NFTA_RULE_TABLE, table);
+  batch_.PutString(NFTA_RULE_CHAIN, chain);
+  return *this;
+}
+
+NftBatch& NftBatch::DeleteChain(const std::string& table, const std::string& chain) {
+  Message(Type(NFT_MSG_DELCHAIN), NLM_F_NONREC);
+  batch_.PutString(NFTA_CHAIN_TABLE, table);
+  batch_.PutString(NFTA_CHAIN_NAME, chain);
+  return *this;
+}
+
+NftBatch& NftBatch::DeleteSet(const std::string& table, const std::string& set) {
+  Message(Type(NFT_MSG_DELSET), 0);
+  batch_.PutString(NFTA_SET_TABLE, table);
+  batch_.PutString(NFTA_SET_NAME, set);
   return *this;
 }
 

@@ -8,18 +8,38 @@
 namespace estiba::plan {
 namespace {
 
+// "172.17.0.2/16 fd00::2/64"
+template <typename T>
+std::string Words(const std::vector<T>& values) {
+  std::string words;
+  for (const T& value : values) words += (words.empty() ? "" : " ") + ToString(value);
+  return words;
+}
+
+std::uint64_t Number(net::GatewayMode mode) { return static_cast<std::uint64_t>(mode); }
+
+std::uint64_t BridgeFlags(const net::BridgeSpec& bridge) {
+  std::uint64_t flags = 0;
+  if (!bridge.connects) flags |= kBridgeApart;
+  if (bridge.internal) flags |= kBridgeInternal;
+  return flags;
+}
+
 void AddEndpoint(Builder& b, const Endpoint& endpoint) {
   const net::BridgeSpec& bridge = endpoint.bridge;
-  b.Add(Op::kEnsureBridge, Where::kHostChild, "network",
-        {bridge.name, net::ToString(bridge.gateway), net::ToString(bridge.subnet)},
-        {bridge.mtu, bridge.masquerade ? 1ULL : 0ULL});
+  std::vector<std::string> words = {bridge.name, Words(bridge.gateways), Words(bridge.bare)};
+  words.insert(words.end(), bridge.trusted.begin(), bridge.trusted.end());
+  b.Add(Op::kEnsureBridge, Where::kHostChild, "network", std::move(words),
+        {bridge.mtu, bridge.masquerade ? 1ULL : 0ULL, BridgeFlags(bridge), Number(bridge.mode_ipv4),
+         Number(bridge.mode_ipv6)});
   const net::VethSpec& veth = endpoint.veth;
   b.Add(Op::kAddVeth, Where::kHostChild, "network",
-        {veth.bridge, veth.host_name, veth.container_name, net::ToString(veth.mac)}, {veth.mtu});
+        {veth.bridge, veth.host_name, veth.container_name, net::ToString(veth.mac)},
+        {veth.mtu, veth.isolated ? 1ULL : 0ULL});
   const net::InsideSpec& inside = endpoint.inside;
-  b.Add(Op::kConfigureInside, Where::kHostChild, "network",
-        {inside.name, net::ToString(inside.address),
-         inside.gateway.has_value() ? net::ToString(*inside.gateway) : std::string()});
+  std::vector<std::string> text = {inside.name, Words(inside.addresses), Words(inside.gateways)};
+  for (const auto& [path, value] : inside.sysctls) text.push_back(path + '=' + value);
+  b.Add(Op::kConfigureInside, Where::kHostChild, "network", std::move(text));
 }
 
 void AddHostUse(Builder& b, const Network& network) {
@@ -33,8 +53,8 @@ void AddPorts(Builder& b, const Network& network) {
   std::vector<std::string> ports;
   for (const Endpoint& endpoint : network.endpoints) {
     for (const net::PublishedPort& port : endpoint.ports) {
-      ports.push_back(net::ToString(port.host_ip) + ":" + std::to_string(port.host_port) + " " +
-                      net::ToString(port.container_ip) + ":" + std::to_string(port.container_port) + " " +
+      ports.push_back(WithPort(port.host_ip, port.host_port) + " " +
+                      WithPort(port.container_ip, port.container_port) + " " +
                       std::string(net::ToString(port.protocol)));
     }
   }

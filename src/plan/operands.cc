@@ -30,7 +30,7 @@ constexpr Least kLeast[] = {
     Host(Op::kRunHook, 1, 1), Host(Op::kOpenCgroupMount, 1, 1), Host(Op::kOpenFile, 1, 1),
     Host(Op::kMaybeDirectory, 1), Host(Op::kCopyUp, 2), Host(Op::kMountFilesystem, 2, 2),
     Host(Op::kWriteIdMaps, 2), Host(Op::kOomScore, 1),
-    Host(Op::kEnsureBridge, 3, 2), Host(Op::kAddVeth, 4, 1), Host(Op::kConfigureInside, 3), Host(Op::kDeleteCgroup, 1),
+    Host(Op::kEnsureBridge, 2, 2), Host(Op::kAddVeth, 4, 1), Host(Op::kConfigureInside, 3), Host(Op::kDeleteCgroup, 1),
     Host(Op::kServeNames, 1), Host(Op::kForgetNames, 1), Host(Op::kDeleteVeth, 1), Host(Op::kKillCgroup, 1),
     Child(C::kAttachRoot, 1), Child(C::kMount, 3),
     Child(C::kAttach, 1), Child(C::kDevice, 1), Child(C::kBindDevice, 2), Child(C::kSymlink, 2),

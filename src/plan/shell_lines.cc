@@ -99,24 +99,39 @@ std::string OwnCgroup(const Step& step) {
          std::to_string(NumberAt(step, 0)) + " \"/sys/fs/cgroup$cgroup/$each\"\ndone";
 }
 
+std::vector<std::string> TextWords(const std::string& text) {
+  return text.empty() ? std::vector<std::string>() : Split(text, ' ');
+}
+
+// Each with its length; steps of earlier engines name one address, and its subnet apart.
+std::vector<std::string> BridgeAddresses(const Step& step) {
+  const std::string subnet = TextAt(step, 2);
+  if (TextAt(step, 1).contains('/') || TextAt(step, 1).empty()) return TextWords(TextAt(step, 1));
+  return {TextAt(step, 1) + subnet.substr(subnet.find('/'))};
+}
+
 std::string Bridge(const Step& step) {
   const std::string name = Arg(step, 0);
-  const std::string subnet = TextAt(step, 2);
-  return "if ! ip link show " + name + " > /dev/null 2>&1; then\n  ip link add " + name +
-         " type bridge\n  ip addr add " + Arg(step, 1) + ShellWord("/" + subnet.substr(subnet.find('/') + 1)) +
-         " dev " + name + "\n  ip link set " + name + " up\nfi";
+  std::string lines = "if ! ip link show " + name + " > /dev/null 2>&1; then\n  ip link add " + name + " type bridge";
+  for (const std::string& address : BridgeAddresses(step))
+    lines += "\n  ip addr add " + ShellWord(address) + " dev " + name;
+  return lines + "\n  ip link set " + name + " up\nfi";
 }
 
 std::string Veth(const Step& step) {
   return "ip link add " + Arg(step, 1) + " master " + Arg(step, 0) + " up type veth peer name " + Arg(step, 2) +
-         " address " + Arg(step, 3) + " netns \"$pid\"";
+         " address " + Arg(step, 3) + " netns \"$pid\"" +
+         (NumberAt(step, 1) != 0 ? "\nbridge link set dev " + Arg(step, 1) + " isolated on" : "");
 }
 
 std::string ConfigureInside(const Step& step) {
   const std::string inside = "nsenter -t \"$pid\" -n ip ";
-  std::string lines = inside + "link set lo up\n" + inside + "addr add " + Arg(step, 1) + " dev " + Arg(step, 0) +
-                      "\n" + inside + "link set " + Arg(step, 0) + " up";
-  if (!TextAt(step, 2).empty()) lines += "\n" + inside + "route add default via " + Arg(step, 2);
+  std::string lines = inside + "link set lo up";
+  for (const std::string& address : TextWords(TextAt(step, 1)))
+    lines += "\n" + inside + "addr add " + ShellWord(address) + " dev " + Arg(step, 0);
+  lines += "\n" + inside + "link set " + Arg(step, 0) + " up";
+  for (const std::string& gateway : TextWords(TextAt(step, 2)))
+    lines += "\n" + inside + "route add default via " + ShellWord(gateway);
   return lines;
 }
 

@@ -1,5 +1,6 @@
 #include "apitypes/network.h"
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "commands/commands.h"
 #include "commands/list.h"
@@ -58,25 +59,43 @@ constexpr Column kColumns[] = {
     {"Scope", "SCOPE"},
 };
 
-// One pool for each --subnet; ranges and gateways belong to the subnet at their place.
+// The pool whose subnet has the address or range `text` in it.
+Result<apitypes::IpamPool*> PoolOf(apitypes::Ipam& ipam, const std::string& text, const char* what) {
+  const auto wanted = ParseIpPrefix(text, /*bare=*/true);
+  if (!wanted.ok()) return Error(Code::kInvalidArgument, std::string("invalid ") + what + ": " + text);
+  for (apitypes::IpamPool& pool : ipam.config) {
+    const auto subnet = ParseIpPrefix(pool.subnet);
+    if (subnet.ok() && subnet->Contains(wanted->address)) return &pool;
+  }
+  return Error(Code::kInvalidArgument, std::string("no matching subnet for ") + what + " " + text);
+}
+
+// One pool for each --subnet; ranges, gateways and auxiliary addresses belong to the subnet that they are in.
 Result<apitypes::Ipam> MakeIpam(const Options& options) {
   apitypes::Ipam ipam;
   ipam.driver = options.Text("ipam-driver", "default");
   ipam.options = PairsToMap(options.List("ipam-opt"));
   const auto& subnets = options.List("subnet");
-  const auto& ranges = options.List("ip-range");
-  const auto& gateways = options.List("gateway");
-  if (subnets.empty() && (!ranges.empty() || !gateways.empty() || options.Has("aux-address")))
+  if (subnets.size() < options.List("ip-range").size() || subnets.size() < options.List("gateway").size())
     return Error(Code::kInvalidArgument, "every ip-range or gateway must have a corresponding subnet");
-  if (ranges.size() > subnets.size() || gateways.size() > subnets.size())
-    return Error(Code::kInvalidArgument, "there are more ip-ranges or gateways than subnets");
-  for (std::size_t i = 0; i < subnets.size(); ++i) {
-    apitypes::IpamPool pool;
-    pool.subnet = subnets[i];
-    if (i < ranges.size()) pool.ip_range = ranges[i];
-    if (i < gateways.size()) pool.gateway = gateways[i];
-    if (i == 0) pool.aux_addresses = PairsToMap(options.List("aux-address"));
-    ipam.config.push_back(std::move(pool));
+  for (const std::string& subnet : subnets) ipam.config.emplace_back().subnet = subnet;
+  for (const std::string& range : options.List("ip-range")) {
+    apitypes::IpamPool* pool = TRY(PoolOf(ipam, range, "range"));
+    if (!pool->ip_range.empty())
+      return Error(Code::kInvalidArgument, "cannot configure multiple ranges (" + range + ", " + pool->ip_range +
+                                               ") on the same subnet (" + pool->subnet + ")");
+    pool->ip_range = range;
+  }
+  for (const std::string& gateway : options.List("gateway")) {
+    apitypes::IpamPool* pool = TRY(PoolOf(ipam, gateway, "gateway"));
+    if (!pool->gateway.empty())
+      return Error(Code::kInvalidArgument, "cannot configure multiple gateways (" + gateway + ", " + pool->gateway +
+                                               ") for the same subnet (" + pool->subnet + ")");
+    pool->gateway = gateway;
+  }
+  for (const auto& [name, address] : PairsToMap(options.List("aux-address"))) {
+    apitypes::IpamPool* pool = TRY(PoolOf(ipam, address, "aux-address"));
+    pool->aux_addresses[name] = address;
   }
   return ipam;
 }

@@ -3,20 +3,20 @@
 #include <array>
 
 #include "dns/message.h"
-#include "os/netns.h"
+#include "os/inet.h"
 #include "tests/support.h"
 
 namespace estiba::dns::testing {
 namespace {
-constexpr std::uint32_t kLoopback = 0x7F000001;
+const std::string kLoopback("\x7F\0\0\1", 4);
 }
 
 FakeServer::FakeServer(os::Loop& loop, Behaviour datagrams, Behaviour streams)
     : loop_(loop), datagram_(std::move(datagrams)), stream_(std::move(streams)) {
-  udp_ = os::BindInet(SOCK_DGRAM, kLoopback, 0).value();
+  udp_ = os::BindInet(SOCK_DGRAM, {kLoopback, 0}).value();
   udp_token_ = loop_.Watch(udp_.get(), EPOLLIN, [this](std::uint32_t) { OnDatagram(); }).value();
   if (!stream_) return;
-  tcp_ = os::BindInet(SOCK_STREAM, kLoopback, os::LocalPort(udp_.get()).value()).value();
+  tcp_ = os::BindInet(SOCK_STREAM, {kLoopback, os::LocalPort(udp_.get()).value()}).value();
   EXPECT_TRUE(os::Listen(tcp_.get(), 8).ok());
   tcp_token_ = loop_.Watch(tcp_.get(), EPOLLIN, [this](std::uint32_t) { OnConnection(); }).value();
 }

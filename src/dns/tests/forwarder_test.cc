@@ -1,7 +1,7 @@
 #include "dns/forwarder.h"
 
 #include "fake_server.h"
-#include "os/netns.h"
+#include "os/inet.h"
 #include "packets.h"
 #include "tests/support.h"
 
@@ -139,7 +139,7 @@ TEST_F(Forwarding, AnswersToOtherQuestionsAreNotBelieved) {
 }
 
 TEST_F(Forwarding, AnswersOfOthersAreNotHeard) {
-  const os::UniqueFd other = os::BindInet(SOCK_DGRAM, 0x7F000001, 0).value();
+  const os::UniqueFd other = os::BindInet(SOCK_DGRAM, {std::string("\x7F\0\0\1", 4), 0}).value();
   FakeServer* asked = nullptr;
   FakeServer server(loop_, [&](const std::string& packet) {
     os::SendTo(other.get(), Reply(packet, "evil"), asked->last());

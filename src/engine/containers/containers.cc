@@ -170,8 +170,8 @@ void Containers::Publish(const ContainerPtr& container, const std::string& actio
 std::string Containers::CgroupPath(const ContainerRecord& record) const {
   std::string parent = record.create.host_config.resources.cgroup_parent;
   if (parent.empty()) parent = w_.config()->cgroup_parent;
-  if (!parent.starts_with("/")) parent.insert(0, "/");
-  return parent + "/" + record.id;
+  const std::string begin = parent.starts_with("/") ? "" : "/";
+  return begin + parent + "/" + record.id;
 }
 
 std::vector<ImageUser> Containers::UsersOfImage(const std::string& image_id) {
@@ -248,7 +248,8 @@ std::map<std::string, apitypes::NetworkContainer> Containers::ContainersOfNetwor
       member.name = data->record.name;
       member.endpoint_id = endpoint.id;
       member.mac_address = net::ToString(endpoint.mac);
-      member.ipv4_address = net::ToString(endpoint.address) + "/" + std::to_string(endpoint.prefix);
+      if (const auto four = endpoint.Address(false)) member.ipv4_address = ToString(*four);
+      if (const auto six = endpoint.Address(true)) member.ipv6_address = ToString(*six);
       members.emplace(container->id, std::move(member));
     }
   }

@@ -77,6 +77,21 @@ Status Containers::CheckNamespaces(const HostConfig& host) {
   return Ok();
 }
 
+namespace {
+
+// One that a container wants.
+Status CheckAddress(const NetworkRecord& network, const std::string& name, const std::string& text) {
+  const Ip address = TRY(ParseIp(text));
+  if (network.predefined)
+    return Error(Code::kInvalidArgument, "user specified IP address is supported on user defined networks only");
+  if (network.HasSubnetFor(address)) return Ok();
+  return Error(Code::kInvalidArgument, "invalid config for network " + name +
+                                           ": invalid endpoint settings:\nno configured subnet contains IP address " +
+                                           text);
+}
+
+}  // namespace
+
 Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::string>& warnings) {
   HostConfig& host = record.create.host_config;
   auto& endpoints = record.create.endpoints;
@@ -111,21 +126,11 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
       return Error(Code::kInvalidArgument, "EndpointsConfig.Links is not supported by this engine");
     if (!settings.ipam_config.has_value()) continue;
     const apitypes::EndpointIpamConfig& ipam = *settings.ipam_config;
-    if (!ipam.ipv6_address.empty() || !ipam.link_local_ips.empty()) {
-      return Error(Code::kInvalidArgument,
-                   "EndpointsConfig.IPAMConfig: only IPv4Address is supported by this engine");
-    }
-    if (ipam.ipv4_address.empty()) continue;
-    const net::Ipv4 address = TRY(net::ParseIpv4(ipam.ipv4_address));
-    if (network->predefined) {
-      return Error(Code::kInvalidArgument,
-                   "user specified IP address is supported on user defined networks only");
-    }
-    if (!network->subnet.Contains(address)) {
-      return Error(Code::kInvalidArgument, "invalid config for network " + name +
-                                               ": invalid endpoint settings:\nno "
-                                               "configured subnet contains IP address " +
-                                               ipam.ipv4_address);
+    for (const std::string& text : {ipam.ipv4_address, ipam.ipv6_address})
+      if (!text.empty()) TRY(CheckAddress(*network, name, text));
+    for (const std::string& text : ipam.link_local_ips) {
+      const Ip address = TRY(ParseIp(text));
+      if (!address.IsLinkLocal()) return Error(Code::kInvalidArgument, "invalid link-local IP address: " + text);
     }
   }
   return Ok();

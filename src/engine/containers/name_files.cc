@@ -19,15 +19,18 @@ constexpr std::size_t kMaxFile = 1 << 20;
 constexpr std::chrono::seconds kTellPatience{10};
 
 // The first gateway that leads outside.
-std::optional<net::Ipv4> OutwardGateway(const std::vector<Endpoint>& endpoints) {
-  const auto outward = std::ranges::find(endpoints, false, &Endpoint::internal);
+std::optional<Ip> OutwardGateway(const std::vector<Endpoint>& endpoints) {
+  const auto outward = std::ranges::find_if(
+      endpoints, [](const Endpoint& endpoint) { return !endpoint.internal && !endpoint.gateways.empty(); });
   if (outward == endpoints.end()) return std::nullopt;
-  return outward->gateway;
+  return outward->gateways.front();
 }
 
 std::string HostGateway(const std::vector<Endpoint>& endpoints) {
   if (endpoints.empty()) return "127.0.0.1";
-  return net::ToString(OutwardGateway(endpoints).value_or(endpoints[0].gateway));
+  const auto outward = OutwardGateway(endpoints);
+  if (outward) return ToString(*outward);
+  return endpoints[0].gateways.empty() ? "127.0.0.1" : ToString(endpoints[0].gateways.front());
 }
 
 // What Docker Desktop and podman call the host, unless --add-host says who that is.
@@ -36,7 +39,7 @@ void AddHostNames(const std::vector<Endpoint>& endpoints, net::HostsInput& hosts
   if (!gateway) return;
   for (const char* name : {"host.docker.internal", "host.containers.internal"}) {
     const bool given = std::ranges::any_of(hosts.extra, [&](const auto& entry) { return entry.first == name; });
-    if (!given) hosts.extra.emplace_back(name, net::ToString(*gateway));
+    if (!given) hosts.extra.emplace_back(name, ToString(*gateway));
   }
 }
 
@@ -61,7 +64,9 @@ Result<std::string> Containers::HostsText(const ContainerRecord& record,
   net::HostsInput hosts;
   hosts.hostname = record.create.config.hostname.empty() ? w_.host->name : record.create.config.hostname;
   hosts.domainname = record.create.config.domainname;
-  for (const Endpoint& endpoint : endpoints) hosts.addresses.push_back(endpoint.address);
+  for (const Endpoint& endpoint : endpoints)
+    for (const IpPrefix& one : endpoint.addresses)
+      if (!one.address.IsLinkLocal()) hosts.addresses.push_back(one.address);
   for (const std::string& entry : host.extra_hosts) {
     auto extra = TRY(net::ParseExtraHost(entry));
     if (extra.second == "host-gateway") extra.second = HostGateway(endpoints);
@@ -122,8 +127,10 @@ Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const s
   for (const Endpoint& endpoint : endpoints) {
     const auto network = TRY(w_.networks->Get(endpoint.network_id));
     if (network->predefined) continue;
-    const IpPrefix address{TRY(Ip::FromBytes(endpoint.address.Bytes())), endpoint.prefix};
-    names.networks.push_back({network->id, network->name, address, NamesIn(record, *network)});
+    // One for each address; a link-local one is nobody's business.
+    for (const IpPrefix& address : endpoint.addresses)
+      if (!address.address.IsLinkLocal())
+        names.networks.push_back({network->id, network->name, address, NamesIn(record, *network)});
   }
   names.services = ServicesOf(record.create.config.exposed_ports);
   names.internal = !OutwardGateway(endpoints).has_value();

@@ -87,10 +87,27 @@ MountPoint MountFromJson(Reader& reader) {
 
 Json PortToJson(const net::PublishedPort& port) {
   return Json::MakeObject({{"protocol", static_cast<int>(port.protocol)},
-                           {"host_ip", port.host_ip.value},
+                           {"host_address", ToString(port.host_ip)},
                            {"host_port", port.host_port},
-                           {"container_ip", port.container_ip.value},
+                           {"container_address", ToString(port.container_ip)},
                            {"container_port", port.container_port}});
+}
+
+// `old_key`: as earlier engines wrote it, IPv4 as a number.
+Ip AddressFrom(Reader& reader, const char* key, const char* old_key) {
+  std::string text;
+  std::uint32_t number = 0;
+  reader.Read(key, &text);
+  reader.Read(old_key, &number);
+  Ip address;
+  for (unsigned i = 0; i < 4; ++i) address.bytes[i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
+  if (text.empty()) return address;
+  auto parsed = ParseIp(text);
+  if (!parsed.ok()) {
+    reader.Fail(std::move(parsed).error());
+    return address;
+  }
+  return *parsed;
 }
 
 net::PublishedPort PortFromJson(Reader& reader) {
@@ -98,9 +115,9 @@ net::PublishedPort PortFromJson(Reader& reader) {
   std::uint32_t protocol = 6;
   reader.Read("protocol", &protocol);
   port.protocol = protocol == 17 ? net::Protocol::kUdp : net::Protocol::kTcp;
-  reader.Read("host_ip", &port.host_ip.value);
+  port.host_ip = AddressFrom(reader, "host_address", "host_ip");
   reader.Read("host_port", &port.host_port);
-  reader.Read("container_ip", &port.container_ip.value);
+  port.container_ip = AddressFrom(reader, "container_address", "container_ip");
   reader.Read("container_port", &port.container_port);
   return port;
 }

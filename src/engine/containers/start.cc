@@ -25,12 +25,15 @@ using apitypes::HostConfig;
 // Hooks, slow disks and a host out of memory included.
 constexpr auto kStartPatience = 120s;
 
-plan::Endpoint PlanEndpoint(const Endpoint& endpoint, const net::Subnet& subnet) {
+plan::Endpoint PlanEndpoint(const Endpoint& endpoint, const NetworkRecord& network) {
   plan::Endpoint made;
-  made.bridge = {endpoint.bridge, endpoint.gateway, subnet, endpoint.mtu, !endpoint.internal};
+  made.bridge = network.Bridge();
+  made.bridge.name = endpoint.bridge;
+  made.bridge.mtu = endpoint.mtu;
   made.veth = {endpoint.bridge, endpoint.host_ifname, endpoint.container_ifname, endpoint.mac, endpoint.mtu};
+  made.veth.isolated = !made.bridge.connects;
   made.inside.name = endpoint.container_ifname;
-  made.inside.address = {endpoint.address, endpoint.prefix};
+  made.inside.addresses = endpoint.addresses;
   return made;
 }
 
@@ -90,14 +93,16 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
   network.mode = plan::Network::Mode::kBridge;
   network.host_folder = HostFolder();
   network.default_bridge = w_.config()->bridge;
-  const bool leads_out = std::ranges::any_of(endpoints, [](const Endpoint& endpoint) { return !endpoint.internal; });
-  if (leads_out) network.forwarding = {4};
+  for (const bool v6 : {false, true}) {
+    const auto outward = [&](const Endpoint& one) { return !one.internal && one.Address(v6).has_value(); };
+    if (std::ranges::any_of(endpoints, outward)) network.forwarding.push_back(v6 ? 6 : 4);
+  }
   bool routed = false;
   for (const Endpoint& endpoint : endpoints) {
     const auto known = TRY(w_.networks->Get(endpoint.network_id));
-    plan::Endpoint made = PlanEndpoint(endpoint, known->subnet);
+    plan::Endpoint made = PlanEndpoint(endpoint, *known);
     if (!endpoint.internal && !routed) {
-      made.inside.gateway = endpoint.gateway;
+      made.inside.gateways = endpoint.gateways;
       made.ports = ports;
       routed = true;
     }
@@ -154,9 +159,13 @@ Status Containers::Allocate(const ContainerRecord& record, const std::vector<End
     EndpointRequest request;
     request.network = network;
     request.mac = settings.mac_address;
-    if (settings.ipam_config.has_value()) request.address = settings.ipam_config->ipv4_address;
+    if (settings.ipam_config.has_value()) {
+      request.ipv4 = settings.ipam_config->ipv4_address;
+      request.ipv6 = settings.ipam_config->ipv6_address;
+      request.link_local = settings.ipam_config->link_local_ips;
+    }
     const auto before = std::ranges::find(last, network, &Endpoint::network_id);
-    if (before != last.end()) request.last = before->address;
+    if (before != last.end()) request.last = before->addresses;
     const auto index = static_cast<unsigned>(launch.endpoints.size());
     if (index == 0 && request.mac.empty()) request.mac = record.create.config.mac_address;
     launch.endpoints.push_back(TRY(w_.networks->Connect(request, record.id, index)));
@@ -164,7 +173,7 @@ Status Containers::Allocate(const ContainerRecord& record, const std::vector<End
   const std::vector<net::PublishRequest> ports = TRY(CollectPorts(record.create));
   for (const Endpoint& endpoint : launch.endpoints) {
     if (endpoint.internal) continue;
-    auto published = w_.networks->Publish(ports, endpoint.address);
+    auto published = w_.networks->Publish(ports, endpoint);
     if (!published.ok()) {
       return std::move(published).error().Context(
           "driver failed programming external connectivity on endpoint " + record.name);

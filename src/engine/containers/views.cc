@@ -27,7 +27,33 @@ std::string StateName(const ContainerRecord& record, const ContainerState& state
 
 std::string CommandText(const ContainerRecord& record) { return Join(record.command.Argv(), " "); }
 
-std::string HostIp(const net::PublishedPort& port) { return net::ToString(port.host_ip); }
+std::string HostIp(const net::PublishedPort& port) { return ToString(port.host_ip); }
+
+void ShowAddresses(const Endpoint& endpoint, apitypes::EndpointSettings& view) {
+  if (const auto gateway = endpoint.Gateway(false)) view.gateway = ToString(*gateway);
+  if (const auto gateway = endpoint.Gateway(true)) view.ipv6_gateway = ToString(*gateway);
+  if (const auto four = endpoint.Address(false)) {
+    view.ip_address = ToString(four->address);
+    view.ip_prefix_len = four->length;
+  }
+  if (const auto six = endpoint.Address(true)) {
+    view.global_ipv6_address = ToString(six->address);
+    view.global_ipv6_prefix_len = six->length;
+  }
+}
+
+// Without those that are opened beside one of the host's.
+std::vector<net::PublishedPort> Shown(const std::vector<net::PublishedPort>& ports) {
+  std::vector<net::PublishedPort> shown;
+  for (const net::PublishedPort& port : ports) {
+    const auto covers = [&](const net::PublishedPort& other) {
+      return !other.IsOpened() && other.container_ip == port.container_ip && other.protocol == port.protocol &&
+             other.container_port == port.container_port;
+    };
+    if (!port.IsOpened() || std::none_of(ports.begin(), ports.end(), covers)) shown.push_back(port);
+  }
+  return shown;
+}
 
 std::string PortName(const net::PublishedPort& port) {
   return net::ToString(net::ContainerPort{port.container_port, port.protocol});
@@ -35,7 +61,8 @@ std::string PortName(const net::PublishedPort& port) {
 
 std::vector<apitypes::Port> Ports(const ContainerRecord& record, const ContainerState& state) {
   std::vector<apitypes::Port> ports;
-  for (const net::PublishedPort& port : state.ports) {
+  for (const net::PublishedPort& port : Shown(state.ports)) {
+    if (port.IsOpened()) continue;  // as one that is exposed
     ports.push_back(
         {HostIp(port), port.container_port, port.host_port, std::string(net::ToString(port.protocol))});
   }
@@ -126,8 +153,9 @@ apitypes::MountPoint Containers::MountView(const MountPoint& mount) const {
 
 apitypes::NetworkSettings Containers::Settings(const ContainerRecord& record, const ContainerState& state) {
   apitypes::NetworkSettings settings;
-  for (const net::PublishedPort& port : state.ports) {
-    settings.ports[PortName(port)].push_back({HostIp(port), std::to_string(port.host_port)});
+  for (const net::PublishedPort& port : Shown(state.ports)) {
+    settings.ports[PortName(port)].push_back(
+        {HostIp(port), port.IsOpened() ? std::string() : std::to_string(port.host_port)});
   }
   if (state.Running()) {
     for (const std::string& text : record.create.config.exposed_ports) {
@@ -159,9 +187,7 @@ apitypes::NetworkSettings Containers::Settings(const ContainerRecord& record, co
     view.network_id = endpoint.network_id;
     view.endpoint_id = endpoint.id;
     view.mac_address = net::ToString(endpoint.mac);
-    view.gateway = net::ToString(endpoint.gateway);
-    view.ip_address = net::ToString(endpoint.address);
-    view.ip_prefix_len = endpoint.prefix;
+    ShowAddresses(endpoint, view);
     if (network.value()->name != "bridge") {
       view.dns_names = NamesIn(record, *network.value());
       continue;
@@ -170,6 +196,9 @@ apitypes::NetworkSettings Containers::Settings(const ContainerRecord& record, co
     settings.gateway = view.gateway;
     settings.ip_address = view.ip_address;
     settings.ip_prefix_len = view.ip_prefix_len;
+    settings.ipv6_gateway = view.ipv6_gateway;
+    settings.global_ipv6_address = view.global_ipv6_address;
+    settings.global_ipv6_prefix_len = view.global_ipv6_prefix_len;
     settings.mac_address = view.mac_address;
   }
   return settings;

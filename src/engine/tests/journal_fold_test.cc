@@ -82,7 +82,7 @@ TEST(Records, AStateSurvivesTheStore) {
   state.pid = 5;
   state.journal_seq = 9;
   state.endpoints.emplace_back().network_id = "n";
-  state.ports.push_back({net::Protocol::kUdp, net::Ipv4{1}, 2, net::Ipv4{3}, 4});
+  state.ports.push_back({net::Protocol::kUdp, ParseIp("127.0.0.1").value(), 2, ParseIp("fd00::3").value(), 4});
   ASSERT_OK_AND_ASSIGN(codec::Json json, codec::ParseJson(state.ToJson().Dump()));
   ASSERT_OK_AND_ASSIGN(ContainerState back, ContainerState::FromJson(json));
   EXPECT_EQ(back.ToJson().Dump(), state.ToJson().Dump());

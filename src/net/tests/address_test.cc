@@ -1,31 +1,29 @@
 #include "net/address.h"
+
+#include <gmock/gmock.h>
+
 #include "net/pool.h"
 #include "tests/support.h"
 
 namespace estiba::net {
 namespace {
 
-Ipv4 Ip(const char* text) { return ParseIpv4(text).value(); }
-Subnet Net(const char* text) { return ParseSubnet(text).value(); }
-
-TEST(Ipv4, ReadsADottedQuadAndNothingElse) {
-  EXPECT_EQ(Ip("127.0.0.1").value, 0x7f000001U);
-  EXPECT_EQ(ToString(Ip("255.255.255.255")), "255.255.255.255");
-  for (const char* bad : {"", "1.2.3", "1.2.3.4.5", "256.0.0.1", "01.2.3.4", "1.2.3.-4", "1.2.3.4 ", "::1", "a.b.c.d"})
-    EXPECT_FALSE(ParseIpv4(bad).ok()) << bad;
-}
+Ip Address(const char* text) { return ParseIp(text).value(); }
+IpPrefix Net(const char* text) { return ParseSubnet(text).value(); }
 
 TEST(Subnet, ClearsHostBits) {
   EXPECT_EQ(ToString(Net("172.18.0.5/16")), "172.18.0.0/16");
   EXPECT_EQ(ToString(Net("10.1.2.3/32")), "10.1.2.3/32");
   EXPECT_EQ(ToString(Net("1.2.3.4/0")), "0.0.0.0/0");
-  for (const char* bad : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "/8"})
-    EXPECT_FALSE(ParseSubnet(bad).ok()) << bad;
+  EXPECT_EQ(ToString(Net("fd00:1:2:3::9/64")), "fd00:1:2:3::/64");
+  for (const char* bad : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "/8", "fd00::/129"})
+    EXPECT_EQ(ParseSubnet(bad).error().Message(), std::string("invalid CIDR address: ") + bad);
 }
 
 TEST(Mac, ComesFromTheAddressAsDockerMakesIt) {
-  EXPECT_EQ(ToString(MacFor(Ip("172.17.0.2"))), "02:42:ac:11:00:02");
-  EXPECT_EQ(ParseMac("02:42:AC:11:00:02").value(), MacFor(Ip("172.17.0.2")));
+  EXPECT_EQ(ToString(MacFor(Address("172.17.0.2"))), "02:42:ac:11:00:02");
+  EXPECT_EQ(ToString(MacFor(Address("fd00::a:b:c"))), "02:42:00:0b:00:0c");
+  EXPECT_EQ(ParseMac("02:42:AC:11:00:02").value(), MacFor(Address("172.17.0.2")));
   for (const char* bad : {"", "02:42:ac:11:00", "02:42-ac:11:00:02", "01:00:5e:00:00:01", "0242.ac11.0002"})
     EXPECT_FALSE(ParseMac(bad).ok()) << bad;
 }
@@ -49,6 +47,32 @@ TEST(ChooseSubnet, StepsOverAWholeEightAtOnce) {
   EXPECT_EQ(ToString(ChooseSubnet({{Net("10.0.0.0/7"), 30}}, {Net("10.0.0.0/8")}).value()), "11.0.0.0/30");
 }
 
+TEST(ChooseSubnet, OfIpv6AsOfIpv4) {
+  const std::vector<AddressPool> pools = {{Net("10.0.0.0/8"), 24}, {Net("fd00::/56"), 64}};
+  EXPECT_EQ(ToString(ChooseSubnet(pools, {}, /*v6=*/true).value()), "fd00::/64");
+  EXPECT_EQ(ToString(ChooseSubnet(pools, {Net("fd00::/63"), Net("10.0.0.0/8")}, true).value()), "fd00:0:0:2::/64");
+  const auto full = ChooseSubnet(pools, {Net("fd00::/16")}, true);
+  ASSERT_FALSE(full.ok());
+  EXPECT_THAT(full.error().Message(), ::testing::HasSubstr("non-overlapping IPv6 address pool"));
+  EXPECT_FALSE(ChooseSubnet({{Net("ffff:ffff:ffff:ff00::/56"), 64}}, {Net("ffff::/16")}, true).ok());
+}
+
+TEST(AddressAllocator, OfIpv6TheLastIsGivenToo) {
+  ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("fd00::/126"), std::nullopt, std::nullopt, {}));
+  EXPECT_EQ(ToString(a.gateway()), "fd00::1");
+  EXPECT_EQ(ToString(a.Take().value()), "fd00::2");
+  EXPECT_EQ(ToString(a.Take().value()), "fd00::3");
+  EXPECT_EQ(a.Take().error().Message(), "no available IPv6 addresses on this network's address pools");
+}
+
+TEST(AddressAllocator, AddressesOfOthersAreNeverGiven) {
+  ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/29"), std::nullopt, std::nullopt,
+                                                        {Address("10.0.0.2"), Address("10.0.0.4")}));
+  EXPECT_EQ(ToString(a.Take().value()), "10.0.0.3");
+  EXPECT_EQ(ToString(a.Take().value()), "10.0.0.5");
+  EXPECT_EQ(a.Take(Address("10.0.0.4")).error().code(), Code::kConflict);
+}
+
 TEST(AddressAllocator, GivesEachOnceAndNeverTheReserved) {
   ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/29")));
   EXPECT_EQ(ToString(a.gateway()), "10.0.0.1");
@@ -57,14 +81,14 @@ TEST(AddressAllocator, GivesEachOnceAndNeverTheReserved) {
   const auto full = a.Take();
   ASSERT_FALSE(full.ok());
   EXPECT_EQ(full.error().code(), Code::kResourceExhausted);
-  a.Release(Ip("10.0.0.4"));
+  a.Release(Address("10.0.0.4"));
   EXPECT_EQ(ToString(a.Take().value()), "10.0.0.4");
 }
 
 TEST(AddressAllocator, AReleasedAddressRestsUntilTheOthersHaveBeenGiven) {
   ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/29")));
   for (const char* expected : {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.2"}) {
-    const Ipv4 given = a.Take().value();
+    const Ip given = a.Take().value();
     EXPECT_EQ(ToString(given), expected);
     a.Release(given);
   }
@@ -72,8 +96,8 @@ TEST(AddressAllocator, AReleasedAddressRestsUntilTheOthersHaveBeenGiven) {
 
 TEST(AddressAllocator, AnAddressThatNobodyUsedIsTheNextAgain) {
   ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/29")));
-  const Ipv4 first = a.Take().value();
-  const Ipv4 second = a.Take().value();
+  const Ip first = a.Take().value();
+  const Ip second = a.Take().value();
   a.Release(second, /*used=*/false);
   EXPECT_EQ(a.Take().value(), second);
   a.Release(first, /*used=*/false);
@@ -81,13 +105,14 @@ TEST(AddressAllocator, AnAddressThatNobodyUsedIsTheNextAgain) {
 }
 
 TEST(AddressAllocator, RefusesWhatIsTakenReservedOrElsewhere) {
-  ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("10.0.0.0/24"), Ip("10.0.0.254"), Net("10.0.0.128/25")));
+  ASSERT_OK_AND_ASSIGN(
+      auto a, AddressAllocator::Create(Net("10.0.0.0/24"), Address("10.0.0.254"), Net("10.0.0.128/25")));
   EXPECT_EQ(ToString(a.Take().value()), "10.0.0.128");
-  ASSERT_OK(a.Take(Ip("10.0.0.7")));
-  EXPECT_EQ(a.Take(Ip("10.0.0.7")).error().code(), Code::kConflict);
-  EXPECT_EQ(a.Take(Ip("10.0.0.254")).error().code(), Code::kConflict);
-  EXPECT_EQ(a.Take(Ip("10.0.1.1")).error().code(), Code::kInvalidArgument);
-  EXPECT_FALSE(AddressAllocator::Create(Net("10.0.0.0/24"), Ip("10.0.1.1")).ok());
+  ASSERT_OK(a.Take(Address("10.0.0.7")));
+  EXPECT_EQ(a.Take(Address("10.0.0.7")).error().code(), Code::kConflict);
+  EXPECT_EQ(a.Take(Address("10.0.0.254")).error().code(), Code::kConflict);
+  EXPECT_EQ(a.Take(Address("10.0.1.1")).error().code(), Code::kInvalidArgument);
+  EXPECT_FALSE(AddressAllocator::Create(Net("10.0.0.0/24"), Address("10.0.1.1")).ok());
   EXPECT_FALSE(AddressAllocator::Create(Net("10.0.0.0/24"), std::nullopt, Net("10.0.0.0/16")).ok());
   EXPECT_FALSE(AddressAllocator::Create(Net("10.0.0.0/31")).ok());
 }

@@ -1,6 +1,9 @@
 #include "tests/fake_net.h"
 
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <cstring>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -39,21 +42,50 @@ int RunChild(const std::function<void()>& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-sockaddr_in Name(const char* address, std::uint16_t port) {
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(port);
-  ::inet_pton(AF_INET, address, &name.sin_addr);
-  return name;
-}
+// An address of either family, as the kernel takes it.
+struct Name {
+  Name() = default;
+  Name(const char* address, std::uint16_t port) {
+    const Ip ip = ParseIp(address).value();
+    sockaddr_in four{};
+    sockaddr_in6 six{};
+    four.sin_family = AF_INET;
+    six.sin6_family = AF_INET6;
+    four.sin_port = six.sin6_port = htons(port);
+    std::memcpy(&four.sin_addr, ip.bytes.data(), sizeof four.sin_addr);
+    std::memcpy(&six.sin6_addr, ip.bytes.data(), sizeof six.sin6_addr);
+    size = ip.v6 ? sizeof six : sizeof four;
+    std::memcpy(&storage, ip.v6 ? static_cast<const void*>(&six) : &four, size);
+  }
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+  int family() const { return storage.ss_family; }
+  std::string address() const {
+    const char* raw = reinterpret_cast<const char*>(&storage);
+    if (family() == AF_INET6) return ToString(*Ip::FromBytes({raw + offsetof(sockaddr_in6, sin6_addr), 16}));
+    return ToString(*Ip::FromBytes({raw + offsetof(sockaddr_in, sin_addr), 4}));
+  }
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+};
 
-os::UniqueFd SocketIn(int netns, int type) {
+os::UniqueFd SocketIn(int netns, int family, int type) {
   os::UniqueFd fd;
   const auto open = [&]() -> Status {
-    fd.Reset(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    fd.Reset(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     return Ok();
   };
   EXPECT_TRUE(os::InNetworkNamespace(netns, open).ok());
+  const int one = 1;
+  if (family == AF_INET6) {
+    EXPECT_EQ(::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one), 0);
+  }
+  return fd;
+}
+
+os::UniqueFd BoundIn(int netns, int type, const char* address, std::uint16_t port) {
+  Name name(address, port);
+  os::UniqueFd fd = SocketIn(netns, name.family(), type);
+  EXPECT_EQ(::bind(fd.get(), name.get(), name.size), 0) << address << ": " << ::strerror(errno);
   return fd;
 }
 
@@ -63,7 +95,7 @@ void Configure(const std::string& link, const char* address, const char* gateway
   const auto found = FindLink(socket, link).value();
   ASSERT_TRUE(found) << link;
   os::NetlinkBatch batch;
-  AddAddress(batch, found->index, ParseInterfaceAddress(address).value());
+  AddAddress(batch, found->index, ParseIpPrefix(address).value());
   ifinfomsg up{};
   up.ifi_index = found->index;
   up.ifi_flags = up.ifi_change = IFF_UP;
@@ -75,7 +107,7 @@ void Configure(const std::string& link, const char* address, const char* gateway
     route.rtm_protocol = RTPROT_BOOT;
     route.rtm_type = RTN_UNICAST;
     batch.Begin(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE, route);
-    batch.Put(RTA_GATEWAY, ParseIpv4(gateway).value().Bytes());
+    batch.Put(RTA_GATEWAY, ParseIp(gateway).value().Bytes());
   }
   const auto status = Transact(socket, batch, "configure " + link);
   ASSERT_TRUE(status.ok()) << status.error().ToString();
@@ -123,7 +155,7 @@ void Connect(const std::string& here, const char* here_address, int netns, const
   const auto status = Transact(socket, batch, "connect");
   ASSERT_TRUE(status.ok()) << status.error().ToString();
   Configure(here, here_address, nullptr);
-  const std::string gateway = ToString(ParseInterfaceAddress(here_address).value().address);
+  const std::string gateway = ToString(ParseIpPrefix(here_address).value().address);
   const auto far = [&]() -> Status {
     Configure(there, there_address, gateway.c_str());
     return Ok();
@@ -131,19 +163,17 @@ void Connect(const std::string& here, const char* here_address, int netns, const
   ASSERT_TRUE(os::InNetworkNamespace(netns, far).ok());
 }
 
-os::UniqueFd Listen(int netns, std::uint16_t port) {
-  os::UniqueFd fd = SocketIn(netns, SOCK_STREAM);
-  const sockaddr_in name = Name("0.0.0.0", port);
-  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+os::UniqueFd Listen(int netns, std::uint16_t port, bool v6) {
+  os::UniqueFd fd = BoundIn(netns, SOCK_STREAM, v6 ? "::" : "0.0.0.0", port);
   EXPECT_EQ(::listen(fd.get(), 16), 0);
   return fd;
 }
 
 Connected TryConnect(int netns, const char* address, std::uint16_t port, std::chrono::milliseconds patience) {
   Connected result;
-  result.socket = SocketIn(netns, SOCK_STREAM);
-  const sockaddr_in name = Name(address, port);
-  const int rc = ::connect(result.socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name);
+  Name name(address, port);
+  result.socket = SocketIn(netns, name.family(), SOCK_STREAM);
+  const int rc = ::connect(result.socket.get(), name.get(), name.size);
   result.errnum = rc == 0 ? 0 : errno;
   if (rc != 0 && result.errnum == EINPROGRESS) {
     pollfd wait{result.socket.get(), POLLOUT, 0};
@@ -163,33 +193,27 @@ Connected TryConnect(int netns, const char* address, std::uint16_t port, std::ch
 std::string AcceptFrom(const os::UniqueFd& listener) {
   pollfd wait{listener.get(), POLLIN, 0};
   if (::poll(&wait, 1, 1000) != 1) return {};
-  sockaddr_in peer{};
-  socklen_t size = sizeof peer;
-  const os::UniqueFd connection(::accept4(listener.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));
-  if (!connection.valid()) return {};
-  return ToString(Ipv4{ntohl(peer.sin_addr.s_addr)});
+  Name peer;
+  const os::UniqueFd connection(::accept4(listener.get(), peer.get(), &peer.size, SOCK_CLOEXEC));
+  return connection.valid() ? peer.address() : std::string();
 }
 
-os::UniqueFd UdpSocket(int netns, std::uint16_t port) {
-  os::UniqueFd fd = SocketIn(netns, SOCK_DGRAM);
-  const sockaddr_in name = Name("0.0.0.0", port);
-  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
-  return fd;
+os::UniqueFd UdpSocket(int netns, std::uint16_t port, const char* address) {
+  return BoundIn(netns, SOCK_DGRAM, address, port);
 }
 
 void Send(const os::UniqueFd& socket, const char* address, std::uint16_t port) {
-  const sockaddr_in name = Name(address, port);
-  EXPECT_EQ(::sendto(socket.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&name), sizeof name), 1);
+  Name name(address, port);
+  EXPECT_EQ(::sendto(socket.get(), "x", 1, 0, name.get(), name.size), 1);
 }
 
 std::string ReceiveFrom(const os::UniqueFd& socket, std::chrono::milliseconds patience) {
   pollfd wait{socket.get(), POLLIN, 0};
   if (::poll(&wait, 1, static_cast<int>(patience.count())) != 1) return {};
   char byte;
-  sockaddr_in peer{};
-  socklen_t size = sizeof peer;
-  if (::recvfrom(socket.get(), &byte, 1, 0, reinterpret_cast<sockaddr*>(&peer), &size) != 1) return {};
-  return ToString(Ipv4{ntohl(peer.sin_addr.s_addr)});
+  Name peer;
+  if (::recvfrom(socket.get(), &byte, 1, 0, peer.get(), &peer.size) != 1) return {};
+  return peer.address();
 }
 
 }  // namespace estiba::net::testing

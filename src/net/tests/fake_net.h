@@ -26,8 +26,8 @@ os::UniqueFd CurrentNetwork();
 void Connect(const std::string& here, const char* here_address, int netns, const std::string& there,
              const char* there_address);
 
-// A TCP listener on 0.0.0.0:port in the namespace.
-os::UniqueFd Listen(int netns, std::uint16_t port);
+// A TCP listener on 0.0.0.0:port or [::]:port, for that family alone, in the namespace.
+os::UniqueFd Listen(int netns, std::uint16_t port, bool v6 = false);
 struct Connected {
   bool ok = false;
   int errnum = 0;  // ETIMEDOUT when nobody answered
@@ -39,8 +39,8 @@ Connected TryConnect(int netns, const char* address, std::uint16_t port,
 // Accepts one connection; its source address, "" when there is none.
 std::string AcceptFrom(const os::UniqueFd& listener);
 
-// UDP on 0.0.0.0:port; the sender's address of the next packet, "" when none comes.
-os::UniqueFd UdpSocket(int netns, std::uint16_t port);
+// UDP on address and port; the sender's address of the next packet, "" when none comes.
+os::UniqueFd UdpSocket(int netns, std::uint16_t port, const char* address = "0.0.0.0");
 void Send(const os::UniqueFd& socket, const char* address, std::uint16_t port);
 std::string ReceiveFrom(const os::UniqueFd& socket, std::chrono::milliseconds patience);
 

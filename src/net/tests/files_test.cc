@@ -14,7 +14,7 @@ TEST(RenderHosts, ListsLocalhostExtrasAndTheContainer) {
   HostsInput input;
   input.hostname = "web";
   input.domainname = "example.org";
-  input.addresses = {ParseIpv4("172.17.0.2").value()};
+  input.addresses = {ParseIp("172.17.0.2").value()};
   input.extra = {{"db", "10.0.0.5"}, {"six", "fd00::1"}};
   EXPECT_EQ(RenderHosts(input),
             "127.0.0.1\tlocalhost\n"

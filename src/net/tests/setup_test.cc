@@ -28,11 +28,10 @@ using std::chrono::milliseconds;
 constexpr char kHost[] = "198.51.100.1", kOutside[] = "198.51.100.2";
 constexpr milliseconds kNever{300};  // how long a connection that must fail is given
 
-Ipv4 Ip(const char* text) { return ParseIpv4(text).value(); }
+Ip Address(const char* text) { return ParseIp(text).value(); }
 
 BridgeSpec Bridge(const char* name, const char* gateway) {
-  const auto address = ParseInterfaceAddress(std::string(gateway) + "/24").value();
-  return {name, address.address, ParseSubnet(std::string(gateway) + "/24").value(), 0, true};
+  return {name, {ParseIpPrefix(std::string(gateway) + "/24").value()}, 0, true};
 }
 
 struct FakeContainer {
@@ -42,9 +41,10 @@ struct FakeContainer {
 
 FakeContainer AddContainer(const BridgeSpec& bridge, const std::string& link, const char* address) {
   FakeContainer container{testing::NewNetwork(), address};
-  const auto added = AddVeth({bridge.name, link, "eth0", MacFor(Ip(address)), 0}, container.netns.get());
+  const auto added = AddVeth({bridge.name, link, "eth0", MacFor(Address(address)), 0}, container.netns.get());
   EXPECT_TRUE(added.ok()) << added.error().ToString();
-  const auto inside = ConfigureInside(container.netns.get(), {"eth0", {Ip(address), 24}, bridge.gateway});
+  const Ip gateway = bridge.gateways[0].address;
+  const auto inside = ConfigureInside(container.netns.get(), {"eth0", {{Address(address), 24}}, {gateway}});
   EXPECT_TRUE(inside.ok()) << inside.error().ToString();
   return container;
 }
@@ -107,7 +107,7 @@ TEST_F(Network, APublishedPortAnswersFromOutsideFromTheHostAndFromInside) {
     const auto c = AddContainer(world.bridge, "veth1", "172.30.0.2");
     const auto neighbour = AddContainer(world.bridge, "veth2", "172.30.0.3");
     const auto listener = Listen(c.netns.get(), 80);
-    ASSERT_OK(AddPublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}));
+    ASSERT_OK(AddPublished({{Protocol::kTcp, Ip{}, 8080, Address("172.30.0.2"), 80}}));
 
     const auto first = TryConnect(world.outside.get(), kHost, 8080);
     EXPECT_TRUE(first.ok);
@@ -131,7 +131,7 @@ TEST_F(Network, APortOfOneAddressAnswersOnlyThere) {
     World world;
     const auto c = AddContainer(world.bridge, "veth1", "172.30.0.2");
     const auto listener = Listen(c.netns.get(), 80);
-    ASSERT_OK(AddPublished({{Protocol::kTcp, Ip("127.0.0.1"), 8081, Ip("172.30.0.2"), 80}}));
+    ASSERT_OK(AddPublished({{Protocol::kTcp, Address("127.0.0.1"), 8081, Address("172.30.0.2"), 80}}));
     const auto first = TryConnect(world.host.get(), "127.0.0.1", 8081);
     EXPECT_TRUE(first.ok);
     EXPECT_EQ(first.repeated, 0U);
@@ -161,7 +161,7 @@ TEST_F(Network, NetworksAreIsolatedButForPublishedPorts) {
     const auto b = AddContainer(other, "veth2", "172.31.0.2");
     const auto listener = Listen(b.netns.get(), 80);
     EXPECT_EQ(TryConnect(a.netns.get(), "172.31.0.2", 80, kNever).errnum, ETIMEDOUT);
-    ASSERT_OK(AddPublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.31.0.2"), 80}}));
+    ASSERT_OK(AddPublished({{Protocol::kTcp, Ip{}, 8080, Address("172.31.0.2"), 80}}));
     EXPECT_TRUE(TryConnect(a.netns.get(), kHost, 8080).ok);
   });
 }
@@ -169,9 +169,9 @@ TEST_F(Network, NetworksAreIsolatedButForPublishedPorts) {
 TEST_F(Network, DeletePublishedTakesExactlyItsOwn) {
   InFreshNetwork([] {
     World world;
-    const PublishedPort mine{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80};
-    const PublishedPort udp{Protocol::kUdp, Ip("127.0.0.1"), 53, Ip("172.30.0.2"), 53};
-    const PublishedPort theirs{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.3"), 80};
+    const PublishedPort mine{Protocol::kTcp, Ip{}, 8080, Address("172.30.0.2"), 80};
+    const PublishedPort udp{Protocol::kUdp, Address("127.0.0.1"), 53, Address("172.30.0.2"), 53};
+    const PublishedPort theirs{Protocol::kTcp, Ip{}, 8080, Address("172.30.0.3"), 80};
     ASSERT_OK(AddPublished({mine, udp}));
     ASSERT_OK(AddPublished({mine, udp}));  // again is fine
     EXPECT_EQ(ListPublished().value(), (std::vector{udp, mine}));
@@ -193,7 +193,7 @@ TEST_F(Network, ThousandsOfPortsAreOneTransaction) {
     ASSERT_OK(EnsureTable());
     std::vector<PublishedPort> ports;
     for (unsigned port = 10000; port < 16000; ++port)
-      ports.push_back({Protocol::kTcp, Ipv4{}, static_cast<std::uint16_t>(port), Ip("172.30.0.2"), 80});
+      ports.push_back({Protocol::kTcp, Ip{}, static_cast<std::uint16_t>(port), Address("172.30.0.2"), 80});
     ASSERT_OK(AddPublished(ports));
     EXPECT_EQ(ListPublished().value().size(), ports.size());
     ASSERT_OK(DeletePublished(ports));
@@ -207,12 +207,13 @@ TEST_F(Network, EveryStepCanBeRepeatedAndUndoneTwice) {
     ASSERT_OK(EnsureTable());
     ASSERT_OK(EnsureBridge(world.bridge));
     const auto netns = testing::NewNetwork();
-    const VethSpec veth{"est0", "veth1", "eth0", MacFor(Ip("172.30.0.2")), 1400};
+    const VethSpec veth{"est0", "veth1", "eth0", MacFor(Address("172.30.0.2")), 1400};
     ASSERT_OK(AddVeth(veth, netns.get()));
     // A container that starts again before the kernel has taken its old namespace down.
     const auto fresh = testing::NewNetwork();
     ASSERT_OK(AddVeth(veth, fresh.get()));
-    ASSERT_OK(ConfigureInside(fresh.get(), {"eth0", {Ip("172.30.0.2"), 24}, world.bridge.gateway}));
+    const Ip gateway = world.bridge.gateways[0].address;
+    ASSERT_OK(ConfigureInside(fresh.get(), {"eth0", {{Address("172.30.0.2"), 24}}, {gateway}}));
     ASSERT_OK(DeleteVeth("veth1"));
     ASSERT_OK(DeleteVeth("veth1"));
     ASSERT_OK(DeleteBridge(world.bridge));
@@ -232,9 +233,9 @@ TEST_F(Network, ForeignLinksAreLeftAlone) {
     EXPECT_EQ(DeleteBridge(clash).error().code(), Code::kConflict);
     const auto netns = testing::NewNetwork();
     EXPECT_EQ(DeleteVeth("est0").error().code(), Code::kConflict);
-    const auto no_bridge = AddVeth({"nope", "veth1", "eth0", MacFor(Ip("172.30.0.2")), 0}, netns.get());
+    const auto no_bridge = AddVeth({"nope", "veth1", "eth0", MacFor(Address("172.30.0.2")), 0}, netns.get());
     EXPECT_EQ(no_bridge.error().code(), Code::kNotFound);
-    EXPECT_EQ(EnsureBridge({"../x", {}, {}, 0, true}).error().code(), Code::kInvalidArgument);
+    EXPECT_EQ(EnsureBridge({"../x", {}, 0, true}).error().code(), Code::kInvalidArgument);
   });
 }
 
@@ -242,22 +243,22 @@ TEST_F(Network, TheHostsRoutesAreSeen) {
   InFreshNetwork([] {
     World world;
     const auto routes = HostRoutes().value();
-    EXPECT_THAT(routes, ::testing::UnorderedElementsAre(ParseSubnet("172.30.0.0/24").value(),
-                                                        ParseSubnet("198.51.100.0/24").value()));
+    EXPECT_THAT(routes, ::testing::UnorderedElementsAre(ParseIpPrefix("172.30.0.0/24").value(),
+                                                        ParseIpPrefix("198.51.100.0/24").value()));
     const auto addresses = HostAddresses().value();
-    EXPECT_THAT(addresses, ::testing::Contains(ParseInterfaceAddress("172.30.0.1/24").value()));
+    EXPECT_THAT(addresses, ::testing::Contains(ParseIpPrefix("172.30.0.1/24").value()));
   });
 }
 
 TEST_F(Network, AReservedPortIsTaken) {
   InFreshNetwork([] {
-    ASSERT_OK_AND_ASSIGN(const auto held, ReservePort(Protocol::kTcp, Ipv4{}, 8080));
-    const auto again = ReservePort(Protocol::kTcp, Ip("127.0.0.1"), 8080);
+    ASSERT_OK_AND_ASSIGN(const auto held, ReservePort(Protocol::kTcp, Ip{}, 8080));
+    const auto again = ReservePort(Protocol::kTcp, Address("127.0.0.1"), 8080);
     ASSERT_FALSE(again.ok());
     EXPECT_EQ(again.error().Message(), "Bind for 127.0.0.1:8080 failed: port is already allocated");
-    ASSERT_OK(ReservePort(Protocol::kUdp, Ipv4{}, 8080));
-    EXPECT_FALSE(ReservePort(Protocol::kTcp, Ip("203.0.113.1"), 8080).ok());
-    const PublishedPort wanted{Protocol::kTcp, Ipv4{}, 0, Ip("172.30.0.2"), 80};
+    ASSERT_OK(ReservePort(Protocol::kUdp, Ip{}, 8080));
+    EXPECT_FALSE(ReservePort(Protocol::kTcp, Address("203.0.113.1"), 8080).ok());
+    const PublishedPort wanted{Protocol::kTcp, Ip{}, 0, Address("172.30.0.2"), 80};
     EXPECT_EQ(ReserveOneOf(wanted, {8080, 8082}).value().port.host_port, 8081);
     EXPECT_EQ(ReserveOneOf(wanted, {8080, 8080}).error().code(), Code::kConflict);
     EXPECT_GE(ReserveOneOf(wanted, {}).value().port.host_port, 1024);
@@ -274,7 +275,7 @@ TEST_F(Network, AUdpClientThatNeverPausesReachesTheNewContainer) {
     // The kernel remembers this flow as going to the host itself.
     testing::Send(client, kHost, 5353);
     EXPECT_EQ(testing::ReceiveFrom(client, kNever), "");
-    ASSERT_OK(AddPublished({{Protocol::kUdp, Ipv4{}, 5353, Ip("172.30.0.2"), 53}}));
+    ASSERT_OK(AddPublished({{Protocol::kUdp, Ip{}, 5353, Address("172.30.0.2"), 53}}));
     testing::Send(client, kHost, 5353);
     EXPECT_EQ(testing::ReceiveFrom(server, milliseconds(2000)), kOutside);
   });
@@ -314,13 +315,13 @@ TEST_F(Network, TheStepsOfABridgedContainerWorkOneAfterTheOther) {
     stamp("table", [] { return EnsureTable(); });
     stamp("bridge", [&] { return EnsureBridge(world.bridge); });
     stamp("link pair", [&] {
-      return AddVeth({"est0", "veth1", "eth0", MacFor(Ip("172.30.0.2")), 0}, netns.get());
+      return AddVeth({"est0", "veth1", "eth0", MacFor(Address("172.30.0.2")), 0}, netns.get());
     });
     stamp("inside", [&] {
-      return ConfigureInside(netns.get(), {"eth0", {Ip("172.30.0.2"), 24}, world.bridge.gateway});
+      return ConfigureInside(netns.get(), {"eth0", {{Address("172.30.0.2"), 24}}, {world.bridge.gateways[0].address}});
     });
-    stamp("published port", [] { return AddPublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}); });
-    stamp("unpublish", [] { return DeletePublished({{Protocol::kTcp, Ipv4{}, 8080, Ip("172.30.0.2"), 80}}); });
+    stamp("published port", [] { return AddPublished({{Protocol::kTcp, Ip{}, 8080, Address("172.30.0.2"), 80}}); });
+    stamp("unpublish", [] { return DeletePublished({{Protocol::kTcp, Ip{}, 8080, Address("172.30.0.2"), 80}}); });
   });
 }
 

@@ -30,7 +30,7 @@ using dns::testing::Answer;
 using dns::testing::Asked;
 using dns::testing::FakeServer;
 using dns::testing::Packet;
-constexpr std::uint32_t kLoopback = 0x7F000001;
+const std::string kLoopback("\x7F\0\0\1", 4);
 constexpr std::chrono::seconds kPatience{20};
 constexpr const char* kWeb = "aaaa";
 
@@ -41,8 +41,8 @@ bool Readable(int fd) {
 
 // A container's sockets, and a client's.
 struct Sockets {
-  os::UniqueFd udp = os::BindInet(SOCK_DGRAM, kLoopback, 0).value();
-  os::UniqueFd tcp = os::BindInet(SOCK_STREAM, kLoopback, 0).value();
+  os::UniqueFd udp = os::BindInet(SOCK_DGRAM, {kLoopback, 0}).value();
+  os::UniqueFd tcp = os::BindInet(SOCK_STREAM, {kLoopback, 0}).value();
   Sockets() { EXPECT_TRUE(os::Listen(tcp.get(), 16).ok()); }
 
   os::InetPeer Peer(int fd) const { return {std::string("\x7F\0\0\1", 4), os::LocalPort(fd).value()}; }

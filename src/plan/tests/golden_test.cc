@@ -33,6 +33,24 @@ TEST(Golden, ABridgedContainerWithATerminalAndAPublishedPort) {
   ExpectGolden("docker_bridge_tty.txt", ExplainText(plan));
 }
 
+TEST(Golden, TheShellScriptOfAContainerWithBothFamiliesKeptApart) {
+  ContainerInput input = DockerInput();
+  input.network.mode = Network::Mode::kBridge;
+  Endpoint endpoint = MakeEndpoint();
+  endpoint.bridge.gateways.push_back(ParseIpPrefix("fd00::1/64").value());
+  endpoint.bridge.connects = false;
+  endpoint.bridge.mode_ipv6 = net::GatewayMode::kRouted;
+  endpoint.bridge.trusted = {"eth1"};
+  endpoint.veth.isolated = true;
+  endpoint.inside.addresses.push_back(ParseIpPrefix("fd00::2/64").value());
+  endpoint.inside.gateways.push_back(ParseIp("fd00::1").value());
+  endpoint.inside.sysctls = {{"ipv4/conf/eth0/log_martians", "1"}};
+  endpoint.ports.push_back({net::Protocol::kSctp, Ip{true, {}}, 8080, ParseIp("fd00::2").value(), 80});
+  input.network.endpoints = {endpoint};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  ExpectGolden("docker_dual_stack.sh", ExplainShell(plan));
+}
+
 TEST(Golden, ABundleInAUserNamespaceWithHooks) {
   ContainerInput input = DockerInput();
   input.storage = Storage();

@@ -102,10 +102,10 @@ inline ContainerInput DockerInput() {
 
 inline Endpoint MakeEndpoint() {
   Endpoint endpoint;
-  endpoint.bridge = {"estiba0", {0xac110001}, {{0xac110000}, 16}, 0, true};
-  endpoint.veth = {"estiba0", "ve01234567", "eth0", net::MacFor({0xac110002}), 0};
-  endpoint.inside = {"eth0", {{0xac110002}, 16}, net::Ipv4{0xac110001}};
-  endpoint.ports = {{net::Protocol::kTcp, {0}, 8080, {0xac110002}, 80}};
+  endpoint.bridge = {"estiba0", {ParseIpPrefix("172.17.0.1/16").value()}, 0, true};
+  endpoint.veth = {"estiba0", "ve01234567", "eth0", net::MacFor(ParseIp("172.17.0.2").value()), 0};
+  endpoint.inside = {"eth0", {ParseIpPrefix("172.17.0.2/16").value()}, {ParseIp("172.17.0.1").value()}};
+  endpoint.ports = {{net::Protocol::kTcp, {}, 8080, ParseIp("172.17.0.2").value(), 80}};
   return endpoint;
 }
 

@@ -7,14 +7,14 @@
 #include <utility>
 #include <vector>
 
-#include "net/address.h"
+#include "base/ip.h"
 
 namespace estiba::net {
 
 struct HostsInput {
   std::string hostname;
   std::string domainname;
-  std::vector<Ipv4> addresses;                             // the container's, none for --network none
+  std::vector<Ip> addresses;                               // the container's, none for --network none
   std::vector<std::pair<std::string, std::string>> extra;  // --add-host NAME:IP in order, "host-gateway" resolved
 };
 std::string RenderHosts(const HostsInput& input);

@@ -2,17 +2,19 @@
 // Published ports: the forms of `-p`, and which host port a mapping gets. Pure.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "net/address.h"
+#include "base/ip.h"
 
 namespace estiba::net {
 
-enum class Protocol : std::uint8_t { kTcp = 6, kUdp = 17 };  // IPPROTO_…
-std::string_view ToString(Protocol protocol);                // "tcp", "udp"
-// Case does not matter. "sctp" is kNotImplemented, anything else "invalid proto: x".
+enum class Protocol : std::uint8_t { kTcp = 6, kUdp = 17, kSctp = 132 };  // IPPROTO_…
+std::string_view ToString(Protocol protocol);                             // "tcp", "udp", "sctp"
+std::optional<Protocol> FindProtocol(unsigned number);
+// Case does not matter. Anything else is "invalid proto: x".
 Result<Protocol> ParseProtocol(std::string_view text);
 
 // "80/tcp", "80" (tcp), as in EXPOSE and ExposedPorts; ranges give several.
@@ -46,17 +48,21 @@ Result<HostPortRange> ParseHostPort(std::string_view text);
 // A decided mapping: what the nft maps hold and what a monitor's plan carries.
 struct PublishedPort {
   Protocol protocol = Protocol::kTcp;
-  Ipv4 host_ip;  // 0.0.0.0: every address of the host
+  Ip host_ip;  // 0.0.0.0, ::: every address of the host of that family
   std::uint16_t host_port = 0;
-  Ipv4 container_ip;
+  Ip container_ip;
   std::uint16_t container_port = 0;
   auto operator<=>(const PublishedPort&) const = default;
+  // In a routed network: reached at the container's own address, no port of the host's.
+  bool IsOpened() const { return host_port == 0; }
+  // The kernel cannot lead it there: from one family to the other, or from ::1, which leaves no host.
+  bool NeedsProxy() const { return host_ip.v6 != container_ip.v6 || (host_ip.v6 && host_ip.IsLoopback()); }
 };
 std::string ToString(const PublishedPort& port);  // "0.0.0.0:8080->172.17.0.2:80/tcp"
 
 // Docker's error for a port some container of ours or some process of the host has:
 // "Bind for 0.0.0.0:8080 failed: port is already allocated" (kConflict).
-Error PortTaken(Ipv4 host_ip, std::uint16_t port);
+Error PortTaken(const Ip& host_ip, std::uint16_t port);
 
 // Where "any host port" comes from: /proc/sys/net/ipv4/ip_local_port_range, Docker's 49153-65535 if unreadable.
 HostPortRange ParseEphemeralRange(std::string_view text);

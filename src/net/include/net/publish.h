@@ -19,7 +19,7 @@ Result<std::vector<PublishedPort>> ListPublished();
 
 // A bound socket that nobody listens on: no process of the host can take the port while it is open. kConflict with
 // PortTaken's text when somebody has it; an address the host does not have is EADDRNOTAVAIL.
-Result<os::UniqueFd> ReservePort(Protocol protocol, Ipv4 host_ip, std::uint16_t port);
+Result<os::UniqueFd> ReservePort(Protocol protocol, const Ip& host_ip, std::uint16_t port);
 
 struct Reservation {
   PublishedPort port;

@@ -20,6 +20,9 @@ struct InetPeer {
 // From a port that the kernel chooses at random. SOCK_DGRAM hears nobody but the peer; SOCK_STREAM is under way and
 // becomes writable when it is connected or has failed, which the next write tells.
 Result<UniqueFd> ConnectInet(int type, const InetPeer& peer);
+// A socket bound to that address and port, without SO_REUSEADDR, nobody listening; `protocol` IPPROTO_SCTP or 0. One of
+// IPv6 leaves IPv4 to others. The error keeps socket(2)'s or bind(2)'s errno.
+Result<UniqueFd> BindInet(int type, const InetPeer& own, int protocol = 0);
 Status Listen(int socket, int backlog);
 // The port that a bound socket has.
 Result<std::uint16_t> LocalPort(int socket);

@@ -26,8 +26,4 @@ Status NameNamespace(int ns, const std::string& path);
 // Takes the mount and the file away; succeeds when they are gone. A file that is no mount is only deleted.
 Status DeleteNamespaceName(const std::string& path);
 
-// A socket bound to address (host order) and port, without SO_REUSEADDR, nobody listening; `type` SOCK_STREAM or
-// SOCK_DGRAM. The error keeps bind(2)'s errno.
-Result<UniqueFd> BindInet(int type, std::uint32_t address, std::uint16_t port);
-
 }  // namespace estiba::os

@@ -54,6 +54,8 @@ class NftRule {
                         NftRegister from);
   NftRule& Ct(std::uint32_t key, NftRegister to);
   NftRule& FibDestinationType(NftRegister to);
+  // What the routing table says: `result` NFT_FIB_RESULT_…, `flags` NFTA_FIB_F_…. An interface is 0 for "no route".
+  NftRule& Fib(std::uint32_t result, std::uint32_t flags, NftRegister to);
   NftRule& Mask(NftRegister reg, std::string_view mask);
   NftRule& Equal(NftRegister reg, std::string_view bytes);
   NftRule& NotEqual(NftRegister reg, std::string_view bytes);
@@ -97,6 +99,10 @@ class NftBatch {
   NftBatch& DeleteTable(const std::string& table);
   NftBatch& AddChain(const std::string& table, const std::string& chain,
                      const std::optional<NftHook>& hook = std::nullopt);
+  // All rules of a chain; a chain that nobody jumps to and that has no rules (EBUSY).
+  NftBatch& DeleteRules(const std::string& table, const std::string& chain);
+  NftBatch& DeleteChain(const std::string& table, const std::string& chain);
+  NftBatch& DeleteSet(const std::string& table, const std::string& set);
   NftBatch& AddSet(const std::string& table, const NftSet& set);
   NftBatch& AddRule(const std::string& table, const std::string& chain, const NftRule& rule);
   // An element that is already there with the same value is fine; with another value it is EBUSY.

@@ -58,10 +58,13 @@ enum class Op : std::uint16_t {
   kWriteIdMaps = 40,     // text: uid_map, gid_map                       numbers: deny setgroups
   kOomScore = 41,        // text: value                                  numbers: 1: as far as may be
   kEnsureTable = 42,
-  kEnsureBridge = 43,    // text: name, gateway, subnet                  numbers: mtu, masquerade
-  kAddVeth = 44,         // text: bridge, host name, container name, mac numbers: mtu
-  kConfigureInside = 45, // text: name, address, gateway
-  kPublishPorts = 46,    // text: "0.0.0.0:8080 172.17.0.2:80 tcp"…
+  kEnsureBridge = 43,    // text: name, "address/length …", "subnet …" without an address, trusted interfaces…
+                         //                                              numbers: mtu, masquerade, BridgeFlag,
+                         //                                              net::GatewayMode of IPv4 and of IPv6
+                         // as once written: text: name, gateway, subnet numbers: mtu, masquerade
+  kAddVeth = 44,         // text: bridge, host name, container name, mac numbers: mtu[, 1: isolated]
+  kConfigureInside = 45, // text: name, "address/length …", "gateway …"[, "path=value" below /proc/sys/net…]
+  kPublishPorts = 46,    // text: "0.0.0.0:8080 172.17.0.2:80 tcp", "[::]:80 [fd00::2]:80 tcp"…
   kMoveLink = 47,        // text: name here, name there ("" the same)    in: the network namespace, or none: the child's
   kIntelRdt = 48,        // text: class, monitoring group or "", schemata… numbers: 1: makes the class
   kStartScope = 49,      // text: unit, cgroup path, "Name=value"…        numbers: 1: of the user's own manager
@@ -79,6 +82,12 @@ enum class Op : std::uint16_t {
   kDeleteResctrl = 64,   // only in undo lists: text: path
   // ---- child: 1000 + child::Op ----
   kChildBase = 1000,
+};
+
+// Of kEnsureBridge.
+enum BridgeFlag : std::uint64_t {
+  kBridgeApart = 1,     // its containers do not reach each other
+  kBridgeInternal = 2,
 };
 
 // Numbers of the first descriptors of every plan.

@@ -250,10 +250,10 @@ beside() {
   echo '0' > "/proc/$pid/oom_score_adj"
   # load 11 device rules [linux.resources.devices] (no command)
   # ensure nft table 'inet estiba' [network] (no command)
-  # ensure bridge 'estiba0' with address '172.17.0.1' [network]
+  # ensure bridge 'estiba0' with address '172.17.0.1/16' [network]
   if ! ip link show 'estiba0' > /dev/null 2>&1; then
     ip link add 'estiba0' type bridge
-    ip addr add '172.17.0.1''/16' dev 'estiba0'
+    ip addr add '172.17.0.1/16' dev 'estiba0'
     ip link set 'estiba0' up
   fi
   # add veth 've01234567' on bridge 'estiba0', 'eth0' inside [network]

@@ -1,0 +1,108 @@
+// Which ports of the host a container's published ports get.
+
+#include "bridge_options.h"
+#include "networks.h"
+
+namespace estiba::engine {
+namespace {
+
+// Where a request is for: at most one address a family.
+struct Places {
+  std::vector<Ip> hosts;
+  bool chosen = false;  // by the user, not for want of an address
+};
+
+net::PublishedPort Wanted(const net::PublishRequest& request, const Ip& host, const Ip& container) {
+  net::PublishedPort wanted;
+  wanted.protocol = request.container.protocol;
+  wanted.container_port = request.container.port;
+  wanted.container_ip = container;
+  wanted.host_ip = host;
+  return wanted;
+}
+
+Result<Places> PlacesOf(const net::PublishRequest& request, const BridgeOptions& options, const std::string& bind) {
+  Places places;
+  if (!request.host_ip.empty()) {
+    places.chosen = true;
+    places.hosts.push_back(TRY(ParseIp(request.host_ip)));
+    return places;
+  }
+  const Ip standard = TRY(ParseIp(bind));
+  // As docker: every address of both families, unless the engine or the network is told one.
+  const bool everywhere = standard.IsAny();
+  if (options.bind_ipv4 || !standard.v6) places.hosts.push_back(options.bind_ipv4.value_or(standard));
+  if (options.bind_ipv6 || standard.v6 || everywhere) {
+    const Ip any{true, {}};
+    places.hosts.push_back(options.bind_ipv6.value_or(standard.v6 ? standard : any));
+  }
+  return places;
+}
+
+Error NoWay(const net::PublishedPort& port, const std::string& why) {
+  const std::string inside = net::ToString(net::ContainerPort{port.container_port, port.protocol});
+  return Error(Code::kInvalidArgument,
+               "cannot publish " + inside + " at " + ToString(port.host_ip) + ": " + why);
+}
+
+}  // namespace
+
+Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& requests, const Endpoint& endpoint) const {
+  const auto network = TRY(Get(endpoint.network_id));
+  const BridgeOptions options = TRY(ParseBridgeOptions(network->options, network->internal));
+  PortSet set;
+  for (const net::PublishRequest& request : requests) {
+    const Places places = TRY(PlacesOf(request, options, default_bind_));
+    std::vector<net::PublishedPort> wanted;
+    for (const Ip& host : places.hosts) {
+      const auto address = endpoint.Address(host.v6);
+      if (!address && !places.chosen) continue;
+      const net::PublishedPort one = Wanted(request, host, address ? address->address : Ip{!host.v6, {}});
+      if (!address) return NoWay(one, std::string("the container has no ") + (host.v6 ? "IPv6" : "IPv4") + " address");
+      if (one.NeedsProxy()) return NoWay(one, "the kernel leads nothing away from ::1, and this engine has no proxy");
+      // In a routed network the container's own address and port are what is published.
+      if (options.Mode(host.v6) == net::GatewayMode::kRouted || !options.trusted.empty()) {
+        net::PublishedPort opened = one;
+        opened.host_ip = Ip{host.v6, {}};
+        set.ports.push_back(opened);
+      }
+      if (options.Mode(host.v6) != net::GatewayMode::kRouted) wanted.push_back(one);
+    }
+    TRY(Reserve(wanted, {request.host_first, request.host_last}, set));
+  }
+  return set;
+}
+
+// The same port for all of them.
+Status Networks::Reserve(const std::vector<net::PublishedPort>& wanted, net::HostPortRange range, PortSet& set) {
+  if (wanted.empty()) return Ok();
+  constexpr unsigned kMostTries = 1024;
+  std::uint16_t start = 0;
+  for (unsigned tries = 1;; ++tries) {
+    net::Reservation first = TRY(net::ReserveOneOf(wanted[0], range, start));
+    const std::uint16_t port = first.port.host_port;
+    std::vector<net::Reservation> all;
+    all.push_back(std::move(first));
+    Status taken = Ok();
+    for (std::size_t i = 1; i < wanted.size() && taken.ok(); ++i) {
+      auto next = net::ReserveOneOf(wanted[i], {port, port});
+      if (next.ok()) {
+        all.push_back(std::move(*next));
+      } else {
+        taken = std::move(next).error();
+      }
+    }
+    if (taken.ok()) {
+      for (net::Reservation& one : all) {
+        set.ports.push_back(one.port);
+        set.sockets.push_back(std::move(one.socket));
+      }
+      return Ok();
+    }
+    const bool choice = range.first != range.last || range.first == 0;
+    if (taken.error().code() != Code::kConflict || !choice || port == range.last || tries == kMostTries) return taken;
+    start = port;
+  }
+}
+
+}  // namespace estiba::engine

@@ -1,0 +1,98 @@
+// What networks are told, and records that earlier engines wrote.
+
+#include "networks.h"
+
+#include <gmock/gmock.h>
+
+#include "bridge_options.h"
+#include "tests/support.h"
+
+namespace estiba::engine {
+namespace {
+
+using net::GatewayMode;
+using ::testing::HasSubstr;
+
+Result<BridgeOptions> Parse(const std::string& key, const std::string& value, bool internal = false) {
+  return ParseBridgeOptions({{"com.docker.network." + key, value}}, internal);
+}
+
+TEST(BridgeOptions, AreReadAsDockerWritesThem) {
+  const auto options = ParseBridgeOptions({{"com.docker.network.bridge.enable_icc", "false"},
+                                           {"com.docker.network.bridge.enable_ip_masquerade", "0"},
+                                           {"com.docker.network.bridge.gateway_mode_ipv6", "routed"},
+                                           {"com.docker.network.bridge.host_binding_ipv4", "127.0.0.1"},
+                                           {"com.docker.network.bridge.trusted_host_interfaces", "eth1:eth2"},
+                                           {"com.docker.network.container_iface_prefix", "lan"}},
+                                          false);
+  ASSERT_OK(options);
+  EXPECT_FALSE(options->connects || options->masquerade);
+  EXPECT_EQ(options->Mode(true), GatewayMode::kRouted);
+  EXPECT_EQ(options->Mode(false), GatewayMode::kNat);
+  EXPECT_EQ(ToString(*options->bind_ipv4), "127.0.0.1");
+  EXPECT_EQ(options->trusted, (std::vector<std::string>{"eth1", "eth2"}));
+  EXPECT_EQ(options->interface_prefix, "lan");
+}
+
+TEST(BridgeOptions, WhatIsWrongIsNamed) {
+  for (const auto& [key, value] : {std::pair("bridge.enable_icc", "perhaps"), {"bridge.host_binding_ipv4", "::1"},
+                                   {"bridge.host_binding_ipv6", "127.0.0.1"}, {"bridge.name", "a/b"},
+                                   {"bridge.name", "sixteen-letters-"},
+                                   {"bridge.trusted_host_interfaces", "eth0::eth1"},
+                                   {"bridge.gateway_mode_ipv4", "upside-down"}, {"driver.mtu", "67"}}) {
+    const auto options = Parse(key, value);
+    ASSERT_FALSE(options.ok()) << key;
+    EXPECT_THAT(options.error().Message(), HasSubstr(key)) << value;
+  }
+  EXPECT_THAT(Parse("host_ipv4", "192.0.2.1").error().Message(), HasSubstr("is not supported by this engine"));
+  EXPECT_FALSE(Parse("bridge.gateway_mode_ipv4", "isolated").ok());
+  EXPECT_TRUE(Parse("bridge.gateway_mode_ipv4", "isolated", /*internal=*/true).ok());
+}
+
+codec::Json Json(const char* text) { return codec::ParseJson(text).value(); }
+
+TEST(NetworkRecord, OfAnEarlierEngineHasItsOneSubnet) {
+  ASSERT_OK_AND_ASSIGN(const NetworkRecord record, NetworkRecord::FromJson(Json(R"({"id": "0123", "name": "web",
+    "driver": "bridge", "subnet": "172.18.0.0/16", "gateway": "172.18.0.1", "range": "172.18.1.0/24",
+    "bridge": "est-0123", "mtu": 1500})")));
+  ASSERT_EQ(record.pools.size(), 1U);
+  EXPECT_TRUE(record.ipv4 && !record.ipv6);
+  EXPECT_EQ(ToString(record.pools[0].subnet), "172.18.0.0/16");
+  EXPECT_EQ(ToString(record.pools[0].gateway), "172.18.0.1");
+  EXPECT_EQ(ToString(*record.pools[0].range), "172.18.1.0/24");
+  ASSERT_OK_AND_ASSIGN(const NetworkRecord host, NetworkRecord::FromJson(Json(R"({"id": "01", "name": "host",
+    "driver": "host", "subnet": "0.0.0.0/0", "gateway": "0.0.0.0"})")));
+  EXPECT_TRUE(host.pools.empty());
+}
+
+TEST(NetworkRecord, ComesBackWithAllItsPools) {
+  NetworkRecord record;
+  record.id = record.name = "n";
+  record.driver = "bridge";
+  record.ipv6 = true;
+  const auto four = ParseIpPrefix("10.7.0.0/24").value();
+  const auto six = ParseIpPrefix("fd07::/64").value();
+  record.pools = {{four, ParseIp("10.7.0.1").value(), {}, {{"other", ParseIp("10.7.0.9").value()}}},
+                  {six, ParseIp("fd07::1").value(), ParseIpPrefix("fd07::100/120").value().Network(), {}}};
+  record.options = {{"com.docker.network.bridge.inhibit_ipv4", "true"}};
+  ASSERT_OK_AND_ASSIGN(const NetworkRecord again, NetworkRecord::FromJson(record.ToJson()));
+  EXPECT_EQ(again.ToJson().Dump(), record.ToJson().Dump());
+  EXPECT_TRUE(again.HasSubnetFor(ParseIp("fd07::5").value()) && !again.HasSubnetFor(ParseIp("fd08::5").value()));
+  const net::BridgeSpec bridge = again.Bridge();
+  ASSERT_EQ(bridge.gateways.size(), 1U);
+  EXPECT_EQ(ToString(bridge.gateways[0]), "fd07::1/64");
+  EXPECT_EQ(bridge.bare, std::vector{four});
+}
+
+TEST(Endpoint, OfAnEarlierEngineHasItsOneAddress) {
+  ASSERT_OK_AND_ASSIGN(const Endpoint endpoint, Endpoint::FromJson(Json(R"({"network_id": "0123", "id": "45",
+    "address": "172.18.0.2", "prefix": 16, "gateway": "172.18.0.1", "mac": "02:42:ac:12:00:02"})")));
+  EXPECT_EQ(ToString(*endpoint.Address(false)), "172.18.0.2/16");
+  EXPECT_EQ(ToString(*endpoint.Gateway(false)), "172.18.0.1");
+  EXPECT_FALSE(endpoint.Address(true) || endpoint.Gateway(true));
+  ASSERT_OK_AND_ASSIGN(const Endpoint again, Endpoint::FromJson(endpoint.ToJson()));
+  EXPECT_EQ(again.addresses, endpoint.addresses);
+}
+
+}  // namespace
+}  // namespace estiba::engine
