@@ -114,10 +114,15 @@ Result<BridgeOptions> ParseBridgeOptions(const std::map<std::string, std::string
     } else if (key == "com.docker.network.container_iface_prefix") {
       TRY(CheckLink(key, value, kLongestPrefix));
       to.interface_prefix = value;
+    } else if (key == "mode") {
+      if (value != "managed" && value != "unmanaged") return Invalid(key, value, "neither managed nor unmanaged");
+      to.managed = value == "managed";
     } else {
       return Error(Code::kInvalidArgument, "network option '" + key + "' is not supported by this engine");
     }
   }
+  if (!to.managed && to.name.empty())
+    return Error(Code::kInvalidArgument, "mode=unmanaged wants com.docker.network.bridge.name, a bridge that is there");
   return to;
 }
 

@@ -24,6 +24,7 @@ struct BridgeOptions {
   std::optional<Ip> bind_ipv6;
   std::string interface_prefix = "eth";
   std::vector<std::string> trusted;
+  bool managed = true;  // false: the link is somebody's who sees to its addresses and rules (podman's mode=unmanaged)
   net::GatewayMode Mode(bool v6) const { return v6 ? mode_ipv6 : mode_ipv4; }
 };
 // Others are refused by name.

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "bridge_options.h"
 #include "engine_impl.h"
+#include "network_drivers.h"
 
 namespace estiba::engine {
 namespace {
@@ -10,6 +11,13 @@ namespace {
 Status RefuseNetwork(bool present, const char* field) {
   if (!present) return Ok();
   return Error(Code::kInvalidArgument, std::string(field) + " is not supported by this engine");
+}
+
+// "-d routed": bridge as it is where nothing is translated.
+void MakeRouted(NetworkRecord& record) {
+  record.driver = "bridge";
+  for (const char* family : {"ipv4", "ipv6"})
+    record.options.emplace(std::string("com.docker.network.bridge.gateway_mode_") + family, "routed");
 }
 
 PoolRequest AskFor(const apitypes::IpamPool& pool) {
@@ -38,8 +46,8 @@ apitypes::Network EngineImpl::NetworkView(const NetworkRecord& record) {
   view.enable_ipv6 = record.ipv6;
   view.options = record.options;
   view.labels = record.labels;
+  for (const NetworkPool& pool : record.pools) view.ipam.config.push_back(PoolView(pool));
   if (record.driver == "bridge") {
-    for (const NetworkPool& pool : record.pools) view.ipam.config.push_back(PoolView(pool));
     view.options.emplace("com.docker.network.bridge.name", record.bridge);
     view.options.emplace("com.docker.network.driver.mtu", std::to_string(record.mtu));
   }
@@ -79,10 +87,7 @@ Result<apitypes::Network> EngineImpl::InspectNetwork(const std::string& name) {
 }
 
 Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes::NetworkCreate& create) {
-  if (!create.driver.empty() && create.driver != "bridge") {
-    return Error(Code::kInvalidArgument,
-                 "could not find plugin " + create.driver + " in v1 plugin registry: plugin not found");
-  }
+  TRY(CheckDriver(create.driver));
   TRY(RefuseNetwork(create.ingress, "Ingress"));
   TRY(RefuseNetwork(create.config_only, "ConfigOnly"));
   TRY(RefuseNetwork(!create.config_from.empty(), "ConfigFrom"));
@@ -95,12 +100,18 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
   request.record.name = create.name;
   request.record.internal = create.internal;
   request.record.labels = create.labels;
+  request.record.driver = create.driver.empty() ? "bridge" : create.driver;
   request.record.ipv4 = create.enable_ipv4.value_or(true);
   request.record.ipv6 = create.enable_ipv6.value_or(false);
   request.record.options = create.options;
-  const BridgeOptions options = TRY(ParseBridgeOptions(create.options, create.internal));
-  request.record.bridge = options.name;
-  request.record.mtu = options.mtu;
+  if (request.record.driver == "routed") MakeRouted(request.record);
+  if (request.record.driver == "bridge") {
+    const BridgeOptions options = TRY(ParseBridgeOptions(request.record.options, create.internal));
+    request.record.bridge = options.name;
+    request.record.mtu = options.mtu;
+  } else {
+    TRY(ReadDriverOptions(request.record));
+  }
   if (create.ipam.has_value()) {
     const apitypes::Ipam& ipam = *create.ipam;
     TRY(RefuseNetwork(!ipam.driver.empty() && ipam.driver != "default", "IPAM.Driver"));

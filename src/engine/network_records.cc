@@ -154,6 +154,7 @@ Json Endpoint::ToJson() const {
   json.Set("container_ifname", container_ifname);
   json.Set("internal", internal);
   json.Set("mtu", mtu);
+  json.Set("driver", driver);
   return json;
 }
 
@@ -190,6 +191,7 @@ Result<Endpoint> Endpoint::FromJson(const Json& json) {
   reader.Read("container_ifname", &endpoint.container_ifname);
   reader.Read("internal", &endpoint.internal);
   reader.Read("mtu", &endpoint.mtu);
+  reader.Read("driver", &endpoint.driver);
   TRY(reader.Finish());
   endpoint.mac = TRY(net::ParseMac(mac));
   for (const std::string& address : addresses) endpoint.addresses.push_back(TRY(ParseIpPrefix(address)));

@@ -7,6 +7,7 @@
 #include "bridge_options.h"
 #include "names.h"
 #include "net/setup.h"
+#include "network_drivers.h"
 
 namespace estiba::engine {
 namespace {
@@ -135,15 +136,24 @@ Result<std::shared_ptr<const NetworkRecord>> Networks::Create(CreateRequest requ
     }
   }
   record.id = TRY(MakeId());
-  record.driver = "bridge";
   record.created = FormatRfc3339(WallNow());
   TRY(ChoosePools(request, record));
-  if (record.bridge.empty()) record.bridge = BridgeName(record.id);
-  if (record.mtu == 0) record.mtu = mtu_;
+  if (record.driver == "bridge") {
+    if (record.bridge.empty()) record.bridge = BridgeName(record.id);
+    if (record.mtu == 0) record.mtu = mtu_;
+  }
   auto made = std::make_shared<const NetworkRecord>(std::move(record));
   TRY(Record(*made));
+  TRY(MakeLinks(*made));
   auto state = state_.Lock();
   TRY(Install(*state, made));
+  return made;
+}
+
+// Recorded before, so that what an engine that is killed leaves goes with the network.
+Status Networks::MakeLinks(const NetworkRecord& network) {
+  Status made = PrepareLinks(network, List());
+  if (!made.ok()) TRY(database_->Delete(kTable, network.id));
   return made;
 }
 
@@ -151,7 +161,8 @@ Status Networks::Delete(const NetworkRecord& network) {
   if (network.predefined) {
     return Error(Code::kPermissionDenied, network.name + " is a pre-defined network and cannot be removed");
   }
-  TRY(net::DeleteBridge(network.Bridge()));
+  if (network.driver == "bridge" && !IsUnmanaged(network)) TRY(net::DeleteBridge(network.Bridge()));
+  if (SitsOnParent(network.driver)) TRY(DropParent(network, List()));
   TRY(database_->Delete(kTable, network.id));
   auto state = state_.Lock();
   state->by_id.erase(network.id);
@@ -212,7 +223,7 @@ Status Networks::TakeAddresses(std::vector<net::AddressAllocator>& allocators, c
 Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::string& container_id,
                                    unsigned index) {
   const auto network = TRY(Get(request.network));
-  if (network->driver != "bridge") {
+  if (network->pools.empty()) {
     return Error(Code::kInvalidArgument, "network " + network->name + " has no addresses to give");
   }
   Endpoint endpoint;
@@ -221,10 +232,18 @@ Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::st
   endpoint.bridge = network->bridge;
   endpoint.internal = network->internal;
   endpoint.mtu = network->mtu;
+  endpoint.driver = IsUnmanaged(*network) ? kUnmanaged : network->driver;
   endpoint.host_ifname = HostIfname(container_id, index);
-  const BridgeOptions options = TRY(ParseBridgeOptions(network->options, network->internal));
+  BridgeOptions options;
+  if (network->driver == "bridge") options = TRY(ParseBridgeOptions(network->options, network->internal));
   endpoint.container_ifname = options.interface_prefix + std::to_string(index);
   if (!request.mac.empty()) endpoint.mac = TRY(net::ParseMac(request.mac));
+  if (SitsOnParent(network->driver) && HasParentsMac(*network)) {
+    if (!request.mac.empty())
+      return Error(Code::kInvalidArgument, "network " + network->name + ": containers have the hardware address of '" +
+                                               ParentOf(*network) + "' and no other");
+    endpoint.mac = TRY(net::MacOfParent(ParentOf(*network)));
+  }
   {
     auto state = state_.Lock();
     const auto found = state->allocators.find(network->id);
@@ -232,7 +251,7 @@ Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::st
       return Error(Code::kNotFound, "network " + network->name + " not found");  // removed meanwhile
     TRY(TakeAddresses(found->second, request, *network, endpoint));
   }
-  if (request.mac.empty()) endpoint.mac = net::MacFor(endpoint.addresses.at(0).address);
+  if (endpoint.mac == net::Mac{}) endpoint.mac = net::MacFor(endpoint.addresses.at(0).address);
   for (const std::string& text : request.link_local) {
     const Ip address = TRY(ParseIp(text));  // checked when the container was made
     endpoint.addresses.push_back({address, address.v6 ? 64U : 16U});

@@ -56,7 +56,9 @@ struct NetworkRecord {
   net::BridgeSpec Bridge() const;
 };
 
-// A container's place in a bridge network.
+inline constexpr char kUnmanaged[] = "unmanaged";  // as an endpoint's driver: a bridge that is not ours
+
+// A container's place in a network.
 struct Endpoint {
   std::string network_id;
   std::string id;  // of the endpoint, for inspect
@@ -68,7 +70,10 @@ struct Endpoint {
   std::string container_ifname;
   bool internal = false;
   unsigned mtu = 0;
+  std::string driver = "bridge";
 
+  // The host is a neighbour: it is the gateway, and can lead ports of its own there.
+  bool HasHost() const { return driver != "macvlan" && driver != "ipvlan" && driver != kUnmanaged; }
   codec::Json ToJson() const;
   static Result<Endpoint> FromJson(const codec::Json& json);
   // The first of that family.
@@ -140,6 +145,7 @@ class Networks {
   Status Record(const NetworkRecord& network);
   Result<IpPrefix> ChooseSubnet(const std::string& wanted, bool v6) const;
   Status ChoosePools(const CreateRequest& request, NetworkRecord& record) const;
+  Status MakeLinks(const NetworkRecord& network);
   static Result<Ip> TakeAddress(std::vector<net::AddressAllocator>& from, const EndpointRequest& request, bool v6);
   static Status TakeAddresses(std::vector<net::AddressAllocator>& allocators, const EndpointRequest& request,
                               const NetworkRecord& network, Endpoint& endpoint);

@@ -131,7 +131,8 @@ Status DeleteBridge(const BridgeSpec& bridge) {
   os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_ROUTE), what);
   const auto link = TRY_CTX(FindLink(socket, bridge.name), what);
   if (link && link->kind != "bridge") return Error(Code::kConflict, what + ": it is not a bridge");
-  if (link) TRY(DeleteLink(socket, link->index, what));
+  // An administrator's stays, as docker has it.
+  if (link && IsOurBridge(*link)) TRY(DeleteLink(socket, link->index, what));
   return DeleteElements(bridge);
 }
 

@@ -24,7 +24,7 @@ struct Link {
 };
 // Of an answer of type RTM_NEWLINK.
 Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header);
-// What bridges that we have made are marked with: others may have made one for us to use.
+// What links that we have made are marked with: others may have made one for us to use.
 inline constexpr char kOurAlias[] = "estiba";
 inline bool IsOurBridge(const Link& link) { return link.kind == "bridge" && link.alias == kOurAlias; }
 Result<std::vector<Link>> ListLinks(os::NetlinkSocket& socket);

@@ -16,8 +16,6 @@
 namespace estiba::net {
 namespace {
 
-constexpr char kOurs[] = "estiba";  // the alias of links made here: others are never deleted
-
 std::string Name(const ParentSpec& parent) {
   if (parent.base.empty()) return "make dummy link '" + parent.name + "'";
   return "make VLAN link '" + parent.name + "'";
@@ -41,7 +39,7 @@ Status Create(os::NetlinkSocket& socket, const ParentSpec& parent, int base) {
   up.ifi_flags = up.ifi_change = IFF_UP;
   batch.Begin(RTM_NEWLINK, NLM_F_ACK, up);
   batch.PutString(IFLA_IFNAME, parent.name);
-  batch.PutString(IFLA_IFALIAS, kOurs);
+  batch.PutString(IFLA_IFALIAS, kOurAlias);
   Status made = Transact(socket, batch, Name(parent));
   if (!made.ok() && made.error().errnum() == EOPNOTSUPP)
     return std::move(made).error().Hint(std::string("the kernel was built without ") +
@@ -87,7 +85,7 @@ Status DeleteParent(const std::string& name) {
   const std::string what = "delete link '" + name + "'";
   os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_ROUTE), what);
   const auto link = TRY_CTX(FindLink(socket, name), what);
-  const bool ours = link && link->alias == kOurs && (link->kind == "vlan" || link->kind == "dummy");
+  const bool ours = link && link->alias == kOurAlias && (link->kind == "vlan" || link->kind == "dummy");
   if (!ours) return Ok();
   return DeleteLink(socket, link->index, what);
 }

@@ -22,6 +22,7 @@ struct Kind {
   const char* option;  // of the kernel's configuration
 };
 constexpr Kind kMacvlan{"macvlan", "CONFIG_MACVLAN"}, kIpvlan{"ipvlan", "CONFIG_IPVLAN"};
+const Kind& KindOf(UpperKind kind) { return kind == UpperKind::kMacvlan ? kMacvlan : kIpvlan; }
 
 // Our namespace gets a number for that one, by which its links are found when nobody holds a descriptor any more.
 Status NumberNamespace(os::NetlinkSocket& here, int netns, const std::string& what) {
@@ -68,7 +69,8 @@ std::optional<int> FindMarked(os::NetlinkSocket& here, std::uint32_t ns, int par
   return std::nullopt;
 }
 
-Error CannotAdd(Error error, const UpperSpec& link, const Kind& kind) {
+Error CannotAdd(Error error, const UpperSpec& link) {
+  const Kind& kind = KindOf(link.kind);
   const int errnum = error.errnum();
   Error added = std::move(error).Context(std::string("failed to create the ") + kind.name + " port on '" + link.parent +
                                          "'");
@@ -89,48 +91,63 @@ Status Mark(const UpperSpec& link, int netns, const std::string& what) {
   return Transact(there, batch, what);
 }
 
-// `put_data` writes what the kind wants inside IFLA_INFO_DATA.
-template <typename PutData>
-Status Add(const UpperSpec& link, const Kind& kind, const Mac* mac, int netns, PutData put_data) {
-  const std::string what = std::string("add ") + kind.name + " link '" + link.name + "'";
+void PutKind(os::NetlinkBatch& batch, const UpperSpec& link) {
+  batch.BeginNest(IFLA_LINKINFO);
+  batch.PutString(IFLA_INFO_KIND, KindOf(link.kind).name);
+  batch.BeginNest(IFLA_INFO_DATA);
+  if (link.kind == UpperKind::kMacvlan) {
+    batch.PutU32(IFLA_MACVLAN_MODE, link.mode);
+  } else {
+    batch.PutU16(IFLA_IPVLAN_MODE, static_cast<std::uint16_t>(link.mode));
+    batch.PutU16(IFLA_IPVLAN_FLAGS, static_cast<std::uint16_t>(link.flag));
+  }
+  batch.EndNest();
+  batch.EndNest();
+}
+
+Status Create(os::NetlinkSocket& here, const UpperSpec& link, int parent, int netns) {
+  os::NetlinkBatch batch;
+  batch.Begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  batch.PutString(IFLA_IFNAME, link.name);
+  batch.PutU32(IFLA_LINK, static_cast<std::uint32_t>(parent));
+  batch.PutU32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
+  if (link.mtu != 0) batch.PutU32(IFLA_MTU, link.mtu);
+  if (link.mac)
+    batch.Put(IFLA_ADDRESS, {reinterpret_cast<const char*>(link.mac->bytes.data()), link.mac->bytes.size()});
+  PutKind(batch, link);
+  Status added = Transact(here, batch, "add link '" + link.name + "'");
+  if (!added.ok()) return CannotAdd(std::move(added).error(), link);
+  return added;
+}
+
+}  // namespace
+
+std::string_view ToString(UpperKind kind) { return KindOf(kind).name; }
+
+// A link without a parent is refused, but one of an unknown kind is refused before that.
+Status CheckUpperKind(UpperKind kind) {
+  const std::string what = std::string("look for ") + KindOf(kind).name + " links";
+  os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_ROUTE), what);
+  os::NetlinkBatch batch;
+  batch.Begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  UpperSpec link;
+  link.kind = kind;
+  PutKind(batch, link);
+  Status refused = Transact(socket, batch, what);
+  if (refused.ok() || refused.error().errnum() != EOPNOTSUPP) return Ok();
+  return std::move(refused).error().Hint(std::string("the kernel was built without ") + KindOf(kind).option);
+}
+
+Status AddUpper(const UpperSpec& link, int netns) {
+  const std::string what = std::string("add ") + KindOf(link.kind).name + " link '" + link.name + "'";
   TRY_CTX(CheckLinkName(link.name), what);
   os::NetlinkSocket here = TRY_CTX(os::NetlinkSocket::Open(NETLINK_ROUTE), what);
   const auto parent = TRY_CTX(FindLink(here, link.parent), what);
   if (!parent)
     return Error(Code::kNotFound, "the requested parent interface " + link.parent + " was not found on the host");
-  os::NetlinkBatch batch;
-  batch.Begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
-  batch.PutString(IFLA_IFNAME, link.name);
-  batch.PutU32(IFLA_LINK, static_cast<std::uint32_t>(parent->index));
-  batch.PutU32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
-  if (link.mtu != 0) batch.PutU32(IFLA_MTU, link.mtu);
-  if (mac != nullptr) batch.Put(IFLA_ADDRESS, {reinterpret_cast<const char*>(mac->bytes.data()), mac->bytes.size()});
-  batch.BeginNest(IFLA_LINKINFO);
-  batch.PutString(IFLA_INFO_KIND, kind.name);
-  batch.BeginNest(IFLA_INFO_DATA);
-  put_data(batch);
-  batch.EndNest();
-  batch.EndNest();
-  Status added = Transact(here, batch, what);
-  if (!added.ok()) return CannotAdd(std::move(added).error(), link, kind);
+  TRY(Create(here, link, parent->index, netns));
   TRY(NumberNamespace(here, netns, what));
   return Mark(link, netns, what);
-}
-
-}  // namespace
-
-Status AddMacvlan(const UpperSpec& link, const Mac& mac, MacvlanMode mode, int netns) {
-  const Mac* own = mode == MacvlanMode::kPassthru ? nullptr : &mac;
-  return Add(link, kMacvlan, own, netns, [mode](os::NetlinkBatch& batch) {
-    batch.PutU32(IFLA_MACVLAN_MODE, static_cast<std::uint32_t>(mode));
-  });
-}
-
-Status AddIpvlan(const UpperSpec& link, IpvlanMode mode, IpvlanFlag flag, int netns) {
-  return Add(link, kIpvlan, nullptr, netns, [&](os::NetlinkBatch& batch) {
-    batch.PutU16(IFLA_IPVLAN_MODE, static_cast<std::uint16_t>(mode));
-    batch.PutU16(IFLA_IPVLAN_FLAGS, static_cast<std::uint16_t>(flag));
-  });
 }
 
 Status DeleteUpper(const std::string& parent, const std::string& mark) {

@@ -90,15 +90,28 @@ void PutUp(os::NetlinkBatch& batch, int index) {
   batch.Begin(RTM_NEWLINK, NLM_F_ACK, header);
 }
 
-void PutDefaultRoute(os::NetlinkBatch& batch, int index, const Ip& gateway) {
+bool IsLinkLocal(const Ip& address) {
+  return address.v6 && address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
+}
+
+// One that is in none of the interface's networks is a neighbour all the same; the unspecified address stands for the
+// link itself, where there are no neighbours.
+void PutDefaultRoute(os::NetlinkBatch& batch, int index, const InsideSpec& inside, const Ip& gateway) {
+  const bool in_network =
+      std::ranges::any_of(inside.addresses, [&](const IpPrefix& one) { return one.Contains(gateway); });
   rtmsg header{};
   header.rtm_family = gateway.v6 ? AF_INET6 : AF_INET;
   header.rtm_table = RT_TABLE_MAIN;
   header.rtm_protocol = RTPROT_BOOT;
   header.rtm_scope = RT_SCOPE_UNIVERSE;
   header.rtm_type = RTN_UNICAST;
+  if (gateway.IsAny()) {
+    header.rtm_scope = gateway.v6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+  } else if (!in_network && !IsLinkLocal(gateway)) {
+    header.rtm_flags = RTNH_F_ONLINK;
+  }
   batch.Begin(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, header);
-  batch.Put(RTA_GATEWAY, gateway.Bytes());
+  if (!gateway.IsAny()) batch.Put(RTA_GATEWAY, gateway.Bytes());
   batch.PutU32(RTA_OIF, static_cast<std::uint32_t>(index));
 }
 
@@ -185,7 +198,7 @@ Status ConfigureInside(int netns, const InsideSpec& inside) {
   PutUp(batch, kLoopbackIndex);
   for (const IpPrefix& address : inside.addresses) AddAddress(batch, link->index, address);
   PutUp(batch, link->index);
-  for (const Ip& gateway : inside.gateways) PutDefaultRoute(batch, link->index, gateway);
+  for (const Ip& gateway : inside.gateways) PutDefaultRoute(batch, link->index, inside, gateway);
   TRY(Transact(socket, batch, what));
   return SettleLinks(link->peer);
 }

@@ -126,6 +126,7 @@ Status AddJoinCgroup(Builder& b, const oci::StringMap& below = {});
 Status AddCgroupMount(Builder& b, const oci::RuntimeSpec& spec, const oci::Mount& mount,
                       const MountOptions& options, const std::string& why);
 Status AddIntelRdt(Builder& b, const oci::RuntimeSpec& spec, const std::string& id);  // resctrl.cc
+void AddUpper(Builder& b, const Upper& upper);
 void AddNetwork(Builder& b, const ContainerInput& input);               // network.cc
 void AddHostHooks(Builder& b, const std::vector<oci::Hook>& hooks, const char* name, Where where);
 void AddChildHooks(Builder& b, const std::vector<oci::Hook>& hooks,

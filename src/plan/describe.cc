@@ -168,6 +168,7 @@ unsigned VariantOf(const Step& step) {
     case Op::kOpenTree: return (NumberAt(step, 7) != 0 ? 1U : 0U) + (step.text.size() > 1 ? 2U : 0U);
     case Op::kOpenNamespace: return NumberAt(step, 1) != 0 ? 1 : 0;
     case Op::kResolveUser: return TextAt(step, 0).empty() ? 1 : 0;
+    case Op::kEnsureParent: return TextAt(step, 1).empty() ? 1 : 0;
     case Op::kMoveLink: return TextAt(step, 1).empty() ? 0 : 1;
     default: break;
   }

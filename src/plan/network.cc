@@ -25,17 +25,26 @@ std::uint64_t BridgeFlags(const net::BridgeSpec& bridge) {
   return flags;
 }
 
-void AddEndpoint(Builder& b, const Endpoint& endpoint) {
-  const net::BridgeSpec& bridge = endpoint.bridge;
-  std::vector<std::string> words = {bridge.name, Words(bridge.gateways), Words(bridge.bare)};
-  words.insert(words.end(), bridge.trusted.begin(), bridge.trusted.end());
-  b.Add(Op::kEnsureBridge, Where::kHostChild, "network", std::move(words),
-        {bridge.mtu, bridge.masquerade ? 1ULL : 0ULL, BridgeFlags(bridge), Number(bridge.mode_ipv4),
-         Number(bridge.mode_ipv6)});
+void AddBridgePort(Builder& b, const Endpoint& endpoint) {
+  if (const net::BridgeSpec& bridge = endpoint.bridge; !bridge.name.empty()) {
+    std::vector<std::string> words = {bridge.name, Words(bridge.gateways), Words(bridge.bare)};
+    words.insert(words.end(), bridge.trusted.begin(), bridge.trusted.end());
+    b.Add(Op::kEnsureBridge, Where::kHostChild, "network", std::move(words),
+          {bridge.mtu, bridge.masquerade ? 1ULL : 0ULL, BridgeFlags(bridge), Number(bridge.mode_ipv4),
+           Number(bridge.mode_ipv6)});
+  }
   const net::VethSpec& veth = endpoint.veth;
   b.Add(Op::kAddVeth, Where::kHostChild, "network",
         {veth.bridge, veth.host_name, veth.container_name, net::ToString(veth.mac)},
         {veth.mtu, veth.isolated ? 1ULL : 0ULL});
+}
+
+void AddEndpoint(Builder& b, const Endpoint& endpoint) {
+  if (endpoint.upper) {
+    AddUpper(b, *endpoint.upper);
+  } else {
+    AddBridgePort(b, endpoint);
+  }
   const net::InsideSpec& inside = endpoint.inside;
   std::vector<std::string> text = {inside.name, Words(inside.addresses), Words(inside.gateways)};
   for (const auto& [path, value] : inside.sysctls) text.push_back(path + '=' + value);
@@ -102,8 +111,11 @@ void AddNetwork(Builder& b, const ContainerInput& input) {
     b.Child(child::Op::kLoopbackUp, "network");
     return;
   }
-  if (!input.network.host_folder.empty()) AddHostUse(b, input.network);
-  b.Add(Op::kEnsureTable, Where::kHostChild, "network");
+  const auto has_rules = [](const Endpoint& endpoint) { return !endpoint.upper && !endpoint.bridge.name.empty(); };
+  if (std::ranges::any_of(input.network.endpoints, has_rules)) {
+    if (!input.network.host_folder.empty()) AddHostUse(b, input.network);
+    b.Add(Op::kEnsureTable, Where::kHostChild, "network");
+  }
   for (const Endpoint& endpoint : input.network.endpoints) AddEndpoint(b, endpoint);
   AddNames(b, input.network);
   AddPorts(b, input.network);

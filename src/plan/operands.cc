@@ -32,6 +32,7 @@ constexpr Least kLeast[] = {
     Host(Op::kWriteIdMaps, 2), Host(Op::kOomScore, 1),
     Host(Op::kEnsureBridge, 2, 2), Host(Op::kAddVeth, 4, 1), Host(Op::kConfigureInside, 3), Host(Op::kDeleteCgroup, 1),
     Host(Op::kServeNames, 1), Host(Op::kForgetNames, 1), Host(Op::kDeleteVeth, 1), Host(Op::kKillCgroup, 1),
+    Host(Op::kEnsureParent, 2, 1), Host(Op::kAddUpper, 6, 3), Host(Op::kDeleteUpper, 2),
     Child(C::kAttachRoot, 1), Child(C::kMount, 3),
     Child(C::kAttach, 1), Child(C::kDevice, 1), Child(C::kBindDevice, 2), Child(C::kSymlink, 2),
     Child(C::kMakeDirectory, 1), Child(C::kMask, 1), Child(C::kReadonlyPath, 1), Child(C::kWriteProc, 2),

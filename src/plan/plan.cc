@@ -114,6 +114,9 @@ std::string_view OpName(Op op) {
     case Op::kServeNames: return "serve-names";
     case Op::kPublishPorts: return "publish-ports";
     case Op::kMoveLink: return "move-link";
+    case Op::kEnsureParent: return "ensure-parent";
+    case Op::kAddUpper: return "add-upper";
+    case Op::kDeleteUpper: return "delete-upper";
     case Op::kIntelRdt: return "intel-rdt";
     case Op::kDeleteResctrl: return "delete-resctrl";
     case Op::kStartScope: return "start-scope";

@@ -124,6 +124,22 @@ std::string Veth(const Step& step) {
          (NumberAt(step, 1) != 0 ? "\nbridge link set dev " + Arg(step, 1) + " isolated on" : "");
 }
 
+std::string Parent(const Step& step) {
+  const std::string name = Arg(step, 0);
+  const std::string how = TextAt(step, 1).empty()
+                              ? "ip link add " + name + " type dummy"
+                              : "ip link add link " + Arg(step, 1) + " name " + name + " type vlan id " +
+                                    std::to_string(NumberAt(step, 0));
+  return "if ! ip link show " + name + " > /dev/null 2>&1; then\n  " + how + "\n  ip link set " + name + " up\nfi";
+}
+
+std::string UpperLink(const Step& step) {
+  std::string line = "ip link add link " + Arg(step, 1) + " name " + Arg(step, 2);
+  if (!TextAt(step, 3).empty()) line += " address " + Arg(step, 3);
+  if (NumberAt(step, 2) != 0) line += " mtu " + std::to_string(NumberAt(step, 2));
+  return line + " netns \"$pid\" type " + TextAt(step, 0) + ' ' + TextAt(step, 5);
+}
+
 std::string ConfigureInside(const Step& step) {
   const std::string inside = "nsenter -t \"$pid\" -n ip ";
   std::string lines = inside + "link set lo up";
@@ -282,6 +298,8 @@ std::string HostCommands(const Step& step, ShellState& state) {
     case Op::kOomScore: return "echo " + Arg(step, 0) + " > \"/proc/$pid/oom_score_adj\"";
     case Op::kEnsureBridge: return Bridge(step);
     case Op::kAddVeth: return Veth(step);
+    case Op::kEnsureParent: return Parent(step);
+    case Op::kAddUpper: return UpperLink(step);
     case Op::kConfigureInside: return ConfigureInside(step);
     case Op::kMoveLink:
       return "ip link set " + Arg(step, 0) + " netns \"$pid\"" +

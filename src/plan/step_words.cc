@@ -66,6 +66,9 @@ constexpr StepWords kWords[] = {
     H(Op::kEnsureTable, {"ensure nft table 'inet estiba'", "asegurar la tabla nft 'inet estiba'"}),
     H(Op::kEnsureBridge, {"ensure bridge {0} with address {1}", "asegurar el puente {0} con la dirección {1}"}),
     H(Op::kAddVeth, {"add veth {1} on bridge {0}, {2} inside", "añadir veth {1} al puente {0}, {2} por dentro"}),
+    H(Op::kEnsureParent, {"ensure VLAN {0} of {1}", "asegurar la VLAN {0} de {1}"}),
+    H(Op::kEnsureParent, {"ensure dummy link {0}", "asegurar el enlace ficticio {0}"}, 1),
+    H(Op::kAddUpper, {"add {0} {2} on {1}", "añadir {0} {2} sobre {1}"}),
     H(Op::kConfigureInside,
       {"configure {0} with {1}, gateway {2}", "configurar {0} con {1}, puerta de enlace {2}"}),
     H(Op::kServeNames, {"answer names at 127.0.0.11, describe the container in {0}",
@@ -76,6 +79,7 @@ constexpr StepWords kWords[] = {
     H(Op::kIntelRdt, {"join resctrl class {0}", "entrar en la clase {0} de resctrl"}),
     // ---- host, afterwards ----
     H(Op::kDeleteCgroup, {"delete cgroup {0}", "borrar el cgroup {0}"}),
+    H(Op::kDeleteUpper, {"delete the link {1} on {0}", "borrar el enlace {1} sobre {0}"}),
     H(Op::kDeleteVeth, {"delete veth {0}", "borrar veth {0}"}),
     H(Op::kForgetNames, {"forget the names of {0}", "olvidar los nombres de {0}"}),
     H(Op::kUnpublishPorts, {"unpublish ports {4}", "dejar de publicar los puertos {4}"}),

@@ -37,6 +37,9 @@ std::vector<Step> UndoOf(const Plan& plan) {
         // half closed keep the namespace for minutes.
         undo.push_back(Made(Op::kDeleteVeth, step, {step.text[1]}));
         break;
+      case Op::kAddUpper:
+        undo.push_back(Made(Op::kDeleteUpper, step, {step.text[1], step.text[4]}));
+        break;
       case Op::kIntelRdt:
         if (step.numbers[0] != 0) undo.push_back(Made(Op::kDeleteResctrl, step, {step.text[0]}));
         if (!step.text[1].empty()) undo.push_back(Made(Op::kDeleteResctrl, step, {step.text[1]}));

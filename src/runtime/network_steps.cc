@@ -8,6 +8,7 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "driver_steps.h"
 #include "net/forwarding.h"
 #include "net/host_use.h"
 #include "net/publish.h"
@@ -95,6 +96,11 @@ Status Veth(const Session& session, const Step& step) {
   veth.isolated = NumberAt(step, 1) != 0;
   const os::UniqueFd netns = TRY(OpenNetns(session));
   return net::AddVeth(veth, netns.get());
+}
+
+Status Upper(const Session& session, const Step& step) {
+  const os::UniqueFd netns = TRY(OpenNetns(session));
+  return AddUpper(step, netns.get());
 }
 
 Status Inside(const Session& session, const Step& step) {
@@ -212,6 +218,8 @@ Status RunNetworkStep(Session& session, const Step& step) {
   if (IsRuleStep(step.op)) return RunRuleStep(step);
   switch (step.op) {
     case Op::kAddVeth: return Veth(session, step);
+    case Op::kEnsureParent: return EnsureParent(step);
+    case Op::kAddUpper: return Upper(session, step);
     case Op::kMoveLink: return Move(session, step);
     case Op::kConfigureInside: return Inside(session, step);
     case Op::kServeNames: return Names(session, step);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../names.h"
+#include "../network_drivers.h"
 #include "../spec/network_mode.h"
 #include "../warn.h"
 #include "base/clock.h"
@@ -115,10 +116,13 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
                  "network '" + host.network_mode +
                      "' needs root: a user's containers run with --network none or host");
   }
-  TRY(NetworkOf(*w_.networks, host.network_mode));
+  const auto main = TRY(NetworkOf(*w_.networks, host.network_mode));
+  const auto can_publish = [](const NetworkRecord& one) { return !SitsOnParent(one.driver) && !IsUnmanaged(one); };
+  bool publishes = can_publish(*main);
   for (const auto& [name, settings] : endpoints) {
     const auto network = TRY(NetworkOf(*w_.networks, name));
-    if (network->driver != "bridge") {
+    publishes = publishes || can_publish(*network);
+    if (network->pools.empty()) {
       return Error(Code::kInvalidArgument,
                    "container cannot be connected to network " + name + " and others");
     }
@@ -133,6 +137,9 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
       if (!address.IsLinkLocal()) return Error(Code::kInvalidArgument, "invalid link-local IP address: " + text);
     }
   }
+  if (!publishes && (!host.port_bindings.empty() || host.publish_all_ports))
+    warnings.push_back("Published ports are discarded when using network '" + main->name + "' of driver " +
+                       main->driver);
   return Ok();
 }
 

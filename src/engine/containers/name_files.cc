@@ -18,10 +18,11 @@ using apitypes::HostConfig;
 constexpr std::size_t kMaxFile = 1 << 20;
 constexpr std::chrono::seconds kTellPatience{10};
 
-// The first gateway that leads outside.
+// The first gateway that leads outside and is the host.
 std::optional<Ip> OutwardGateway(const std::vector<Endpoint>& endpoints) {
-  const auto outward = std::ranges::find_if(
-      endpoints, [](const Endpoint& endpoint) { return !endpoint.internal && !endpoint.gateways.empty(); });
+  const auto outward = std::ranges::find_if(endpoints, [](const Endpoint& endpoint) {
+    return !endpoint.internal && endpoint.HasHost() && !endpoint.gateways.empty();
+  });
   if (outward == endpoints.end()) return std::nullopt;
   return outward->gateways.front();
 }
@@ -133,7 +134,7 @@ Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const s
         names.networks.push_back({network->id, network->name, address, NamesIn(record, *network)});
   }
   names.services = ServicesOf(record.create.config.exposed_ports);
-  names.internal = !OutwardGateway(endpoints).has_value();
+  names.internal = std::ranges::all_of(endpoints, &Endpoint::internal);
   const net::ResolvInput resolver = ResolverOf(record, endpoints);
   names.keeps_single_labels = net::KeepsSingleLabels(resolver);
   for (const std::string& server : net::ServersToAsk(resolver)) names.servers.push_back(TRY(dns::ParseServer(server)));

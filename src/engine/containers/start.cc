@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "../config_reader.h"
+#include "../network_drivers.h"
 #include "../spec/network_mode.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,6 +25,8 @@ using apitypes::HostConfig;
 
 // Hooks, slow disks and a host out of memory included.
 constexpr auto kStartPatience = 120s;
+
+bool Publishes(const Endpoint& endpoint) { return !endpoint.internal && endpoint.HasHost(); }
 
 plan::Endpoint PlanEndpoint(const Endpoint& endpoint, const NetworkRecord& network) {
   plan::Endpoint made;
@@ -94,18 +97,24 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
   network.host_folder = HostFolder();
   network.default_bridge = w_.config()->bridge;
   for (const bool v6 : {false, true}) {
-    const auto outward = [&](const Endpoint& one) { return !one.internal && one.Address(v6).has_value(); };
+    const auto outward = [&](const Endpoint& one) { return Publishes(one) && one.Address(v6).has_value(); };
     if (std::ranges::any_of(endpoints, outward)) network.forwarding.push_back(v6 ? 6 : 4);
   }
   bool routed = false;
+  bool published = false;
   for (const Endpoint& endpoint : endpoints) {
     const auto known = TRY(w_.networks->Get(endpoint.network_id));
     plan::Endpoint made = PlanEndpoint(endpoint, *known);
+    if (IsUnmanaged(*known)) made.bridge.name.clear();
+    if (SitsOnParent(known->driver)) made.upper = PlanUpper(endpoint, *known);
     if (!endpoint.internal && !routed) {
       made.inside.gateways = endpoint.gateways;
-      made.ports = ports;
+      if (RoutesByDevice(*known))
+        for (Ip& gateway : made.inside.gateways) gateway.bytes = {};
       routed = true;
     }
+    if (Publishes(endpoint) && !published) made.ports = ports;
+    published = published || Publishes(endpoint);
     network.endpoints.push_back(std::move(made));
   }
   if (HasNames(endpoints)) {
@@ -172,7 +181,7 @@ Status Containers::Allocate(const ContainerRecord& record, const std::vector<End
   }
   const std::vector<net::PublishRequest> ports = TRY(CollectPorts(record.create));
   for (const Endpoint& endpoint : launch.endpoints) {
-    if (endpoint.internal) continue;
+    if (!Publishes(endpoint)) continue;
     auto published = w_.networks->Publish(ports, endpoint);
     if (!published.ok()) {
       return std::move(published).error().Context(

@@ -91,7 +91,7 @@ Status Containers::ConnectNetwork(const NetworkRecord& network, const apitypes::
       return Error(Code::kNotImplemented,
                    "connecting a running container to a network is not supported: stop it first");
     }
-    if (network.driver != "bridge") {
+    if (network.pools.empty()) {
       return Error(Code::kPermissionDenied, "container cannot be connected to network " + network.name);
     }
     auto& endpoints = data->record.create.endpoints;

@@ -22,8 +22,6 @@ using testing::TryConnect;
 constexpr std::chrono::milliseconds kNever{300};  // how long a connection that must fail is given
 constexpr char kLan[] = "192.0.2.1";
 
-Mac MacNumber(std::uint8_t number) { return Mac{{2, 0x42, 192, 0, 2, number}}; }
-
 class UpperLink : public ::testing::Test {
  protected:
   void SetUp() override { REQUIRE(testing::CanMakeNetworks(), "root and network namespaces"); }
@@ -45,9 +43,14 @@ void Configure(const FakeContainer& container, const char* address) {
   ASSERT_OK(BringUp(there, "eth0"));
 }
 
+UpperSpec Macvlan(const char* parent, const std::string& mark, std::uint8_t number, MacvlanMode mode) {
+  std::optional<Mac> mac = Mac{{2, 0x42, 192, 0, 2, number}};
+  if (mode == MacvlanMode::kPassthru) mac.reset();
+  return {UpperKind::kMacvlan, parent, "eth0", mark, mac, static_cast<unsigned>(mode)};
+}
+
 void Join(const FakeContainer& container, std::uint8_t number, MacvlanMode mode) {
-  ASSERT_OK(AddMacvlan({"up0", "eth0", "mark" + std::to_string(number), 0}, MacNumber(number), mode,
-                       container.netns.get()));
+  ASSERT_OK(AddUpper(Macvlan("up0", "mark" + std::to_string(number), number, mode), container.netns.get()));
   Configure(container, ("192.0.2." + std::to_string(number) + "/24").c_str());
 }
 
@@ -87,7 +90,7 @@ TEST_F(UpperLink, PassthruTakesTheParentsHardwareAddressAndIsAlone) {
     const auto listener = Listen(world.lan.get(), 7000);
     EXPECT_TRUE(TryConnect(a.netns.get(), kLan, 7000).ok);
     EXPECT_EQ(AcceptFrom(listener), "192.0.2.10");
-    EXPECT_FALSE(AddMacvlan({"up0", "eth0", "b", 0}, MacNumber(11), MacvlanMode::kBridge, b.netns.get()).ok());
+    EXPECT_FALSE(AddUpper(Macvlan("up0", "b", 11, MacvlanMode::kBridge), b.netns.get()).ok());
   });
 }
 
@@ -127,7 +130,7 @@ TEST_F(UpperLink, TheLinkOfANamespaceThatOnlyAConnectionKeepsIsDeleted) {
       LeaveHalfClosed(gone);
     }
     FakeContainer next;
-    ASSERT_OK(AddMacvlan({"up0", "eth0", "next", 0}, MacNumber(10), MacvlanMode::kBridge, next.netns.get()));
+    ASSERT_OK(AddUpper(Macvlan("up0", "next", 10, MacvlanMode::kBridge), next.netns.get()));
     auto there = OpenSocketIn(next.netns.get(), NETLINK_ROUTE).value();
     EXPECT_EQ(BringUp(there, "eth0").error().errnum(), EADDRINUSE);  // its address is still the old one's
     ASSERT_OK(DeleteUpper("up0", "mark10"));
@@ -139,12 +142,13 @@ TEST_F(UpperLink, ParentsThatAreMissingOrTooNarrowAreNamed) {
   InFreshNetwork([] {
     World world;
     FakeContainer a;
-    const auto missing = AddMacvlan({"nosuch", "eth0", "m", 0}, MacNumber(10), MacvlanMode::kBridge, a.netns.get());
+    const auto missing = AddUpper(Macvlan("nosuch", "m", 10, MacvlanMode::kBridge), a.netns.get());
     EXPECT_EQ(missing.error().code(), Code::kNotFound);
     EXPECT_EQ(MacOfParent("nosuch").error().Message(),
               "the requested parent interface nosuch was not found on the host");
-    const auto wide = AddMacvlan({"up0", "eth0", "m", 9000}, MacNumber(10), MacvlanMode::kBridge, a.netns.get());
-    EXPECT_NE(wide.error().ToString().find("MTU"), std::string::npos);
+    UpperSpec wide = Macvlan("up0", "m", 10, MacvlanMode::kBridge);
+    wide.mtu = 9000;
+    EXPECT_NE(AddUpper(wide, a.netns.get()).error().ToString().find("MTU"), std::string::npos);
   });
 }
 
@@ -152,7 +156,9 @@ TEST_F(UpperLink, AnIpvlanLinkIsMadeOrTheKernelsOptionIsNamed) {
   InFreshNetwork([] {
     World world;
     FakeContainer a;
-    const auto added = AddIpvlan({"up0", "eth0", "m", 0}, IpvlanMode::kL2, IpvlanFlag::kBridge, a.netns.get());
+    const auto added = AddUpper({UpperKind::kIpvlan, "up0", "eth0", "m", std::nullopt}, a.netns.get());
+    EXPECT_EQ(CheckUpperKind(UpperKind::kIpvlan).ok(), added.ok());
+    ASSERT_OK(CheckUpperKind(UpperKind::kMacvlan));
     if (!added.ok()) {
       EXPECT_NE(added.error().ToString().find("CONFIG_IPVLAN"), std::string::npos);
       return;

@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 #include "input.h"
+#include "plan/explain.h"
+#include "plan/undo.h"
 #include "plan/wire.h"
 #include "tests/support.h"
 
@@ -333,6 +335,39 @@ TEST(BuildContainer, AKnownNamespaceIsOpenedWithItsInode) {
   const auto open = std::ranges::find(plan.steps, Op::kOpenNamespace, &Step::op);
   ASSERT_NE(open, plan.steps.end());
   EXPECT_THAT(open->numbers, ::testing::ElementsAre(0x40000000U, 0U, 4026532177U));  // CLONE_NEWNET
+}
+
+// A link on VLAN 10 of eth0: no bridge, no table, no pair.
+ContainerInput OnAVlan() {
+  ContainerInput input = DockerInput();
+  Upper upper;
+  upper.make = net::ParentSpec{"eth0.10", "eth0", 10};
+  upper.link = {net::UpperKind::kIpvlan, "eth0.10", "eth0", "estiba 1", std::nullopt, 1, 0, 1400};
+  upper.mode = "mode l3 bridge";
+  Endpoint endpoint;
+  endpoint.inside = {"eth0", {ParseIpPrefix("10.9.0.2/24").value()}, {Ip{}}};
+  endpoint.upper = upper;
+  input.network = Network();
+  input.network.mode = Network::Mode::kBridge;
+  input.network.endpoints = {endpoint};
+  return input;
+}
+
+TEST(BuildContainer, ALinkOnAParentIsMadeWithoutABridgeAndTakenBack) {
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(OnAVlan(), HybridHost()));
+  for (const Op op : {Op::kEnsureTable, Op::kEnsureBridge, Op::kAddVeth}) EXPECT_EQ(Count(plan, op), 0U);
+  const auto add = std::ranges::find(plan.steps, Op::kAddUpper, &Step::op);
+  ASSERT_NE(add, plan.steps.end());
+  EXPECT_EQ((add - 1)->op, Op::kEnsureParent);
+  EXPECT_THAT(add->text, ::testing::ElementsAre("ipvlan", "eth0.10", "eth0", "", "estiba 1", "mode l3 bridge"));
+  EXPECT_THAT(add->numbers, ::testing::ElementsAre(1U, 0U, 1400U));
+  const std::vector<Step> undo = UndoOf(plan);
+  const auto deleted = std::ranges::find(undo, Op::kDeleteUpper, &Step::op);
+  ASSERT_NE(deleted, undo.end());
+  EXPECT_THAT(deleted->text, ::testing::ElementsAre("eth0.10", "estiba 1"));
+  const std::string shell = ExplainShell(plan);
+  EXPECT_THAT(shell, HasSubstr("ip link add link 'eth0' name 'eth0.10' type vlan id 10"));
+  EXPECT_THAT(shell, HasSubstr("ip link add link 'eth0.10' name 'eth0' mtu 1400 netns \"$pid\" type ipvlan mode l3"));
 }
 
 TEST(BuildContainer, OffsetsWithoutTimeNamespacesAreRefused) {

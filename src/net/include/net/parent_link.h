@@ -3,7 +3,9 @@
 // for them to sit on. In the style of net/setup.h: one function a step, undone from any process.
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "net/address.h"
 
@@ -30,17 +32,24 @@ enum class MacvlanMode : std::uint8_t { kPrivate = 1, kVepa = 2, kBridge = 4, kP
 enum class IpvlanMode : std::uint8_t { kL2 = 0, kL3 = 1, kL3s = 2 };
 enum class IpvlanFlag : std::uint8_t { kBridge = 0, kPrivate = 1, kVepa = 2 };
 
+enum class UpperKind : std::uint8_t { kMacvlan = 0, kIpvlan = 1 };
+std::string_view ToString(UpperKind kind);  // "macvlan", "ipvlan"
+// kNotImplemented, with the option of its configuration that is missing, when the kernel has no such links.
+Status CheckUpperKind(UpperKind kind);
+
 struct UpperSpec {
+  UpperKind kind = UpperKind::kMacvlan;
   std::string parent;
-  std::string name;   // in the container: "eth0"
-  std::string mark;   // tells it from all others when it is deleted; shown as its alias
-  unsigned mtu = 0;   // 0: the parent's; more than that is refused
+  std::string name;        // in the container: "eth0"
+  std::string mark;        // tells it from all others when it is deleted; shown as its alias
+  std::optional<Mac> mac;  // none: the parent's, as ipvlan and macvlan's kPassthru have it
+  unsigned mode = 0;       // MacvlanMode or IpvlanMode
+  unsigned flag = 0;       // IpvlanFlag
+  unsigned mtu = 0;        // 0: the parent's; more than that is refused
 };
-// The link is born in `netns`, down, with its final name. With kPassthru it has the parent's hardware address, whatever
-// is asked for, and is the parent's only one. The process must have one thread.
-Status AddMacvlan(const UpperSpec& link, const Mac& mac, MacvlanMode mode, int netns);
-// It has its parent's hardware address.
-Status AddIpvlan(const UpperSpec& link, IpvlanMode mode, IpvlanFlag flag, int netns);
+// The link is born in `netns`, down, with its final name. One with kPassthru must be the parent's only one. The process
+// must have one thread.
+Status AddUpper(const UpperSpec& link, int netns);
 // Deletes the link of that mark wherever it is: it goes with its namespace, but connections that killed processes left
 // half closed keep that for minutes, and with it the link's addresses. Succeeds when it is gone.
 Status DeleteUpper(const std::string& parent, const std::string& mark);

@@ -46,7 +46,7 @@ struct BridgeSpec {
 // Bridge with its address, up; the table's elements for it (needs EnsureTable). Forwarding is another step
 // (forwarding.h). Quick when it is all there. kConflict when `name` is a link of another kind.
 Status EnsureBridge(const BridgeSpec& bridge);
-// Succeeds when it is gone.
+// Succeeds when it is gone. One that EnsureBridge found and did not make stays.
 Status DeleteBridge(const BridgeSpec& bridge);
 // True when there is a link of that name in this network namespace.
 Result<bool> LinkExists(const std::string& name);

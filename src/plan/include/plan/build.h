@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/scope.h"
+#include "net/parent_link.h"
 #include "net/ports.h"
 #include "net/setup.h"
 #include "oci/runtime_spec.h"
@@ -54,12 +55,20 @@ struct MountSource {
   std::vector<Layer> layers{};         // an image's, as Storage::lowers: shown read-only
 };
 
-// One attachment to a bridge network; everything in it is already allocated by the engine.
+// A link on a link of the host's, instead of a bridge's pair.
+struct Upper {
+  std::optional<net::ParentSpec> make{};  // the link it sits on, where that may have to be made
+  net::UpperSpec link{};
+  std::string mode{};  // for people: "mode l2 bridge"
+};
+
+// One attachment to a network; everything in it is already allocated by the engine.
 struct Endpoint {
-  net::BridgeSpec bridge;
+  net::BridgeSpec bridge;        // without a name: the one that `veth` names is not ours to see to
   net::VethSpec veth;
   net::InsideSpec inside;
   std::vector<net::PublishedPort> ports;
+  std::optional<Upper> upper{};  // then there is no bridge and no pair
 };
 
 struct Network {

@@ -70,6 +70,9 @@ enum class Op : std::uint16_t {
   kStartScope = 49,      // text: unit, cgroup path, "Name=value"…        numbers: 1: of the user's own manager
   kServeNames = 51,      // text: file of the endpoint; blob: what it holds  makes the sockets of 127.0.0.11, port 53
   kJoinScope = 50,       // text: unit                                   numbers: as above. exec: the child into it
+  kEnsureParent = 54,    // text: link, what it is a VLAN of ("": a dummy) numbers: VLAN id
+  kAddUpper = 55,        // text: kind, parent, name inside, mac ("": the parent's), mark, mode in words
+                         //                                              numbers: mode, flag, mtu
   kUseHost = 110,        // text: folder, default bridge                 what bridged containers share stays to the end
   kForwarding = 111,     // text: folder                                 numbers: families, 4 and 6
   // ---- host, afterwards ----
@@ -80,6 +83,7 @@ enum class Op : std::uint16_t {
   kForgetNames = 66,     // only in undo lists: text: as kServeNames
   kStopScope = 65,       // only in undo lists: text: unit                numbers: as kStartScope
   kDeleteResctrl = 64,   // only in undo lists: text: path
+  kDeleteUpper = 70,     // only in undo lists: text: parent, mark
   // ---- child: 1000 + child::Op ----
   kChildBase = 1000,
 };

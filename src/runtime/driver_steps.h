@@ -1,0 +1,14 @@
+#pragma once
+// Steps of the network drivers beside bridge. `netns` is the container's network namespace.
+
+#include "base/result.h"
+#include "plan/plan.h"
+
+namespace estiba::runtime {
+
+Status EnsureParent(const plan::Step& step);
+Status AddUpper(const plan::Step& step, int netns);
+// Undoes AddUpper.
+Status DeleteUpper(const plan::Step& step);
+
+}  // namespace estiba::runtime
