@@ -109,6 +109,12 @@ std::uint8_t ProtocolNumber(Protocol protocol, bool v6) {
   return protocol == Protocol::kPing && v6 ? std::uint8_t{IPPROTO_ICMPV6} : static_cast<std::uint8_t>(protocol);
 }
 
+std::string TokenBytes(std::uint32_t token) {
+  std::string bytes;
+  Put32(bytes, token);
+  return bytes;
+}
+
 std::uint32_t TokenOffset(Protocol protocol) { return protocol == Protocol::kTcp ? 4 : 8; }
 
 std::string MakePacket(const Flow& flow, std::uint32_t token) {

@@ -19,7 +19,8 @@ struct Flow {
 
 // The IP packet with its checksums. `token` is in the TCP sequence number, else in the first bytes of the payload.
 std::string MakePacket(const Flow& flow, std::uint32_t token);
-// Where the token is, from the transport header on.
+// The token as it goes over the wire, and where it is, from the transport header on.
+std::string TokenBytes(std::uint32_t token);
 std::uint32_t TokenOffset(Protocol protocol);
 // The number of the protocol in the header of that family: a ping's differs.
 std::uint8_t ProtocolNumber(Protocol protocol, bool v6);

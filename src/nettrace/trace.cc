@@ -54,12 +54,16 @@ struct Watched {
   std::vector<os::NftTrace> traces;
   std::set<std::uint32_t> ids;  // of our packet: others are traced by others
 
-  // Keeps what was told of our packet since; true when that ends somewhere. Wherever the packet gets another id, a rule
-  // of ours is the first to see it.
-  Result<bool> Read() {
+  // Keeps what was told of our packet since; true when that ends somewhere. The first step in each chain has headers;
+  // an id may be another packet's afterwards.
+  Result<bool> Read(std::string_view token, std::size_t at) {
     bool ended = false;
     for (os::NftTrace& trace : TRY(watch.Read())) {
-      if (trace.table == WatchTable() && trace.kind == os::NftTraceKind::kRule) ids.insert(trace.id);
+      const bool has_headers = !trace.network.empty();
+      const bool ours =
+          has_headers && trace.transport.size() >= at && trace.transport.compare(at, token.size(), token) == 0;
+      if (ours) ids.insert(trace.id);
+      if (has_headers && !ours) ids.erase(trace.id);
       if (!ids.contains(trace.id)) continue;
       ended = ended || IsEnd(trace);
       traces.push_back(std::move(trace));
@@ -284,20 +288,22 @@ bool Tracer::NeighbourIsPending() {
 // Reads until somebody has dropped the packet. False when nobody has in time.
 Result<bool> Tracer::Collect(std::vector<Watched>& watched) {
   const auto started = steady_clock::now();
+  const std::string token = TokenBytes(token_);
+  const std::size_t at = TokenOffset(flow_.protocol);
   bool ended = false;
   while (!ended) {
     std::vector<pollfd> fds;
     for (const Watched& one : watched) fds.push_back({one.watch.fd(), POLLIN, 0});
     (void)::poll(fds.data(), fds.size(), static_cast<int>(kTick.count()));
     for (Watched& one : watched) {
-      const bool end = TRY(one.Read());
+      const bool end = TRY(one.Read(token, at));
       ended = ended || end;
     }
     const auto waited = steady_clock::now() - started;
     if (!ended && (waited > kNeighbourPatience || (waited > kPatience && !NeighbourIsPending()))) return false;
   }
   // What was told before the end is all there, but perhaps not on the sockets that were read first.
-  for (Watched& one : watched) TRY(one.Read());
+  for (Watched& one : watched) TRY(one.Read(token, at));
   return true;
 }
 

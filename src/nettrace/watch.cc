@@ -45,7 +45,7 @@ NftRule MatchProbe(const WatchSpec& spec) {
   rule.Meta(NFT_META_L4PROTO, kR0)
       .Equal(kR0, Raw(ProtocolNumber(spec.flow.protocol, spec.flow.destination.v6)))
       .Payload(NFT_PAYLOAD_TRANSPORT_HEADER, TokenOffset(spec.flow.protocol), 4, kR0)
-      .Equal(kR0, NetworkOrder(spec.token, 4));
+      .Equal(kR0, TokenBytes(spec.token));
   return rule;
 }
 
