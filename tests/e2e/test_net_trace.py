@@ -284,6 +284,23 @@ def test_both_families(engine):
     assert dropped(engine, "--ipv6", "host", "host", "9")["Reason"] == "no listener on [::1]:9 of the host"
 
 
+def test_ipv6_between_containers(engine, beyond):
+    engine.cli("network", "create", "--ipv6", "--subnet", "fd00:77::/64", "--subnet", "10.77.0.0/24", "six")
+    engine.cli("run", "-d", "--name", "web", "--network", "six", "-p", "8080:80", "estiba/busybox", "httpd", "-f", "-p",
+               "80")
+    run(engine, "client", "--network", "six")
+    address = engine.inspect("web")["NetworkSettings"]["Networks"]["six"]["GlobalIPv6Address"]
+    wait_until(lambda: ":0050 " in engine.out("exec", "web", "cat", "/proc/net/tcp6"), "it listens")
+    answer = passes(engine, "-6", "client", "web", "80")
+    assert f"{address} by eth0" in details(answer, "route")[0] and answer["Hops"][-1]["Place"] == "web"
+    assert dropped(engine, "-6", "client", "web", "81")["Reason"] == f"no listener on [{address}]:81 in 'web'"
+    passes(engine, "-6", "client", "web")
+    engine.host.run("ip", "-6", "addr", "add", "2001:db8::1/64", "dev", "up0", "nodad")
+    answer = passes(engine, "outside:2001:db8::2", "host", "8080")
+    assert f"the destination becomes [{address}]:80" in " ".join(details(answer, "nat"))
+    assert "is not published" in dropped(engine, "outside:2001:db8::2", address, "80")["Reason"]
+
+
 def test_what_makes_no_sense(engine):
     run(engine, "web")
     for arguments, complaint in ((("nobody", "web"), "no such container: nobody"),
