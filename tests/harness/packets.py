@@ -22,8 +22,9 @@ def mac(text):
 
 
 def own_mac(link):
-    with open(f"/sys/class/net/{link}/address", encoding="ascii") as file:
-        return mac(file.read().strip())
+    """Not from /sys, which may be another namespace's."""
+    with on(link) as raw:
+        return raw.getsockname()[4]
 
 
 def checksum(data):
