@@ -54,6 +54,16 @@ Result<std::vector<std::string>> ChainsThere(os::NetlinkSocket& socket) {
   return there;
 }
 
+// Of the chains that are ours alone; what the administrator has is his.
+Result<bool> HasEveryRule(os::NetlinkSocket& socket) {
+  os::NftBatch whole(kFamily);
+  AddLayout(whole, {});
+  std::size_t there = 0;
+  for (const auto& [chain, count] : TRY(os::NftCountRules(socket, kFamily, kTable)))
+    if (std::ranges::find(kOurChains, chain) != std::end(kOurChains)) there += count;
+  return there >= whole.rules();
+}
+
 }  // namespace
 
 std::string InterfaceKey(const std::string& name) {
@@ -119,13 +129,14 @@ std::vector<TableElement> ElementsOf(const BridgeSpec& bridge) {
   return elements;
 }
 
-Status EnsureTable() {
+Status EnsureTable(bool repair) {
   const std::string what = "set up nft table 'estiba'";
   os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_NETFILTER), what);
   for (unsigned tries = 1;; ++tries) {
     // The generation makes looking and making one step: if anybody changes a table in between, we look again.
     const std::uint32_t generation = TRY(os::NftGeneration(socket));
-    if (TRY(os::NftHasChain(socket, kFamily, kTable, kLayout))) return Ok();
+    const bool marked = TRY(os::NftHasChain(socket, kFamily, kTable, kLayout));
+    if (marked && (!repair || TRY(HasEveryRule(socket)))) return Ok();
     const std::vector<std::string> there = TRY(ChainsThere(socket));
     os::NftBatch batch(kFamily, generation);
     AddLayout(batch, there);

@@ -308,6 +308,7 @@ NftBatch& NftBatch::AddSet(const std::string& table, const NftSet& set) {
 }
 
 NftBatch& NftBatch::AddRule(const std::string& table, const std::string& chain, const NftRule& rule) {
+  ++rules_;
   Message(Type(NFT_MSG_NEWRULE), NLM_F_CREATE | NLM_F_APPEND);
   batch_.PutString(NFTA_RULE_TABLE, table);
   batch_.PutString(NFTA_RULE_CHAIN, chain);

@@ -1,4 +1,4 @@
-// How a chain of somebody's ends.
+// How many rules chains have, and how they end.
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -41,6 +41,23 @@ bool DropsEverything(std::string_view expressions) {
 }
 
 }  // namespace
+
+Result<std::map<std::string, std::size_t>> NftCountRules(NetlinkSocket& socket, std::uint8_t family,
+                                                         const std::string& table) {
+  NetlinkBatch request;
+  request.Begin(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, NLM_F_DUMP, nfgenmsg{family, NFNETLINK_V0, 0});
+  request.PutString(NFTA_RULE_TABLE, table);
+  std::map<std::string, std::size_t> counts;
+  for (const std::string& bytes : TRY(socket.Ask(request, "list the rules of nft table '" + table + "'"))) {
+    const auto message = NetlinkMessages(bytes).Next();
+    if (!message) continue;
+    const std::string_view attributes = message->AttributesAfter(sizeof(nfgenmsg));
+    const auto in_table = NetlinkAttributes::Find(attributes, NFTA_RULE_TABLE);
+    const auto in_chain = NetlinkAttributes::Find(attributes, NFTA_RULE_CHAIN);
+    if (in_table && in_chain && in_table->Text() == table) ++counts[std::string(in_chain->Text())];
+  }
+  return counts;
+}
 
 Result<bool> NftEndsInDrop(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
                            const std::string& chain) {

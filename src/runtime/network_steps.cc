@@ -149,8 +149,8 @@ Result<Socket> ParseSocket(const std::string& text) {
 // Steps with something in the host's tables. All may be repeated while the container runs.
 bool IsRuleStep(Op op) { return op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kPublishPorts; }
 
-Status RunRuleStep(const Step& step) {
-  if (step.op == Op::kEnsureTable) return net::EnsureTable();
+Status RunRuleStep(const Step& step, bool repair = false) {
+  if (step.op == Op::kEnsureTable) return net::EnsureTable(repair);
   if (step.op == Op::kEnsureBridge) return Bridge(step);
   const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
   return net::AddPublished(ports);
@@ -172,7 +172,7 @@ bool MakesRules(const plan::Plan& plan) { return std::ranges::any_of(plan.steps,
 
 Status RestoreRules(const plan::Plan& plan) {
   for (const Step& step : plan.steps) {
-    if (IsRuleStep(step.op)) TRY(RunRuleStep(step));
+    if (IsRuleStep(step.op)) TRY(RunRuleStep(step, /*repair=*/true));
   }
   return Ok();
 }

@@ -36,7 +36,9 @@ def all_answer(engine, outside):
             fetch(outside, "192.0.2.1", 8082)] == ["served"] * 3
 
 
-@pytest.mark.parametrize("taking", ["flush ruleset", f"delete table {OURS}", f"flush map {OURS} published_any"])
+@pytest.mark.parametrize("taking", ["flush ruleset", f"delete table {OURS}", f"flush map {OURS} published_any",
+                                    f"flush table {OURS}", f"flush chain {OURS} forward",
+                                    f"flush set {OURS} masqueraded"])
 def test_what_others_take_is_put_back_without_an_engine(engine, outside, taking):
     before = served(engine, outside)
     for _ in range(3):

@@ -15,8 +15,8 @@ namespace estiba::net {
 
 // The `inet` table "estiba" with its chains, sets and maps, made in one transaction if it is missing or of an earlier
 // layout, whose elements stay; so does what is in the chain "administrator". Never touches tables of others and sets no
-// policy but its own "accept".
-Status EnsureTable();
+// policy but its own "accept". `repair`: looks also whether somebody took rules out of it, and makes them again.
+Status EnsureTable(bool repair = false);
 // The table is gone afterwards, with every element in it; where the administrator has rules, all of it but those.
 Status DeleteTable();
 

@@ -3,6 +3,7 @@
 // force afterwards or nothing changed.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -112,6 +113,8 @@ class NftBatch {
                            const std::vector<NftElement>& elements);
   // Sends it. The error has the errno of the first message refused.
   Status Commit(NetlinkSocket& socket, const std::string& what);
+  // How many it adds.
+  std::size_t rules() const { return rules_; }
 
  private:
   void Message(std::uint16_t type, std::uint16_t flags);
@@ -119,6 +122,7 @@ class NftBatch {
                 const std::vector<NftElement>& elements);
   std::uint8_t family_;
   NetlinkBatch batch_;
+  std::size_t rules_ = 0;
 };
 
 // The rule set's generation number (NFT_MSG_GETGEN).
@@ -138,6 +142,9 @@ struct NftChain {
 };
 // All chains of all tables of a family (0: of every family).
 Result<std::vector<NftChain>> NftListChains(NetlinkSocket& socket, std::uint8_t family);
+// How many rules each chain of the table has; those without any are left out.
+Result<std::map<std::string, std::size_t>> NftCountRules(NetlinkSocket& socket, std::uint8_t family,
+                                                         const std::string& table);
 // True when the last rule of the chain drops or rejects whatever comes there.
 Result<bool> NftEndsInDrop(NetlinkSocket& socket, std::uint8_t family, const std::string& table,
                            const std::string& chain);
