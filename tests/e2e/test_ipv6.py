@@ -189,7 +189,10 @@ def test_interfaces_are_called_as_the_network_says(engine, made):
 def test_the_administrators_rules_come_first_and_stay(engine, outside):
     serve(engine, "-p", "8082:80", "--name", "web")
     wait_until(lambda: fetch(outside, "192.0.2.1", 8082) == "served", "an answer")
-    engine.host.run("nft", "add", "rule", "inet", "estiba", "administrator", "ip", "saddr", "192.0.2.2", "drop")
+    for others, answer in (("192.0.2.0/24", "served"), ("198.51.100.0/24", "")):
+        rule = f"meta l4proto tcp ct original proto-dst 8082 ct original ip saddr != {others} drop"
+        engine.host.run("nft", "add", "rule", "inet", "estiba", "administrator", *rule.split())
+        assert fetch(outside, "192.0.2.1", 8082) == answer
     assert fetch(outside, "192.0.2.1", 8082) == ""
     engine.cli("restart", "-t", "0", "web")
     assert fetch(outside, "192.0.2.1", 8082) == ""
