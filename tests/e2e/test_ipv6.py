@@ -198,3 +198,20 @@ def test_the_administrators_rules_come_first_and_stay(engine, outside):
     assert fetch(outside, "192.0.2.1", 8082) == ""
     engine.host.run("nft", "flush", "chain", "inet", "estiba", "administrator")
     wait_until(lambda: fetch(outside, "192.0.2.1", 8082) == "served", "an answer again")
+
+
+def test_sctp_is_published_where_the_kernel_has_it(engine):
+    import socket
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
+        has = True
+    except OSError:
+        has = False
+    made = engine.cli("run", "-d", "--name", "sctp", "-p", "8090:90/sctp", "estiba/busybox", "sleep", "1000",
+                      check=False)
+    if not has:
+        assert made.returncode == 125
+        assert "publish port 0.0.0.0:8090/sctp: this host's kernel has no SCTP" in made.stderr
+        return
+    assert engine.out("port", "sctp") == "90/sctp -> 0.0.0.0:8090"
+    assert "sctp" in engine.host.run("nft", "list", "map", "inet", "estiba", "published_any").stdout
