@@ -14,11 +14,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "vm"
 BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", ROOT / "build/release/bin"))
 PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-transfer", "estiba-init", "estiba-netd", "estiba-oci"]
-TOOLS = ["nft", "tc", "ip", "apparmor_parser", "setpriv", "tar", "mkfs.ext4"]
+TOOLS = ["nft", "tc", "ip", "socat", "apparmor_parser", "setpriv", "tar", "mkfs.ext4"]
 MODULES = ["overlay", "veth", "bridge", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet",
            "tun", "unix_diag", "tcp_diag", "udp_diag", "raw_diag", "inet_diag", "af_packet_diag", "netlink_diag",
            "nf_conntrack_netlink", "nft_numgen", "sch_netem", "sch_tbf", "loop", "virtio_pci", "virtio_blk", "ext4",
-           "quota_v2", "macvlan", "ipvlan", "8021q", "dummy", "vrf"]
+           "quota_v2", "macvlan", "ipvlan", "8021q", "dummy", "vrf", "sctp"]
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /new
