@@ -146,8 +146,19 @@ Status EngineImpl::ConnectNetwork(const std::string& name, const apitypes::Netwo
 }
 
 Status EngineImpl::DisconnectNetwork(const std::string& name, const apitypes::NetworkDisconnect& disconnect) {
-  const auto record = TRY(networks_->Get(name));
-  return containers_->DisconnectNetwork(*record, disconnect);
+  const auto record = networks_->Get(name);
+  // Only by force: what a container has of a network that is no more.
+  if (!record.ok() && disconnect.force) return containers_->ForgetNetwork(name, disconnect);
+  if (!record.ok()) return record.error().Clone();
+  return containers_->DisconnectNetwork(**record, disconnect);
+}
+
+Result<apitypes::PortMap> EngineImpl::AddPorts(const std::string& container, const std::vector<std::string>& ports) {
+  return containers_->AddPorts(container, ports);
+}
+
+Status EngineImpl::RemovePorts(const std::string& container, const std::vector<std::string>& ports) {
+  return containers_->RemovePorts(container, ports);
 }
 
 Result<apitypes::PruneReport> EngineImpl::PruneNetworks(const apitypes::Filters& filters) {

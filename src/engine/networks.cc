@@ -16,12 +16,13 @@ constexpr const char* kTable = "networks";
 
 // IFNAMSIZ is 16 with the final zero.
 std::string BridgeName(const std::string& network_id) { return "est-" + network_id.substr(0, 11); }
-std::string HostIfname(const std::string& container_id, unsigned index) {
+
+}  // namespace
+
+std::string Networks::LinkName(const std::string& container_id, unsigned index) {
   return index == 0 ? "ve" + container_id.substr(0, 13)
                     : "ve" + container_id.substr(0, 10) + "." + std::to_string(index);
 }
-
-}  // namespace
 
 Networks::Networks(store::Database* database, const Config& config)
     : database_(database),
@@ -233,7 +234,7 @@ Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::st
   endpoint.internal = network->internal;
   endpoint.mtu = network->mtu;
   endpoint.driver = IsUnmanaged(*network) ? kUnmanaged : network->driver;
-  endpoint.host_ifname = HostIfname(container_id, index);
+  endpoint.host_ifname = LinkName(container_id, index);
   BridgeOptions options;
   if (network->driver == "bridge") options = TRY(ParseBridgeOptions(network->options, network->internal));
   endpoint.container_ifname = options.interface_prefix + std::to_string(index);

@@ -122,6 +122,8 @@ class Networks {
   // The caller has checked that no container uses it. kPermissionDenied for the predefined ones.
   Status Delete(const NetworkRecord& network);
 
+  // What the host's end of a container's interface is called.
+  static std::string LinkName(const std::string& container_id, unsigned index);
   // An address for one container; `index` numbers its interfaces.
   Result<Endpoint> Connect(const EndpointRequest& request, const std::string& container_id, unsigned index);
   // Claims an endpoint that a running container holds since before this engine.

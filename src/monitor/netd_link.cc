@@ -37,6 +37,15 @@ void NetdLink::Serve(net::NameSockets sockets, os::Loop::Clock::time_point rules
   });
 }
 
+void NetdLink::Change(net::NameSockets sockets, bool names, bool rules) {
+  const bool kept = !sockets.udp.valid() && names == sockets_.udp.valid();
+  if (kept && rules == HasRules()) return;
+  if (names && !sockets.udp.valid()) sockets = std::move(sockets_);
+  auto made = rules_made_;
+  if (rules != HasRules()) made = rules ? os::Loop::Clock::now() : os::Loop::Clock::time_point();
+  Serve(std::move(sockets), made);
+}
+
 void NetdLink::Stop() {
   loop_.Forget(token_);
   loop_.Cancel(timer_);

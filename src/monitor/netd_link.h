@@ -26,6 +26,8 @@ class NetdLink {
   // Until Stop(). Invalid sockets: the container has no names. `rules_made`: when its rules began to be made; the
   // epoch: it has none. With neither there is nothing to do.
   void Serve(net::NameSockets sockets, os::Loop::Clock::time_point rules_made);
+  // The network has changed: new sockets, if they are valid, or without `names` none; with rules or without.
+  void Change(net::NameSockets sockets, bool names, bool rules);
   void Stop();
 
  private:

@@ -1,11 +1,14 @@
 #include "plan_runner.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/epoll.h>
 
 #include "os/file.h"
+#include "plan/network_change.h"
 #include "plan/wire.h"
 #include "runtime/container.h"
 
@@ -20,12 +23,28 @@ Running Convert(os::Process process, os::UniqueFd terminal, const runtime::Trace
   return running;
 }
 
+constexpr const char* kPlan = "plan";
+constexpr const char* kNextPlan = "plan.next";
+
+bool Has(const plan::Plan& plan, plan::Op op) {
+  return std::ranges::find(plan.steps, op, &plan::Step::op) != plan.steps.end();
+}
+
+// While it waits to be let go, its namespaces are what we made; the program may enter others later.
+Result<os::UniqueFd> OpenOwnNetns(const plan::Plan& plan, pid_t pid) {
+  if ((plan.clone_flags & CLONE_NEWNET) == 0) return os::UniqueFd();
+  return os::OpenAt({AT_FDCWD}, "/proc/" + std::to_string(pid) + "/ns/net", O_RDONLY);
+}
+
 }  // namespace
 
+Result<plan::Plan> PlanRunner::Read(const char* name) const {
+  const std::string bytes = TRY_CTX(os::ReadFileAt(dir_, name, plan::kMaxEncodedPlan), "read the container's plan");
+  return TRY_CTX(plan::Decode(bytes), "read the container's plan");
+}
+
 Result<plan::Plan> PlanRunner::Load() {
-  const std::string bytes =
-      TRY_CTX(os::ReadFileAt(dir_, "plan", plan::kMaxEncodedPlan), "read the container's plan");
-  plan::Plan decoded = TRY_CTX(plan::Decode(bytes), "read the container's plan");
+  plan::Plan decoded = TRY(Read(kPlan));
   cgroup_path_ = decoded.cgroup_path;
   has_hooks_ = !decoded.state_json_head.empty();
   return decoded;
@@ -40,6 +59,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   if (failpoint_->set()) options.on_step = [this] { failpoint_->Hit("step"); };
   auto container = TRY(runtime::Container::Create(decoded, options));
   TRY(created(container.pid()));
+  os::UniqueFd netns = TRY(OpenOwnNetns(decoded, container.pid()));
   TRY(container.Start());
   os::UniqueFd terminal = container.TakeTerminal();
   net::NameSockets names = container.TakeNameSockets();
@@ -49,6 +69,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   running.names = std::move(names);
   running.host_use = std::move(host_use);
   running.rules = runtime::MakesRules(decoded);
+  running.netns = std::move(netns);
   return running;
 }
 
@@ -81,6 +102,35 @@ Status PlanRunner::ClearHost() {
 Status PlanRunner::TellNames() {
   const plan::Plan decoded = TRY(Load());
   return runtime::TellNames(decoded);
+}
+
+// The plan in the folder names whatever may be on the host at any instant: before the change both, then the next.
+Result<Runner::Changed> PlanRunner::ChangeNetwork(int netns, std::uint64_t revision) {
+  const plan::Plan present = TRY(Read(kPlan));
+  const plan::Plan next = TRY(Read(kNextPlan));
+  if (next.revision != revision) return Error(Code::kDataLoss, "the container's next plan is another one");
+  Changed changed;
+  if (netns >= 0) {
+    const plan::NetworkChange change = plan::ChangeOf(present, next);
+    TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(change.noted), 0600));
+    failpoint_->Hit("change-noted");
+    auto done = runtime::ChangeNetwork(change, netns, [this] { failpoint_->Hit("change-step"); });
+    if (!done.ok()) {
+      TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(present), 0600));
+      return std::move(done).error();
+    }
+    if (!done->removed.ok()) return std::move(done->removed).error();  // still noted: its end takes it back
+    changed.names = std::move(done->names);
+    changed.host_use = std::move(done->host_use);
+  }
+  failpoint_->Hit("change-made");
+  TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(next), 0600));
+  failpoint_->Hit("change-kept");
+  changed.has_names = Has(next, plan::Op::kServeNames);
+  changed.uses_host = Has(next, plan::Op::kUseHost);
+  changed.rules = runtime::MakesRules(next);
+  changed.host_ports = plan::HostPorts(next);
+  return changed;
 }
 
 std::vector<Error> PlanRunner::RunPoststopHooks() {

@@ -23,6 +23,7 @@ class PlanRunner : public Runner {
   Status RestoreRules() override;
   Status ClearHost() override;
   Status TellNames() override;
+  Result<Changed> ChangeNetwork(int netns, std::uint64_t revision) override;
   std::vector<Error> RunPoststopHooks() override;
   Status KillAll() override;
   Status Freeze() override;
@@ -35,6 +36,7 @@ class PlanRunner : public Runner {
 
  private:
   Result<plan::Plan> Load();
+  Result<plan::Plan> Read(const char* name) const;
   // Opened when first needed, by a monitor that recovers before it ran anything. kNotFound: the plan has no cgroup.
   Result<cgroup::Cgroup*> Group();
 

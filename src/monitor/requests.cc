@@ -24,6 +24,7 @@ void Supervisor::OnRequest(Peers::Request to, Frame frame) {
     case Type::kPause: done = OnPause(true); break;
     case Type::kUnpause: done = OnPause(false); break;
     case Type::kUpdate: done = OnUpdate(frame); break;
+    case Type::kChangeNetwork: done = OnChangeNetwork(frame); break;
     case Type::kTellNames: done = OnTellNames(); break;
     case Type::kExec: return OnExec(to, frame);
     case Type::kStop: return OnStop(to, frame);

@@ -27,6 +27,7 @@ struct Running {
   net::NameSockets names{};  // invalid when the plan has none
   os::UniqueFd host_use{};   // while it is open, what bridged containers share stays
   bool rules = false;        // it has made rules in the host's tables
+  os::UniqueFd netns{};      // its network namespace, when that is its own
 };
 
 class Runner {
@@ -45,6 +46,17 @@ class Runner {
   virtual Status ClearHost() = 0;
   // What the container is called has changed in its plan: so does what is told of it.
   virtual Status TellNames() = 0;
+  // The plan `plan.next` takes the place of the plan, and what its network has more or less is made and taken back, in
+  // `netns`; below 0: nothing runs, the next run will have it. On failure the plan is what it was.
+  struct Changed {
+    net::NameSockets names{};             // new ones
+    bool has_names = false;
+    os::UniqueFd host_use{};              // as in Running, when it is new
+    bool uses_host = false;
+    bool rules = false;                   // as in Running
+    std::vector<std::string> host_ports;  // "0.0.0.0:8080 tcp": what is published now
+  };
+  virtual Result<Changed> ChangeNetwork(int netns, std::uint64_t revision) = 0;
   // What hooks after the end had to say.
   virtual std::vector<Error> RunPoststopHooks() = 0;
 

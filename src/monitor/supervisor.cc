@@ -142,6 +142,7 @@ Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
   netd_.Serve(std::move(running.names), running.rules ? run_began_ : std::chrono::steady_clock::time_point());
   used_host_ = running.host_use.valid();
   host_use_ = std::move(running.host_use);
+  netns_ = std::move(running.netns);
   process_ = std::move(running.process);
   started_ = {};
   started_.pid = process_.pid();
@@ -337,6 +338,7 @@ void Supervisor::StartFailed(const Error& error, bool first) {
 
 void Supervisor::UndoNow() {
   netd_.Stop();
+  netns_.Reset();
   auto undone = runner_->Undo();
   // Processes that were only just killed may hold something for an instant.
   if (!undone.ok()) undone = runner_->Undo();

@@ -81,6 +81,10 @@ class Supervisor {
   void OnStop(Peers::Request to, const monitorapi::Frame& frame);
   Status OnPause(bool pause);
   Status OnTellNames();
+
+  // network_change.cc: the network of a container that runs
+  Status OnChangeNetwork(monitorapi::Frame& frame);
+  void ClosePortsBut(const std::vector<std::string>& published);
   Status OnUpdate(const monitorapi::Frame& frame);
   Status CheckRunning() const;
   void ForbidRestart();
@@ -102,6 +106,8 @@ class Supervisor {
   os::UniqueFd host_use_;
   bool used_host_ = false;
   std::vector<os::UniqueFd> port_sockets_;  // reserve published ports by being bound
+  os::UniqueFd netns_;  // the container's, while it runs
+  std::uint64_t last_change_ = 0;
   std::list<std::unique_ptr<Follower>> followers_;
   std::list<std::unique_ptr<Session>> old_sessions_;  // of ended runs, with clients that still take output
   std::unique_ptr<Session> session_;

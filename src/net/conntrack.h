@@ -9,9 +9,9 @@
 
 namespace estiba::net {
 
-// Drops the kernel's memory of UDP flows to newly published ports. Addresses are translated for a flow's first packet
-// only, so a client that has been sending all the time would never reach the container, or still the one before it.
-// TCP connections end by themselves.
+// Drops the kernel's memory of UDP flows to ports that are newly published, or are no more. Addresses are translated
+// for a flow's first packet only, so a client that has been sending all the time would never reach the container, or
+// still the one before it. TCP connections end by themselves.
 Status ForgetFlows(os::NetlinkSocket& socket, const std::vector<PublishedPort>& ports);
 
 // Where a tracked flow was first sent to (CTA_TUPLE_ORIG).

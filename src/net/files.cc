@@ -83,6 +83,23 @@ std::string RenderHosts(const HostsInput& input) {
   return out;
 }
 
+std::string ChangeHosts(std::string_view current, std::string_view before, std::string_view after) {
+  const std::vector<std::string> old_lines = Split(before, '\n');
+  const std::vector<std::string> new_lines = Split(after, '\n');
+  const auto has = [](const std::vector<std::string>& lines, const std::string& line) {
+    return std::ranges::find(lines, line) != lines.end();
+  };
+  std::vector<std::string> lines = Split(current, '\n');
+  if (lines.back().empty()) lines.pop_back();  // what follows the last line's end is no line
+  std::erase_if(lines, [&](const std::string& line) { return has(old_lines, line) && !has(new_lines, line); });
+  for (const std::string& line : new_lines) {
+    if (!has(old_lines, line)) lines.push_back(line);
+  }
+  std::string out;
+  for (const std::string& line : lines) out.append(line).append("\n");
+  return out;
+}
+
 Result<std::pair<std::string, std::string>> ParseExtraHost(std::string_view text) {
   std::size_t cut = text.find('=');
   if (cut == std::string_view::npos) cut = text.find(':');

@@ -53,7 +53,8 @@ Status LeadPort(const std::vector<std::pair<Protocol, std::uint16_t>>& ports) {
   constexpr std::uint32_t kLoopbackIndex = 1;  // of lo in every namespace
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
   os::NftBatch batch(kIpv4);
-  batch.AddTable(kNamesTable).AddChain(kNamesTable, kLoopback);
+  // Of an earlier membership nothing is to be left that leads to ports of then.
+  batch.AddTable(kNamesTable).DeleteTable(kNamesTable).AddTable(kNamesTable).AddChain(kNamesTable, kLoopback);
   batch.AddChain(kNamesTable, kOutput, os::NftHook{"filter", NF_INET_LOCAL_OUT, kFirst});
   os::NftRule over_loopback;
   over_loopback.Meta(NFT_META_OIF, kR0)

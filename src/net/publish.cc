@@ -87,12 +87,13 @@ Status DeletePublished(const std::vector<PublishedPort>& ports) {
   if (ports.empty()) return Ok();
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
   Status status = DeleteExactly(socket, ports);
-  if (status.ok() || !HasAnotherValue(status.error())) return status;
+  if (status.ok()) return ForgetFlows(socket, ports);
+  if (!HasAnotherValue(status.error())) return status;
   for (const PublishedPort& port : ports) {
     Status one = DeleteExactly(socket, {port});
     if (!one.ok() && !HasAnotherValue(one.error())) return one;
   }
-  return Ok();
+  return ForgetFlows(socket, ports);
 }
 
 Result<std::vector<PublishedPort>> ListPublished() {

@@ -78,6 +78,34 @@ Status Listen(int socket, int backlog) {
   return Ok();
 }
 
+Result<InetPeer> LocalAddress(int socket) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) < 0)
+    return Error::Errno(errno, "ask for a socket's address");
+  InetPeer address;
+  if (name.ss_family == AF_INET) {
+    sockaddr_in four{};
+    std::memcpy(&four, &name, sizeof four);
+    address.address.assign(reinterpret_cast<const char*>(&four.sin_addr), sizeof four.sin_addr);
+    address.port = ntohs(four.sin_port);
+    return address;
+  }
+  sockaddr_in6 six{};
+  std::memcpy(&six, &name, sizeof six);
+  address.address.assign(reinterpret_cast<const char*>(&six.sin6_addr), sizeof six.sin6_addr);
+  address.port = ntohs(six.sin6_port);
+  return address;
+}
+
+Result<int> ProtocolOf(int socket) {
+  int protocol = 0;
+  socklen_t size = sizeof protocol;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0)
+    return Error::Errno(errno, "ask for a socket's protocol");
+  return protocol;
+}
+
 Result<std::uint16_t> LocalPort(int socket) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;

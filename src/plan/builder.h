@@ -115,6 +115,10 @@ Status AddMounts(Builder& b, const ContainerInput& input, const std::vector<int>
 // The mounts alone, into a root that is mounted already.
 Status AttachMounts(Builder& b, const ContainerInput& input, const std::vector<int>& sources);
 void AddDevices(Builder& b, const oci::RuntimeSpec& spec);              // devices.cc
+void AddNetworkSteps(Builder& b, const Network& network);               // network.cc: those beside the child
+// The configuration fields of those steps; nothing else has them.
+inline constexpr const char* kNetworkField = "network";
+inline constexpr const char* kPortsField = "ports";
 void AddPathRestrictions(Builder& b, const oci::RuntimeSpec& spec);
 bool IsDevMountedByUser(const oci::RuntimeSpec& spec);
 Status AddCgroup(Builder& b, const ContainerInput& input);              // cgroups.cc

@@ -29,12 +29,12 @@ void AddBridgePort(Builder& b, const Endpoint& endpoint) {
   if (const net::BridgeSpec& bridge = endpoint.bridge; !bridge.name.empty()) {
     std::vector<std::string> words = {bridge.name, Words(bridge.gateways), Words(bridge.bare)};
     words.insert(words.end(), bridge.trusted.begin(), bridge.trusted.end());
-    b.Add(Op::kEnsureBridge, Where::kHostChild, "network", std::move(words),
+    b.Add(Op::kEnsureBridge, Where::kHostChild, kNetworkField, std::move(words),
           {bridge.mtu, bridge.masquerade ? 1ULL : 0ULL, BridgeFlags(bridge), Number(bridge.mode_ipv4),
            Number(bridge.mode_ipv6)});
   }
   const net::VethSpec& veth = endpoint.veth;
-  b.Add(Op::kAddVeth, Where::kHostChild, "network",
+  b.Add(Op::kAddVeth, Where::kHostChild, kNetworkField,
         {veth.bridge, veth.host_name, veth.container_name, net::ToString(veth.mac)},
         {veth.mtu, veth.isolated ? 1ULL : 0ULL});
 }
@@ -48,13 +48,13 @@ void AddEndpoint(Builder& b, const Endpoint& endpoint) {
   const net::InsideSpec& inside = endpoint.inside;
   std::vector<std::string> text = {inside.name, Words(inside.addresses), Words(inside.gateways)};
   for (const auto& [path, value] : inside.sysctls) text.push_back(path + '=' + value);
-  b.Add(Op::kConfigureInside, Where::kHostChild, "network", std::move(text));
+  b.Add(Op::kConfigureInside, Where::kHostChild, kNetworkField, std::move(text));
 }
 
 void AddHostUse(Builder& b, const Network& network) {
-  b.Add(Op::kUseHost, Where::kHostChild, "network", {network.host_folder, network.default_bridge});
+  b.Add(Op::kUseHost, Where::kHostChild, kNetworkField, {network.host_folder, network.default_bridge});
   if (network.forwarding.empty()) return;
-  b.Add(Op::kForwarding, Where::kHostChild, "network", {network.host_folder},
+  b.Add(Op::kForwarding, Where::kHostChild, kNetworkField, {network.host_folder},
         {network.forwarding.begin(), network.forwarding.end()});
 }
 
@@ -67,12 +67,12 @@ void AddPorts(Builder& b, const Network& network) {
                       std::string(net::ToString(port.protocol)));
     }
   }
-  if (!ports.empty()) b.Add(Op::kPublishPorts, Where::kHostChild, "ports", std::move(ports));
+  if (!ports.empty()) b.Add(Op::kPublishPorts, Where::kHostChild, kPortsField, std::move(ports));
 }
 
 void AddNames(Builder& b, const Network& network) {
   if (network.names_file.empty()) return;
-  Step& step = b.Add(Op::kServeNames, Where::kHostChild, "network", {network.names_file});
+  Step& step = b.Add(Op::kServeNames, Where::kHostChild, kNetworkField, {network.names_file});
   step.blob = network.names;
 }
 
@@ -108,17 +108,21 @@ void AddNetwork(Builder& b, const ContainerInput& input) {
   const bool own = oci::HasNewNamespace(input.spec.linux_config, oci::NamespaceType::kNetwork);
   if (!own) return;
   if (input.network.mode != Network::Mode::kBridge || input.network.endpoints.empty()) {
-    b.Child(child::Op::kLoopbackUp, "network");
+    b.Child(child::Op::kLoopbackUp, kNetworkField);
     return;
   }
+  AddNetworkSteps(b, input.network);
+}
+
+void AddNetworkSteps(Builder& b, const Network& network) {
   const auto has_rules = [](const Endpoint& endpoint) { return !endpoint.upper && !endpoint.bridge.name.empty(); };
-  if (std::ranges::any_of(input.network.endpoints, has_rules)) {
-    if (!input.network.host_folder.empty()) AddHostUse(b, input.network);
-    b.Add(Op::kEnsureTable, Where::kHostChild, "network");
+  if (std::ranges::any_of(network.endpoints, has_rules)) {
+    if (!network.host_folder.empty()) AddHostUse(b, network);
+    b.Add(Op::kEnsureTable, Where::kHostChild, kNetworkField);
   }
-  for (const Endpoint& endpoint : input.network.endpoints) AddEndpoint(b, endpoint);
-  AddNames(b, input.network);
-  AddPorts(b, input.network);
+  for (const Endpoint& endpoint : network.endpoints) AddEndpoint(b, endpoint);
+  AddNames(b, network);
+  AddPorts(b, network);
 }
 
 void AddHostHooks(Builder& b, const std::vector<oci::Hook>& hooks, const char* name, Where where) {

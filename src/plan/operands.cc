@@ -31,6 +31,7 @@ constexpr Least kLeast[] = {
     Host(Op::kMaybeDirectory, 1), Host(Op::kCopyUp, 2), Host(Op::kMountFilesystem, 2, 2),
     Host(Op::kWriteIdMaps, 2), Host(Op::kOomScore, 1),
     Host(Op::kEnsureBridge, 2, 2), Host(Op::kAddVeth, 4, 1), Host(Op::kConfigureInside, 3), Host(Op::kDeleteCgroup, 1),
+    Host(Op::kDefaultRoute, 2), Host(Op::kWriteNames, 1),
     Host(Op::kServeNames, 1), Host(Op::kForgetNames, 1), Host(Op::kDeleteVeth, 1), Host(Op::kKillCgroup, 1),
     Host(Op::kEnsureParent, 2, 1), Host(Op::kAddUpper, 6, 3), Host(Op::kDeleteUpper, 2),
     Child(C::kAttachRoot, 1), Child(C::kMount, 3),

@@ -112,6 +112,8 @@ std::string_view OpName(Op op) {
     case Op::kUseHost: return "use-host";
     case Op::kForwarding: return "forwarding";
     case Op::kServeNames: return "serve-names";
+    case Op::kWriteNames: return "write-names";
+    case Op::kDefaultRoute: return "default-route";
     case Op::kPublishPorts: return "publish-ports";
     case Op::kMoveLink: return "move-link";
     case Op::kEnsureParent: return "ensure-parent";

@@ -73,6 +73,8 @@ constexpr StepWords kWords[] = {
       {"configure {0} with {1}, gateway {2}", "configurar {0} con {1}, puerta de enlace {2}"}),
     H(Op::kServeNames, {"answer names at 127.0.0.11, describe the container in {0}",
                         "responder a los nombres en 127.0.0.11, describir el contenedor en {0}"}),
+    H(Op::kWriteNames, {"describe the container in {0}", "describir el contenedor en {0}"}),
+    H(Op::kDefaultRoute, {"lead the default route over {0} to {1}", "llevar la ruta por defecto por {0} a {1}"}),
     H(Op::kPublishPorts, {"publish ports {4}", "publicar los puertos {4}"}),
     H(Op::kMoveLink, {"move link {0} inside", "llevar la interfaz {0} adentro"}),
     H(Op::kMoveLink, {"move link {0} inside as {1}", "llevar la interfaz {0} adentro como {1}"}, 1),

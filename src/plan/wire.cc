@@ -140,6 +140,7 @@ std::string Encode(const Plan& plan) {
   out.Number(plan.steps.size(), 4);
   for (const Step& step : plan.steps) out.Text(EncodeStep(step));
   out.Text(plan.bundle);
+  out.Number(plan.revision, 8);
 
   const std::string body = out.Take();
   Writer whole;
@@ -187,6 +188,7 @@ Result<Plan> Decode(std::string_view bytes) {
     if (!OperandsFit(step)) return broken("a step lacks operands");
   }
   if (in.ok() && !in.AtEnd()) plan.bundle = in.Text();  // not in the first plans of this version
+  if (in.ok() && !in.AtEnd()) plan.revision = in.Number(8);
   if (!whole.ok() || !in.ok()) return broken("it is cut");
   if (!SlotsAreInRange(plan)) return broken("a step names a descriptor slot that does not exist");
   return plan;

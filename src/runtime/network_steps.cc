@@ -83,6 +83,7 @@ Status Forwarding(const Step& step) {
 }
 
 Result<os::UniqueFd> OpenNetns(const Session& session) {
+  if (session.netns >= 0) return os::Duplicate(session.netns);
   return os::OpenAt({AT_FDCWD}, "/proc/" + std::to_string(session.child.pid()) + "/ns/net", O_RDONLY);
 }
 
@@ -128,6 +129,12 @@ Status Names(Session& session, const Step& step) {
   const os::UniqueFd netns = TRY(OpenNetns(session));
   session.names = TRY(net::OpenNameSockets(netns.get()));
   return WriteNames(step);
+}
+
+Status DefaultRoute(const Session& session, const Step& step) {
+  const Ip gateway = TRY(ParseIp(step.text.at(1)));
+  const os::UniqueFd netns = TRY(OpenNetns(session));
+  return net::ReplaceDefaultRoute(netns.get(), step.text.at(0), gateway);
 }
 
 struct Socket {
@@ -225,6 +232,8 @@ Status RunNetworkStep(Session& session, const Step& step) {
     case Op::kServeNames: return Names(session, step);
     case Op::kUseHost: return UseHost(session, step);
     case Op::kForwarding: return Forwarding(step);
+    case Op::kWriteNames: return WriteNames(step);
+    case Op::kDefaultRoute: return DefaultRoute(session, step);
     default: break;
   }
   return Error(Code::kNotImplemented, "step '" + std::string(plan::OpName(step.op)) + "' is not one of networks");

@@ -46,6 +46,7 @@ struct Session {
   os::UniqueFd root_of_exec;   // /proc/PID/root, for exec
   pid_t init = -1;             // the container's PID 1, for exec
   os::Process child;
+  int netns = -1;              // borrowed: of a container that runs already; below 0: the child's
   os::UniqueFd sync;           // our end
   os::UniqueFd terminal;
   net::NameSockets names;

@@ -80,7 +80,8 @@ VALUES = {"format": "X", "filter": "label=x", "since": "10m", "until": "10m", "t
           "timeout": "5", "last": "5", "restart": "always", "detach-keys": "a", "input": "{tmp}/archive", "output":
           "{tmp}/other", "type": "image", "env-file": "{tmp}/pairs", "label-file": "{tmp}/pairs", "cpus": "1.5",
           "memory": "64m", "memory-reservation": "64m", "memory-swap": "64m", "pids-limit": "5", "cpu-period": "5",
-          "cpu-quota": "5", "cpu-shares": "5", "blkio-weight": "50", "subnet": "10.2.0.0/24", "driver-opt": "a=b"}
+          "cpu-quota": "5", "cpu-shares": "5", "blkio-weight": "50", "subnet": "10.2.0.0/24", "driver-opt": "a=b",
+          "gw-priority": "5"}
 # What a container can be created with here, whatever the machine has.
 CREATE = {"add-host": "a:1.2.3.4", "attach": "stdin", "annotation": "a=b", "cap-add": "NET_ADMIN", "cap-drop": "CHOWN",
           "cgroup-parent": "/estiba-other", "cgroupns": "host", "cidfile": "{tmp}/cid", "cpu-period": "50000",

@@ -56,6 +56,37 @@ Status Prune(Call& call) {
   return Ok();
 }
 
+// Ours: published ports of a container, changed while it runs. POST /estiba/v1/containers/{id}/ports?port=8080:80/tcp
+// (any number of them) answers {"Ports": what a running container got, as in NetworkSettings}; DELETE takes them back.
+Result<std::vector<std::string>> PortsAskedFor(const Call& call) {
+  std::vector<std::string> ports = call.exchange->query().GetAll("port");
+  if (ports.empty()) return Error(Code::kInvalidArgument, "missing parameter 'port'");
+  return ports;
+}
+
+Status AddPorts(Call& call) {
+  const auto asked = TRY(PortsAskedFor(call));
+  const apitypes::PortMap ports = TRY(call.engine->AddPorts(call.id(), asked));
+  codec::Json shown = codec::Json::MakeObject();
+  for (const auto& [port, bindings] : ports) {
+    codec::Json list = codec::Json::MakeArray();
+    for (const apitypes::PortBinding& one : bindings)
+      list.Append(codec::Json::MakeObject({{"HostIp", one.host_ip}, {"HostPort", one.host_port}}));
+    shown.Set(port, std::move(list));
+  }
+  codec::Json answer = codec::Json::MakeObject();
+  answer.Set("Ports", std::move(shown));
+  RespondJson(call, 200, answer);
+  return Ok();
+}
+
+Status RemovePorts(Call& call) {
+  const auto asked = TRY(PortsAskedFor(call));
+  TRY(call.engine->RemovePorts(call.id(), asked));
+  RespondEmpty(*call.exchange, 204);
+  return Ok();
+}
+
 }  // namespace
 
 void AddNetworkRoutes(Router* router) {
@@ -66,6 +97,8 @@ void AddNetworkRoutes(Router* router) {
   router->Add("POST", "/networks/{id}/connect", Connect);
   router->Add("POST", "/networks/{id}/disconnect", Disconnect);
   router->Add("DELETE", "/networks/{id}", Remove);
+  router->Add("POST", "/estiba/v1/containers/{id}/ports", AddPorts);
+  router->Add("DELETE", "/estiba/v1/containers/{id}/ports", RemovePorts);
 }
 
 }  // namespace estiba::api::docker

@@ -1,11 +1,10 @@
-// top, port and explain: what one container is doing.
+// top and explain: what one container is doing.
 
 #include <unistd.h>
 
 #include "base/text.h"
 #include "commands/commands.h"
 #include "commands/list.h"
-#include "commands/port_list.h"
 #include "term/terminal.h"
 #include "text/escape.h"
 #include "text/table.h"
@@ -28,28 +27,6 @@ Result<int> RunTop(App& app, const Options& options) {
     rows.push_back(Strings(&(*processes->IfArray())[i]));
   const std::string table = AlignRows(rows, 20, 3);
   Print(IsTerminal(STDOUT_FILENO) ? EscapeControls(table) : table);
-  return 0;
-}
-
-Result<int> RunPort(App& app, const Options& options) {
-  Api* engine = TRY(app.Engine());
-  const Json container = TRY(engine->Get(ContainerPath(options.arg(0), "json")));
-  const Json* ports = container.FindPath({"NetworkSettings", "Ports"});
-  std::string wanted = options.args().size() > 1 ? options.arg(1) : "";
-  if (!wanted.empty() && wanted.find('/') == std::string::npos) wanted += "/tcp";
-  std::string text;
-  for (std::size_t i = 0; ports != nullptr && ports->IsObject() && i < ports->size(); ++i) {
-    const auto& port = (*ports->IfObject())[i];
-    if (!wanted.empty() && port.key != wanted) continue;
-    for (std::size_t j = 0; j < port.value.size(); ++j) {
-      const Json& binding = (*port.value.IfArray())[j];
-      if (wanted.empty()) text += port.key + " -> ";
-      text += JoinHostPort(binding.GetString("HostIp"), binding.GetString("HostPort")) + "\n";
-    }
-  }
-  if (text.empty() && !wanted.empty())
-    return Error(Code::kNotFound, "no public port '" + wanted + "' published for " + options.arg(0));
-  Print(text);
   return 0;
 }
 
@@ -77,13 +54,6 @@ constinit const Command kTop{.name = "top",
                              .min_args = 1,
                              .run = RunTop,
                              .stop_at_positional = true};
-constinit const Command kPort{.name = "port",
-                              .usage = "CONTAINER [PRIVATE_PORT[/PROTO]]",
-                              .summary = "List port mappings or a specific mapping for the container",
-                              .flags = {},
-                              .min_args = 1,
-                              .max_args = 2,
-                              .run = RunPort};
 constinit const Command kExplain{
     .name = "explain",
     .usage = "[OPTIONS] CONTAINER",

@@ -38,8 +38,13 @@ constexpr Flag kRmFlags[] = {{'f', "force", Kind::kBool, "", "Do not error if th
 constexpr Flag kConnectFlags[] = {
     {'\0', "alias", Kind::kCommaList, "strings", "Add network-scoped alias for the container"},
     {'\0', "driver-opt", Kind::kCommaList, "strings", "driver options for the network"},
+    {'\0', "gw-priority", Kind::kInt, "int",
+     "Highest gw-priority provides the default gateway. Accepts positive and negative values."},
     {'\0', "ip", Kind::kString, "string", "IPv4 address (e.g., \"172.30.100.104\")"},
     {'\0', "ip6", Kind::kString, "string", "IPv6 address (e.g., \"2001:db8::33\")"},
+    {'\0', "link", Kind::kList, "list", "Add link to another container"},
+    {'\0', "link-local-ip", Kind::kCommaList, "strings", "Add a link-local address for the container"},
+    {'\0', "mac-address", Kind::kString, "string", "MAC address of the container's interface"},
 };
 constexpr Flag kDisconnectFlags[] = {
     {'f', "force", Kind::kBool, "", "Force the container to disconnect from a network"}};
@@ -165,8 +170,13 @@ Result<int> RunConnect(App& app, const Options& options) {
   apitypes::NetworkConnect connect;
   connect.container = options.arg(1);
   apitypes::EndpointSettings endpoint;
-  if (options.Has("ip") || options.Has("ip6"))
-    endpoint.ipam_config = apitypes::EndpointIpamConfig{options.Text("ip"), options.Text("ip6"), {}};
+  if (options.Has("ip") || options.Has("ip6") || options.Has("link-local-ip")) {
+    endpoint.ipam_config =
+        apitypes::EndpointIpamConfig{options.Text("ip"), options.Text("ip6"), options.List("link-local-ip")};
+  }
+  endpoint.links = options.List("link");
+  endpoint.mac_address = options.Text("mac-address");
+  endpoint.gw_priority = options.Int("gw-priority");
   endpoint.aliases = options.List("alias");
   endpoint.driver_opts = PairsToMap(options.List("driver-opt"));
   connect.endpoint = std::move(endpoint);

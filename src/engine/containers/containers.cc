@@ -38,6 +38,7 @@ Status Containers::Load() {
     if (!record.ok()) return std::move(record).error().Context("container '" + document.key + "'");
     const std::optional<std::string> state = TRY(w_.database->Find(kStates, document.key));
     auto data = container->data.Lock();
+    if (!record->networks_listed) TRY(ListNetworks(*record));
     data->record = std::move(record).value();
     if (state.has_value()) {
       const codec::Json state_json =

@@ -165,6 +165,12 @@ class Containers {
   std::map<std::string, apitypes::NetworkContainer> ContainersOfNetwork(const NetworkRecord& network);
   Status ConnectNetwork(const NetworkRecord& network, const apitypes::NetworkConnect& connect);
   Status DisconnectNetwork(const NetworkRecord& network, const apitypes::NetworkDisconnect& disconnect);
+  // The container's membership of a network that is no more.
+  Status ForgetNetwork(const std::string& network, const apitypes::NetworkDisconnect& disconnect);
+  // "[ip:][host:]container[/proto]". What is published more, if it runs; later starts publish it, too.
+  Result<apitypes::PortMap> AddPorts(const std::string& id, const std::vector<std::string>& texts);
+  // The same forms; without a host port, all of that container port.
+  Status RemovePorts(const std::string& id, const std::vector<std::string>& texts);
   struct Counts {
     int running = 0, paused = 0, stopped = 0;
   };
@@ -250,6 +256,45 @@ class Containers {
   Status AllocateIds(ContainerRecord& record);
   Status AllocateProject(ContainerRecord& record);
 
+  // ---- connect.cc, live_network.cc
+  // What is to be of a container's networks and ports, begun with what is.
+  struct LiveChange {
+    ContainerRecord record;
+    bool runs = false;  // else the record is all there is
+    std::vector<Endpoint> endpoints;
+    std::vector<net::PublishedPort> ports;
+    std::vector<os::UniqueFd> sockets;  // that reserve those of `ports` which are new
+  };
+  // For whoever holds `operation` until the change is carried out.
+  Result<LiveChange> BeginChange(const ContainerPtr& container);
+  Status CarryPorts(LiveChange& change);
+  Status CarryOut(const ContainerPtr& container, LiveChange change);
+  Status AskForChange(const ContainerPtr& container, const LiveChange& change, std::uint64_t revision);
+  void ApplyChange(const ContainerPtr& container);
+  void DropChange(const ContainerPtr& container);
+  void ConcludeChange(const ContainerPtr& container);
+  Status SettleChange(const ContainerPtr& container);
+  Status RewriteNameFiles(const ContainerRecord& before, const std::vector<Endpoint>& had,
+                          const ContainerRecord& after, const std::vector<Endpoint>& has);
+  void TellNetwork(const char* action, const NetworkRecord& network, const std::string& container);
+
+  // ---- endpoints.cc
+  static Status CheckEndpointSettings(const NetworkRecord& network, const apitypes::EndpointSettings& settings);
+  // create.endpoints gets every network that it is in, by name.
+  Status ListNetworks(ContainerRecord& record);
+  // A place in the network, beside those that it has.
+  Result<Endpoint> JoinNetwork(const ContainerRecord& record, const NetworkRecord& network,
+                               const apitypes::EndpointSettings& settings, const std::vector<IpPrefix>& last,
+                               const std::vector<Endpoint>& beside);
+  // The one that gives the default route of that family; null: none does. `by_the_host`: of those that the host routes.
+  const Endpoint* GatewayOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints, bool v6,
+                            bool by_the_host = false);
+  std::optional<Ip> OutwardGateway(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  Result<plan::Endpoint> PlanEndpoint(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
+                                      const Endpoint& endpoint, const std::vector<net::PublishedPort>& ports);
+  // Addresses that ports are published of: those of the endpoints that give the default routes.
+  std::optional<Endpoint> Carrier(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+
   // `last`: the endpoints of the run before.
   Status Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch);
   monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
@@ -330,6 +375,7 @@ class Containers {
   // ---- reconcile.cc
   void ReconcileOne(const ContainerPtr& container, bool host_restarted);
   bool MeetAgain(const ContainerPtr& container);
+  void SettleMet(const ContainerPtr& container, monitorapi::Client& client);
   bool NeverMade(const ContainerPtr& container);
   bool HasFolder(const std::string& id) const;
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../endpoint_options.h"
 #include "../names.h"
 #include "../network_drivers.h"
 #include "../spec/network_mode.h"
@@ -78,21 +79,6 @@ Status Containers::CheckNamespaces(const HostConfig& host) {
   return Ok();
 }
 
-namespace {
-
-// One that a container wants.
-Status CheckAddress(const NetworkRecord& network, const std::string& name, const std::string& text) {
-  const Ip address = TRY(ParseIp(text));
-  if (network.predefined)
-    return Error(Code::kInvalidArgument, "user specified IP address is supported on user defined networks only");
-  if (network.HasSubnetFor(address)) return Ok();
-  return Error(Code::kInvalidArgument, "invalid config for network " + name +
-                                           ": invalid endpoint settings:\nno configured subnet contains IP address " +
-                                           text);
-}
-
-}  // namespace
-
 Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::string>& warnings) {
   HostConfig& host = record.create.host_config;
   auto& endpoints = record.create.endpoints;
@@ -109,7 +95,7 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
       return Error(Code::kInvalidArgument,
                    "conflicting options: network mode '" + host.network_mode + "' and further networks");
     }
-    return Ok();
+    return ListNetworks(record);
   }
   if (w_.config()->rootless) {
     return Error(Code::kInvalidArgument,
@@ -119,6 +105,7 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
   const auto main = TRY(NetworkOf(*w_.networks, host.network_mode));
   const auto can_publish = [](const NetworkRecord& one) { return !SitsOnParent(one.driver) && !IsUnmanaged(one); };
   bool publishes = can_publish(*main);
+  std::set<std::string> interfaces;
   for (const auto& [name, settings] : endpoints) {
     const auto network = TRY(NetworkOf(*w_.networks, name));
     publishes = publishes || can_publish(*network);
@@ -126,21 +113,15 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
       return Error(Code::kInvalidArgument,
                    "container cannot be connected to network " + name + " and others");
     }
-    if (!settings.links.empty())
-      return Error(Code::kInvalidArgument, "EndpointsConfig.Links is not supported by this engine");
-    if (!settings.ipam_config.has_value()) continue;
-    const apitypes::EndpointIpamConfig& ipam = *settings.ipam_config;
-    for (const std::string& text : {ipam.ipv4_address, ipam.ipv6_address})
-      if (!text.empty()) TRY(CheckAddress(*network, name, text));
-    for (const std::string& text : ipam.link_local_ips) {
-      const Ip address = TRY(ParseIp(text));
-      if (!address.IsLinkLocal()) return Error(Code::kInvalidArgument, "invalid link-local IP address: " + text);
-    }
+    TRY(CheckEndpointSettings(*network, settings));
+    const EndpointOptions options = TRY(ParseEndpointOptions(settings.driver_opts));
+    if (!options.ifname.empty() && !interfaces.insert(options.ifname).second)
+      return Error(Code::kInvalidArgument, "two networks with the interface name '" + options.ifname + "'");
   }
   if (!publishes && (!host.port_bindings.empty() || host.publish_all_ports))
     warnings.push_back("Published ports are discarded when using network '" + main->name + "' of driver " +
                        main->driver);
-  return Ok();
+  return ListNetworks(record);
 }
 
 Status Containers::AddVolumesFrom(const apitypes::ContainerCreate& create, std::vector<MountPoint>& mounts) {

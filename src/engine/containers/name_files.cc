@@ -18,29 +18,11 @@ using apitypes::HostConfig;
 constexpr std::size_t kMaxFile = 1 << 20;
 constexpr std::chrono::seconds kTellPatience{10};
 
-// The first gateway that leads outside and is the host.
-std::optional<Ip> OutwardGateway(const std::vector<Endpoint>& endpoints) {
-  const auto outward = std::ranges::find_if(endpoints, [](const Endpoint& endpoint) {
-    return !endpoint.internal && endpoint.HasHost() && !endpoint.gateways.empty();
-  });
-  if (outward == endpoints.end()) return std::nullopt;
-  return outward->gateways.front();
-}
-
-std::string HostGateway(const std::vector<Endpoint>& endpoints) {
-  if (endpoints.empty()) return "127.0.0.1";
-  const auto outward = OutwardGateway(endpoints);
-  if (outward) return ToString(*outward);
-  return endpoints[0].gateways.empty() ? "127.0.0.1" : ToString(endpoints[0].gateways.front());
-}
-
 // What Docker Desktop and podman call the host, unless --add-host says who that is.
-void AddHostNames(const std::vector<Endpoint>& endpoints, net::HostsInput& hosts) {
-  const auto gateway = OutwardGateway(endpoints);
-  if (!gateway) return;
+void AddHostNames(const Ip& gateway, net::HostsInput& hosts) {
   for (const char* name : {"host.docker.internal", "host.containers.internal"}) {
     const bool given = std::ranges::any_of(hosts.extra, [&](const auto& entry) { return entry.first == name; });
-    if (!given) hosts.extra.emplace_back(name, ToString(*gateway));
+    if (!given) hosts.extra.emplace_back(name, ToString(gateway));
   }
 }
 
@@ -68,9 +50,13 @@ Result<std::string> Containers::HostsText(const ContainerRecord& record,
   for (const Endpoint& endpoint : endpoints)
     for (const IpPrefix& one : endpoint.addresses)
       if (!one.address.IsLinkLocal()) hosts.addresses.push_back(one.address);
+  const std::optional<Ip> gateway = OutwardGateway(record, endpoints);
+  std::string host_gateway = gateway ? ToString(*gateway) : "127.0.0.1";
+  if (!gateway && !endpoints.empty() && !endpoints[0].gateways.empty())
+    host_gateway = ToString(endpoints[0].gateways.front());
   for (const std::string& entry : host.extra_hosts) {
     auto extra = TRY(net::ParseExtraHost(entry));
-    if (extra.second == "host-gateway") extra.second = HostGateway(endpoints);
+    if (extra.second == "host-gateway") extra.second = host_gateway;
     hosts.extra.push_back(std::move(extra));
   }
   if (auto text = os::ReadFile("/etc/hosts", kMaxFile); host.network_mode == "host" && text.ok()) {
@@ -78,7 +64,7 @@ Result<std::string> Containers::HostsText(const ContainerRecord& record,
     for (const auto& [name, address] : hosts.extra) copy += address + "\t" + name + "\n";
     return copy;
   }
-  AddHostNames(endpoints, hosts);
+  if (gateway) AddHostNames(*gateway, hosts);
   return net::RenderHosts(hosts);
 }
 

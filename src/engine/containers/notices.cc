@@ -179,6 +179,7 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
     }
     folded = Fold(container, /*until_start=*/false);
   }
+  ConcludeChange(container);
   std::vector<Endpoint> endpoints;
   std::vector<std::function<void()>> then;
   ContainerRecord record;

@@ -1,6 +1,8 @@
 // After a start of the engine: meet the monitors that live, clear after those that do not, carry out what had
 // been decided. What takes long is left to workers, so that the socket answers at once.
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -29,6 +31,24 @@ Phase PhaseOf(monitorapi::Phase phase, Phase otherwise) {
 
 }  // namespace
 
+// What an engine before us had asked for and not heard of.
+void Containers::SettleMet(const ContainerPtr& container, monitorapi::Client& client) {
+  monitorapi::ChangeNetwork settle;
+  settle.only_settle = true;
+  {
+    auto data = container->data.Lock();
+    if (!data->state.network_change) return;
+    settle.revision = ++data->state.network_revision;
+  }
+  SaveStateOrLog(container);
+  const auto answer = client.Call(settle, {}, kPatience);
+  if (!answer.ok()) {
+    // Before the next change it is asked again.
+    return log::Warn("settle a network change", {{"id", container->id}, {"error", answer.error().Message()}});
+  }
+  ConcludeChange(container);
+}
+
 bool Containers::MeetAgain(const ContainerPtr& container) {
   auto client = monitorapi::Client::Connect(RunFolder(container->id) + "/sock");
   if (!client.ok()) return false;
@@ -39,6 +59,7 @@ bool Containers::MeetAgain(const ContainerPtr& container) {
     return false;
   }
   const auto state = answer.value().Decode<monitorapi::State>();
+  SettleMet(container, client.value());
   {
     auto data = container->data.Lock();
     if (state.ok()) {
@@ -74,6 +95,12 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
     was_up = data->state.Running() || data->state.phase == Phase::kStarting || !data->state.endpoints.empty();
     launched = data->state.journal_seq > 0;
     endpoints = data->state.endpoints;
+    if (data->state.network_change) {
+      for (const Endpoint& endpoint : data->state.network_change->endpoints) {
+        const bool there = std::ranges::find(endpoints, endpoint.id, &Endpoint::id) != endpoints.end();
+        if (!there) endpoints.push_back(endpoint);
+      }
+    }
   }
   // Its own until its monitor has ended and all is undone.
   for (const Endpoint& endpoint : endpoints) w_.networks->Claim(endpoint);

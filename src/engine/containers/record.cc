@@ -136,6 +136,31 @@ void ReadEndpoints(Reader& reader, const char* key, std::vector<Endpoint>& endpo
   });
 }
 
+Json PortsToJson(const std::vector<net::PublishedPort>& ports) {
+  Json mappings = Json::MakeArray();
+  for (const net::PublishedPort& port : ports) mappings.Append(PortToJson(port));
+  return mappings;
+}
+
+Json ChangeToJson(const NetworkChange& change) {
+  Json json = Json::MakeObject({{"revision", change.revision}, {"create", change.create.ToJson()}});
+  json.Set("endpoints", EndpointsToJson(change.endpoints));
+  json.Set("ports", PortsToJson(change.ports));
+  return json;
+}
+
+Result<NetworkChange> ChangeFromJson(const Json& json) {
+  NetworkChange change;
+  Reader reader(json);
+  reader.Read("revision", &change.revision);
+  if (const Json* create = reader.Take("create"))
+    change.create = TRY_CTX(apitypes::ContainerCreate::FromJson(*create), "network_change.create");
+  ReadEndpoints(reader, "endpoints", change.endpoints);
+  reader.EachObject("ports", [&](Reader& item) { change.ports.push_back(PortFromJson(item)); });
+  TRY(reader.Finish());
+  return change;
+}
+
 }  // namespace
 
 const char* PhaseName(Phase phase) {
@@ -158,6 +183,7 @@ Json ContainerRecord::ToJson() const {
   if (copied) json.Set("copied", true);
   json.Set("removing", removing);
   json.Set("removes_volumes", removes_volumes);
+  json.Set("networks_listed", networks_listed);
   return json;
 }
 
@@ -181,6 +207,7 @@ Result<ContainerRecord> ContainerRecord::FromJson(const Json& json) {
   reader.Read("copied", &record.copied);
   reader.Read("removing", &record.removing);
   reader.Read("removes_volumes", &record.removes_volumes);
+  reader.Read("networks_listed", &record.networks_listed);
   TRY(reader.Finish());
   return record;
 }
@@ -200,9 +227,9 @@ Json ContainerState::ToJson() const {
   json.Set("starts", starts);
   json.Set("endpoints", EndpointsToJson(endpoints));
   json.Set("last_endpoints", EndpointsToJson(last_endpoints));
-  Json mappings = Json::MakeArray();
-  for (const net::PublishedPort& port : ports) mappings.Append(PortToJson(port));
-  json.Set("ports", std::move(mappings));
+  json.Set("ports", PortsToJson(ports));
+  if (network_revision != 0) json.Set("network_revision", network_revision);
+  if (network_change.has_value()) json.Set("network_change", ChangeToJson(*network_change));
   return json;
 }
 
@@ -229,6 +256,8 @@ Result<ContainerState> ContainerState::FromJson(const Json& json) {
   ReadEndpoints(reader, "endpoints", state.endpoints);
   ReadEndpoints(reader, "last_endpoints", state.last_endpoints);
   reader.EachObject("ports", [&](Reader& item) { state.ports.push_back(PortFromJson(item)); });
+  reader.Read("network_revision", &state.network_revision);
+  if (const Json* change = reader.Take("network_change")) state.network_change = TRY(ChangeFromJson(*change));
   TRY(reader.Finish());
   return state;
 }

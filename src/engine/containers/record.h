@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct ContainerRecord {
   bool copied = false;              // its files are a copy of the layers, not an overlay upon them
   bool removing = false;            // decided; start-up carries it out
   bool removes_volumes = false;     // the anonymous ones go with it
+  // create.endpoints has every network it is in, by name: "none" and "host", too. Not so in records of earlier engines.
+  bool networks_listed = false;
 
   codec::Json ToJson() const;
   static Result<ContainerRecord> FromJson(const codec::Json& json);
@@ -40,6 +43,15 @@ struct ContainerRecord {
 enum class Phase : unsigned char { kCreated, kStarting, kRunning, kPaused, kRestarting, kExited };
 // Docker's words; a starting container is still "created".
 const char* PhaseName(Phase phase);
+
+// A change of a running container's network that its monitor is asked for: true once the plan in the container's folder
+// has this revision.
+struct NetworkChange {
+  std::uint64_t revision = 0;
+  apitypes::ContainerCreate create;  // what the record says then
+  std::vector<Endpoint> endpoints;
+  std::vector<net::PublishedPort> ports;
+};
 
 struct ContainerState {
   Phase phase = Phase::kCreated;
@@ -59,6 +71,8 @@ struct ContainerState {
   std::vector<Endpoint> endpoints;
   std::vector<net::PublishedPort> ports;
   std::vector<Endpoint> last_endpoints;  // of the run before: a start asks for the same addresses
+  std::uint64_t network_revision = 0;    // the last one given to a change
+  std::optional<NetworkChange> network_change;
 
   bool Running() const { return phase == Phase::kRunning || phase == Phase::kPaused || phase == Phase::kRestarting; }
   codec::Json ToJson() const;

@@ -26,20 +26,6 @@ using apitypes::HostConfig;
 // Hooks, slow disks and a host out of memory included.
 constexpr auto kStartPatience = 120s;
 
-bool Publishes(const Endpoint& endpoint) { return !endpoint.internal && endpoint.HasHost(); }
-
-plan::Endpoint PlanEndpoint(const Endpoint& endpoint, const NetworkRecord& network) {
-  plan::Endpoint made;
-  made.bridge = network.Bridge();
-  made.bridge.name = endpoint.bridge;
-  made.bridge.mtu = endpoint.mtu;
-  made.veth = {endpoint.bridge, endpoint.host_ifname, endpoint.container_ifname, endpoint.mac, endpoint.mtu};
-  made.veth.isolated = !made.bridge.connects;
-  made.inside.name = endpoint.container_ifname;
-  made.inside.addresses = endpoint.addresses;
-  return made;
-}
-
 }  // namespace
 
 Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
@@ -90,33 +76,21 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
                                               const std::vector<net::PublishedPort>& ports) {
   const std::string& mode = record.create.host_config.network_mode;
   plan::Network network;
+  if (IsJoined(mode)) return network;
+  network.mode = endpoints.empty() ? plan::Network::Mode::kNone : plan::Network::Mode::kBridge;
   if (mode == "host") network.mode = plan::Network::Mode::kHost;
-  if (mode == "none") network.mode = plan::Network::Mode::kNone;
-  if (!NamesNetwork(mode)) return network;
-  network.mode = plan::Network::Mode::kBridge;
-  network.host_folder = HostFolder();
-  network.default_bridge = w_.config()->bridge;
+  if (!endpoints.empty()) {
+    network.host_folder = HostFolder();
+    network.default_bridge = w_.config()->bridge;
+  }
   for (const bool v6 : {false, true}) {
-    const auto outward = [&](const Endpoint& one) { return Publishes(one) && one.Address(v6).has_value(); };
+    const auto outward = [&](const Endpoint& one) {
+      return !one.internal && one.HasHost() && one.Address(v6).has_value();
+    };
     if (std::ranges::any_of(endpoints, outward)) network.forwarding.push_back(v6 ? 6 : 4);
   }
-  bool routed = false;
-  bool published = false;
-  for (const Endpoint& endpoint : endpoints) {
-    const auto known = TRY(w_.networks->Get(endpoint.network_id));
-    plan::Endpoint made = PlanEndpoint(endpoint, *known);
-    if (IsUnmanaged(*known)) made.bridge.name.clear();
-    if (SitsOnParent(known->driver)) made.upper = PlanUpper(endpoint, *known);
-    if (!endpoint.internal && !routed) {
-      made.inside.gateways = endpoint.gateways;
-      if (RoutesByDevice(*known))
-        for (Ip& gateway : made.inside.gateways) gateway.bytes = {};
-      routed = true;
-    }
-    if (Publishes(endpoint) && !published) made.ports = ports;
-    published = published || Publishes(endpoint);
-    network.endpoints.push_back(std::move(made));
-  }
+  for (const Endpoint& endpoint : endpoints)
+    network.endpoints.push_back(TRY(PlanEndpoint(record, endpoints, endpoint, ports)));
   if (HasNames(endpoints)) {
     network.names_file = NamesFolder() + "/" + record.id;
     const dns::Endpoint names = TRY(NamesOf(record, endpoints));
@@ -148,47 +122,33 @@ Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const Spe
 
 Status Containers::Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch) {
   const HostConfig& host = record.create.host_config;
-  if (!NamesNetwork(host.network_mode)) return Ok();
   Rollback rollback;
   rollback.Add([&] {
     Release(launch.endpoints, /*used=*/false);
     launch.endpoints.clear();
   });
-  const auto main = TRY(w_.networks->Get(host.network_mode));
-  std::vector<std::pair<std::string, apitypes::EndpointSettings>> wanted = {{main->id, {}}};
+  // The one that it was made with has the first interface.
+  const auto main = w_.networks->Get(host.network_mode);
+  std::vector<std::pair<std::shared_ptr<const NetworkRecord>, apitypes::EndpointSettings>> wanted;
   for (const auto& [name, settings] : record.create.endpoints) {
-    const auto network = TRY(w_.networks->Get(name));
-    if (network->id == main->id) {
-      wanted[0].second = settings;
-    } else {
-      wanted.emplace_back(network->id, settings);
-    }
+    auto network = TRY(w_.networks->Get(name));
+    if (network->driver == "host" || network->driver == "null") continue;
+    const bool first = main.ok() && network->id == (*main)->id;
+    wanted.emplace(first ? wanted.begin() : wanted.end(), std::move(network), settings);
   }
   for (const auto& [network, settings] : wanted) {
-    EndpointRequest request;
-    request.network = network;
-    request.mac = settings.mac_address;
-    if (settings.ipam_config.has_value()) {
-      request.ipv4 = settings.ipam_config->ipv4_address;
-      request.ipv6 = settings.ipam_config->ipv6_address;
-      request.link_local = settings.ipam_config->link_local_ips;
-    }
-    const auto before = std::ranges::find(last, network, &Endpoint::network_id);
-    if (before != last.end()) request.last = before->addresses;
-    const auto index = static_cast<unsigned>(launch.endpoints.size());
-    if (index == 0 && request.mac.empty()) request.mac = record.create.config.mac_address;
-    launch.endpoints.push_back(TRY(w_.networks->Connect(request, record.id, index)));
+    const auto before = std::ranges::find(last, network->id, &Endpoint::network_id);
+    const std::vector<IpPrefix> had = before != last.end() ? before->addresses : std::vector<IpPrefix>();
+    launch.endpoints.push_back(TRY(JoinNetwork(record, *network, settings, had, launch.endpoints)));
   }
   const std::vector<net::PublishRequest> ports = TRY(CollectPorts(record.create));
-  for (const Endpoint& endpoint : launch.endpoints) {
-    if (!Publishes(endpoint)) continue;
-    auto published = w_.networks->Publish(ports, endpoint);
+  if (const auto carrier = Carrier(record, launch.endpoints)) {
+    auto published = w_.networks->Publish(ports, *carrier);
     if (!published.ok()) {
       return std::move(published).error().Context(
           "driver failed programming external connectivity on endpoint " + record.name);
     }
     launch.ports = std::move(published).value();
-    break;
   }
   rollback.Commit();
   return Ok();
@@ -273,6 +233,12 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     return Error(Code::kUnavailable,
                  "the last run of container '" + record.name + "' is still being cleared");
   }
+  if (record.create.endpoints.empty() && !IsJoined(record.create.host_config.network_mode)) {
+    // As docker: one that was taken out of every network is in its first one again.
+    TRY(ListNetworks(record));
+    container->data.Lock()->record.create.endpoints = record.create.endpoints;
+    TRY(SaveRecord(container));
+  }
   const std::vector<Endpoint> last = container->data.Lock()->state.last_endpoints;
   Launch launch;
   TRY(Allocate(record, last, launch));
@@ -294,7 +260,8 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   const SpecContext context = TRY(ContextOf(record));
   // Now: the monitor that runs the plan, perhaps many times, loads nothing.
   TRY(w_.apparmor->Ensure(context.apparmor_profile));
-  const plan::Plan plan = TRY(MakePlan(record, context, launch.endpoints, launch.ports.ports));
+  plan::Plan plan = TRY(MakePlan(record, context, launch.endpoints, launch.ports.ports));
+  plan.revision = container->data.Lock()->state.network_revision;
   for (const std::string& warning : plan.warnings) log::Warn(warning, {{"container", record.name}});
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
   TRY(os::ReplaceFile({folder.get()}, "plan", plan::Encode(plan), 0600));

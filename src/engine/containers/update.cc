@@ -1,4 +1,4 @@
-// Limits, restart policy and networks of containers that exist.
+// Limits and restart policy of containers that exist.
 
 #include "base/log.h"
 #include "cgroup/settings.h"
@@ -79,62 +79,6 @@ Result<std::vector<std::string>> Containers::Update(const std::string& id,
   TRY(SaveRecord(container));
   Publish(container, "update");
   return warnings;
-}
-
-Status Containers::ConnectNetwork(const NetworkRecord& network, const apitypes::NetworkConnect& connect) {
-  const ContainerPtr container = TRY(Get(connect.container));
-  const std::lock_guard operation(container->operation);
-  TRY(CheckThere(container));
-  {
-    auto data = container->data.Lock();
-    if (data->link || data->concluding) {
-      return Error(Code::kNotImplemented,
-                   "connecting a running container to a network is not supported: stop it first");
-    }
-    if (network.pools.empty()) {
-      return Error(Code::kPermissionDenied, "container cannot be connected to network " + network.name);
-    }
-    auto& endpoints = data->record.create.endpoints;
-    const bool joined = data->record.create.host_config.network_mode == network.name;
-    if (joined || endpoints.contains(network.name)) {
-      return Error(Code::kPermissionDenied,
-                   "endpoint with name " + data->record.name + " already exists in network " + network.name);
-    }
-    endpoints.emplace(network.name, connect.endpoint.value_or(apitypes::EndpointSettings{}));
-    auto& mode = data->record.create.host_config.network_mode;
-    if (mode == "none") mode = network.name;
-  }
-  TRY(SaveRecord(container));
-  w_.events->Publish("network", "connect", network.id,
-                     {{"container", container->id}, {"name", network.name}});
-  return Ok();
-}
-
-Status Containers::DisconnectNetwork(const NetworkRecord& network,
-                                     const apitypes::NetworkDisconnect& disconnect) {
-  const ContainerPtr container = TRY(Get(disconnect.container));
-  const std::lock_guard operation(container->operation);
-  TRY(CheckThere(container));
-  {
-    auto data = container->data.Lock();
-    if (data->link || data->concluding) {
-      return Error(Code::kNotImplemented,
-                   "disconnecting a running container from a network is not supported: stop it first");
-    }
-    auto& endpoints = data->record.create.endpoints;
-    auto& mode = data->record.create.host_config.network_mode;
-    const bool main = mode == network.name || mode == network.id;
-    if (!main && !endpoints.contains(network.name)) {
-      return Error(Code::kPermissionDenied,
-                   "container " + container->id + " is not connected to network " + network.name);
-    }
-    endpoints.erase(network.name);
-    if (main) mode = endpoints.empty() ? "none" : endpoints.begin()->first;
-  }
-  TRY(SaveRecord(container));
-  w_.events->Publish("network", "disconnect", network.id,
-                     {{"container", container->id}, {"name", network.name}});
-  return Ok();
 }
 
 }  // namespace estiba::engine

@@ -164,21 +164,15 @@ apitypes::NetworkSettings Containers::Settings(const ContainerRecord& record, co
       for (const net::ContainerPort& port : exposed.value()) settings.ports.try_emplace(net::ToString(port));
     }
   }
-  const std::string& mode = record.create.host_config.network_mode;
-  const auto add = [&](const std::string& network_name, const apitypes::EndpointSettings& wanted) -> auto& {
-    apitypes::EndpointSettings& endpoint = settings.networks[network_name];
+  for (const auto& [name, wanted] : record.create.endpoints) {
+    const auto network = w_.networks->Get(name);
+    if (!network.ok()) continue;
+    apitypes::EndpointSettings& endpoint = settings.networks[(*network)->name];
     endpoint.ipam_config = wanted.ipam_config;
     endpoint.aliases = wanted.aliases;
     endpoint.driver_opts = wanted.driver_opts;
-    return endpoint;
-  };
-  if (JoinedContainer(mode).empty()) {
-    const auto main = w_.networks->Get(mode);
-    if (main.ok()) add(main.value()->name, {}).network_id = main.value()->id;
-  }
-  for (const auto& [name, wanted] : record.create.endpoints) {
-    const auto network = w_.networks->Get(name);
-    if (network.ok()) add(network.value()->name, wanted).network_id = network.value()->id;
+    endpoint.gw_priority = wanted.gw_priority;
+    endpoint.network_id = (*network)->id;
   }
   for (const Endpoint& endpoint : state.endpoints) {
     const auto network = w_.networks->Get(endpoint.network_id);

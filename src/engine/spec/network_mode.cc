@@ -52,6 +52,8 @@ bool NamesNetwork(const std::string& mode) {
   return mode != "host" && mode != "none" && !mode.starts_with(kContainer) && !mode.starts_with(kNamespace);
 }
 
+bool IsJoined(const std::string& mode) { return mode.starts_with(kContainer) || mode.starts_with(kNamespace); }
+
 std::string JoinedNetworkPath(const std::string& mode) {
   return mode.starts_with(kNamespace) ? mode.substr(kNamespace.size()) : std::string();
 }

@@ -11,6 +11,8 @@ namespace estiba::engine {
 
 // True when the mode names a network: only then there are addresses, ports and names to give.
 bool NamesNetwork(const std::string& mode);
+// "container:NAME" or "ns:PATH": the network is somebody else's, who alone gives it addresses.
+bool IsJoined(const std::string& mode);
 // "ns:/run/netns/x" → "/run/netns/x", or nothing.
 std::string JoinedNetworkPath(const std::string& mode);
 

@@ -32,6 +32,9 @@ class FakeRunner : public Runner {
     std::atomic<int> undos{0};
     std::atomic<int> oom_kills{0};
     std::string fail_run;
+    std::string fail_change;
+    std::atomic<int> changes{0};
+    std::vector<std::string> host_ports;  // published after a change
     os::UniqueFd oom_event;  // an eventfd, as v1 has it
   };
   explicit FakeRunner(Shared* shared) : shared_(shared) {}
@@ -41,6 +44,7 @@ class FakeRunner : public Runner {
     ++shared_->runs;
     Running running = TRY(Shell(shared_->script, stdio, shared_->tty));
     group_ = running.process.pid();
+    running.netns = TRY(os::OpenAt({AT_FDCWD}, "/proc/self/ns/net", O_RDONLY));
     TRY(created(group_));
     return running;
   }
@@ -57,6 +61,13 @@ class FakeRunner : public Runner {
   Status RestoreRules() override { return Ok(); }
   Status ClearHost() override { return Ok(); }
   Status TellNames() override { return Ok(); }
+  Result<Changed> ChangeNetwork(int, std::uint64_t) override {
+    if (!shared_->fail_change.empty()) return Error(Code::kNotFound, shared_->fail_change);
+    ++shared_->changes;
+    Changed changed;
+    changed.host_ports = shared_->host_ports;
+    return changed;
+  }
   std::vector<Error> RunPoststopHooks() override { return {}; }
   Status KillAll() override { return Signal(SIGKILL); }
   Status Freeze() override { return Signal(SIGSTOP); }

@@ -152,6 +152,7 @@ class NoRunner : public Runner {
   Status RestoreRules() override { return Ok(); }
   Status ClearHost() override { return Ok(); }
   Status TellNames() override { return Ok(); }
+  Result<Changed> ChangeNetwork(int, std::uint64_t) override { return Changed{}; }
   std::vector<Error> RunPoststopHooks() override { return {}; }
   Status KillAll() override { return Ok(); }
   Status Freeze() override { return Ok(); }

@@ -2,6 +2,8 @@
 
 #include <sys/eventfd.h>
 
+#include "os/inet.h"
+
 namespace estiba::monitor {
 namespace {
 
@@ -53,6 +55,63 @@ TEST_F(SupervisorTest, AnOomKillBeforeAnybodyWatchedIsToldToo) {
   shared_.oom_kills = 1;
   ASSERT_OK(Launch("while :; do sleep 0.01; done"));
   ASSERT_OK(client_->AwaitNotice(Type::kNoticeOom, kPatience));
+}
+
+struct Bound {
+  os::UniqueFd socket;
+  std::uint16_t port = 0;
+};
+Result<Bound> Bind(std::uint16_t port = 0) {
+  Bound bound;
+  bound.socket = TRY(os::BindInet(SOCK_STREAM, {std::string("\x7f\0\0\1", 4), port, {}}));
+  bound.port = TRY(os::LocalPort(bound.socket.get()));
+  return bound;
+}
+
+TEST_F(SupervisorTest, AChangedNetworkHoldsThePortsOfNowAndNoOthers) {
+  ASSERT_OK_AND_ASSIGN(Bound before, Bind());
+  ASSERT_OK_AND_ASSIGN(Bound after, Bind());
+  std::vector<os::UniqueFd> held;
+  held.push_back(std::move(before.socket));
+  launch_.port_sockets = 1;
+  shared_.host_ports = {"127.0.0.1:" + std::to_string(after.port) + " tcp"};
+  ASSERT_OK(Launch("while :; do sleep 0.01; done", std::move(held)));
+  monitorapi::ChangeNetwork change;
+  change.revision = 1;
+  ASSERT_OK(client_->Call(change, {after.socket.get()}, kPatience));
+  after.socket.Reset();
+  ASSERT_OK(Bind(before.port));
+  EXPECT_EQ(Bind(after.port).error().errnum(), EADDRINUSE);
+}
+
+TEST_F(SupervisorTest, AChangeThatFailsKeepsThePorts) {
+  ASSERT_OK_AND_ASSIGN(Bound more, Bind());
+  shared_.fail_change = "there is no bridge";
+  ASSERT_OK(Launch("while :; do sleep 0.01; done"));
+  monitorapi::ChangeNetwork change;
+  change.revision = 1;
+  const auto answer = client_->Call(change, {more.socket.get()}, kPatience);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().Message(), "there is no bridge");
+  more.socket.Reset();
+  ASSERT_OK(Bind(more.port));
+}
+
+// What an engine asked for before it was killed does not come behind what the next one found.
+TEST_F(SupervisorTest, AnOlderChangeIsRefused) {
+  ASSERT_OK(Launch("while :; do sleep 0.01; done"));
+  monitorapi::ChangeNetwork settle;
+  settle.revision = 5;
+  settle.only_settle = true;
+  ASSERT_OK(Call(settle));
+  EXPECT_EQ(shared_.changes, 0);
+  monitorapi::ChangeNetwork late;
+  late.revision = 4;
+  EXPECT_EQ(Call(late).error().code(), Code::kAborted);
+  EXPECT_EQ(shared_.changes, 0);
+  late.revision = 6;
+  ASSERT_OK(Call(late));
+  EXPECT_EQ(shared_.changes, 1);
 }
 
 TEST_F(SupervisorTest, AFailedStartIsAnErrorWithDockersExitCode) {

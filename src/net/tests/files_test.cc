@@ -92,5 +92,16 @@ TEST(RenderResolvConf, ItsOwnResolverAsksTheServersInItsStead) {
   EXPECT_EQ(ServersToAsk(input), (std::vector<std::string>{"8.8.8.8", "8.8.4.4"}));
 }
 
+TEST(ChangeHosts, LinesOfOursComeAndGoAndOthersStay) {
+  const char* before = "127.0.0.1\tlocalhost\n10.0.0.2\tweb\n";
+  const char* after = "127.0.0.1\tlocalhost\n10.0.0.2\tweb\n10.1.0.2\tweb\n";
+  EXPECT_EQ(ChangeHosts(before, before, after), after);
+  EXPECT_EQ(ChangeHosts(after, after, before), before);
+  const std::string written = std::string(before) + "\n# mine\n10.9.9.9 mine";
+  EXPECT_EQ(ChangeHosts(written, before, after), written + "\n10.1.0.2\tweb\n");
+  EXPECT_EQ(ChangeHosts("", before, after), "10.1.0.2\tweb\n");
+  EXPECT_EQ(ChangeHosts("10.9.9.9 mine\n", after, before), "10.9.9.9 mine\n");
+}
+
 }  // namespace
 }  // namespace estiba::net

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "base/text.h"
 #include "engine/engine.h"
 #include "os/file.h"
 
@@ -295,6 +296,13 @@ class FakeEngine : public engine::Engine {
   }
   Status DisconnectNetwork(const std::string& name, const apitypes::NetworkDisconnect& disconnect) override {
     return Called("disconnect " + name + " " + disconnect.container);
+  }
+  Result<apitypes::PortMap> AddPorts(const std::string& container, const std::vector<std::string>& ports) override {
+    TRY(Called("add ports " + container + " " + Join(ports, " ")));
+    return apitypes::PortMap{{"80/tcp", {{"0.0.0.0", "8080"}}}};
+  }
+  Status RemovePorts(const std::string& container, const std::vector<std::string>& ports) override {
+    return Called("remove ports " + container + " " + Join(ports, " "));
   }
   Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters&) override {
     return Pruned("networks");

@@ -320,6 +320,10 @@ class Engine {
   virtual Status ConnectNetwork(const std::string& name, const apitypes::NetworkConnect& connect) = 0;
   virtual Status DisconnectNetwork(const std::string& name,
                                    const apitypes::NetworkDisconnect& disconnect) = 0;
+  // Ours: published ports of a container, whether it runs or not. Each "[ip:][host:]container[/proto]"; what a running
+  // container got. To remove: a host port or address left out stands for every one.
+  virtual Result<apitypes::PortMap> AddPorts(const std::string& container, const std::vector<std::string>& ports) = 0;
+  virtual Status RemovePorts(const std::string& container, const std::vector<std::string>& ports) = 0;
   virtual Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters& filters) = 0;
 
   // ---- system

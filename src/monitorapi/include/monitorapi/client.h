@@ -58,6 +58,7 @@ class Client {
   static Type TypeOf(const Stats&) { return Type::kStats; }
   static Type TypeOf(const Top&) { return Type::kTop; }
   static Type TypeOf(const Update&) { return Type::kUpdate; }
+  static Type TypeOf(const ChangeNetwork&) { return Type::kChangeNetwork; }
   static Type TypeOf(const TellNames&) { return Type::kTellNames; }
   static Type TypeOf(const Subscribe&) { return Type::kSubscribe; }
 

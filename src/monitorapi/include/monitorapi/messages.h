@@ -15,6 +15,7 @@ enum class Type : std::uint16_t {
   kNone = 0,
   kLaunch = 1, kAttach = 2, kExec = 3, kResize = 4, kSignal = 5, kStop = 6, kPause = 7, kUnpause = 8, kLogs = 9,
   kStats = 10, kTop = 11, kUpdate = 12, kSubscribe = 13, kAck = 14, kRecover = 15, kTellNames = 16,
+  kChangeNetwork = 17,
   kOk = 100, kFailure = 101, kStarted = 102, kState = 103, kStatsReply = 104, kTopReply = 105, kExecStarted = 106,
   kNoticeStarted = 200, kNoticeExited = 201, kNoticeRestarting = 202, kNoticeOom = 203, kNoticeExecExited = 204,
   kNoticePaused = 205, kNoticeUnpaused = 206, kNoticeDetached = 207, kNoticeFinished = 208,
@@ -193,6 +194,17 @@ struct Update {
 // The `plan` in the container's folder says anew what the container is called (plan::Op::kServeNames). Answer: Ok when
 // whoever asks is told so.
 struct TellNames { template <class V> void Fields(V&) {} };
+
+// `plan.next` in the container's folder, whose Plan::revision this is, becomes its plan: what its network has more is
+// made, what it has less is taken back. Descriptors: bound sockets that reserve the ports it publishes more; those of
+// ports that it publishes no more are closed. Answer: Ok when `plan` is that plan, or Failure when it is as it was. A
+// change that is older than one the monitor has heard of is refused, so that what an engine asked for before it was
+// killed cannot come behind what the next one finds.
+struct ChangeNetwork {
+  std::uint64_t revision = 0;
+  bool only_settle = false;  // nothing changes, but earlier ones are refused from now on
+  template <class V> void Fields(V& v) { v(1, revision); v(2, only_settle); }
+};
 
 struct Subscribe { template <class V> void Fields(V&) {} };
 

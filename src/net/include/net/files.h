@@ -18,6 +18,9 @@ struct HostsInput {
   std::vector<std::pair<std::string, std::string>> extra;  // --add-host NAME:IP in order, "host-gateway" resolved
 };
 std::string RenderHosts(const HostsInput& input);
+// `current` after RenderHosts gives `after` where it gave `before`: lines that are no more go, new ones come last, and
+// whatever else somebody wrote there stays.
+std::string ChangeHosts(std::string_view current, std::string_view before, std::string_view after);
 // "name:ip" or "name=ip"; the address may be IPv6 (in brackets or not) or "host-gateway".
 Result<std::pair<std::string, std::string>> ParseExtraHost(std::string_view text);
 

@@ -77,6 +77,9 @@ struct InsideSpec {
 Status ConfigureInside(int netns, const InsideSpec& inside);
 // In `netns`: lo up and nothing else (--network none).
 Status BringLoopbackUp(int netns);
+// In `netns`, of a container that runs: instead of the default route of that family, if there is one.
+Status ReplaceDefaultRoute(int netns, const std::string& name, const Ip& gateway);
+
 // What answers a container's resolver at 127.0.0.11, port 53: a datagram socket and a listening one.
 struct NameSockets {
   os::UniqueFd udp;

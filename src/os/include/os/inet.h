@@ -27,6 +27,11 @@ Status Listen(int socket, int backlog);
 // The port that a bound socket has.
 Result<std::uint16_t> LocalPort(int socket);
 
+// What a bound socket is bound to.
+Result<InetPeer> LocalAddress(int socket);
+// IPPROTO_… of a socket.
+Result<int> ProtocolOf(int socket);
+
 // Who sent a datagram.
 struct Sender {
   sockaddr_storage name;

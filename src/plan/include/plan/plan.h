@@ -75,6 +75,9 @@ enum class Op : std::uint16_t {
                          //                                              numbers: mode, flag, mtu
   kUseHost = 110,        // text: folder, default bridge                 what bridged containers share stays to the end
   kForwarding = 111,     // text: folder                                 numbers: families, 4 and 6
+  // ---- host, while the container runs: what changes a network that is there (network_change.h) ----
+  kDefaultRoute = 120,   // text: name inside, gateway                   instead of the family's default route
+  kWriteNames = 121,     // text and blob: as kServeNames                for sockets that are answered already
   // ---- host, afterwards ----
   kDeleteCgroup = 60,    // only in undo lists: text: path, controllers…
   kDeleteVeth = 61,      // only in undo lists: text: host name
@@ -127,6 +130,8 @@ struct Plan {
   std::string bundle;             // where hooks of the host begin; empty: without hooks, "/"
   std::vector<std::string> warnings;  // what was asked for, is harmless to lack, and is lacking
   std::vector<Step> steps;
+  // Counts changes of the network of the running container: which of them this plan holds.
+  std::uint64_t revision = 0;
 };
 
 // "mount", "create-cgroup", …: as Explain and traces call it.

@@ -18,6 +18,7 @@
 #include "os/process.h"
 #include "plan/build.h"
 #include "plan/explain.h"
+#include "plan/network_change.h"
 #include "plan/plan.h"
 #include "runtime/trace.h"
 
@@ -109,6 +110,16 @@ Status ClearHost(const plan::Plan& plan);
 
 // Writes again the file that says what a running container is called, after its plan has changed.
 Status TellNames(const plan::Plan& plan);
+
+struct NetworkChanged {
+  net::NameSockets names{};  // what its resolver asks, when names are new to it
+  os::UniqueFd host_use{};   // as Container::TakeHostUse(), when that is new to it
+  Status removed = Ok();     // an error: something that was to go is still there
+};
+// Changes the network of a container that runs in `netns` (plan/network_change.h). On failure everything is as it was.
+// `on_step` as in LaunchOptions.
+Result<NetworkChanged> ChangeNetwork(const plan::NetworkChange& change, int netns,
+                                     const std::function<void()>& on_step);
 
 // Where resctrl is mounted and which classes it has: for plans with linux.intelRdt, which are rare.
 Status FindResctrl(plan::HostFacts& facts);

@@ -1,0 +1,24 @@
+#pragma once
+// What a container may ask of its place in one network, beyond addresses: docker's driver options of an endpoint. Pure.
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace estiba::engine {
+
+struct EndpointOptions {
+  std::string ifname;  // "": the next free "eth0", "eth1", …
+  // "com.docker.network.endpoint.sysctls": below /proc/sys/net, IFNAME still in the place of the interface.
+  std::vector<std::pair<std::string, std::string>> sysctls;
+
+  // IFNAME replaced.
+  std::vector<std::pair<std::string, std::string>> SysctlsOf(const std::string& interface) const;
+};
+// kInvalidArgument for what cannot be, and for options that are not known.
+Result<EndpointOptions> ParseEndpointOptions(const std::map<std::string, std::string>& options);
+
+}  // namespace estiba::engine
