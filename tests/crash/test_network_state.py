@@ -63,6 +63,8 @@ def use_everything(engine):
     run(engine, "one", "-p", "8080:80")
     run(engine, "two", network="bridge")
     run(engine, "three", network="dark")
+    engine.cli("network", "create", "--ipv6", "six")
+    run(engine, "four", network="six")
 
 
 def test_the_host_is_as_it_was(host):
@@ -71,9 +73,10 @@ def test_the_host_is_as_it_was(host):
     assert difference(before, state(engine.host)) == []  # nobody needs anything yet
     use_everything(engine)
     assert get(engine.host, FORWARD) == "1"
-    assert "is put back" in engine.out("info", "--format", "{{json .Warnings}}")
-    engine.cli("rm", "-f", "one", "two", "three")
-    engine.cli("network", "rm", "blue", "dark")
+    told = engine.out("info", "--format", "{{json .Warnings}}")
+    assert "did not forward IPv4 packets" in told and "did not forward IPv6 packets" in told
+    engine.cli("rm", "-f", "one", "two", "three", "four")
+    engine.cli("network", "rm", "blue", "dark", "six")
     stopped(engine)
     assert_as_before(engine, before)
 
