@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness.host import Host
+from harness import network
 from harness.wait import wait_until
 
 IMAGE = "estiba/busybox"
@@ -16,25 +16,19 @@ IMAGE = "estiba/busybox"
 
 @pytest.fixture
 def lan(engine):
-    """A machine, 192.0.2.1, on the LAN that the host's link lan0 leads to. Who connects to its port 80 is not read."""
-    other = Host()
-    engine.host.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", other.name)
-    engine.host.run("ip", "link", "set", "lan0", "up")
-    other.run("ip", "addr", "add", "192.0.2.1/24", "dev", "eth0")
-    other.run("ip", "link", "set", "eth0", "up")
-    deaf = subprocess.Popen(other.prefix() + ["socat", "TCP-LISTEN:80,reuseaddr,fork", "EXEC:sleep 1000"])
-    wait_until(lambda: other.run("sh", "-c", "ss -ltn | grep -q :80", check=False).returncode == 0, "listening")
-    # Of one such network a parent carries one link: a second start fails as long as the first one's link is there.
-    engine.cli("network", "create", "-d", "macvlan", "-o", "parent=lan0", "-o", "macvlan_mode=passthru",
-               "--subnet", "192.0.2.0/24", "--gateway", "192.0.2.1", "lan")
-    yield other
-    engine.remove_everything()
-    engine.cli("network", "rm", "lan")
-    for pid in other.processes():
-        os.kill(pid, signal.SIGKILL)
-    deaf.wait()
-    engine.host.run("ip", "link", "del", "lan0")
-    other.destroy()
+    """The LAN's machine; who connects to its port 80 is not read."""
+    with network.lan(engine.host) as other:
+        deaf = subprocess.Popen(other.prefix() + ["socat", "TCP-LISTEN:80,reuseaddr,fork", "EXEC:sleep 1000"])
+        wait_until(lambda: other.run("sh", "-c", "ss -ltn | grep -q :80", check=False).returncode == 0, "listening")
+        # Of one such network a parent carries one link: a second start fails as long as the first one's link is there.
+        engine.cli("network", "create", "-d", "macvlan", "-o", "parent=lan0", "-o", "macvlan_mode=passthru",
+                   "--subnet", "192.0.2.0/24", "--gateway", "192.0.2.1", "lan")
+        yield other
+        engine.remove_everything()
+        engine.cli("network", "rm", "lan")
+        for pid in other.processes():
+            os.kill(pid, signal.SIGKILL)
+        deaf.wait()
 
 
 def monitors(engine):
@@ -56,7 +50,8 @@ def test_a_connection_that_is_left_half_closed_does_not_keep_the_link(engine, la
                "cat /dev/zero | nc 192.0.2.1 80")
     wait_until(lambda: "ESTAB" in lan.run("ss", "-tn", "state", "established", "sport", "=", ":80").stdout
                or lan.run("ss", "-Htn", "state", "established", "sport", "=", ":80").stdout.strip(), "it is connected")
-    monitor, = monitors(engine)
+    # A child of its that is about to start estiba-netd is called so, too, for an instant.
+    monitor, = wait_until(lambda: len(found := monitors(engine)) == 1 and found, "one monitor")
     if not with_engine:
         engine.kill()
     os.kill(monitor, signal.SIGKILL)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness.host import Host
+from harness import network
 from harness.wait import wait_until
 
 IMAGE = "estiba/busybox"
@@ -14,18 +14,10 @@ IMAGE = "estiba/busybox"
 
 @pytest.fixture
 def lan(engine):
-    """A machine, 192.0.2.1, on the LAN that the host's link lan0 leads to."""
-    other = Host()
-    engine.host.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", other.name)
-    engine.host.run("ip", "link", "set", "lan0", "up")
-    other.run("ip", "addr", "add", "192.0.2.1/24", "dev", "eth0")
-    other.run("ip", "addr", "add", "2001:db8::1/64", "dev", "eth0", "nodad")
-    other.run("ip", "link", "set", "eth0", "up")
-    yield other
-    engine.remove_everything()
-    engine.cli("network", "prune", "-f")
-    engine.host.run("ip", "link", "del", "lan0")
-    other.destroy()
+    with network.lan(engine.host) as other:
+        yield other
+        engine.remove_everything()
+        engine.cli("network", "prune", "-f")
 
 
 def create(engine, *options, name="lan", subnet="192.0.2.0/24", gateway="192.0.2.1"):

@@ -5,22 +5,14 @@ import subprocess
 
 import pytest
 
-from harness.host import Host
+from harness import network
 from harness.wait import wait_until
 
 
 @pytest.fixture
 def beyond(engine):
-    """A machine beyond the host: 192.0.2.2 behind its link up0."""
-    other = Host()
-    engine.host.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0", "netns", other.name)
-    engine.host.run("ip", "addr", "add", "192.0.2.1/24", "dev", "up0")
-    engine.host.run("ip", "link", "set", "up0", "up")
-    other.run("ip", "addr", "add", "192.0.2.2/24", "dev", "eth0")
-    other.run("ip", "link", "set", "eth0", "up")
-    yield other
-    engine.host.run("ip", "link", "del", "up0")
-    other.destroy()
+    with network.beyond(engine.host) as other:
+        yield other
 
 
 def trace(engine, *arguments):

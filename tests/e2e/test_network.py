@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness import dns, leaks
+from harness.network import beyond
 from harness.wait import wait_until
 
 
@@ -22,17 +23,8 @@ def test_two_containers_reach_each_other(engine):
 
 @pytest.fixture
 def outside(engine):
-    """A machine beyond the host: 192.0.2.2 behind a link of the host's, with no route to containers."""
-    from harness.host import Host
-    other = Host()
-    engine.host.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0", "netns", other.name)
-    engine.host.run("ip", "addr", "add", "192.0.2.1/24", "dev", "up0")
-    engine.host.run("ip", "link", "set", "up0", "up")
-    other.run("ip", "addr", "add", "192.0.2.2/24", "dev", "eth0")
-    other.run("ip", "link", "set", "eth0", "up")
-    yield other
-    engine.host.run("ip", "link", "del", "up0")
-    other.destroy()
+    with beyond(engine.host) as other:
+        yield other
 
 
 def test_outward_traffic_wears_the_hosts_address(engine, outside):

@@ -50,6 +50,22 @@ def beyond(host):
         other.destroy()
 
 
+@contextlib.contextmanager
+def lan(host):
+    """A machine, 192.0.2.1, on the LAN that the host's link lan0 leads to; the host has no address there."""
+    other = Host()
+    try:
+        host.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", other.name)
+        host.run("ip", "link", "set", "lan0", "up")
+        other.run("ip", "addr", "add", "192.0.2.1/24", "dev", "eth0")
+        other.run("ip", "addr", "add", "2001:db8::1/64", "dev", "eth0", "nodad")
+        other.run("ip", "link", "set", "eth0", "up")
+        yield other
+    finally:
+        host.run("ip", "link", "del", "lan0", check=False)
+        other.destroy()
+
+
 COUNTERS = ("nf_conntrack_count", "dst_entries", "route/gc", "nf_conntrack_buckets")
 
 
