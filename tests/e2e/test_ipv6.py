@@ -15,14 +15,7 @@ OPTION = "com.docker.network."
 @pytest.fixture
 def outside(engine):
     """A machine beyond the host, 192.0.2.2 and 2001:db8::2, that routes everything by way of the host."""
-    with network.beyond(engine.host) as other:
-        for host in (engine.host, other):
-            host.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/all/accept_dad; "
-                                 "for each in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $each; done")
-        engine.host.run("ip", "addr", "add", HOST6 + "/64", "dev", "up0", "nodad")
-        other.run("ip", "addr", "add", OUTSIDE6 + "/64", "dev", "eth0", "nodad")
-        other.run("ip", "route", "add", "default", "via", "192.0.2.1")
-        other.run("ip", "route", "add", "default", "via", HOST6)
+    with network.beyond_by_both(engine.host) as other:
         yield other
 
 

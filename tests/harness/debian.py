@@ -12,7 +12,8 @@ from harness.need import need, need_program
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "debian"
-PROGRAMS = ["python3", "nginx-light", "redis-server", "postgresql", "curl", "procps", "iproute2", "libcap2-bin"]
+PROGRAMS = ["python3", "nginx-light", "redis-server", "postgresql", "curl", "procps", "iproute2", "libcap2-bin",
+            "iperf3", "bind9-dnsutils"]
 
 
 def mirror():

@@ -51,6 +51,19 @@ def beyond(host):
 
 
 @contextlib.contextmanager
+def beyond_by_both(host):
+    """The same with IPv6, too (2001:db8::1 and ::2), and with everything routed by way of the host."""
+    with beyond(host) as other:
+        for one in (host, other):
+            one.run("sh", "-c", "for each in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $each; done")
+        host.run("ip", "addr", "add", "2001:db8::1/64", "dev", "up0", "nodad")
+        other.run("ip", "addr", "add", "2001:db8::2/64", "dev", "eth0", "nodad")
+        other.run("ip", "route", "add", "default", "via", "192.0.2.1")
+        other.run("ip", "route", "add", "default", "via", "2001:db8::1")
+        yield other
+
+
+@contextlib.contextmanager
 def lan(host):
     """A machine, 192.0.2.1, on the LAN that the host's link lan0 leads to; the host has no address there."""
     other = Host()
