@@ -35,6 +35,11 @@ Status ReadNetwork(const std::vector<std::string>& words, Endpoint& endpoint) {
   return Ok();
 }
 
+void ReadLink(const std::vector<std::string>& words, Endpoint& endpoint) {
+  if (endpoint.networks.empty() || !IsName(words[1]) || !IsName(words[2])) return;
+  endpoint.networks.back().links.push_back({words[1], words[2]});
+}
+
 Status ReadService(const std::vector<std::string>& words, Endpoint& endpoint) {
   Service& service = endpoint.services.emplace_back();
   service.label = words[1];
@@ -58,6 +63,7 @@ Status ReadLine(const std::string& line, Endpoint& endpoint) {
   else if (has("network", 4)) return ReadNetwork(words, endpoint);
   else if (has("alias", 2) && !endpoint.networks.empty() && IsName(words[1]))
     endpoint.networks.back().aliases.push_back(words[1]);
+  else if (has("link", 3)) ReadLink(words, endpoint);
   else if (has("service", 4)) return ReadService(words, endpoint);
   else if (has("server", 2)) return ReadServer(words, endpoint);
   else if (kind == "internal") endpoint.internal = true;
@@ -76,6 +82,9 @@ std::string Encode(const Endpoint& endpoint) {
     if (!IsWord(network.id) || !IsWord(network.name)) continue;
     AppendLine(out, {"network", network.id, network.name, ToString(network.address)});
     AppendNames(out, "alias", network.aliases);
+    for (const Link& link : network.links) {
+      if (IsName(link.alias) && IsName(link.target)) AppendLine(out, {"link", link.alias, link.target});
+    }
   }
   for (const Service& service : endpoint.services) {
     if (IsWord(service.label) && IsWord(service.protocol))

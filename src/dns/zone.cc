@@ -89,6 +89,13 @@ void Rotate(std::vector<Record>& records, std::size_t turn) {
   std::rotate(records.begin(), first, records.end());
 }
 
+// What the asker means by a name in that network.
+std::string Meant(const Membership& network, std::string_view name) {
+  const auto link =
+      std::ranges::find(network.links, name, [](const Link& one) { return ToLower(one.alias); });
+  return link == network.links.end() ? std::string(name) : ToLower(link->target);
+}
+
 bool Wants(Type asked, const Ip& address) {
   return asked == Type::kAny || asked == (address.v6 ? Type::kAaaa : Type::kA);
 }
@@ -148,12 +155,13 @@ Zone::Holders* Zone::FindIn(const Membership& network, std::string_view name) {
 
 Zone::Holders* Zone::FindName(const Endpoint& asker, std::string_view name) {
   for (const Membership& network : asker.networks) {
-    if (Holders* holders = FindIn(network, name)) return holders;
+    if (Holders* holders = FindIn(network, Meant(network, name))) return holders;
   }
   for (const Membership& network : asker.networks) {
     const std::string suffix = "." + ToLower(network.name);
     if (!name.ends_with(suffix)) continue;
-    if (Holders* holders = FindIn(network, name.substr(0, name.size() - suffix.size()))) return holders;
+    if (Holders* holders = FindIn(network, Meant(network, name.substr(0, name.size() - suffix.size()))))
+      return holders;
   }
   return nullptr;
 }

@@ -65,4 +65,17 @@ Result<EndpointOptions> ParseEndpointOptions(const std::map<std::string, std::st
   return parsed;
 }
 
+Result<dns::Link> ParseLink(const std::string& text) {
+  if (text.empty()) return Bad("empty string specified for links");
+  const std::vector<std::string> parts = Split(text, ':');
+  const auto empty = [](const std::string& part) { return part.empty(); };
+  if (parts.size() > 2 || std::ranges::any_of(parts, empty)) return Bad("bad format for links: " + text);
+  dns::Link link{parts.back(), parts.front()};
+  if (link.target.starts_with('/')) {
+    link.target.erase(0, 1);
+    link.alias.erase(0, link.alias.rfind('/') + 1);
+  }
+  return link;
+}
+
 }  // namespace estiba::engine

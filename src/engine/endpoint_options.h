@@ -1,5 +1,6 @@
 #pragma once
-// What a container may ask of its place in one network, beyond addresses: docker's driver options of an endpoint. Pure.
+// What a container may ask of its place in one network, beyond addresses: docker's driver options of an endpoint, and
+// its links. Pure.
 
 #include <map>
 #include <string>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "dns/endpoint.h"
 
 namespace estiba::engine {
 
@@ -20,5 +22,8 @@ struct EndpointOptions {
 };
 // kInvalidArgument for what cannot be, and for options that are not known.
 Result<EndpointOptions> ParseEndpointOptions(const std::map<std::string, std::string>& options);
+
+// "CONTAINER[:ALIAS]", or as docker shows it of a container that exists: "/CONTAINER:/OWNER/ALIAS". kInvalidArgument.
+Result<dns::Link> ParseLink(const std::string& text);
 
 }  // namespace estiba::engine

@@ -12,6 +12,8 @@ from harness.names import address, client, netds, run
 from harness.need import need_program
 from harness.wait import wait_until
 
+IMAGE = "estiba/busybox"
+
 
 @pytest.fixture
 def upstream(engine, tmp_path):
@@ -42,6 +44,35 @@ def test_by_name_alias_id_and_with_the_network_in_any_case(blue):
         assert (answer["answers"], answer["ttls"]) == ([address(blue, "web")], [0]), name
         assert ask(name, "A", "tcp")["answers"] == [address(blue, "web")]
     assert ask("web", "AAAA") | {"id": 0} == {"id": 0, "rcode": 0, "cut": False, "answers": [], "ttls": []}
+
+
+@pytest.mark.parametrize("client", ["estiba", "docker"])
+def test_a_link_is_a_name_that_one_container_alone_has_for_another(blue, client):
+    command = blue.cli if client == "estiba" else blue.docker
+    run(blue, "web")
+    command("run", "-d", "--name", "linked", "--network", "blue", "--link", "web:shop", "--link", "web", IMAGE,
+            "sleep", "1000")
+    run(blue, "other")
+
+    def ping(name, target):
+        return blue.out("exec", name, "ping", "-c", "1", "-W", "2", target, check=False)
+    for name in ("shop", "shop.blue", "web"):
+        assert f"({address(blue, 'web')})" in ping("linked", name)
+    assert ping("other", "shop") == ""
+    assert blue.inspect("linked")["NetworkSettings"]["Networks"]["blue"]["Links"] == ["web:shop", "web"]
+    blue.cli("rm", "-f", "web")
+    run(blue, "occupant")  # has the address that was web's
+    run(blue, "web")
+    assert address(blue, "web") != address(blue, "occupant")
+    assert f"({address(blue, 'web')})" in ping("linked", "shop")
+
+
+def test_links_that_cannot_be_are_refused(blue):
+    result = blue.cli("run", "--link", "web", IMAGE, "true", check=False)
+    assert result.returncode == 125 and "not supported by this engine on the default network" in result.stderr
+    assert "estiba network create" in result.stderr
+    result = blue.cli("run", "--network", "host", "--link", "web", IMAGE, "true", check=False)
+    assert result.returncode == 125 and "host type networking can't be used with links" in result.stderr
 
 
 def test_real_resolvers_of_a_container(blue):

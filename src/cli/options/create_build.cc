@@ -282,7 +282,6 @@ Result<CreateRequest> BuildCreate(const Options& options, bool detached, Lookup 
   host.dns = options.List("dns");
   host.dns_options = options.List("dns-option");
   host.dns_search = options.List("dns-search");
-  host.links = options.List("link");
   return request;
 }
 

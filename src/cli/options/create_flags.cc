@@ -64,6 +64,7 @@ constexpr auto kShared = std::to_array<Flag>({
     {'l', "label", Kind::kList, "list", "Set meta data on a container"},
     {'\0', "label-file", Kind::kList, "list", "Read in a line delimited file of labels"},
     {'\0', "link", Kind::kList, "list", "Add link to another container"},
+    {'\0', "link-local-ip", Kind::kList, "list", "Container IPv4/IPv6 link-local addresses"},
     {'\0', "log-driver", Kind::kString, "string", "Logging driver for the container"},
     {'\0', "log-opt", Kind::kList, "list", "Log driver options"},
     {'\0', "mac-address", Kind::kString, "string", "Container MAC address (e.g., 92:d0:c6:0a:29:33)"},

@@ -145,6 +145,41 @@ TEST(Create, TheFirstNetworkIsTheMode) {
   EXPECT_EQ(request.create.endpoints.count("back"), 1U);
 }
 
+TEST(Create, NetworksAsPodmanWritesThem) {
+  ASSERT_OK_AND_ASSIGN(const auto both, Build({"--network", "front,back", "x"}));
+  EXPECT_EQ(both.create.host_config.network_mode, "front");
+  EXPECT_EQ(both.create.endpoints.count("back"), 1U);
+  ASSERT_OK_AND_ASSIGN(const auto request,
+                       Build({"--network", "front:ip=10.1.0.5,ip6=fd00::5,mac=02:00:00:00:00:01,alias=web,alias=shop,"
+                              "interface_name=lan0", "x"}));
+  EXPECT_EQ(request.create.host_config.network_mode, "front");
+  const auto& front = request.create.endpoints.at("front");
+  EXPECT_EQ(front.ipam_config->ipv4_address, "10.1.0.5");
+  EXPECT_EQ(front.ipam_config->ipv6_address, "fd00::5");
+  EXPECT_EQ(front.mac_address, "02:00:00:00:00:01");
+  EXPECT_THAT(front.aliases, ::testing::ElementsAre("web", "shop"));
+  EXPECT_EQ(front.driver_opts.at("com.docker.network.endpoint.ifname"), "lan0");
+  EXPECT_EQ(Complaint({"--network", "front:color=red", "x"}),
+            "invalid argument \"front:color=red\" for \"--network\" flag: invalid field key color");
+  ASSERT_OK_AND_ASSIGN(const auto path, Build({"--network", "ns:/run/a=b", "x"}));
+  EXPECT_EQ(path.create.host_config.network_mode, "ns:/run/a=b");
+}
+
+TEST(Create, LinksAndLinkLocalAddressesAreTheFirstNetworks) {
+  ASSERT_OK_AND_ASSIGN(const auto request, Build({"--network=front", "--network=back", "--link=db:database",
+                                                  "--link-local-ip=169.254.7.7", "x"}));
+  const auto& front = request.create.endpoints.at("front");
+  EXPECT_THAT(front.links, ::testing::ElementsAre("db:database"));
+  EXPECT_THAT(front.ipam_config->link_local_ips, ::testing::ElementsAre("169.254.7.7"));
+  EXPECT_TRUE(request.create.endpoints.at("back").links.empty());
+  ASSERT_OK_AND_ASSIGN(const auto none, Build({"--link=db", "x"}));
+  EXPECT_THAT(none.create.host_config.links, ::testing::ElementsAre("db"));
+  EXPECT_TRUE(none.create.endpoints.empty());
+  for (const char* text : {"a:b:c", ":b", "a:"})
+    EXPECT_EQ(Complaint({"--link", text, "x"}), std::string("invalid argument \"") + text +
+                                                    "\" for \"--link\" flag: bad format for links: " + text);
+}
+
 TEST(Create, ConflictsAreRefused) {
   EXPECT_EQ(Complaint({"--rm", "--restart=always", "x"}),
             "conflicting options: cannot specify both --restart and --rm");

@@ -9,7 +9,8 @@ Endpoint Web() {
   Endpoint endpoint;
   endpoint.id = "0123";
   endpoint.names = {"web", "0123"};
-  endpoint.networks = {{"n1", "blue", ParseIpPrefix("172.18.0.2/16").value(), {"www", "shop.example"}},
+  const std::vector<std::string> aliases = {"www", "shop.example"};
+  endpoint.networks = {{"n1", "blue", ParseIpPrefix("172.18.0.2/16").value(), aliases, {{"db", "postgres1"}}},
                        {"n2", "red", ParseIpPrefix("fd00::2/64").value(), {}}};
   endpoint.services = {{"80", "tcp", 80}};
   endpoint.servers = {ParseServer("10.0.0.1").value(), ParseServer("fe80::1%eth0#5353").value()};
@@ -21,7 +22,7 @@ TEST(Endpoint, IsTextThatComesBack) {
   const std::string text = Encode(Web());
   EXPECT_EQ(text,
             "estiba-endpoint 1\nid 0123\nname web\nname 0123\nnetwork n1 blue 172.18.0.2/16\nalias www\n"
-            "alias shop.example\nnetwork n2 red fd00::2/64\nservice 80 tcp 80\nserver 10.0.0.1\n"
+            "alias shop.example\nlink db postgres1\nnetwork n2 red fd00::2/64\nservice 80 tcp 80\nserver 10.0.0.1\n"
             "server fe80::1%eth0#5353\nkeeps-single-labels\nend\n");
   ASSERT_OK_AND_ASSIGN(const Endpoint again, DecodeEndpoint(text));
   EXPECT_EQ(Encode(again), text);

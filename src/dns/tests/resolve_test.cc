@@ -56,6 +56,16 @@ TEST_F(Names, AMemberIsKnownByNameIdAndAliasInAnyCase) {
   }
 }
 
+TEST_F(Names, ALinkIsTheAskersAlone) {
+  Membership linked = In("Blue", "172.18.0.4/16");
+  linked.links = {{"Data", "db"}, {"web", "db"}, {"gone", "nobody"}};
+  zone_.Put(Container("linked", {linked}));
+  for (const char* name : {"data", "DATA", "data.blue", "web", "db"})
+    EXPECT_EQ(Addresses(AskRead({.name = name}, "linked")), Texts{"172.18.0.3"}) << name;
+  EXPECT_EQ(Ask({.name = "gone"}, "linked").kind, Kind::kForward);
+  EXPECT_EQ(Ask({.name = "data"}).kind, Kind::kForward);
+}
+
 TEST_F(Names, OneFindsItself) { EXPECT_EQ(Addresses(AskRead({.name = "web"})), Texts{"172.18.0.2"}); }
 
 TEST_F(Names, TheNetworkInTheNameDecides) {

@@ -48,10 +48,7 @@ std::set<std::string> InterfacesBeside(const ContainerRecord& record, const std:
 
 Status Containers::CheckEndpointSettings(const NetworkRecord& network, const apitypes::EndpointSettings& settings) {
   if (network.driver == "host" || network.driver == "null") return Ok();
-  if (!settings.links.empty()) {
-    return Bad("EndpointsConfig.Links is not supported by this engine")
-        .Hint("containers of a network find each other by name; give the other one an alias");
-  }
+  for (const std::string& text : settings.links) TRY(ParseLink(text));
   TRY(ParseEndpointOptions(settings.driver_opts));
   if (!settings.mac_address.empty()) TRY(net::ParseMac(settings.mac_address));
   if (!settings.ipam_config.has_value()) return Ok();

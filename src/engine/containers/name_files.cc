@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "../endpoint_options.h"
 #include "../names.h"
 #include "containers.h"
 #include "net/files.h"
@@ -37,6 +38,17 @@ std::vector<dns::Service> ServicesOf(const std::set<std::string>& exposed) {
     services.push_back({std::to_string(port->port), std::string(net::ToString(port->protocol)), port->port});
   }
   return services;
+}
+
+// Checked when they were asked for.
+std::vector<dns::Link> LinksIn(const ContainerRecord& record, const NetworkRecord& network) {
+  std::vector<dns::Link> links;
+  const auto settings = record.create.endpoints.find(network.name);
+  if (settings == record.create.endpoints.end()) return links;
+  for (const std::string& text : settings->second.links) {
+    if (auto link = ParseLink(text); link.ok()) links.push_back(*std::move(link));
+  }
+  return links;
 }
 
 }  // namespace
@@ -117,7 +129,8 @@ Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const s
     // One for each address; a link-local one is nobody's business.
     for (const IpPrefix& address : endpoint.addresses)
       if (!address.address.IsLinkLocal())
-        names.networks.push_back({network->id, network->name, address, NamesIn(record, *network)});
+        names.networks.push_back({network->id, network->name, address, NamesIn(record, *network),
+                                  LinksIn(record, *network)});
   }
   names.services = ServicesOf(record.create.config.exposed_ports);
   names.internal = std::ranges::all_of(endpoints, &Endpoint::internal);

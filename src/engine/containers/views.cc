@@ -170,6 +170,7 @@ apitypes::NetworkSettings Containers::Settings(const ContainerRecord& record, co
     apitypes::EndpointSettings& endpoint = settings.networks[(*network)->name];
     endpoint.ipam_config = wanted.ipam_config;
     endpoint.aliases = wanted.aliases;
+    endpoint.links = wanted.links;
     endpoint.driver_opts = wanted.driver_opts;
     endpoint.gw_priority = wanted.gw_priority;
     endpoint.network_id = (*network)->id;

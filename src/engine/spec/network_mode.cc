@@ -11,6 +11,18 @@ constexpr std::string_view kNamespace = "ns:", kContainer = "container:";
 
 Error Bad(std::string what) { return Error(Code::kInvalidArgument, std::move(what)); }
 
+// Those of networks that users make are told with each network (EndpointSettings), and clients tell them here, too.
+Status ValidateLinks(const apitypes::HostConfig& host) {
+  if (host.links.empty()) return Ok();
+  if (host.network_mode == "host")
+    return Bad("conflicting options: host type networking can't be used with links. This would result in undefined "
+               "behavior");
+  if (host.network_mode.empty() || host.network_mode == "default" || host.network_mode == "bridge")
+    return Bad("HostConfig.Links is not supported by this engine on the default network")
+        .Hint("make a network ('estiba network create NAME') and run both containers with --network NAME");
+  return Ok();
+}
+
 // The other container has a host name, resolver and ports of its own.
 Status ValidateSharing(const apitypes::ContainerCreate& create) {
   const apitypes::ContainerConfig& config = create.config;
@@ -60,6 +72,7 @@ std::string JoinedNetworkPath(const std::string& mode) {
 
 Status ValidateNetworkMode(const apitypes::ContainerCreate& create) {
   const std::string& mode = create.host_config.network_mode;
+  TRY(ValidateLinks(create.host_config));
   if (NamesNetwork(mode)) return Ok();
   if (mode.starts_with(kNamespace) && !JoinedNetworkPath(mode).starts_with('/'))
     return Bad("invalid network mode '" + mode + "': ns:PATH wants the absolute path of a network namespace");

@@ -33,7 +33,6 @@ Status RefuseUnsupported(const HostConfig& host) {
   const apitypes::Resources& resources = host.resources;
   TRY(Refuse(!host.volume_driver.empty() && host.volume_driver != "local", "HostConfig.VolumeDriver"));
   TRY(Refuse(!host.cgroup.empty(), "HostConfig.Cgroup"));
-  TRY(Refuse(!host.links.empty(), "HostConfig.Links"));
   TRY(Refuse(!OneOf(host.isolation, {"", "default"}), "HostConfig.Isolation"));
   TRY(Refuse(!resources.device_requests.empty(), "HostConfig.DeviceRequests"));
   TRY(Refuse(!resources.blkio_weight_device.empty(), "HostConfig.BlkioWeightDevice"));

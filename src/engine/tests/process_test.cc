@@ -59,6 +59,11 @@ std::string Refusal(const std::function<void(apitypes::ContainerCreate&)>& chang
 
 TEST(Validate, WhatTheEngineDoesNotDoIsRefusedByName) {
   EXPECT_THAT(Refusal([](auto& c) { c.host_config.links = {"a:b"}; }), ::testing::HasSubstr("HostConfig.Links"));
+  EXPECT_EQ(Refusal([](auto& c) {
+              c.host_config.links = {"a:b"};
+              c.host_config.network_mode = "blue";
+            }),
+            "");
   EXPECT_THAT(Refusal([](auto& c) { c.host_config.storage_opt["colour"] = "1g"; }), ::testing::HasSubstr("colour"));
   EXPECT_THAT(Refusal([](auto& c) { c.host_config.resources.memory = 1 << 20; }), ::testing::HasSubstr("6MB"));
   EXPECT_THAT(Refusal([](auto& c) { c.host_config.resources.nano_cpus = 3'000'000'000; }),

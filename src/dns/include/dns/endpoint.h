@@ -12,11 +12,18 @@
 
 namespace estiba::dns {
 
+// A name that one container alone has for another of its network (docker run --link).
+struct Link {
+  std::string alias;
+  std::string target;  // a name or id of the other one
+};
+
 struct Membership {
   std::string id;    // of the network
   std::string name;
   IpPrefix address;
-  std::vector<std::string> aliases;  // names in this network alone
+  std::vector<std::string> aliases{};  // names in this network alone
+  std::vector<Link> links{};
 };
 
 // For SRV: "_LABEL._PROTOCOL.name".
