@@ -58,9 +58,11 @@ void Events::Publish(std::string type, std::string action, std::string actor_id,
     item.number = ++state->last;
     state->history.push_back(item);
     if (state->history.size() > kHistory) state->history.pop_front();
+    if (count_ == 0) return;
+    state->fresh.push_back(std::move(item));
   }
-  if (count_ == 0) return;
-  loop_->Post([this, item = std::move(item)] { Deliver(item); });
+  // Whoever is first to ask for it delivers all there is: in the order of their numbers, whoever published them.
+  loop_->Post([this] { DeliverFresh(); });
 }
 
 Result<Token> Events::Subscribe(const EventsRequest& request, EventsCallbacks callbacks) {
@@ -120,6 +122,12 @@ void Events::End(Token token) {
   if (found->second.timer != 0) loop_->CancelTimer(found->second.timer);
   subscribers_.erase(found);
   --count_;
+}
+
+void Events::DeliverFresh() {
+  std::deque<Numbered> fresh;
+  state_.Lock()->fresh.swap(fresh);
+  for (const Numbered& item : fresh) Deliver(item);
 }
 
 void Events::Deliver(const Numbered& item) {

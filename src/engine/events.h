@@ -43,8 +43,10 @@ class Events {
   struct State {
     std::uint64_t last = 0;
     std::deque<Numbered> history;
+    std::deque<Numbered> fresh;  // not delivered yet
   };
 
+  void DeliverFresh();
   void Deliver(const Numbered& item);
   void Begin(Token token, Subscriber subscriber);
   void End(Token token);
