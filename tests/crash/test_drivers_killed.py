@@ -32,27 +32,13 @@ def lan(engine):
         deaf.wait()
 
 
-def monitors(engine):
-    found = []
-    for pid in engine.host.processes():
-        try:
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-                name = file.read().strip()
-        except OSError:
-            continue
-        if name.startswith("estiba-monitor"):
-            found.append(pid)
-    return found
-
-
 @pytest.mark.parametrize("with_engine", [True, False], ids=["engine", "no-engine"])
 def test_a_connection_that_is_left_half_closed_does_not_keep_the_link(engine, lan, with_engine):
     engine.cli("run", "-d", "--name", "web", "--network", "lan", IMAGE, "sh", "-c",
                "cat /dev/zero | nc 192.0.2.1 80")
     wait_until(lambda: "ESTAB" in lan.run("ss", "-tn", "state", "established", "sport", "=", ":80").stdout
                or lan.run("ss", "-Htn", "state", "established", "sport", "=", ":80").stdout.strip(), "it is connected")
-    # A child of its that is about to start estiba-netd is called so, too, for an instant.
-    monitor, = wait_until(lambda: len(found := monitors(engine)) == 1 and found, "one monitor")
+    monitor = engine.monitor("web")
     if not with_engine:
         engine.kill()
     os.kill(monitor, signal.SIGKILL)
@@ -66,7 +52,7 @@ def test_a_connection_that_is_left_half_closed_does_not_keep_the_link(engine, la
 def test_kills_while_it_starts_leave_no_link(engine, lan, rng):
     for _ in range(12):
         command = engine.popen("run", "-d", "--name", "web", "--network", "lan", IMAGE, "sleep", "1000")
-        monitor = wait_until(lambda: (found := monitors(engine)) and found[0], "a monitor")
+        monitor = wait_until(lambda: (found := engine.monitors()) and found[0], "a monitor")
         time.sleep(rng.uniform(0, 0.03))  # the instant is the point
         with contextlib.suppress(ProcessLookupError):  # a child of the monitor's, which is called so until it starts
             os.kill(monitor, signal.SIGKILL)

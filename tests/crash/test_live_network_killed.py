@@ -3,7 +3,6 @@ is changed: nothing is left, and what is told afterwards is so."""
 
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -12,8 +11,7 @@ import threading
 import pytest
 
 from harness import leaks
-from harness.engine import is_alive
-from harness.need import need_program
+from harness.faults import killed_at
 from harness.traffic import ECHO
 from harness.wait import wait_until
 
@@ -23,11 +21,7 @@ CHANGES = {
     "publish": (["port", "add", "web", "8081:7"], ["port", "rm", "web", "8081:7"]),
 }
 CALLS = ["sendto", "sendmsg", "renameat", "openat", "setns", "close"]
-
-
-def monitor_of(engine):
-    text = pathlib.Path(f"/proc/{engine.state('web')['Pid']}/stat").read_text()
-    return int(text.rsplit(")", 1)[1].split()[1])
+ENGINE_CALLS = ["sendmsg", "renameat", "pwrite64", "openat"]
 
 
 def told(engine):
@@ -54,31 +48,13 @@ def agrees(engine):
     return says[0] == is_so[0] and {host for host, _ in says[1]} == is_so[1]
 
 
-def kill_at(pid, call, when, follow=()):
-    """strace on a process that kills it as it enters that call for the `when`th time from now."""
-    tracer = subprocess.Popen(["strace", *follow, "-qqq", "-o", "/dev/null", f"--trace={call}",
-                               f"--inject={call}:signal=KILL:when={when}", "-p", str(pid)],
-                              stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def attached():
-        try:
-            status = pathlib.Path(f"/proc/{pid}/status").read_text()
-        except OSError:
-            return True  # killed already
-        return f"TracerPid:\t{tracer.pid}" in status or tracer.poll() is not None
-
-    wait_until(attached, "strace has it")
-    return tracer
-
-
 def instants(full, rng, call):
-    """Calls to be killed at: all of the first forty, or a sample."""
-    return range(1, 41) if full else sorted(rng.sample(range(1, 13 if call != "openat" else 31), 2))
+    """Calls to be killed at: all of the first forty, or the first, which is always made, and a sample."""
+    return range(1, 41) if full else [1, *sorted(rng.sample(range(2, 13 if call != "openat" else 31), 2))]
 
 
 @pytest.fixture
 def web(engine):
-    need_program("strace")
     engine.cli("network", "create", "blue")
     engine.cli("network", "create", "green")
     begin(engine)
@@ -92,24 +68,24 @@ def begin(engine):
     engine.cli("run", "-d", "--name", "web", "--network", "blue", "-p", "8080:7", *ECHO)
 
 
+def monitor_answers(engine):
+    return engine.api("GET", "/containers/web/top")[0] == 200
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_monitor_killed(web, change, full, rng):
     do, undo = CHANGES[change]
     kills = 0
     for call in CALLS:
-        for when in {1, *instants(full, rng, call)}:  # the first is always made
+        for when in instants(full, rng, call):
             if change == "disconnect":
                 web.cli("network", "connect", "green", "web", check=False)
-            monitor = monitor_of(web)
-            tracer = kill_at(monitor, call, when)
-            web.cli(*do, check=False)
-            if tracer.poll() is None and is_alive(monitor):  # it was done before
-                tracer.send_signal(signal.SIGINT)
-                tracer.wait(30)
+            with killed_at(web.monitor("web"), call, when, alone=True):
+                web.cli(*do, check=False)
+            if monitor_answers(web):  # it was done before
                 assert agrees(web), (call, when, told(web), true(web))
                 web.cli(*undo)
                 continue
-            tracer.wait(30)
             kills += 1
             wait_until(lambda: web.state("web")["Status"] == "exited", "the death is recorded")
             assert web.state("web")["ExitCode"] == 137
@@ -117,7 +93,7 @@ def test_the_monitor_killed(web, change, full, rng):
             assert left == [], (call, when, left)
             begin(web)
             assert agrees(web)
-    assert kills > 0
+    assert kills >= len(CALLS)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -126,18 +102,14 @@ def test_the_engine_killed(web, change, full, rng):
     if change == "disconnect":
         web.cli("network", "connect", "green", "web")
     kills = 0
-    for call in ["sendmsg", "renameat", "pwrite64", "openat"]:
+    for call in ENGINE_CALLS:
         for when in instants(full, rng, call):
-            tracer = kill_at(web.process.pid, call, when, follow=("-f",))
-            web.cli(*do, check=False, timeout=30)
-            if tracer.poll() is None and web.process.poll() is None:
-                tracer.send_signal(signal.SIGINT)
-                tracer.wait(30)
-            else:
+            with killed_at(web.process.pid, call, when):
+                web.cli(*do, check=False, timeout=60)
+            if not web.survives():
                 kills += 1
                 web.kill_all()
                 web.process.wait(30)
-                tracer.wait(30)
                 web.start()
             assert web.state("web")["Running"]
             assert agrees(web), (call, when, told(web), true(web))
@@ -145,13 +117,13 @@ def test_the_engine_killed(web, change, full, rng):
             if change == "disconnect":
                 web.cli("network", "connect", "green", "web", check=False)
             assert agrees(web), (call, when, told(web), true(web))
-    assert kills > 0
+    assert kills >= len(ENGINE_CALLS)
 
 
 def test_both_killed_at_random_instants(web, full, rng):
     for _ in range(100 if full else 6):
         do, _ = CHANGES[rng.choice(sorted(CHANGES))]
-        monitor = monitor_of(web)
+        monitor = web.monitor("web")
         timers = [threading.Timer(rng.random() / 10, os.kill, (pid, signal.SIGKILL))
                   for pid in (monitor, web.process.pid)]
         for timer in timers:

@@ -9,13 +9,6 @@ from harness import leaks
 from harness.wait import wait_until
 
 
-def monitor_of(engine, name):
-    """The monitor is the parent of the container's PID 1."""
-    pid = engine.state(name)["Pid"]
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return int(file.read().rsplit(")", 1)[1].split()[1])
-
-
 def gone(pid):
     try:
         os.kill(pid, 0)
@@ -52,7 +45,7 @@ CHANGED_UID = ["-u", "1000:1000"]
 def test_with_an_engine_running(engine, options):
     engine.cli("run", "-d", "--name", "mon", "-p", "8080:80", *options, "estiba/busybox", "sh", "-c",
                "sleep 1000 & sleep 1000")
-    monitor = monitor_of(engine, "mon")
+    monitor = engine.monitor("mon")
     pids = two_processes_of(engine, "mon")
     assert engine.state("mon")["Pid"] in pids
     os.kill(monitor, signal.SIGKILL)
@@ -71,7 +64,7 @@ def test_what_joined_the_container_ends_with_it(engine):
     engine.cli("run", "-d", "--name", "mon", "estiba/busybox", "sleep", "1000")
     engine.cli("exec", "-d", "mon", "sleep", "1000")
     pids = two_processes_of(engine, "mon")
-    os.kill(monitor_of(engine, "mon"), signal.SIGKILL)
+    os.kill(engine.monitor("mon"), signal.SIGKILL)
     # PID 1 waits for its namespace's last zombie, which was the monitor's child and is now the host's init's to reap.
     wait_until(lambda: all(gone(pid) for pid in pids), "its processes are gone")
     assert exited(engine, "mon")["ExitCode"] == 137
@@ -81,7 +74,7 @@ def test_what_joined_the_container_ends_with_it(engine):
 def test_with_no_engine_running(engine, options):
     engine.cli("run", "-d", "--name", "mon", "-p", "8080:80", *options, "estiba/busybox", "sh", "-c",
                "sleep 1000 & sleep 1000")
-    monitor = monitor_of(engine, "mon")
+    monitor = engine.monitor("mon")
     pids = two_processes_of(engine, "mon")
     engine.kill()
     os.kill(monitor, signal.SIGKILL)
@@ -97,7 +90,7 @@ def test_with_no_engine_running(engine, options):
 @pytest.mark.parametrize("with_engine", [True, False], ids=["engine", "no-engine"])
 def test_the_restart_policy_applies(engine, policy, with_engine):
     engine.cli("run", "-d", "--name", "mon", "--restart", policy, "estiba/busybox", "sleep", "1000")
-    pid, monitor = engine.state("mon")["Pid"], monitor_of(engine, "mon")
+    pid, monitor = engine.state("mon")["Pid"], engine.monitor("mon")
     if not with_engine:
         engine.kill()
     os.kill(monitor, signal.SIGKILL)
@@ -116,7 +109,7 @@ def test_one_that_is_being_stopped_stays_down(engine):
     wait_until(lambda: engine.out("logs", "mon") == "up", "it traps the stop signal")
     stop = engine.popen("stop", "-t", "1000", "mon")
     wait_until(lambda: "asked" in engine.out("logs", "mon"), "the stop has reached it")
-    os.kill(monitor_of(engine, "mon"), signal.SIGKILL)
+    os.kill(engine.monitor("mon"), signal.SIGKILL)
     stop.communicate(timeout=30)
     assert exited(engine, "mon")["ExitCode"] == 137
     engine.cli("rm", "mon")  # refused if it ran again
@@ -125,7 +118,7 @@ def test_one_that_is_being_stopped_stays_down(engine):
 @pytest.mark.parametrize("with_engine", [True, False], ids=["engine", "no-engine"])
 def test_rm_applies(engine, with_engine):
     engine.cli("run", "-d", "--rm", "--name", "mon", "estiba/busybox", "sleep", "1000")
-    monitor = monitor_of(engine, "mon")
+    monitor = engine.monitor("mon")
     if not with_engine:
         engine.kill()
     os.kill(monitor, signal.SIGKILL)
@@ -138,7 +131,7 @@ def test_the_oom_flag_is_kept(engine):
     engine.cli("run", "-d", "--name", "mon", "-m", "24m", "--memory-swap", "24m", "estiba/busybox", "sh", "-c",
                "tail /dev/zero; echo survived; exec sleep 1000")
     wait_until(lambda: engine.out("logs", "mon").endswith("survived"), "a child was killed for its memory")
-    monitor = monitor_of(engine, "mon")
+    monitor = engine.monitor("mon")
     engine.kill()
     os.kill(monitor, signal.SIGKILL)
     engine.start()

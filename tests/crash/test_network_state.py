@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from harness.engine import process_name
 from harness.names import netds, run
 from harness.network import beyond, difference, fetch, state
 from harness.wait import wait_until
@@ -187,7 +186,7 @@ class Chaos:
             return self.engine.engines()
         if what == "netd":
             return netds(self.engine)
-        return [pid for pid in self.engine.host.processes() if process_name(pid).startswith("estiba-monitor ")]
+        return self.engine.monitors()
 
     def kill(self, rng):
         what = rng.choice(list(self.kills))

@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 
-from harness.engine import process_name
 from harness.terminal import Terminal
 from harness.wait import wait_until
 
@@ -175,7 +174,7 @@ def test_the_terminal_is_restored_when_the_connection_is_lost(engine, terminal):
     shell = terminal("run", "-it", "--name", "lost", "estiba/busybox", "sh")
     shell.type("echo rea''dy\n")
     shell.expect("ready")
-    [monitor] = monitors(engine)
+    [monitor] = engine.monitors()
     os.kill(monitor, signal.SIGKILL)
     assert shell.wait() == 137, shell.seen
     assert shell.is_restored()
@@ -186,10 +185,6 @@ def pending(pid, number):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         masks = [int(line.split()[1], 16) for line in status if line.startswith(("SigPnd", "ShdPnd"))]
     return any(mask >> (number - 1) & 1 for mask in masks)
-
-
-def monitors(engine):
-    return [pid for pid in engine.host.processes() if "estiba-monitor" in process_name(pid)]
 
 
 def test_signals_to_the_client_reach_the_container(engine):

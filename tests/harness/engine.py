@@ -95,6 +95,23 @@ class Engine:
         """Pids of every engine here, those that commands have spawned too."""
         return [pid for pid in self.host.processes() if process_name(pid).split(" ")[0].split("/")[-1] == "estibad"]
 
+    def monitors(self, identity=""):
+        """Pids of the monitors here, or of that container's alone. A child of one is called so, too, until it starts
+        its program; it is not listed."""
+        found = [pid for pid in self.host.processes()
+                 if process_name(pid).startswith(f"estiba-monitor {identity[:12]}")]
+        return [pid for pid in found if parent_of(pid) not in found]
+
+    def monitor(self, name):
+        """Of a container that is up, if only waiting for its next start."""
+        pid, = self.monitors(self.inspect(name)["Id"])
+        return pid
+
+    def survives(self):
+        """Whether what start() started answers: not nobody, nor one that a client has started in its place. A dying one
+        has lost its name before it gives up what the next one needs."""
+        return self.api("GET", "/_ping")[0] == 200 and self.engines() == [self.process.pid]
+
     def kill_all(self):
         """kill -9 of every engine here; back when they are gone."""
         killed = self.engines()
@@ -218,6 +235,13 @@ def process_name(pid):
         return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return "(gone)"
+
+
+def parent_of(pid):
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def is_alive(pid):

@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import subprocess
 
+from harness.engine import is_alive
 from harness.need import need_program
 from harness.wait import wait_until
 
@@ -21,17 +22,20 @@ def inject(call, error=None, when=None, delay=None):
 
 
 @contextlib.contextmanager
-def killed_at(pid, call, when):
-    """Inside, the running process `pid` is killed as it enters `call` for the `when`-th time in any one thread."""
+def killed_at(pid, call, when, alone=False):
+    """Inside, the running process `pid` is killed as it enters `call` for the `when`-th time in any one thread, and so
+    is what it starts meanwhile, unless `alone` (then it must have one thread). Whether it was is known afterwards."""
     need_program("strace")
-    command = ["strace", "-f", "-qqq", "-o", "/dev/null", "-p", str(pid), f"--trace={call}",
+    command = ["strace", *([] if alone else ["-f"]), "-qqq", "-o", "/dev/null", "-p", str(pid), f"--trace={call}",
                f"--inject={call}:signal=KILL:when={when}"]
     tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def attached():
+        if tracer.poll() is not None or not is_alive(pid):
+            return True  # it made that call while strace attached to it, and is dead
         try:
             statuses = [(task / "status").read_text() for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
-        except FileNotFoundError:  # a thread that has just ended
+        except OSError:  # a thread that has just ended
             return False
         return all("TracerPid:\t0\n" not in status for status in statuses)
     try:
