@@ -60,6 +60,7 @@ class Container {
     std::shared_ptr<MonitorLink> link;  // null: no monitor
     bool concluding = false;            // the monitor has ended, its traces are being cleared
     bool told = false;                  // waiters know of the last exit
+    bool end_due = false;               // of a run whose start was told: its "die" was not yet
     bool removal_runs = false;          // somebody of this engine carries it out
     bool removed = false;               // nothing of it is written to the store any more
     std::vector<Parked> parked;
@@ -341,6 +342,9 @@ class Containers {
   };
   // `until_start` stops before an exit: who has just started it must not take its exit for the last word.
   Result<Folded> Fold(const ContainerPtr& container, bool until_start);
+  void FoldOrLog(const ContainerPtr& container, bool until_start = false);
+  void TellStart(const ContainerPtr& container);
+  void TellEnd(const ContainerPtr& container, std::int32_t code);
   void OnNotice(const ContainerPtr& container, MonitorLink& link, const monitorapi::Frame& frame);
   void OnExited(const ContainerPtr& container, MonitorLink& link, const monitorapi::Frame& frame);
   void OnExecExited(MonitorLink& link, const monitorapi::Frame& frame);

@@ -35,11 +35,16 @@ class MonitorLink : public std::enable_shared_from_this<MonitorLink> {
   void Send(const T& request, const std::vector<int>& fds, Reply reply) {
     Sent(Post(request, fds, std::move(reply)));
   }
-  // Waits for the answer: for workers only, never on the event thread.
+  // Waits for the answer: for workers only, never on the event thread. `done`: called there when the answer is no
+  // failure, before anything that the monitor says afterwards.
   template <class T>
-  Result<monitorapi::Frame> Call(const T& request, const std::vector<int>& fds, std::chrono::milliseconds timeout) {
+  Result<monitorapi::Frame> Call(const T& request, const std::vector<int>& fds, std::chrono::milliseconds timeout,
+                                 std::function<void()> done = nullptr) {
     const auto waiter = NewWaiter();
-    Send(request, fds, [waiter](Result<monitorapi::Frame> frame) { Wake(waiter, std::move(frame)); });
+    Send(request, fds, [waiter, done = std::move(done)](Result<monitorapi::Frame> frame) {
+      if (done && frame.ok()) done();
+      Wake(waiter, std::move(frame));
+    });
     return Await(waiter, timeout);
   }
   void Acknowledge(const monitorapi::Frame& notice);

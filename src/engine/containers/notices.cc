@@ -47,6 +47,24 @@ Result<Containers::Folded> Containers::Fold(const ContainerPtr& container, bool 
   return Folded{records.finished, records.exited, records.started};
 }
 
+void Containers::FoldOrLog(const ContainerPtr& container, bool until_start) {
+  const auto folded = Fold(container, until_start);
+  if (!folded.ok()) log::Error("read a journal", {{"id", container->id}, {"error", folded.error().Message()}});
+}
+
+// On the event thread: its monitor has said that it runs.
+void Containers::TellStart(const ContainerPtr& container) {
+  FoldOrLog(container, /*until_start=*/true);
+  container->data.Lock()->end_due = true;
+  Publish(container, "start");
+}
+
+// Once for each start, whoever is first to notice: the monitor's word, or the monitor's end.
+void Containers::TellEnd(const ContainerPtr& container, std::int32_t code) {
+  if (!std::exchange(container->data.Lock()->end_due, false)) return;
+  Publish(container, "die", {{"exitCode", std::to_string(code)}});
+}
+
 void Containers::OnNotice(const ContainerPtr& container, MonitorLink& link, const Frame& frame) {
   switch (frame.type) {
     case Type::kNoticeExited: return OnExited(container, link, frame);
@@ -54,11 +72,13 @@ void Containers::OnNotice(const ContainerPtr& container, MonitorLink& link, cons
     case Type::kNoticeDetached: return Publish(container, "detach");
     default: break;
   }
-  const auto folded = Fold(container, /*until_start=*/frame.type == Type::kNoticeStarted);
-  if (!folded.ok()) log::Error("read a journal", {{"id", container->id}, {"error", folded.error().Message()}});
+  if (frame.type == Type::kNoticeStarted) {
+    TellStart(container);
+  } else {
+    FoldOrLog(container);
+  }
   SaveStateOrLog(container);
   if (frame.id != 0) link.Acknowledge(frame);
-  if (frame.type == Type::kNoticeStarted && folded.ok() && folded.value().started) Publish(container, "start");
   if (frame.type == Type::kNoticeOom) Publish(container, "oom");
   if (frame.type == Type::kNoticePaused) Publish(container, "pause");
   if (frame.type == Type::kNoticeUnpaused) Publish(container, "unpause");
@@ -68,15 +88,14 @@ void Containers::OnExited(const ContainerPtr& container, MonitorLink& link, cons
   const auto notice = frame.Decode<monitorapi::Exited>();
   if (!notice.ok()) return log::Error("read a monitor's notice", {{"error", notice.error().Message()}});
   const monitorapi::Exited& exited = notice.value();
-  const auto folded = Fold(container, /*until_start=*/false);
-  if (!folded.ok()) log::Error("read a journal", {{"id", container->id}, {"error", folded.error().Message()}});
+  FoldOrLog(container);
   {
     auto data = container->data.Lock();
     if (exited.restarting && data->state.phase == Phase::kExited) data->state.phase = Phase::kRestarting;
   }
   SaveStateOrLog(container);
   link.Acknowledge(frame);
-  Publish(container, "die", {{"exitCode", std::to_string(exited.code)}});
+  TellEnd(container, exited.code);
   TellWaiters(container, !exited.restarting);
 }
 
@@ -148,15 +167,9 @@ void Containers::ConcludeLater(const ContainerPtr& container) {
     w_.workers->Submit([this, container] { Conclude(container, nullptr); });  // waits a while for the lock again
     return;
   }
-  bool removing = false;
-  {
-    auto data = container->data.Lock();
-    data->concluding = false;
-    removing = data->record.removing;
-  }
+  const bool removing = container->data.Lock()->record.removing;
   log::Info("met a monitor that was still starting its container", {{"id", container->id}});
-  const auto folded = Fold(container, /*until_start=*/false);
-  if (!folded.ok()) log::Error("read a journal", {{"id", container->id}, {"error", folded.error().Message()}});
+  FoldOrLog(container);
   SaveStateOrLog(container);
   if (!removing) return;
   const Status ended = EndRun(container);
@@ -210,7 +223,7 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
   const Status cleared = os::DeleteTree({AT_FDCWD}, RunFolder(container->id));
   if (!cleared.ok()) log::Warn("clear a run folder", {{"id", container->id}, {"error", cleared.error().Message()}});
   SaveStateOrLog(container);
-  if (!told && state.started_at != 0) Publish(container, "die", {{"exitCode", std::to_string(state.exit_code)}});
+  TellEnd(container, state.exit_code);
   if (!told) TellWaiters(container, /*final_exit=*/true);
   for (const auto& next : then) next();
   if (!endpoints.empty()) ClearHostLater();

@@ -29,6 +29,13 @@ Phase PhaseOf(monitorapi::Phase phase, Phase otherwise) {
   return otherwise;
 }
 
+// Whether the end of a run is still to be told, by what was recorded before the journal was read. Of one that the
+// engine before us had just recorded we cannot know: told twice rather than never.
+bool IsEndDue(Phase recorded, bool has_started_since) {
+  const bool none_runs = recorded == Phase::kCreated || recorded == Phase::kStarting || recorded == Phase::kRestarting;
+  return has_started_since || !none_runs;
+}
+
 }  // namespace
 
 // What an engine before us had asked for and not heard of.
@@ -65,8 +72,12 @@ bool Containers::MeetAgain(const ContainerPtr& container) {
     if (state.ok()) {
       const Phase phase = PhaseOf(state.value().phase, data->state.phase);
       data->state.phase = phase;
-      if (phase == Phase::kRunning || phase == Phase::kPaused) data->state.pid = state.value().started.pid;
+      if (phase == Phase::kRunning || phase == Phase::kPaused) {
+        data->state.pid = state.value().started.pid;
+        data->end_due = true;
+      }
     }
+    data->concluding = false;  // before the link can tell of its end
     data->link =
         MonitorLink::Create(w_.loop, std::move(client).value(), os::UniqueFd(), HandlersFor(container));
   }
@@ -86,6 +97,7 @@ bool Containers::NeverMade(const ContainerPtr& container) {
 
 void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted) {
   if (NeverMade(container)) return RemoveWhenGone(container);
+  const Phase recorded = container->data.Lock()->state.phase;
   const auto folded = Fold(container, /*until_start=*/false);
   bool was_up = false;
   bool launched = false;
@@ -107,6 +119,8 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
   // The folder goes early in a removal, when nothing is left on the host.
   const bool half_removed = !was_up && !HasFolder(container->id);
   const bool clean = half_removed || (folded.ok() && (folded.value().finished || !launched));
+  if (was_up || !clean)
+    container->data.Lock()->end_due = IsEndDue(recorded, folded.ok() && folded.value().started);
   if (folded.ok() && MeetAgain(container)) {
     SaveStateOrLog(container);
     // A forced removal that was decided, but not told to the monitor.

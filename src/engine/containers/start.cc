@@ -191,8 +191,7 @@ Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std
       TRY(os::OpenAt({AT_FDCWD}, RunFolder(container->id), O_RDONLY | O_DIRECTORY));
   const monitorapi::Program* monitor = TRY(w_.monitor());
   monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*monitor, container->id, w_.log_fd));
-  auto link = MonitorLink::Create(w_.loop, std::move(spawned.client), spawned.process.Detach(),
-                                  HandlersFor(container));
+  std::shared_ptr<MonitorLink> link;
   monitorapi::Launch launch;
   std::vector<int> fds = {folder.get(), run_folder.get()};
   for (const os::UniqueFd& socket : ports.sockets) fds.push_back(socket.get());
@@ -201,6 +200,8 @@ Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std
     auto data = container->data.Lock();
     launch = LaunchMessage(data->record, *data);
     parked.swap(data->parked);
+    // Under the lock: should the monitor be killed at once, its end is heard of after this.
+    link = MonitorLink::Create(w_.loop, std::move(spawned.client), spawned.process.Detach(), HandlersFor(container));
     data->link = link;
     data->told = false;
   }
@@ -210,7 +211,8 @@ Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std
     launch.attaches.push_back(connection.options);
     fds.push_back(connection.fd.get());
   }
-  TRY(link->Call(launch, fds, kStartPatience));
+  // Told on the event thread, where its end is, too: in their order, however short the run is.
+  TRY(link->Call(launch, fds, kStartPatience, [this, container] { TellStart(container); }));
   return Ok();
 }
 
@@ -291,11 +293,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     return sent;
   }
   rollback.Commit();
-  const Folded folded = TRY(Fold(container, /*until_start=*/true));
-  if (!folded.started)
-    log::Debug("started, but the journal does not say so yet", {{"container", record.name}});
   SaveStateOrLog(container);
-  Publish(container, "start");
   return Ok();
 }
 
