@@ -5,6 +5,7 @@
 #include "net/publish.h"
 #include "net/setup.h"
 #include "driver_steps.h"
+#include "network_operands.h"
 #include "network_steps.h"
 #include "runtime/container.h"
 #include "undo_steps.h"

@@ -104,6 +104,16 @@ TEST(Wire, APlanOfTheFirstReleaseIsRead) {
   EXPECT_EQ(UndoOf(plan).size(), 4U);
 }
 
+// Likewise: the first plans with both families, whose bridges and ports read otherwise.
+TEST(Wire, AFirstPlanOfBothFamiliesIsRead) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                       os::ReadFile(std::string(ESTIBA_TEST_DATA) + "/golden/plan_v1_dual_stack.bin"));
+  ASSERT_OK_AND_ASSIGN(const Plan plan, Decode(bytes));
+  EXPECT_EQ(plan.name, "web");
+  EXPECT_EQ(plan.revision, 3U);
+  EXPECT_EQ(UndoOf(plan).size(), 5U);
+}
+
 TEST(Undo, TakesBackLastFirstAndKillsBeforeAnything) {
   const std::vector<Step> undo = UndoOf(Bridged());
   ASSERT_EQ(undo.size(), 4U);
