@@ -17,18 +17,9 @@
 namespace estiba::net {
 namespace {
 
-using testing::AcceptFrom;
-using testing::InFreshNetwork;
-using testing::Listen;
-using testing::TryConnect;
 using std::chrono::milliseconds;
 
-constexpr char kHost[] = "198.51.100.1", kOutside[] = "198.51.100.2";
 constexpr char kHost6[] = "2001:db8::1", kOutside6[] = "2001:db8::2";
-constexpr milliseconds kNever{300};  // how long a connection that must fail is given
-
-IpPrefix Prefix(const char* text) { return ParseIpPrefix(text).value(); }
-Ip Address(const char* text) { return ParseIp(text).value(); }
 
 // Of network N: 172.30.N.0/24 and fd00:N::/64.
 BridgeSpec Bridge(unsigned number) {
@@ -105,10 +96,7 @@ PublishedPort Opened(const std::string& container, std::uint16_t inside) {
   return Any(Protocol::kTcp, 0, container, inside);
 }
 
-class DualStack : public ::testing::Test {
- protected:
-  void SetUp() override { REQUIRE(testing::CanMakeNetworks(), "root, network namespaces and nf_tables"); }
-};
+class DualStack : public testing::NetworkTest {};
 
 TEST_F(DualStack, AContainerReachesGatewayAndNeighbourAtOnce) {
   InFreshNetwork([] {

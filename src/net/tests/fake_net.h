@@ -8,13 +8,20 @@
 
 #include <sys/socket.h>
 
+#include <gtest/gtest.h>
+
 #include "net/setup.h"
 #include "os/fd.h"
+#include "tests/support.h"
 
 namespace estiba::net::testing {
 
 // True when we may make network namespaces and nf_tables answers in one.
 bool CanMakeNetworks();
+class NetworkTest : public ::testing::Test {
+ protected:
+  void SetUp() override { REQUIRE(CanMakeNetworks(), "root, network namespaces and nf_tables"); }
+};
 // Runs `body` in a forked child in a fresh network namespace with lo up; its gtest failures become one here.
 void InFreshNetwork(const std::function<void()>& body);
 
@@ -44,4 +51,25 @@ os::UniqueFd UdpSocket(int netns, std::uint16_t port, const char* address = "0.0
 void Send(const os::UniqueFd& socket, const char* address, std::uint16_t port);
 std::string ReceiveFrom(const os::UniqueFd& socket, std::chrono::milliseconds patience);
 
+// How long a connection that must fail is given.
+inline constexpr std::chrono::milliseconds kNever{300};
+// Of a host and the machine beyond its link.
+inline constexpr char kHost[] = "198.51.100.1", kOutside[] = "198.51.100.2";
+
+inline Ip Address(const char* text) { return ParseIp(text).value(); }
+inline IpPrefix Prefix(const char* text) { return ParseIpPrefix(text).value(); }
+
 }  // namespace estiba::net::testing
+
+// Said in nearly every line of tests with traffic.
+namespace estiba::net {
+using testing::AcceptFrom;
+using testing::Address;
+using testing::InFreshNetwork;
+using testing::kHost;
+using testing::kNever;
+using testing::kOutside;
+using testing::Listen;
+using testing::Prefix;
+using testing::TryConnect;
+}  // namespace estiba::net

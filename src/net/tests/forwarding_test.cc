@@ -12,8 +12,6 @@
 namespace estiba::net {
 namespace {
 
-using testing::InFreshNetwork;
-
 std::string Path(const std::string& setting) { return "/proc/sys/net/" + setting; }
 std::string Get(const std::string& setting) {
   const auto text = os::ReadFile(Path(setting), 64);
@@ -26,10 +24,7 @@ bool Recorded(const estiba::testing::TempDir& folder, const char* file) {
   return os::ReadFile(folder / file, 4096).ok();
 }
 
-class Forwarding : public ::testing::Test {
- protected:
-  void SetUp() override { REQUIRE(testing::CanMakeNetworks(), "network namespaces"); }
-};
+class Forwarding : public testing::NetworkTest {};
 
 TEST_F(Forwarding, PutsBackEverySettingThatItChanged) {
   InFreshNetwork([] {

@@ -11,8 +11,6 @@
 namespace estiba::net {
 namespace {
 
-using testing::InFreshNetwork;
-
 constexpr unsigned kPorts = 1023;  // BR_MAX_PORTS, of which 0 is none
 
 VethSpec Veth(unsigned number) {
@@ -24,7 +22,9 @@ VethSpec Veth(unsigned number) {
   return veth;
 }
 
-TEST(FullBridge, SaysSoAndLeavesNoLink) {
+class FullBridge : public testing::NetworkTest {};
+
+TEST_F(FullBridge, SaysSoAndLeavesNoLink) {
   InFreshNetwork([] {
     ASSERT_OK_AND_ASSIGN(os::NetlinkSocket socket, os::NetlinkSocket::Open(NETLINK_ROUTE));
     ASSERT_TRUE(AddBridge(socket, "est0", {}).ok());

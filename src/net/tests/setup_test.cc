@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "net/publish.h"
+#include "net/topology.h"
 #include "os/event.h"
 #include "os/file.h"
 #include "os/inet.h"
@@ -19,16 +20,7 @@
 namespace estiba::net {
 namespace {
 
-using testing::AcceptFrom;
-using testing::InFreshNetwork;
-using testing::Listen;
-using testing::TryConnect;
 using std::chrono::milliseconds;
-
-constexpr char kHost[] = "198.51.100.1", kOutside[] = "198.51.100.2";
-constexpr milliseconds kNever{300};  // how long a connection that must fail is given
-
-Ip Address(const char* text) { return ParseIp(text).value(); }
 
 BridgeSpec Bridge(const char* name, const char* gateway) {
   return {name, {ParseIpPrefix(std::string(gateway) + "/24").value()}, 0, true};
@@ -59,14 +51,13 @@ struct World {
     EXPECT_TRUE(table.ok()) << table.error().ToString();
     const auto made = EnsureBridge(bridge);
     EXPECT_TRUE(made.ok()) << made.error().ToString();
+    // A new namespace has the setting of the machine's first one.
+    EXPECT_TRUE(SetSysctlIn(host.get(), "net.ipv4.ip_forward", "1").ok());
     testing::Connect("wan0", "198.51.100.1/24", outside.get(), "wan1", "198.51.100.2/24");
   }
 };
 
-class Network : public ::testing::Test {
- protected:
-  void SetUp() override { REQUIRE(testing::CanMakeNetworks(), "root, network namespaces and nf_tables"); }
-};
+class Network : public testing::NetworkTest {};
 
 TEST_F(Network, AContainerReachesItsGatewayAtOnce) {
   InFreshNetwork([] {

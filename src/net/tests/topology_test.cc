@@ -11,13 +11,7 @@
 namespace estiba::net {
 namespace {
 
-using testing::CanMakeNetworks;
-using testing::InFreshNetwork;
-
-class Topology : public ::testing::Test {
- protected:
-  void SetUp() override { REQUIRE(CanMakeNetworks(), "root"); }
-};
+class Topology : public testing::NetworkTest {};
 
 os::NetlinkSocket Here() { return os::NetlinkSocket::Open(NETLINK_ROUTE).value(); }
 

@@ -14,18 +14,9 @@
 namespace estiba::net {
 namespace {
 
-using testing::AcceptFrom;
-using testing::InFreshNetwork;
-using testing::Listen;
-using testing::TryConnect;
-
-constexpr std::chrono::milliseconds kNever{300};  // how long a connection that must fail is given
 constexpr char kLan[] = "192.0.2.1";
 
-class UpperLink : public ::testing::Test {
- protected:
-  void SetUp() override { REQUIRE(testing::CanMakeNetworks(), "root and network namespaces"); }
-};
+class UpperLink : public testing::NetworkTest {};
 
 // "up0" leads to a machine with the address 192.0.2.1.
 struct World {
