@@ -9,19 +9,9 @@ import subprocess
 import threading
 import time
 
-from peers import BIN, QUIET, wait_until
+from peers import BIN, QUIET, ROOT_OF_ITS_OWN, wait_until
 
-# Debian 13's peers run in a root of their own, which sees this machine's kernel and the benchmark's folder at its path.
-CHROOT = """set -e
-mount --make-rprivate /
-mount --bind $ROOT $ROOT
-for name in proc sys dev; do mount --rbind /$name $ROOT/$name; done
-mount -t tmpfs tmpfs $ROOT/run
-mount -t tmpfs tmpfs $ROOT/tmp
-mkdir -p $ROOT$FOLDER
-mount --bind $FOLDER $ROOT$FOLDER
-exec chroot $ROOT "$@"
-"""
+CHROOT = ROOT_OF_ITS_OWN + 'exec chroot $ROOT "$@"\n'
 
 
 class ImagePeer:

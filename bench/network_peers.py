@@ -6,20 +6,10 @@ import shutil
 import subprocess
 
 import peers
-from peers import IMAGE, QUIET, Host, wait_until
+from peers import IMAGE, QUIET, ROOT_OF_ITS_OWN, Host, wait_until
 
-# Debian 13's peers live in one mount namespace each, for podman keeps its network namespaces as mounts.
-MOUNTS = """set -e
-mount --make-rprivate /
-mount --bind $ROOT $ROOT
-for name in proc sys dev; do mount --rbind /$name $ROOT/$name; done
-mount -t tmpfs tmpfs $ROOT/run
-mount -t tmpfs tmpfs $ROOT/tmp
-mkdir -p $ROOT$FOLDER
-mount --bind $FOLDER $ROOT$FOLDER
-echo ready
-exec sleep infinity
-"""
+# One mount namespace for all of a peer, for podman keeps its network namespaces as mounts.
+MOUNTS = ROOT_OF_ITS_OWN + "echo ready\nexec sleep infinity\n"
 
 
 def enter(pid):

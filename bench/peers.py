@@ -17,6 +17,17 @@ from harness.wait import wait_until  # noqa: E402
 
 BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", ROOT / "build/release/bin"))
 IMAGE = BIN.parent / "share/estiba/images/busybox.tar"
+# Debian 13's peers run in a root of their own, which sees this machine's kernel and the benchmark's folder at its path:
+# a shell script for the first process of a mount namespace, to go on with what is done there.
+ROOT_OF_ITS_OWN = """set -e
+mount --make-rprivate /
+mount --bind $ROOT $ROOT
+for name in proc sys dev; do mount --rbind /$name $ROOT/$name; done
+mount -t tmpfs tmpfs $ROOT/run
+mount -t tmpfs tmpfs $ROOT/tmp
+mkdir -p $ROOT$FOLDER
+mount --bind $FOLDER $ROOT$FOLDER
+"""
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
