@@ -81,13 +81,19 @@ Status CheckNetworkName(const std::string& name) {
   return Ok();
 }
 
-Result<NetworkList> ListOf(const Json& json) {
+// What a .conf and a .conflist both say of the network itself.
+Result<NetworkList> NamedNetwork(Reader& reader) {
   NetworkList list;
-  Reader reader(json);
   reader.Read("name", &list.name);
   TRY(reader.Finish());
   TRY(CheckNetworkName(list.name));
   list.version = TRY(ReadVersion(reader));
+  return list;
+}
+
+Result<NetworkList> ListOf(const Json& json) {
+  Reader reader(json);
+  NetworkList list = TRY(NamedNetwork(reader));
   TRY(ReadFlag(reader, "disableCheck", &list.disable_check));
   TRY(ReadFlag(reader, "disableGC", &list.disable_gc));
   TRY(ReadFlag(reader, "loadOnlyInlinedPlugins", &list.only_inlined));
@@ -131,12 +137,8 @@ Result<NetworkList> ParseConfList(std::string_view text) {
 Result<NetworkList> ParseConf(std::string_view text) {
   const Json json = TRY(ParseObject(text));
   if (json.Find("plugins") != nullptr) return Invalid("plugins: a list of them belongs into a .conflist");
-  NetworkList list;
   Reader reader(json);
-  reader.Read("name", &list.name);
-  TRY(reader.Finish());
-  TRY(CheckNetworkName(list.name));
-  list.version = TRY(ReadVersion(reader));
+  NetworkList list = TRY(NamedNetwork(reader));
   list.only_inlined = true;
   list.plugins.push_back(TRY(PluginOf(json)));
   return list;
