@@ -78,6 +78,7 @@ Status AddAll(const Records& records, AttachRequest& request, const Surroundings
     wanted.invocation.container = begun.container;
     wanted.invocation.netns = begun.netns;
     wanted.result.reset();
+    TRY_CTX(CheckPlugins(around, wanted.list), NetworkText(wanted));
     begun.attachments.push_back(wanted);
     TRY(records.Write(begun));
     Attachment& attachment = begun.attachments.back();

@@ -68,6 +68,11 @@ Status CheckVersion(const Surroundings& around, const NetworkList& list, const P
 
 }  // namespace
 
+Status CheckPlugins(const Surroundings& around, const NetworkList& list) {
+  for (const Plugin& plugin : list.plugins) TRY(FindPlugin(plugin.type, around.bin_dirs));
+  return Ok();
+}
+
 Result<AddResult> Add(const Surroundings& around, const NetworkList& list, const Invocation& invocation) {
   TRY(CheckInvocation(invocation));
   std::optional<AddResult> result;

@@ -74,6 +74,12 @@ TEST_F(AttachTest, AFailureTakesEverythingBack) {
   EXPECT_FALSE(HoldsNetns(dir_ / "netns/c1"));
 }
 
+TEST_F(AttachTest, WhatCannotBeginIsNotTakenBack) {
+  EXPECT_THAT(Run(Request({"good", "missing"})).error().Message(), HasSubstr("plugin 'missing' is in none of"));
+  EXPECT_EQ(Log(), "good ADD netns eth0\ngood DEL netns eth0\n");
+  EXPECT_EQ(Left(), std::vector<std::string>{"all.lock"});
+}
+
 TEST_F(AttachTest, WhatCannotBeTakenBackStaysRecordedUntilItCan) {
   ASSERT_OK(Run(Request({"good"})));
   Make("good", "exit 7");
@@ -140,6 +146,29 @@ TEST_F(AttachTest, AddressesComeIntoTheFilesOfNames) {
   EXPECT_THAT(told, HasSubstr("network n1 net 10.0.0.2/24\n"));
   EXPECT_THAT(told, HasSubstr("server 10.0.0.1"));
   ASSERT_OK(Detach(*records_, "c1"));
+}
+
+TEST_F(AttachTest, EachAddressIsToldWhereItsNetworkStands) {
+  Record added;
+  Attachment& made = added.attachments.emplace_back();
+  made.invocation.ifname = "eth0";
+  made.list = ListOf(R"([{"type": "good"}])");
+  made.result =
+      ParseResult(R"({"ips": [{"address": "10.0.0.2/24"}, {"address": "fd00::2/64"}]})", Version::k100).value();
+  dns::Endpoint names;
+  names.networks = {{"n0", "before", {}, {}}, {"n1", "net", {}, {"web"}}, {"n2", "behind", {}, {}}};
+  FillNames(added, /*ask_theirs=*/false, names);
+  ASSERT_EQ(names.networks.size(), 4U);
+  EXPECT_EQ(ToString(names.networks[1].address), "10.0.0.2/24");
+  EXPECT_EQ(ToString(names.networks[2].address), "fd00::2/64");
+  EXPECT_EQ(names.networks[2].aliases, std::vector<std::string>{"web"});
+  EXPECT_EQ(names.networks[3].name, "behind");
+  // Filled again, as after a rename; and one without addresses has no name there.
+  FillNames(added, /*ask_theirs=*/true, names);
+  EXPECT_EQ(names.networks.size(), 4U);
+  made.result->addresses.clear();
+  FillNames(added, /*ask_theirs=*/false, names);
+  EXPECT_EQ(names.networks.size(), 2U);
 }
 
 TEST_F(AttachTest, GarbageIsWhatNoRecordHas) {

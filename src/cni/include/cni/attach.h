@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cni/record.h"
+#include "dns/endpoint.h"
 
 namespace estiba::cni {
 
@@ -58,6 +59,9 @@ struct GarbageRequest {
 Result<GarbageRequest> ParseGarbageRequest(std::string_view text);
 // Goes on after a failure; the first is returned.
 Status ClearGarbage(const Records& records, const GarbageRequest& request);
+
+// In the place of what is said of each network that was added: the addresses there. `ask_theirs` as in NamesFile.
+void FillNames(const Record& added, bool ask_theirs, dns::Endpoint& names);
 
 // The container's own addresses in a result, or all that no interface was named for.
 std::vector<Address> AddressesInside(const AddResult& result, std::string_view ifname);

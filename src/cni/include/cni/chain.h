@@ -20,6 +20,8 @@ struct Surroundings {
   std::function<bool()> wanted{};     // asked before every ADD: false when nobody waits for it any more; null: true
 };
 
+// Every plugin is where it is sought: kNotFound before any has run, and there is nothing to take back.
+Status CheckPlugins(const Surroundings& around, const NetworkList& list);
 // In order, each with its predecessor's result. Stops at the first failure and takes nothing back: that is Delete's.
 Result<AddResult> Add(const Surroundings& around, const NetworkList& list, const Invocation& invocation);
 // In reverse, every one of them also after a failure, whose first is returned. `result`: of ADD, where there was one.
