@@ -98,6 +98,13 @@ std::string Ports(const std::vector<std::string>& ports, Language language) {
   return text;
 }
 
+std::string CniNetworks(const Step& step) {
+  constexpr std::size_t kFirst = 3;
+  std::string text;
+  for (std::size_t i = kFirst; i < step.text.size(); ++i) text += (i == kFirst ? "" : ", ") + Quote(step.text[i]);
+  return text;
+}
+
 std::string Namespaces(std::uint64_t flags) {
   struct Flag {
     std::uint64_t flag;
@@ -192,6 +199,8 @@ std::string HostDetail(const Step& step, Language language) {
     case Op::kOomScore: return TextAt(step, 0);
     case Op::kPublishPorts:
     case Op::kUnpublishPorts: return Ports(step.text, language);
+    case Op::kCniAdd:
+    case Op::kCniDel: return CniNetworks(step);
     default: return {};
   }
 }

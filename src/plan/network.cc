@@ -74,6 +74,19 @@ void AddNames(Builder& b, const Network& network) {
   if (network.names_file.empty()) return;
   Step& step = b.Add(Op::kServeNames, Where::kHostChild, kNetworkField, {network.names_file});
   step.blob = network.names;
+  // Where no endpoint of ours is configured, nobody else beside the child has brought lo up.
+  if (network.endpoints.empty()) step.numbers = {1};
+}
+
+// After the names' sockets and file: the plugins' addresses are added to what is there.
+void AddCni(Builder& b, const Network& network) {
+  if (!network.cni) return;
+  const CniAttachments& cni = *network.cni;
+  std::vector<std::string> text = {cni.program, cni.records, cni.container};
+  text.insert(text.end(), cni.networks.begin(), cni.networks.end());
+  Step& step = b.Add(Op::kCniAdd, Where::kHostChild, kNetworkField, std::move(text),
+                     {static_cast<std::uint64_t>(cni.patience.count())});
+  step.blob = cni.request;
 }
 
 std::string EnvironmentBlob(const std::vector<std::string>& env) {
@@ -107,10 +120,9 @@ void AddNetwork(Builder& b, const ContainerInput& input) {
   }
   const bool own = oci::HasNewNamespace(input.spec.linux_config, oci::NamespaceType::kNetwork);
   if (!own) return;
-  if (input.network.mode != Network::Mode::kBridge || input.network.endpoints.empty()) {
-    b.Child(child::Op::kLoopbackUp, kNetworkField);
-    return;
-  }
+  const bool attached = input.network.mode == Network::Mode::kBridge;
+  if (!attached || input.network.endpoints.empty()) b.Child(child::Op::kLoopbackUp, kNetworkField);
+  if (!attached) return;
   AddNetworkSteps(b, input.network);
 }
 
@@ -122,6 +134,7 @@ void AddNetworkSteps(Builder& b, const Network& network) {
   }
   for (const Endpoint& endpoint : network.endpoints) AddEndpoint(b, endpoint);
   AddNames(b, network);
+  AddCni(b, network);
   AddPorts(b, network);
 }
 

@@ -34,6 +34,7 @@ constexpr Least kLeast[] = {
     Host(Op::kDefaultRoute, 2), Host(Op::kWriteNames, 1),
     Host(Op::kServeNames, 1), Host(Op::kForgetNames, 1), Host(Op::kDeleteVeth, 1), Host(Op::kKillCgroup, 1),
     Host(Op::kEnsureParent, 2, 1), Host(Op::kAddUpper, 6, 3), Host(Op::kDeleteUpper, 2),
+    Host(Op::kCniAdd, 3, 1), Host(Op::kCniDel, 3, 1),
     Child(C::kAttachRoot, 1), Child(C::kMount, 3),
     Child(C::kAttach, 1), Child(C::kDevice, 1), Child(C::kBindDevice, 2), Child(C::kSymlink, 2),
     Child(C::kMakeDirectory, 1), Child(C::kMask, 1), Child(C::kReadonlyPath, 1), Child(C::kWriteProc, 2),

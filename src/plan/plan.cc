@@ -119,6 +119,8 @@ std::string_view OpName(Op op) {
     case Op::kEnsureParent: return "ensure-parent";
     case Op::kAddUpper: return "add-upper";
     case Op::kDeleteUpper: return "delete-upper";
+    case Op::kCniAdd: return "cni-add";
+    case Op::kCniDel: return "cni-del";
     case Op::kIntelRdt: return "intel-rdt";
     case Op::kDeleteResctrl: return "delete-resctrl";
     case Op::kStartScope: return "start-scope";

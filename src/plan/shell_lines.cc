@@ -305,6 +305,9 @@ std::string HostCommands(const Step& step, ShellState& state) {
       return "ip link set " + Arg(step, 0) + " netns \"$pid\"" +
              (TextAt(step, 1).empty() ? "" : " name " + Arg(step, 1)) + "\nnsenter -t \"$pid\" -n ip link set " +
              Arg(step, TextAt(step, 1).empty() ? 0 : 1) + " up";
+    case Op::kCniAdd:
+      return "printf %s " + ShellWord(step.blob) + " | " + Arg(step, 0) + " attach " + Arg(step, 1) + " \"$pid\"";
+    case Op::kCniDel: return Arg(step, 0) + " detach " + Arg(step, 1) + " " + Arg(step, 2);
     case Op::kDeleteCgroup: return "delete_groups";
     case Op::kDeleteVeth: return "ip link delete " + Arg(step, 0) + " 2> /dev/null || :";
     default: return {};

@@ -40,6 +40,10 @@ std::vector<Step> UndoOf(const Plan& plan) {
       case Op::kAddUpper:
         undo.push_back(Made(Op::kDeleteUpper, step, {step.text[1], step.text[4]}));
         break;
+      case Op::kCniAdd:
+        undo.push_back(Made(Op::kCniDel, step, step.text));
+        undo.back().numbers = step.numbers;
+        break;
       case Op::kIntelRdt:
         if (step.numbers[0] != 0) undo.push_back(Made(Op::kDeleteResctrl, step, {step.text[0]}));
         if (!step.text[1].empty()) undo.push_back(Made(Op::kDeleteResctrl, step, {step.text[1]}));

@@ -64,7 +64,8 @@ bool IsNetworkStep(Op op) {
   return op == Op::kUseHost || op == Op::kForwarding ||
          op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kAddVeth || op == Op::kConfigureInside ||
          op == Op::kPublishPorts || op == Op::kMoveLink || op == Op::kServeNames ||
-         op == Op::kEnsureParent || op == Op::kAddUpper || op == Op::kWriteNames || op == Op::kDefaultRoute;
+         op == Op::kEnsureParent || op == Op::kAddUpper || op == Op::kWriteNames || op == Op::kDefaultRoute ||
+         op == Op::kCniAdd;
 }
 
 }  // namespace

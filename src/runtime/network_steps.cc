@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 
+#include "cni_steps.h"
 #include "driver_steps.h"
 #include "net/forwarding.h"
 #include "net/host_use.h"
@@ -66,6 +67,7 @@ Status Move(const Session& session, const Step& step) {
 
 Status Names(Session& session, const Step& step) {
   const os::UniqueFd netns = TRY(OpenNetns(session));
+  if (!step.numbers.empty() && step.numbers[0] != 0) TRY(net::BringLoopbackUp(netns.get()));
   session.names = TRY(net::OpenNameSockets(netns.get()));
   return WriteNames(step);
 }
@@ -141,6 +143,7 @@ Status RunNetworkStep(Session& session, const Step& step) {
     case Op::kUseHost: return UseHost(session, step);
     case Op::kForwarding: return Forwarding(step);
     case Op::kWriteNames: return WriteNames(step);
+    case Op::kCniAdd: return AttachByCni(step, session.child.pid());
     case Op::kDefaultRoute: return DefaultRoute(session, step);
     default: break;
   }

@@ -4,6 +4,7 @@
 #include "cgroup/systemd.h"
 #include "net/publish.h"
 #include "net/setup.h"
+#include "cni_steps.h"
 #include "driver_steps.h"
 #include "network_operands.h"
 #include "network_steps.h"
@@ -36,6 +37,7 @@ Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchie
       return cgroup::Delete(hierarchies, step.text.at(0), {step.text.begin() + 1, step.text.end()});
     case Op::kStopScope: return StopScope(step);
     case Op::kDeleteResctrl: return DeleteResctrl(step.text.at(0));
+    case Op::kCniDel: return DetachByCni(step);
     case Op::kDeleteUpper: return DeleteUpper(step);
     case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
     case Op::kForgetNames: return ForgetNames(step);

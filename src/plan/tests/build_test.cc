@@ -370,6 +370,34 @@ TEST(BuildContainer, ALinkOnAParentIsMadeWithoutABridgeAndTakenBack) {
   EXPECT_THAT(shell, HasSubstr("ip link add link 'eth0.10' name 'eth0' mtu 1400 netns \"$pid\" type ipvlan mode l3"));
 }
 
+TEST(BuildContainer, PluginsAreAskedOnceNamesAreServedAndTakeItBack) {
+  ContainerInput input = DockerInput();
+  input.network = Network();
+  input.network.mode = Network::Mode::kBridge;
+  input.network.names_file = "/run/estiba/net/1";
+  input.network.cni =
+      CniAttachments{"/lib/estiba-cni", "/data/cni", "1", {"blue", "green"}, "{it's}", std::chrono::seconds(90)};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  for (const Op op : {Op::kEnsureTable, Op::kEnsureBridge, Op::kUseHost}) EXPECT_EQ(Count(plan, op), 0U);
+  EXPECT_EQ(Count(plan, ChildOp(child::Op::kLoopbackUp)), 1U);
+  const auto add = std::ranges::find(plan.steps, Op::kCniAdd, &Step::op);
+  ASSERT_NE(add, plan.steps.end());
+  EXPECT_EQ((add - 1)->op, Op::kServeNames);
+  EXPECT_THAT((add - 1)->numbers, ::testing::ElementsAre(1U));  // lo
+  EXPECT_THAT(add->text, ::testing::ElementsAre("/lib/estiba-cni", "/data/cni", "1", "blue", "green"));
+  EXPECT_THAT(add->numbers, ::testing::ElementsAre(90'000U));
+  EXPECT_EQ(Describe(*add), "attach to 'blue', 'green' by CNI plugins");
+  const std::vector<Step> undo = UndoOf(plan);
+  const auto del = std::ranges::find(undo, Op::kCniDel, &Step::op);
+  ASSERT_NE(del, undo.end());
+  EXPECT_EQ(del->text, add->text);
+  EXPECT_EQ((del + 1)->op, Op::kForgetNames);
+  const std::string shell = ExplainShell(plan);
+  EXPECT_THAT(shell, HasSubstr(R"(printf %s '{it'\''s}' | '/lib/estiba-cni' attach '/data/cni' "$pid")"));
+  ASSERT_OK_AND_ASSIGN(const Plan again, Decode(Encode(plan)));
+  EXPECT_EQ(std::ranges::find(again.steps, Op::kCniAdd, &Step::op)->blob, "{it's}");
+}
+
 TEST(BuildContainer, OffsetsWithoutTimeNamespacesAreRefused) {
   ContainerInput input = DockerInput();
   input.spec.linux_config.namespaces.push_back({oci::NamespaceType::kTime, ""});

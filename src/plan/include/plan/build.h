@@ -2,6 +2,7 @@
 // From a configuration and facts about the host to a plan. Pure: no system call, no privilege, the same answer
 // everywhere; what is asked for and cannot be had is an error that names the setting.
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,6 +72,16 @@ struct Endpoint {
   std::optional<Upper> upper{};  // then there is no bridge and no pair
 };
 
+// Networks that CNI plugins see to, which estiba-cni runs. Its request is the caller's to write (cni/attach.h).
+struct CniAttachments {
+  std::string program;                // estiba-cni
+  std::string records;                // the folder in which it notes what is attached
+  std::string container;              // as it is called there
+  std::vector<std::string> networks;  // for people
+  std::string request;
+  std::chrono::milliseconds patience{0};  // for all of it
+};
+
 struct Network {
   enum class Mode : unsigned char {
     kAsSpec,  // what the specification's namespaces say and nothing more; a new namespace gets lo up (OCI)
@@ -87,6 +98,8 @@ struct Network {
   // Not empty: names are answered at 127.0.0.11, by whoever reads this file, which holds `names` (dns/endpoint.h).
   std::string names_file{};
   std::string names{};
+  // Mode kBridge: beside endpoints, or in their place.
+  std::optional<CniAttachments> cni{};
 };
 
 // A directory of the image whose content an empty named volume receives on first use (docker's copy-up). The mount of

@@ -69,12 +69,15 @@ enum class Op : std::uint16_t {
   kIntelRdt = 48,        // text: class, monitoring group or "", schemata… numbers: 1: makes the class
   kStartScope = 49,      // text: unit, cgroup path, "Name=value"…        numbers: 1: of the user's own manager
   kServeNames = 51,      // text: file of the endpoint; blob: what it holds  makes the sockets of 127.0.0.11, port 53
+                         //                                              numbers: [1: lo is brought up before]
   kJoinScope = 50,       // text: unit                                   numbers: as above. exec: the child into it
   kEnsureParent = 54,    // text: link, what it is a VLAN of ("": a dummy) numbers: VLAN id
   kAddUpper = 55,        // text: kind, parent, name inside, mac ("": the parent's), mark, mode in words
                          //                                              numbers: mode, flag, mtu
   kUseHost = 110,        // text: folder, default bridge                 what bridged containers share stays to the end
   kForwarding = 111,     // text: folder                                 numbers: families, 4 and 6
+  kCniAdd = 130,         // text: estiba-cni, folder of its records, container, networks…  numbers: most milliseconds
+                         // blob: the request (cni/attach.h)
   // ---- host, while the container runs: what changes a network that is there (network_change.h) ----
   kDefaultRoute = 120,   // text: name inside, gateway                   instead of the family's default route
   kWriteNames = 121,     // text and blob: as kServeNames                for sockets that are answered already
@@ -87,6 +90,7 @@ enum class Op : std::uint16_t {
   kStopScope = 65,       // only in undo lists: text: unit                numbers: as kStartScope
   kDeleteResctrl = 64,   // only in undo lists: text: path
   kDeleteUpper = 70,     // only in undo lists: text: parent, mark
+  kCniDel = 131,         // only in undo lists: text and numbers: as kCniAdd
   // ---- child: 1000 + child::Op ----
   kChildBase = 1000,
 };
