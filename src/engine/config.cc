@@ -78,6 +78,22 @@ void ReadImages(TomlTable table, ImagePolicy& policy) {
   table.Finish();
 }
 
+void ReadCni(TomlTable table, Config& config) {
+  CniConfig& cni = config.cni;
+  table.ReadBool("enabled", &cni.enabled);
+  if (cni.enabled && config.rootless) table.Fail("enabled", "needs root: a user's engine runs no CNI plugins");
+  table.ReadPath("conf_dir", &cni.conf_dir);
+  table.Read("bin_dirs", &cni.bin_dirs);
+  for (const std::string& folder : cni.bin_dirs) {
+    // They are handed on with ':' between them.
+    if (!folder.starts_with('/') || folder.contains(':'))
+      table.Fail("bin_dirs", "must be absolute paths without ':', not '" + folder + "'");
+  }
+  if (cni.bin_dirs.empty()) table.Fail("bin_dirs", "must name a folder");
+  table.ReadInt("timeout", &cni.timeout, 1, 600);
+  table.Finish();
+}
+
 void ReadNetwork(TomlTable table, Config& config) {
   table.Read("bridge", &config.bridge);
   if (config.bridge.empty() || config.bridge.size() > 15 || config.bridge.find('/') != std::string::npos) {
@@ -96,6 +112,7 @@ void ReadNetwork(TomlTable table, Config& config) {
     pool.Finish();
   });
   if (!pools.empty()) config.address_pools = std::move(pools);
+  table.Table("cni", [&](TomlTable cni) { ReadCni(std::move(cni), config); });
   table.Finish();
 }
 

@@ -152,6 +152,7 @@ Status EngineImpl::OpenNouns() {
   auto transfer = FindProgram(programs, "estiba-transfer");
   auto init = FindProgram(programs, "estiba-init");
   auto netd = FindProgram(programs, "estiba-netd");
+  auto cni = FindProgram(programs, "estiba-cni");
   Transfers::Wiring transfers{options_.loop, workers_.get(), &tokens_, &*content_, &*snapshots_,
                               transfer.ok() ? transfer.value() : "estiba-transfer", options_.before_spawn,
                               now->data_root + "/snapshots",
@@ -193,6 +194,8 @@ Status EngineImpl::OpenNouns() {
   };
   wiring.init_program = !now->init_program.empty() ? now->init_program : init.ok() ? init.value() : "estiba-init";
   wiring.netd_program = netd.ok() ? netd.value() : "estiba-netd";
+  wiring.cni_program = cni.ok() ? cni.value() : "estiba-cni";
+  wiring.before_spawn = options_.before_spawn;
   wiring.log_fd = options_.log_fd;
   containers_ = TRY(Containers::Open(std::move(wiring)));
   Images::Callbacks callbacks;
@@ -215,6 +218,7 @@ Status EngineImpl::Open() {
   const bool host_restarted = TRY(NoteBoot());
   TRY_CTX(containers_->Reconcile(host_restarted), "meet the containers again");
   ClearLater();
+  containers_->ClearCniLater();
   containers_->ClearHostLater();  // an engine before us may have been killed before it did
   TidyHourly();
   return Ok();
@@ -250,6 +254,7 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   fixed(old->socket_group == fresh.socket_group, "socket_group");
   fixed(old->bridge == fresh.bridge && old->mtu == fresh.mtu, "network.bridge, network.mtu");
   fixed(old->default_bind == fresh.default_bind, "network.default_bind");
+  fixed(old->cni == fresh.cni, "network.cni");
   fixed(old->cgroup_parent == fresh.cgroup_parent, "cgroup_parent");
   fixed(old->storage_driver == fresh.storage_driver, "storage_driver");
   fixed(old->log_file == fresh.log_file, "log.file");

@@ -20,6 +20,13 @@ void MakeRouted(NetworkRecord& record) {
     record.options.emplace(std::string("com.docker.network.bridge.gateway_mode_") + family, "routed");
 }
 
+// They are the administrator's files.
+Error RefuseCni(const CniConfig& config) {
+  std::string what = "networks of driver cni are not created here: put a .conflist into '" + config.conf_dir + "'";
+  if (!config.enabled) what += " and set network.cni.enabled";
+  return {Code::kInvalidArgument, std::move(what)};
+}
+
 PoolRequest AskFor(const apitypes::IpamPool& pool) {
   return {pool.subnet, pool.gateway, pool.ip_range, pool.aux_addresses};
 }
@@ -66,7 +73,8 @@ Result<bool> EngineImpl::NetworkPasses(const NetworkRecord& record, const apityp
   for (const std::string& prefix : filters.Get("id")) known = known || record.id.starts_with(prefix);
   if (filters.Has("dangling")) {
     const bool dangling = TRY(filters.Flag("dangling", false));
-    if (dangling != (!record.predefined && containers_->ContainersOfNetwork(record).empty())) return false;
+    const bool ours = !record.predefined && record.driver != kCni;
+    if (dangling != (ours && containers_->ContainersOfNetwork(record).empty())) return false;
   }
   return named && known;
 }
@@ -87,6 +95,7 @@ Result<apitypes::Network> EngineImpl::InspectNetwork(const std::string& name) {
 }
 
 Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes::NetworkCreate& create) {
+  if (create.driver == kCni) return RefuseCni(config()->cni);
   TRY(CheckDriver(create.driver));
   TRY(RefuseNetwork(create.ingress, "Ingress"));
   TRY(RefuseNetwork(create.config_only, "ConfigOnly"));
@@ -166,7 +175,7 @@ Result<apitypes::PruneReport> EngineImpl::PruneNetworks(const apitypes::Filters&
   const auto until = TRY(filters.Until(WallNow()));
   apitypes::PruneReport report;
   for (const auto& record : networks_->List()) {
-    if (record->predefined || !filters.Labels("label", record->labels)) continue;
+    if (record->predefined || record->driver == kCni || !filters.Labels("label", record->labels)) continue;
     if (filters.Has("label!") && filters.Labels("label!", record->labels)) continue;
     const auto created = ParseRfc3339(record->created);
     if (until && (!created.ok() || *created >= *until)) continue;

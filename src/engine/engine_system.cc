@@ -50,6 +50,11 @@ void TellForwarding(const std::string& folder, std::vector<std::string>& warning
   }
 }
 
+void TellBrokenCni(const Networks& networks, std::vector<std::string>& warnings) {
+  for (const auto& [file, why] : networks.LookAtCni().broken)
+    warnings.push_back("WARNING: CNI configuration '" + file + "' cannot be used: " + why.Message());
+}
+
 }  // namespace
 
 apitypes::Version EngineImpl::GetVersion() {
@@ -117,6 +122,7 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   if (!now->rootless) {
     WarnOfForwardDroppers(info.warnings);
     TellForwarding(now->run_root + "/host", info.warnings);
+    TellBrokenCni(*networks_, info.warnings);
   }
   return info;
 }

@@ -29,7 +29,8 @@ Networks::Networks(store::Database* database, const Config& config)
       bridge_(config.bridge),
       bridge_subnet_(config.bridge_subnet),
       mtu_(static_cast<unsigned>(config.mtu)),
-      default_bind_(config.default_bind) {}
+      default_bind_(config.default_bind),
+      cni_(config.cni) {}
 
 Result<std::unique_ptr<Networks>> Networks::Open(store::Database* database, const Config& config) {
   std::unique_ptr<Networks> networks(new Networks(database, config));
@@ -105,22 +106,33 @@ Status Networks::MakePredefined() {
   return Ok();
 }
 
-std::vector<std::shared_ptr<const NetworkRecord>> Networks::List() const {
+std::vector<std::shared_ptr<const NetworkRecord>> Networks::Recorded() const {
   std::vector<std::shared_ptr<const NetworkRecord>> all;
   auto state = state_.Lock();
   for (const auto& [id, network] : state->by_id) all.push_back(network);
   return all;
 }
 
+std::vector<std::shared_ptr<const NetworkRecord>> Networks::List() const {
+  auto all = Recorded();
+  auto more = OfCni();
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  return all;
+}
+
 Result<std::shared_ptr<const NetworkRecord>> Networks::Get(std::string_view name) const {
   std::vector<std::shared_ptr<const NetworkRecord>> matching;
   if (name == "default") name = "bridge";
+  for (auto& network : Recorded()) {
+    // Most are, and then no file is read.
+    if (network->name == name || network->id == name) return network;
+  }
   for (auto& network : List()) {
     if (network->name == name || network->id == name) return network;
     if (!name.empty() && network->id.starts_with(name)) matching.push_back(network);
   }
   if (matching.size() == 1) return matching[0];
-  if (matching.empty()) return Error(Code::kNotFound, "network " + std::string(name) + " not found");
+  if (matching.empty()) return NotFound(name);
   return Error(Code::kInvalidArgument, "network " + std::string(name) + " is ambiguous (" +
                                            std::to_string(matching.size()) +
                                            " matches found based on ID prefix)");
@@ -161,6 +173,11 @@ Status Networks::MakeLinks(const NetworkRecord& network) {
 Status Networks::Delete(const NetworkRecord& network) {
   if (network.predefined) {
     return Error(Code::kPermissionDenied, network.name + " is a pre-defined network and cannot be removed");
+  }
+  if (network.driver == kCni) {
+    const cni::NetworkFile described = TRY(GetCni(network));
+    return Error(Code::kPermissionDenied, "network " + network.name + " is described by '" + described.file +
+                                              "': it goes when that file is removed");
   }
   if (network.driver == "bridge" && !IsUnmanaged(network)) TRY(net::DeleteBridge(network.Bridge()));
   if (SitsOnParent(network.driver)) TRY(DropParent(network, List()));
@@ -224,6 +241,7 @@ Status Networks::TakeAddresses(std::vector<net::AddressAllocator>& allocators, c
 Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::string& container_id,
                                    unsigned index) {
   const auto network = TRY(Get(request.network));
+  if (network->driver == kCni) return CniEndpoint(*network, request, container_id, index);
   if (network->pools.empty()) {
     return Error(Code::kInvalidArgument, "network " + network->name + " has no addresses to give");
   }

@@ -12,6 +12,7 @@
 
 #include "base/guarded.h"
 #include "base/result.h"
+#include "cni/config.h"
 #include "codec/json.h"
 #include "engine/config.h"
 #include "net/pool.h"
@@ -36,7 +37,7 @@ struct NetworkPool {
 struct NetworkRecord {
   std::string id;
   std::string name;
-  std::string driver;  // "bridge", "host", "null"
+  std::string driver;  // "bridge", "macvlan", "ipvlan", "host", "null", "cni"
   std::string created;  // RFC 3339
   bool internal = false;
   bool predefined = false;
@@ -57,6 +58,7 @@ struct NetworkRecord {
 };
 
 inline constexpr char kUnmanaged[] = "unmanaged";  // as an endpoint's driver: a bridge that is not ours
+inline constexpr char kCni[] = "cni";  // the driver of networks that plugins see to: they choose addresses
 
 // A container's place in a network.
 struct Endpoint {
@@ -73,6 +75,7 @@ struct Endpoint {
   std::string driver = "bridge";
 
   // The host is a neighbour: it is the gateway, and can lead ports of its own there.
+  bool IsCni() const { return driver == kCni; }
   bool HasHost() const { return driver != "macvlan" && driver != "ipvlan" && driver != kUnmanaged; }
   codec::Json ToJson() const;
   static Result<Endpoint> FromJson(const codec::Json& json);
@@ -110,6 +113,7 @@ class Networks {
   // Loads what is recorded; makes the three predefined networks on first use.
   static Result<std::unique_ptr<Networks>> Open(store::Database* database, const Config& config);
 
+  // Those of the CNI configuration, too, which is read each time.
   std::vector<std::shared_ptr<const NetworkRecord>> List() const;
   // By name, id, or unambiguous prefix of an id. kNotFound "network x not found".
   Result<std::shared_ptr<const NetworkRecord>> Get(std::string_view name) const;
@@ -121,6 +125,12 @@ class Networks {
   Result<std::shared_ptr<const NetworkRecord>> Create(CreateRequest request);
   // The caller has checked that no container uses it. kPermissionDenied for the predefined ones.
   Status Delete(const NetworkRecord& network);
+
+  // ---- cni_networks.cc
+  // What describes a network of driver cni. kNotFound when its file has gone.
+  Result<cni::NetworkFile> GetCni(const NetworkRecord& network) const;
+  // All of them, and files that cannot be used.
+  cni::Folder LookAtCni() const;
 
   // What the host's end of a container's interface is called.
   static std::string LinkName(const std::string& container_id, unsigned index);
@@ -145,6 +155,11 @@ class Networks {
   Status Load();
   Status MakePredefined();
   Status Record(const NetworkRecord& network);
+  std::vector<std::shared_ptr<const NetworkRecord>> Recorded() const;
+  std::vector<std::shared_ptr<const NetworkRecord>> OfCni() const;
+  Error NotFound(std::string_view name) const;
+  static Result<Endpoint> CniEndpoint(const NetworkRecord& network, const EndpointRequest& request,
+                                      const std::string& container_id, unsigned index);
   Result<IpPrefix> ChooseSubnet(const std::string& wanted, bool v6) const;
   Status ChoosePools(const CreateRequest& request, NetworkRecord& record) const;
   Status MakeLinks(const NetworkRecord& network);
@@ -160,6 +175,7 @@ class Networks {
   unsigned mtu_;
   std::string default_bind_;
   std::vector<net::AddressPool> pools_;
+  CniConfig cni_;
   std::mutex creating_;
   mutable Guarded<State> state_;
 };

@@ -49,7 +49,8 @@ Error NoWay(const net::PublishedPort& port, const std::string& why) {
 
 Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& requests, const Endpoint& endpoint) const {
   const auto network = TRY(Get(endpoint.network_id));
-  const BridgeOptions options = TRY(ParseBridgeOptions(network->options, network->internal));
+  BridgeOptions options;
+  if (network->driver == "bridge") options = TRY(ParseBridgeOptions(network->options, network->internal));
   PortSet set;
   for (const net::PublishRequest& request : requests) {
     const Places places = TRY(PlacesOf(request, options, default_bind_));

@@ -67,6 +67,10 @@ void AppendHost(std::string& out, std::string_view address, std::string_view nam
 
 }  // namespace
 
+std::string HostNames(const std::string& hostname, const std::string& domainname) {
+  return domainname.empty() ? hostname : hostname + '.' + domainname + ' ' + hostname;
+}
+
 std::string RenderHosts(const HostsInput& input) {
   std::string out;
   AppendHost(out, "127.0.0.1", "localhost");
@@ -77,8 +81,7 @@ std::string RenderHosts(const HostsInput& input) {
   AppendHost(out, "ff02::2", "ip6-allrouters");
   for (const auto& [name, address] : input.extra) AppendHost(out, address, name);
   if (input.hostname.empty()) return out;
-  std::string names = input.hostname;
-  if (!input.domainname.empty()) names = input.hostname + '.' + input.domainname + ' ' + input.hostname;
+  const std::string names = HostNames(input.hostname, input.domainname);
   for (const Ip& address : input.addresses) AppendHost(out, ToString(address), names);
   return out;
 }

@@ -38,6 +38,12 @@ Status CheckMayJoin(const ContainerRecord& record, const NetworkRecord& network)
   return Ok();
 }
 
+// Plugins are asked when a container starts, and when it has ended.
+Status CheckMayChange(bool runs, const std::vector<Endpoint>& endpoints, bool to_cni = false) {
+  if (!runs || (!to_cni && !IsOnCni(endpoints))) return Ok();
+  return Error(Code::kConflict, "networks of driver cni are not changed while a container runs: stop it before");
+}
+
 Status CheckPublishes(const ContainerRecord& record) {
   if (!SharesNetwork(record) && !record.create.endpoints.contains("none")) return Ok();
   return Refused("container " + record.name + " has no network of its own: its ports cannot be published");
@@ -58,7 +64,9 @@ Status Containers::ConnectNetwork(const NetworkRecord& network, const apitypes::
   TRY(CheckMayJoin(change.record, network));
   const apitypes::EndpointSettings settings = connect.endpoint.value_or(apitypes::EndpointSettings{});
   TRY(CheckEndpointSettings(network, settings));
+  TRY(CheckMayChange(change.runs, change.endpoints, network.driver == kCni));
   change.record.create.endpoints.emplace(network.name, settings);
+  TRY(CheckCniUse(change.record));
   if (change.runs && !network.pools.empty()) {
     change.endpoints.push_back(TRY(JoinNetwork(change.record, network, settings, {}, change.endpoints)));
     Rollback rollback;
@@ -77,6 +85,7 @@ Status Containers::DisconnectNetwork(const NetworkRecord& network,
   const std::lock_guard operation(container->operation);
   TRY(CheckThere(container));
   LiveChange change = TRY(BeginChange(container));
+  TRY(CheckMayChange(change.runs, change.endpoints));
   if (change.record.create.host_config.network_mode == "host" && network.driver == "host")
     return Refused("container cannot be disconnected from host network or connected to host network");
   if (change.record.create.endpoints.erase(network.name) == 0) {
@@ -109,6 +118,7 @@ Result<apitypes::PortMap> Containers::AddPorts(const std::string& id, const std:
   TRY(CheckThere(container));
   LiveChange change = TRY(BeginChange(container));
   TRY(CheckPublishes(change.record));
+  TRY(CheckMayChange(change.runs, change.endpoints));
   const std::vector<net::PublishRequest> added = TRY(AddBindings(texts, change.record.create));
   apitypes::PortMap shown;
   if (change.runs) {
@@ -133,6 +143,7 @@ Status Containers::RemovePorts(const std::string& id, const std::vector<std::str
   const std::lock_guard operation(container->operation);
   TRY(CheckThere(container));
   LiveChange change = TRY(BeginChange(container));
+  TRY(CheckMayChange(change.runs, change.endpoints));
   const auto gone = TRY_CTX(RemoveBindings(texts, change.ports, change.record.create),
                             "container " + change.record.name);
   std::erase_if(change.ports, [&](const auto& port) { return std::ranges::find(gone, port) != gone.end(); });

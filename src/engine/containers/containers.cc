@@ -242,11 +242,21 @@ std::map<std::string, apitypes::NetworkContainer> Containers::ContainersOfNetwor
     const NetworkRecord& network) {
   std::map<std::string, apitypes::NetworkContainer> members;
   for (const ContainerPtr& container : All()) {
-    auto data = container->data.Lock();
-    for (const Endpoint& endpoint : data->state.endpoints) {
+    ContainerState state;
+    std::string name;
+    {
+      auto data = container->data.Lock();
+      const bool member = std::ranges::find(data->state.endpoints, network.id, &Endpoint::network_id) !=
+                          data->state.endpoints.end();
+      if (!member) continue;
+      name = data->record.name;
+      state.endpoints = data->state.endpoints;
+    }
+    FillCni(container->id, state);
+    for (const Endpoint& endpoint : state.endpoints) {
       if (endpoint.network_id != network.id) continue;
       apitypes::NetworkContainer member;
-      member.name = data->record.name;
+      member.name = name;
       member.endpoint_id = endpoint.id;
       member.mac_address = net::ToString(endpoint.mac);
       if (const auto four = endpoint.Address(false)) member.ipv4_address = ToString(*four);

@@ -23,6 +23,7 @@
 #include "base/guarded.h"
 #include "base/result.h"
 #include "base/rollback.h"
+#include "cni/attach.h"
 #include "dns/endpoint.h"
 #include "engine/engine.h"
 #include "http/loop.h"
@@ -78,6 +79,11 @@ class Container {
 };
 using ContainerPtr = std::shared_ptr<Container>;
 
+// Some of the endpoints are on networks of driver cni.
+bool IsOnCni(const std::vector<Endpoint>& endpoints);
+// What plugins may need more than the rest of a plan.
+std::chrono::milliseconds CniPatience(const plan::Plan& plan);
+
 class Containers {
  public:
   struct Wiring {
@@ -98,6 +104,8 @@ class Containers {
     std::function<Result<ImagePtr>(const std::string& name, const std::string& platform)> image;
     std::string init_program;
     std::string netd_program;
+    std::string cni_program;
+    std::function<void()> before_spawn;  // as of EngineOptions
     int log_fd = -1;
   };
   static Result<std::unique_ptr<Containers>> Open(Wiring wiring);
@@ -109,6 +117,8 @@ class Containers {
   void ClearHost();
   // When nobody has been there for a while.
   void ClearHostLater();
+  // What CNI plugins have made for containers that are gone, and what only they know to be left.
+  void ClearCniLater();
 
   Result<apitypes::ContainerCreateResponse> Create(const std::string& name, const std::string& platform,
                                                    apitypes::ContainerCreate create);
@@ -280,7 +290,7 @@ class Containers {
   void TellNetwork(const char* action, const NetworkRecord& network, const std::string& container);
 
   // ---- endpoints.cc
-  static Status CheckEndpointSettings(const NetworkRecord& network, const apitypes::EndpointSettings& settings);
+  Status CheckEndpointSettings(const NetworkRecord& network, const apitypes::EndpointSettings& settings);
   // create.endpoints gets every network that it is in, by name.
   Status ListNetworks(ContainerRecord& record);
   // A place in the network, beside those that it has.
@@ -299,7 +309,8 @@ class Containers {
   // `last`: the endpoints of the run before.
   Status Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch);
   monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
-  Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count);
+  Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count,
+                    std::chrono::milliseconds patience);
   // `used` false: no container has had them.
   void Release(const std::vector<Endpoint>& endpoints, bool used = true);
 
@@ -322,6 +333,8 @@ class Containers {
   bool HasNames(const std::vector<Endpoint>& endpoints);
   // What others may ask of it, and of whom its own questions are asked.
   Result<dns::Endpoint> NamesOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  static dns::Membership MembershipIn(const ContainerRecord& record, const NetworkRecord& network,
+                                      const IpPrefix& address);
   // What it is called in a network: its name, aliases, short id and host name, each once.
   static std::vector<std::string> NamesIn(const ContainerRecord& record, const NetworkRecord& network);
   // After a rename: a running container is found by its new name.
@@ -329,6 +342,27 @@ class Containers {
   std::string NamesFolder() const { return w_.config()->run_root + "/net"; }
   // Of the lock and the records of net/host_use.h and net/forwarding.h.
   std::string HostFolder() const { return w_.config()->run_root + "/host"; }
+
+  // ---- cni.cc
+  Status CheckCniSettings(const NetworkRecord& network, const apitypes::EndpointSettings& settings);
+  Status CheckCniUse(const ContainerRecord& record);
+  // Whose plugins publish ports; nothing: nobody's.
+  std::optional<Endpoint> CniCarrier(const std::vector<Endpoint>& endpoints);
+  Result<cni::Attachment> CniAttachment(const ContainerRecord& record, const Endpoint& endpoint,
+                                        const std::vector<net::PublishedPort>& ports);
+  Result<plan::CniAttachments> PlanCni(const ContainerRecord& record, const std::vector<Endpoint>& endpoints,
+                                       const std::vector<net::PublishedPort>& ports);
+  Result<dns::Endpoint> CniNamesOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  // What estiba-cni has noted of the container.
+  std::optional<cni::Record> ReadCni(const std::string& id) const;
+  // Addresses that plugins have given, which the state does not have.
+  void FillCni(const std::string& id, ContainerState& state) const;
+  Status TellCniNames(const ContainerRecord& record, const std::vector<Endpoint>& endpoints, plan::Plan& plan);
+  bool MayBeAttached(const std::string& id);
+  Status RunCniClear(const cni::GarbageRequest& request);
+  Status ClearCni();
+  void ForgetCni(const std::string& id);
+  std::string CniFolder() const { return w_.config()->data_root + "/cni"; }
 
   // ---- clear_host.cc
   bool AnyBridged();

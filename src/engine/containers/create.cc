@@ -109,7 +109,7 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
   for (const auto& [name, settings] : endpoints) {
     const auto network = TRY(NetworkOf(*w_.networks, name));
     publishes = publishes || can_publish(*network);
-    if (network->pools.empty()) {
+    if (network->pools.empty() && network->driver != kCni) {
       return Error(Code::kInvalidArgument,
                    "container cannot be connected to network " + name + " and others");
     }
@@ -121,7 +121,8 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
   if (!publishes && (!host.port_bindings.empty() || host.publish_all_ports))
     warnings.push_back("Published ports are discarded when using network '" + main->name + "' of driver " +
                        main->driver);
-  return ListNetworks(record);
+  TRY(ListNetworks(record));
+  return CheckCniUse(record);
 }
 
 Status Containers::AddVolumesFrom(const apitypes::ContainerCreate& create, std::vector<MountPoint>& mounts) {

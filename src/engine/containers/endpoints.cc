@@ -25,12 +25,6 @@ Status CheckAddress(const NetworkRecord& network, const std::string& text, bool 
   return Ok();
 }
 
-const apitypes::EndpointSettings& SettingsIn(const ContainerRecord& record, const std::string& network) {
-  static const apitypes::EndpointSettings kNone;
-  const auto found = record.create.endpoints.find(network);
-  return found == record.create.endpoints.end() ? kNone : found->second;
-}
-
 // Names of interfaces that others of its networks have, or are to have.
 std::set<std::string> InterfacesBeside(const ContainerRecord& record, const std::string& network,
                                        const std::vector<Endpoint>& beside) {
@@ -49,6 +43,7 @@ std::set<std::string> InterfacesBeside(const ContainerRecord& record, const std:
 Status Containers::CheckEndpointSettings(const NetworkRecord& network, const apitypes::EndpointSettings& settings) {
   if (network.driver == "host" || network.driver == "null") return Ok();
   for (const std::string& text : settings.links) TRY(ParseLink(text));
+  if (network.driver == kCni) return CheckCniSettings(network, settings);
   TRY(ParseEndpointOptions(settings.driver_opts));
   if (!settings.mac_address.empty()) TRY(net::ParseMac(settings.mac_address));
   if (!settings.ipam_config.has_value()) return Ok();
@@ -111,7 +106,7 @@ const Endpoint* Containers::GatewayOf(const ContainerRecord& record, const std::
     const std::string name = network.ok() ? (*network)->name : endpoint.network_id;
     const bool leads_out = !endpoint.internal && endpoint.Gateway(v6).has_value() &&
                            (!by_the_host || endpoint.HasHost());
-    candidates.push_back({name, SettingsIn(record, name).gw_priority, leads_out});
+    candidates.push_back({name, record.SettingsIn(name).gw_priority, leads_out});
   }
   const auto chosen = ChooseGateway(candidates);
   return chosen ? &endpoints[*chosen] : nullptr;
@@ -126,6 +121,7 @@ std::optional<Ip> Containers::OutwardGateway(const ContainerRecord& record, cons
 }
 
 std::optional<Endpoint> Containers::Carrier(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
+  if (IsOnCni(endpoints)) return CniCarrier(endpoints);
   std::optional<Endpoint> carrier;
   for (const bool v6 : {false, true}) {
     const Endpoint* gateway = GatewayOf(record, endpoints, v6, /*by_the_host=*/true);
@@ -143,7 +139,7 @@ Result<plan::Endpoint> Containers::PlanEndpoint(const ContainerRecord& record, c
                                                 const Endpoint& endpoint,
                                                 const std::vector<net::PublishedPort>& ports) {
   const auto network = TRY(w_.networks->Get(endpoint.network_id));
-  const apitypes::EndpointSettings& settings = SettingsIn(record, network->name);
+  const apitypes::EndpointSettings& settings = record.SettingsIn(network->name);
   const EndpointOptions options = TRY(ParseEndpointOptions(settings.driver_opts));
   plan::Endpoint made;
   made.bridge = network->Bridge();

@@ -43,9 +43,7 @@ std::vector<dns::Service> ServicesOf(const std::set<std::string>& exposed) {
 // Checked when they were asked for.
 std::vector<dns::Link> LinksIn(const ContainerRecord& record, const NetworkRecord& network) {
   std::vector<dns::Link> links;
-  const auto settings = record.create.endpoints.find(network.name);
-  if (settings == record.create.endpoints.end()) return links;
-  for (const std::string& text : settings->second.links) {
+  for (const std::string& text : record.SettingsIn(network.name).links) {
     if (auto link = ParseLink(text); link.ok()) links.push_back(*std::move(link));
   }
   return links;
@@ -119,6 +117,11 @@ std::vector<std::string> Containers::NamesIn(const ContainerRecord& record, cons
   return once;
 }
 
+dns::Membership Containers::MembershipIn(const ContainerRecord& record, const NetworkRecord& network,
+                                         const IpPrefix& address) {
+  return {network.id, network.name, address, NamesIn(record, network), LinksIn(record, network)};
+}
+
 Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints) {
   dns::Endpoint names;
   names.id = record.id;
@@ -129,8 +132,7 @@ Result<dns::Endpoint> Containers::NamesOf(const ContainerRecord& record, const s
     // One for each address; a link-local one is nobody's business.
     for (const IpPrefix& address : endpoint.addresses)
       if (!address.address.IsLinkLocal())
-        names.networks.push_back({network->id, network->name, address, NamesIn(record, *network),
-                                  LinksIn(record, *network)});
+        names.networks.push_back(MembershipIn(record, *network, address));
   }
   names.services = ServicesOf(record.create.config.exposed_ports);
   names.internal = std::ranges::all_of(endpoints, &Endpoint::internal);
@@ -165,9 +167,13 @@ Status Containers::TellNames(const ContainerPtr& container) {
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
   const std::string bytes = TRY(os::ReadFileAt({folder.get()}, "plan", plan::kMaxEncodedPlan));
   plan::Plan plan = TRY(plan::Decode(bytes));
-  const dns::Endpoint names = TRY(NamesOf(record, endpoints));
-  for (plan::Step& step : plan.steps) {
-    if (step.op == plan::Op::kServeNames) step.blob = dns::Encode(names);
+  if (IsOnCni(endpoints)) {
+    TRY(TellCniNames(record, endpoints, plan));
+  } else {
+    const dns::Endpoint names = TRY(NamesOf(record, endpoints));
+    for (plan::Step& step : plan.steps) {
+      if (step.op == plan::Op::kServeNames) step.blob = dns::Encode(names);
+    }
   }
   // The monitor's next run is of this plan, too.
   TRY(os::ReplaceFile({folder.get()}, "plan", plan::Encode(plan), 0600));

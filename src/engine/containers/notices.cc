@@ -7,6 +7,7 @@
 #include "containers.h"
 #include "journal_fold.h"
 #include "os/file.h"
+#include "plan/wire.h"
 #include "restart.h"
 
 namespace estiba::engine {
@@ -148,13 +149,18 @@ Status Containers::Recover(const ContainerPtr& container) {
   const os::UniqueFd run_folder = TRY(os::OpenAt({AT_FDCWD}, RunFolder(container->id), O_RDONLY | O_DIRECTORY));
   const monitorapi::Program* monitor = TRY(w_.monitor());
   monitorapi::Spawned spawned = TRY(monitorapi::Spawn(*monitor, container->id, w_.log_fd));
+  std::chrono::milliseconds plugins{0};
+  if (const auto bytes = os::ReadFileAt({folder.get()}, "plan", plan::kMaxEncodedPlan); bytes.ok()) {
+    const auto plan = plan::Decode(*bytes);
+    if (plan.ok()) plugins = CniPatience(*plan);
+  }
   monitorapi::Recover recover;
   recover.id = container->id;
   {
     auto data = container->data.Lock();
     recover.name = data->record.name;
   }
-  TRY_CTX(spawned.client.Call(recover, {folder.get(), run_folder.get()}, kRecoverPatience),
+  TRY_CTX(spawned.client.Call(recover, {folder.get(), run_folder.get()}, kRecoverPatience + plugins),
           "clear after a monitor that died");
   // It has said all; its end is near.
   TRY(spawned.process.Wait());

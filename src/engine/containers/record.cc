@@ -167,6 +167,12 @@ const char* PhaseName(Phase phase) {
   return phase == Phase::kStarting ? "created" : kPhases[static_cast<std::size_t>(phase)];
 }
 
+const apitypes::EndpointSettings& ContainerRecord::SettingsIn(const std::string& network) const {
+  static const apitypes::EndpointSettings kNone;
+  const auto found = create.endpoints.find(network);
+  return found == create.endpoints.end() ? kNone : found->second;
+}
+
 Json ContainerRecord::ToJson() const {
   Json json =
       Json::MakeObject({{"id", id}, {"name", name}, {"created", created}, {"create", create.ToJson()}});

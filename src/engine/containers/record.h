@@ -36,6 +36,8 @@ struct ContainerRecord {
   // create.endpoints has every network it is in, by name: "none" and "host", too. Not so in records of earlier engines.
   bool networks_listed = false;
 
+  // Of its place in the network of that name; what nobody has asked for is empty.
+  const apitypes::EndpointSettings& SettingsIn(const std::string& network) const;
   codec::Json ToJson() const;
   static Result<ContainerRecord> FromJson(const codec::Json& json);
 };

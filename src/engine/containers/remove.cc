@@ -108,6 +108,7 @@ Status Containers::CarryOutRemoval(const ContainerPtr& container) {
     state = data->state;
     parked.swap(data->parked);
   }
+  ForgetCni(record.id);
   TRY(w_.snapshots->DeleteContainer(record.id));
   if (record.project != 0) TRY(w_.snapshots->ReleaseProject(record.project));
   TRY(os::DeleteTree({AT_FDCWD}, Folder(record.id)));

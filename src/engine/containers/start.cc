@@ -89,8 +89,12 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
     };
     if (std::ranges::any_of(endpoints, outward)) network.forwarding.push_back(v6 ? 6 : 4);
   }
-  for (const Endpoint& endpoint : endpoints)
-    network.endpoints.push_back(TRY(PlanEndpoint(record, endpoints, endpoint, ports)));
+  if (IsOnCni(endpoints)) {
+    network.cni = TRY(PlanCni(record, endpoints, ports));  // all of them are, or none
+  } else {
+    for (const Endpoint& endpoint : endpoints)
+      network.endpoints.push_back(TRY(PlanEndpoint(record, endpoints, endpoint, ports)));
+  }
   if (HasNames(endpoints)) {
     network.names_file = NamesFolder() + "/" + record.id;
     const dns::Endpoint names = TRY(NamesOf(record, endpoints));
@@ -184,7 +188,8 @@ monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
   return launch;
 }
 
-Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count) {
+Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count,
+                              std::chrono::milliseconds patience) {
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(container->id), O_RDONLY | O_DIRECTORY));
   TRY(os::EnsureDirectory(RunFolder(container->id), 0700));
   const os::UniqueFd run_folder =
@@ -212,7 +217,7 @@ Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std
     fds.push_back(connection.fd.get());
   }
   // Told on the event thread, where its end is, too: in their order, however short the run is.
-  TRY(link->Call(launch, fds, kStartPatience, [this, container] { TellStart(container); }));
+  TRY(link->Call(launch, fds, patience, [this, container] { TellStart(container); }));
   return Ok();
 }
 
@@ -280,7 +285,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   }
   TRY(CheckLayersSettled(record));
   TRY(SaveState(container));
-  Status sent = SendLaunch(container, launch.ports, restart_count);
+  Status sent = SendLaunch(container, launch.ports, restart_count, kStartPatience + CniPatience(plan));
   if (!sent.ok()) {
     // If a monitor was reached, Conclude() gives back what was allocated when it has ended.
     bool linked = false;

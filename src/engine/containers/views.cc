@@ -278,6 +278,7 @@ Result<std::vector<apitypes::ContainerSummary>> Containers::List(const ListReque
     auto data = container->data.Lock();
     rows.push_back({data->record, data->state});
   }
+  for (Row& row : rows) FillCni(row.record.id, row.state);
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Row& a, const Row& b) { return a.record.created > b.record.created; });
   std::vector<apitypes::ContainerSummary> list;
@@ -307,6 +308,7 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
     record = data->record;
     state = data->state;
   }
+  FillCni(record.id, state);
   apitypes::ContainerInspect view;
   view.id = record.id;
   view.created = Time(record.created);

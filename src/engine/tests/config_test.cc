@@ -32,6 +32,17 @@ TEST(ConfigRegistries, FoldersAreAbsoluteAndTheUsersComesLast) {
   EXPECT_EQ(proxies->https_proxy + " " + proxies->no_proxy, "http://p:3128 a,b");
 }
 
+TEST(ConfigCni, IsOffUntilAskedForAndRootsAlone) {
+  EXPECT_FALSE(Parse("")->cni.enabled);
+  const auto set = Parse("[network.cni]\nenabled = true\nconf_dir = \"/net.d/\"\nbin_dirs = [\"/bin\"]\ntimeout = 5\n");
+  ASSERT_OK(set);
+  EXPECT_EQ(set->cni, (CniConfig{true, "/net.d", {"/bin"}, 5}));
+  const auto users = ParseConfig("[network.cni]\nenabled = true\n", "f", DefaultConfig(true, 1));
+  EXPECT_THAT(users.error().Message(), ::testing::HasSubstr("network.cni.enabled"));
+  for (const char* wrong : {"timeout = 0", "bin_dirs = []", "bin_dirs = [\"bin\"]", "bin_dirs = [\"/a:/b\"]"})
+    EXPECT_THAT(ErrorOf(std::string("[network.cni]\n") + wrong), ::testing::HasSubstr("network.cni.")) << wrong;
+}
+
 TEST(Config, AnUnknownKeyIsRefusedWithItsLine) {
   EXPECT_EQ(ErrorOf("data_root = \"/d\"\n\ncolour = 1\n"), "estibad.toml:3: unknown key 'colour'");
   EXPECT_EQ(ErrorOf("[log]\nlevel = \"info\"\nsize = 3\n"), "estibad.toml:3: unknown key 'log.size'");

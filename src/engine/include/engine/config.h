@@ -39,6 +39,15 @@ struct ImagePolicy {
   bool removes() const { return keep_storage > 0 || unused_for.count() > 0; }
 };
 
+// Networks that the host's CNI configuration describes (docs/cni.md).
+struct CniConfig {
+  bool enabled = false;
+  std::string conf_dir = "/etc/cni/net.d";
+  std::vector<std::string> bin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
+  int timeout = 30;  // seconds that one run of a plugin may take
+  bool operator==(const CniConfig&) const = default;
+};
+
 // How layers are stored, and containers made of them. kAuto is kOverlay where overlays can be mounted, else kCopy
 // (docs/storage.md).
 enum class StorageDriver : unsigned char { kAuto, kOverlay, kErofs, kCopy };
@@ -89,6 +98,7 @@ struct Config {
   std::string default_bind = "0.0.0.0";     // where -p publishes when no address is given
   std::vector<std::string> dns;
   std::vector<AddressPool> address_pools;
+  CniConfig cni;
 
   ImagePolicy images;
 

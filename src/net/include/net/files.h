@@ -18,6 +18,8 @@ struct HostsInput {
   std::vector<std::pair<std::string, std::string>> extra;  // --add-host NAME:IP in order, "host-gateway" resolved
 };
 std::string RenderHosts(const HostsInput& input);
+// What stands behind each of the container's addresses: "web.example web".
+std::string HostNames(const std::string& hostname, const std::string& domainname);
 // `current` after RenderHosts gives `after` where it gave `before`: lines that are no more go, new ones come last, and
 // whatever else somebody wrote there stays.
 std::string ChangeHosts(std::string_view current, std::string_view before, std::string_view after);
