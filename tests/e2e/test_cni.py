@@ -264,6 +264,45 @@ def test_the_plan_shows_the_plugins(blue):
     assert "estiba-cni' attach" in blue.out("explain", "--shell", "web")
 
 
+def ask(engine, cni, *words, **request):
+    """What estiba-cni answers who asks it by hand."""
+    done = engine.host.run(BIN / "estiba-cni", *words, check=False, input=json.dumps(request))
+    return done.returncode, done.stdout
+
+
+def test_check_and_status_can_be_asked_for(blue, cni):
+    serve(blue, "web")
+    web = blue.inspect("web")["Id"]
+    assert ask(blue, cni, "check", blue.data_root / "cni", web) == (0, "")
+    subprocess.run(["nsenter", f"--net=/proc/{blue.state('web')['Pid']}/ns/net", "ip", "addr", "flush", "dev", "eth0"],
+                   check=True)
+    code, text = ask(blue, cni, "check", blue.data_root / "cni", web)
+    assert code == 1 and "plugin 'bridge' CHECK: " in text
+    assert ask(blue, cni, "check", blue.data_root / "cni", "f" * 64) == (
+        1, f"container '{'f' * 64}' is attached to no CNI network")
+    known = json.loads((cni.conf / "10-blue.conflist").read_text())
+    asked = {"bin_dirs": [str(cni_harness.PLUGINS)], "networks": [known]}
+    assert ask(blue, cni, "status", **asked) == (0, "")
+    known["cniVersion"] = "1.1.0"
+    code, text = ask(blue, cni, "status", **asked)
+    assert code == 1 and "does not know version 1.1.0 of the specification" in text
+
+
+def test_links(blue):
+    serve(blue, "web")
+    serve(blue, "other", "--link", "web:db")
+    assert fetch_from(blue, "other", "db") == "from web"
+
+
+def test_limits_of_bandwidth(engine, cni):
+    cni.network("blue", cni.bridge(), {"type": "bandwidth", "ingressRate": 8_000_000, "ingressBurst": 8_000_000})
+    serve(engine, "web")
+    serve(engine, "other")
+    assert fetch_from(engine, "other", "web") == "from web"
+    limited = engine.host.run("tc", "qdisc").stdout
+    assert limited.count("tbf") == 2 and "rate 8Mbit" in limited
+
+
 # -- what goes wrong ---------------------------------------------------------------------------------------------------
 
 def test_a_plugin_that_fails_is_named_and_all_is_taken_back(engine, cni):
