@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from harness import leaks
+from harness.faults import inject
 from harness.wait import wait_until
 
 
@@ -57,6 +58,32 @@ def test_with_an_engine_running(engine, options):
     left = [line for line in engine.leaks() if not line.startswith("files: ")]
     assert left == [], left
     engine.cli("rm", "mon")
+    engine.assert_no_leaks()
+
+
+@pytest.mark.parametrize("then", ["rm", "start"])
+def test_who_clears_after_it_killed_as_well(module_engine_factory, then):
+    """As often as the engine starts one: what is left is taken away before the container is removed or runs again."""
+    engine = module_engine_factory()
+    engine.start()
+    engine.cli("run", "-d", "--name", "mon", "-p", "8080:80", "estiba/busybox", "sleep", "1000")
+    identity = engine.inspect("mon")["Id"]
+    engine.stop()
+    engine.start(inject("unlinkat", delay=0.2))  # of cgroups, too
+    os.kill(engine.monitor("mon"), signal.SIGKILL)
+    killed = set()
+
+    def exited():
+        for pid in set(engine.monitors(identity)) - killed:
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        return engine.api("GET", "/containers/mon/json")[1]["State"]["Status"] == "exited"
+    wait_until(exited, "the engine has given up", 60)
+    assert len(killed) >= 3 and any("cgroups: " in line for line in engine.leaks())
+    if then == "start":
+        engine.cli("start", "mon")
+        assert engine.state("mon")["Running"]
+    engine.cli("rm", "-f", "mon")
     engine.assert_no_leaks()
 
 

@@ -61,6 +61,7 @@ class Container {
     std::shared_ptr<MonitorLink> link;  // null: no monitor
     bool concluding = false;            // the monitor has ended, its traces are being cleared
     bool told = false;                  // waiters know of the last exit
+    bool uncleared = false;             // what its last run left on the host could not be taken away
     bool end_due = false;               // of a run whose start was told: its "die" was not yet
     bool removal_runs = false;          // somebody of this engine carries it out
     bool removed = false;               // nothing of it is written to the store any more
@@ -385,6 +386,10 @@ class Containers {
   void Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link);
   void ConcludeLater(const ContainerPtr& container);
   Status Recover(const ContainerPtr& container);
+  // After a monitor that died: until its journal says that nothing is left. kConflict: it lives.
+  Status Clear(const ContainerPtr& container);
+  // Before its plan, which says what there is to clear, is replaced or deleted.
+  Status EnsureCleared(const ContainerPtr& container);
   void TellWaiters(const ContainerPtr& container, bool final_exit);
   void TellRemoved(const ContainerPtr& container, std::int32_t code);
   // On a worker: what a dead monitor or a host that was restarted left down.

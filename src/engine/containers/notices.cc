@@ -167,6 +167,29 @@ Status Containers::Recover(const ContainerPtr& container) {
   return Ok();
 }
 
+Status Containers::Clear(const ContainerPtr& container) {
+  constexpr int kTries = 3;  // who clears may be killed, too
+  for (int left = kTries;; --left) {
+    Status recovered = Recover(container);
+    if (!recovered.ok() && recovered.error().code() == Code::kConflict) return recovered;
+    // Now: in what is read after the next start, this end would be taken for that run's.
+    const auto folded = Fold(container, /*until_start=*/false);
+    if (recovered.ok() || (folded.ok() && folded.value().finished)) return Ok();
+    if (left <= 1) return recovered;
+  }
+}
+
+Status Containers::EnsureCleared(const ContainerPtr& container) {
+  if (!container->data.Lock()->uncleared) return Ok();
+  Status cleared = Clear(container);
+  // Where its plan or journal cannot be read any more, nothing can be done, ever.
+  const auto unknown = [](Code code) { return code == Code::kDataLoss || code == Code::kNotFound; };
+  if (!cleared.ok() && !unknown(cleared.error().code()))
+    return std::move(cleared).error().Context("clear after the last run");
+  container->data.Lock()->uncleared = false;
+  return Ok();
+}
+
 // On a worker: a monitor that an engine before us launched holds the container's lock but did not answer.
 void Containers::ConcludeLater(const ContainerPtr& container) {
   if (!MeetAgain(container)) {
@@ -186,17 +209,16 @@ void Containers::ConcludeLater(const ContainerPtr& container) {
 void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link) {
   if (link) link->Reap();
   if (stopping_) return;
-  auto folded = Fold(container, /*until_start=*/false);
+  const auto folded = Fold(container, /*until_start=*/false);
   const bool died = !folded.ok() || !folded.value().finished;
+  Status cleared = Ok();
   if (died) {
     log::Warn("a monitor died: clearing after it", {{"id", container->id}});
-    const Status recovered = Recover(container);
+    cleared = Clear(container);
     // Its lock is held: it lives, and was only not to be reached, because it is still starting its container.
-    if (!recovered.ok() && recovered.error().code() == Code::kConflict) return ConcludeLater(container);
-    if (!recovered.ok()) {
-      log::Error("clear after a monitor", {{"id", container->id}, {"error", recovered.error().Message()}});
-    }
-    folded = Fold(container, /*until_start=*/false);
+    if (!cleared.ok() && cleared.error().code() == Code::kConflict) return ConcludeLater(container);
+    if (!cleared.ok())
+      log::Error("clear after a monitor", {{"id", container->id}, {"error", cleared.error().Message()}});
   }
   ConcludeChange(container);
   std::vector<Endpoint> endpoints;
@@ -214,6 +236,7 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
       data->state.finished_at = WallNow().time_since_epoch().count();
     }
     data->state.pid = 0;
+    data->uncleared = !cleared.ok();
     endpoints.swap(data->state.endpoints);
     data->state.last_endpoints = endpoints;
     data->state.ports.clear();
@@ -226,8 +249,8 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
   }
   Release(endpoints);
   EndExecsOf(container->id);
-  const Status cleared = os::DeleteTree({AT_FDCWD}, RunFolder(container->id));
-  if (!cleared.ok()) log::Warn("clear a run folder", {{"id", container->id}, {"error", cleared.error().Message()}});
+  const Status emptied = os::DeleteTree({AT_FDCWD}, RunFolder(container->id));
+  if (!emptied.ok()) log::Warn("clear a run folder", {{"id", container->id}, {"error", emptied.error().Message()}});
   SaveStateOrLog(container);
   TellEnd(container, state.exit_code);
   if (!told) TellWaiters(container, /*final_exit=*/true);

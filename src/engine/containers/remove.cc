@@ -99,6 +99,7 @@ Status Containers::CarryOutRemoval(const ContainerPtr& container) {
   const std::lock_guard operation(container->operation);
   container->data.Lock()->record.removing = true;
   TRY(EndRun(container));
+  TRY(EnsureCleared(container));
   ContainerRecord record;
   ContainerState state;
   std::vector<Parked> parked;  // closed when this ends

@@ -240,6 +240,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     return Error(Code::kUnavailable,
                  "the last run of container '" + record.name + "' is still being cleared");
   }
+  TRY(EnsureCleared(container));
   if (record.create.endpoints.empty() && !IsJoined(record.create.host_config.network_mode)) {
     // As docker: one that was taken out of every network is in its first one again.
     TRY(ListNetworks(record));
