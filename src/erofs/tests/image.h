@@ -9,6 +9,7 @@
 #include "os/file.h"
 #include "os/mount.h"
 #include "os/process.h"
+#include "tests/disk_dir.h"
 #include "tests/support.h"
 
 namespace estiba::erofs {
@@ -47,7 +48,7 @@ class Image {
   }
 
  private:
-  testing::TempDir dir_;
+  testing::DiskDir dir_;
   os::UniqueFd file_;
   Writer writer_;
 };

@@ -12,6 +12,7 @@
 
 #include "os/file.h"
 #include "os/mount.h"
+#include "tests/disk_dir.h"
 #include "tests/support.h"
 
 namespace estiba::image {
@@ -122,7 +123,7 @@ class Layer {
     return Ok();
   }
 
-  testing::TempDir dir_;
+  testing::DiskDir dir_;
   Form form_;
   os::UniqueFd fd_;
   std::string root_;

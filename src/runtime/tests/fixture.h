@@ -17,6 +17,7 @@
 #include "plan/build.h"
 #include "plan/wire.h"
 #include "runtime/container.h"
+#include "tests/disk_dir.h"
 #include "tests/support.h"
 
 namespace estiba::runtime {
@@ -108,7 +109,7 @@ class Box {
   Box(const Box&) = delete;
   Box& operator=(const Box&) = delete;
 
-  const testing::TempDir& dir() const { return dir_; }
+  const testing::DiskDir& dir() const { return dir_; }
   const std::string& id() const { return id_; }
   std::string CgroupPath() const { return "/estiba-test/" + id_; }
   void Write(const std::string& name, const std::string& content, mode_t mode) {
@@ -159,7 +160,7 @@ class Box {
   void Keep(plan::Plan plan) { last_ = std::move(plan); }
 
  private:
-  testing::TempDir dir_;
+  testing::DiskDir dir_;
   std::string id_;
   plan::Plan last_;
 };

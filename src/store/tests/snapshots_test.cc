@@ -8,6 +8,7 @@
 #include "erofs/writer.h"
 #include "os/file.h"
 #include "store/image_probe.h"
+#include "tests/disk_dir.h"
 #include "tests/support.h"
 
 namespace estiba::store {
@@ -133,7 +134,7 @@ TEST(Snapshots, ADamagedImageIsToldOf) {
 
 TEST(ImageProbe, LeavesNothingAndSaysWhy) {
   REQUIRE(::geteuid() == 0, "root");
-  const testing::TempDir dir;
+  const testing::DiskDir dir;
   ASSERT_OK_AND_ASSIGN(const os::UniqueFd folder, os::OpenAt({AT_FDCWD}, dir.path(), O_RDONLY | O_DIRECTORY));
   const auto mounts = [] { return os::ReadFile("/proc/self/mountinfo").value(); };
   const std::string before = mounts();
