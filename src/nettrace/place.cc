@@ -180,7 +180,7 @@ Result<std::optional<std::vector<Ip>>> Place::Listeners(Protocol protocol, std::
     asked.sdiag_family = static_cast<std::uint8_t>(family);
     asked.sdiag_protocol = static_cast<std::uint8_t>(protocol);
     // A datagram socket that hears everybody is "closed".
-    asked.idiag_states = 1U << (protocol == Protocol::kTcp ? TCP_LISTEN : TCP_CLOSE);
+    asked.idiag_states = 1U << (protocol == Protocol::kUdp ? TCP_CLOSE : TCP_LISTEN);
     os::NetlinkBatch request;
     request.Begin(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, asked);
     const auto answers = socket.Ask(request, "list sockets");

@@ -31,6 +31,16 @@ std::uint16_t Checksum(std::string_view bytes) {
   while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(~sum);
 }
+// CRC32c, as RFC 9260 appendix A has it.
+std::uint32_t Crc32c(std::string_view bytes) {
+  std::uint32_t crc = ~0U;
+  for (const char byte : bytes) {
+    crc ^= static_cast<unsigned char>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82f63b78U : 0U);
+  }
+  return ~crc;
+}
+
 void Set16(std::string& bytes, std::size_t at, std::uint16_t value) {
   bytes[at] = static_cast<char>(value >> 8);
   bytes[at + 1] = static_cast<char>(value & 0xff);
@@ -38,11 +48,34 @@ void Set16(std::string& bytes, std::size_t at, std::uint16_t value) {
 
 struct Transport {
   std::string bytes;
-  std::size_t checksum = 0;  // where it belongs
+  std::size_t checksum = 0;  // where it belongs; 0: it is there
 };
+
+// An INIT (RFC 9260, 3.3.2), alone in its packet.
+std::string MakeSctp(const Flow& flow, std::uint32_t token) {
+  constexpr std::uint32_t kWindow = 106496;
+  constexpr std::size_t kChecksum = 8;
+  std::string out;
+  Put16(out, flow.source_port);
+  Put16(out, flow.port);
+  Put32(out, 0);  // verification tag: there is none yet
+  Put32(out, 0);  // checksum
+  Put16(out, 0x0100);  // INIT, no flags
+  Put16(out, 20);      // its length
+  Put32(out, token);   // initiate tag
+  Put32(out, kWindow);
+  Put16(out, 10);  // streams out
+  Put16(out, 65535);
+  Put32(out, 1);  // first TSN
+  const std::uint32_t checksum = Crc32c(out);
+  for (unsigned i = 0; i < 4; ++i) out[kChecksum + i] = static_cast<char>(checksum >> 8 * i & 0xff);
+  return out;
+}
 
 Transport MakeTransport(const Flow& flow, std::uint32_t token) {
   Transport made;
+  if (flow.protocol == Protocol::kSctp) made.bytes = MakeSctp(flow, token);
+  if (flow.protocol == Protocol::kSctp) return made;
   if (flow.protocol == Protocol::kPing) {
     made.bytes += static_cast<char>(flow.destination.v6 ? kEcho6 : kEcho4);
     made.bytes += '\0';
@@ -98,7 +131,7 @@ std::string Ipv6Header(const Flow& flow, std::size_t payload) {
 }
 
 std::optional<Protocol> ProtocolFrom(std::uint8_t number, bool v6) {
-  for (const Protocol protocol : {Protocol::kPing, Protocol::kTcp, Protocol::kUdp})
+  for (const Protocol protocol : {Protocol::kPing, Protocol::kTcp, Protocol::kUdp, Protocol::kSctp})
     if (ProtocolNumber(protocol, v6) == number) return protocol;
   return std::nullopt;
 }
@@ -115,12 +148,17 @@ std::string TokenBytes(std::uint32_t token) {
   return bytes;
 }
 
-std::uint32_t TokenOffset(Protocol protocol) { return protocol == Protocol::kTcp ? 4 : 8; }
+std::uint32_t TokenOffset(Protocol protocol) {
+  if (protocol == Protocol::kSctp) return 16;
+  return protocol == Protocol::kTcp ? 4 : 8;
+}
 
 std::string MakePacket(const Flow& flow, std::uint32_t token) {
   Transport transport = MakeTransport(flow, token);
   std::string& bytes = transport.bytes;
   const bool v6 = flow.destination.v6;
+  const std::string header = v6 ? Ipv6Header(flow, bytes.size()) : Ipv4Header(flow, bytes.size());
+  if (transport.checksum == 0) return header + bytes;
   std::string summed;  // ICMP of IPv4 sums no addresses
   if (v6 || flow.protocol != Protocol::kPing) {
     summed = flow.source.Bytes() + flow.destination.Bytes();
@@ -130,7 +168,7 @@ std::string MakePacket(const Flow& flow, std::uint32_t token) {
   const std::uint16_t checksum = Checksum(summed + bytes);
   // 0 would say that a datagram has none.
   Set16(bytes, transport.checksum, checksum == 0 && flow.protocol == Protocol::kUdp ? 0xffff : checksum);
-  return (v6 ? Ipv6Header(flow, bytes.size()) : Ipv4Header(flow, bytes.size())) + bytes;
+  return header + bytes;
 }
 
 std::optional<Flow> ReadFlow(std::string_view network, std::string_view transport) {

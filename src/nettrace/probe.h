@@ -1,6 +1,6 @@
 #pragma once
-// The packet that is followed: a SYN, an empty-handed datagram or a ping, told from all others by a random number that
-// address translation leaves alone. Pure.
+// The packet that is followed: a SYN, an INIT of SCTP, an empty-handed datagram or a ping, told from all others by a
+// random number that address translation leaves alone. Pure.
 
 #include <cstdint>
 #include <string>
@@ -17,7 +17,8 @@ struct Flow {
   bool operator==(const Flow&) const = default;
 };
 
-// The IP packet with its checksums. `token` is in the TCP sequence number, else in the first bytes of the payload.
+// The IP packet with its checksums. `token` is in the TCP sequence number, in SCTP's initiate tag, else in the first
+// bytes of the payload.
 std::string MakePacket(const Flow& flow, std::uint32_t token);
 // The token as it goes over the wire, and where it is, from the transport header on.
 std::string TokenBytes(std::uint32_t token);

@@ -165,7 +165,8 @@ Reason ExplainNoListener(const Facts& facts, const std::string& place, const Flo
   const std::string where = Endpoint(flow.destination, flow.port);
   if (place.empty())
     if (const Published* port = PublishedElsewhere(facts, flow)) return OnlyPublishedOn(*port, flow);
-  Reason reason{"no listener on " + where + (flow.protocol == Protocol::kUdp ? "/udp" : "") +
+  const std::string protocol = flow.protocol == Protocol::kTcp ? "" : "/" + std::string(ToString(flow.protocol));
+  Reason reason{"no listener on " + where + protocol +
                     (place.empty() ? " of the host" : " in " + Quoted(place)),
                 "start the program, or see what address it is told to listen on"};
   std::vector<std::string> found;

@@ -515,8 +515,19 @@ Result<Answer> Tracer::Run() {
 }  // namespace
 
 std::string_view ToString(Protocol protocol) {
-  if (protocol == Protocol::kPing) return "ping";
-  return protocol == Protocol::kTcp ? "tcp" : "udp";
+  switch (protocol) {
+    case Protocol::kPing: return "ping";
+    case Protocol::kTcp: return "tcp";
+    case Protocol::kUdp: return "udp";
+    case Protocol::kSctp: return "sctp";
+  }
+  return "";
+}
+
+std::optional<Protocol> FindProtocol(std::string_view name) {
+  for (const Protocol protocol : {Protocol::kTcp, Protocol::kUdp, Protocol::kSctp})
+    if (name == ToString(protocol)) return protocol;
+  return std::nullopt;
 }
 
 std::string_view ToString(Verdict verdict) {

@@ -106,6 +106,23 @@ def test_datagrams(engine):
         assert listener.communicate()[0] == b"", "the program must not get our packet"
 
 
+def test_sctp_goes_by_the_rules_also_where_the_kernel_has_none(engine):
+    for name in ("front", "back"):
+        engine.cli("network", "create", name)
+    run(engine, "web", "--network", "front")
+    run(engine, "client", "--network", "front")
+    run(engine, "far", "--network", "back")
+    address = address_of(engine, "web", "front")
+    answer = trace(engine, "client", "web", "90/sctp")
+    assert answer["Reason"] in (f"no listener on {address}:90/sctp in 'web'",
+                                "it reaches 'web'; this kernel does not tell who listens there (INET_DIAG)")
+    assert "same_bridge" in details(answer, "forward")[0]
+    assert dropped(engine, "far", address, "90/sctp")["Reason"] == \
+        "networks 'back' and 'front' are isolated from each other"
+    engine.remove_everything()
+    engine.cli("network", "rm", "front", "back")
+
+
 def test_two_networks(engine):
     for name in ("front", "back"):
         engine.cli("network", "create", name)

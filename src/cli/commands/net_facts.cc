@@ -33,9 +33,9 @@ void AddPorts(const Json& container, const std::string& name, NetFacts& facts) {
   for (const Json& port : Items(container.Find("Ports"))) {
     nettrace::Published published;
     published.container = name;
-    const std::string protocol = port.GetString("Type");
-    if (protocol != "tcp" && protocol != "udp") continue;
-    published.protocol = protocol == "udp" ? nettrace::Protocol::kUdp : nettrace::Protocol::kTcp;
+    const auto protocol = nettrace::FindProtocol(port.GetString("Type"));
+    if (!protocol) continue;
+    published.protocol = *protocol;
     published.port = static_cast<std::uint16_t>(port.GetInt("PrivatePort"));
     published.host_port = static_cast<std::uint16_t>(port.GetInt("PublicPort"));
     const auto address = ParseIp(port.GetString("IP"));

@@ -61,10 +61,11 @@ class TraceCommand {
     const std::string protocol = slash == std::string::npos ? "tcp" : ToLower(text.substr(slash + 1));
     const auto port = ParseUint(text.substr(0, slash), 65535);
     if (!port.ok() || *port == 0) return Error(Code::kInvalidArgument, "invalid port '" + text + "'");
-    if (protocol != "tcp" && protocol != "udp")
+    const auto known = nettrace::FindProtocol(protocol);
+    if (!known)
       return Error(Code::kInvalidArgument, "protocol '" + protocol + "' cannot be followed")
-          .Hint("tcp and udp can, and a ping");
-    question_.protocol = protocol == "udp" ? nettrace::Protocol::kUdp : nettrace::Protocol::kTcp;
+          .Hint("tcp, udp and sctp can, and a ping");
+    question_.protocol = *known;
     question_.port = static_cast<std::uint16_t>(*port);
     return Ok();
   }

@@ -18,8 +18,10 @@
 
 namespace estiba::nettrace {
 
-enum class Protocol : std::uint8_t { kPing = 1, kTcp = 6, kUdp = 17 };  // as in the IPv4 header
-std::string_view ToString(Protocol protocol);                           // "ping", "tcp", "udp"
+enum class Protocol : std::uint8_t { kPing = 1, kTcp = 6, kUdp = 17, kSctp = 132 };  // as in the IPv4 header
+std::string_view ToString(Protocol protocol);                                          // "ping", "tcp", …
+// One that has ports, by that name.
+std::optional<Protocol> FindProtocol(std::string_view name);
 
 // What the engine knows. The host itself is the party with the name "".
 struct Membership {
@@ -68,7 +70,7 @@ struct Question {
   std::optional<Outside> outside;
   Ip destination;
   Protocol protocol = Protocol::kPing;
-  std::uint16_t port = 0;  // of tcp and udp
+  std::uint16_t port = 0;  // not of a ping
 };
 
 struct Hop {
