@@ -64,6 +64,33 @@ Result<bool> HasEveryRule(os::NetlinkSocket& socket) {
   return there >= whole.rules();
 }
 
+// What a kernel says that has no nf_tables: that there is no such netlink, no such part of it, no such family.
+Status WithHint(Status made) {
+  if (made.ok()) return made;
+  const int errnum = made.error().errnum();
+  const bool missing = errnum == EPROTONOSUPPORT || errnum == EINVAL || errnum == EOPNOTSUPP || errnum == EAFNOSUPPORT;
+  if (!missing) return made;
+  return std::move(made).error().Hint("bridge networks need nf_tables: a kernel with CONFIG_NF_TABLES and "
+                                      "CONFIG_NF_TABLES_INET; or --network host");
+}
+
+Status MakeTable(bool repair) {
+  const std::string what = "set up nft table 'estiba'";
+  os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_NETFILTER), what);
+  if (!repair && TRY_CTX(os::NftHasChain(socket, kFamily, kTable, kLayout), what)) return Ok();
+  for (unsigned tries = 1;; ++tries) {
+    // The generation makes looking and making one step: if anybody changes a table in between, we look again.
+    const std::uint32_t generation = TRY_CTX(os::NftGeneration(socket), what);
+    const bool marked = TRY(os::NftHasChain(socket, kFamily, kTable, kLayout));
+    if (marked && (!repair || TRY(HasEveryRule(socket)))) return Ok();
+    const std::vector<std::string> there = TRY(ChainsThere(socket));
+    os::NftBatch batch(kFamily, generation);
+    AddLayout(batch, there);
+    Status status = batch.Commit(socket, what);
+    if (status.ok() || status.error().errnum() != ERESTART || tries == kMaxTries) return status;
+  }
+}
+
 }  // namespace
 
 std::string InterfaceKey(const std::string& name) {
@@ -129,21 +156,7 @@ std::vector<TableElement> ElementsOf(const BridgeSpec& bridge) {
   return elements;
 }
 
-Status EnsureTable(bool repair) {
-  const std::string what = "set up nft table 'estiba'";
-  os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_NETFILTER), what);
-  for (unsigned tries = 1;; ++tries) {
-    // The generation makes looking and making one step: if anybody changes a table in between, we look again.
-    const std::uint32_t generation = TRY(os::NftGeneration(socket));
-    const bool marked = TRY(os::NftHasChain(socket, kFamily, kTable, kLayout));
-    if (marked && (!repair || TRY(HasEveryRule(socket)))) return Ok();
-    const std::vector<std::string> there = TRY(ChainsThere(socket));
-    os::NftBatch batch(kFamily, generation);
-    AddLayout(batch, there);
-    Status status = batch.Commit(socket, what);
-    if (status.ok() || status.error().errnum() != ERESTART || tries == kMaxTries) return status;
-  }
-}
+Status EnsureTable(bool repair) { return WithHint(MakeTable(repair)); }
 
 Status DeleteTable() {
   const std::string what = "delete nft table 'estiba'";
