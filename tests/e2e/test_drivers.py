@@ -238,3 +238,17 @@ def test_a_routed_network_translates_nothing_and_opens_published_ports(engine, s
     assert fetch(server, closed["IPAddress"]) == ""
     options = json.loads(engine.out("network", "inspect", "-f", "{{json .Options}}", "lan"))
     assert options["com.docker.network.bridge.gateway_mode_ipv4"] == "routed"
+
+
+def test_a_lan_comes_and_goes_while_a_container_runs(engine, lan):
+    create(engine)
+    engine.cli("run", "-d", "--name", "web", IMAGE, "nc", "-ll", "-p", "80", "-e", "echo", "from", "web")
+    for _ in range(2):
+        engine.cli("network", "connect", "--ip", "192.0.2.77", "lan", "web")
+        wait_until(lambda: fetch(lan, "192.0.2.77") == "from web", "an answer on the LAN")
+        assert "eth1" in engine.out("exec", "web", "ip", "-o", "link")
+        assert endpoint(engine, "web", "bridge")["IPAddress"]
+        engine.cli("network", "disconnect", "lan", "web")
+        assert fetch(lan, "192.0.2.77") == ""
+        assert "eth1" not in engine.out("exec", "web", "ip", "-o", "link")
+    assert set(engine.inspect("web")["NetworkSettings"]["Networks"]) == {"bridge"}

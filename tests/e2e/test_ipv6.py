@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import subprocess
 
 import pytest
 
@@ -208,3 +209,45 @@ def test_sctp_is_published_where_the_kernel_has_it(engine):
         return
     assert engine.out("port", "sctp") == "90/sctp -> 0.0.0.0:8090"
     assert "sctp" in engine.host.run("nft", "list", "map", "inet", "estiba", "published_any").stdout
+
+
+def test_ports_are_bound_where_the_network_says(engine, made, outside):
+    made("bound", "--ipv6", "-o", OPTION + "bridge.host_binding_ipv4=127.0.0.1",
+         "-o", OPTION + f"bridge.host_binding_ipv6={HOST6}")
+    name = serve(engine, "--network", "bound", "-p", "8085:80", "-p", "0.0.0.0:8086:80")
+    wait_until(lambda: fetch(engine.host, "127.0.0.1", 8085) == "served", "an answer on loopback")
+    assert fetch(outside, "192.0.2.1", 8085) == "" and fetch(engine.host, "192.0.2.1", 8085) == ""
+    assert fetch(outside, HOST6, 8085) == "served"
+    assert fetch(outside, "192.0.2.1", 8086) == "served"  # an address with -p goes first
+    shown = engine.inspect(name)["NetworkSettings"]["Ports"]["80/tcp"]
+    assert {one["HostIp"] for one in shown if one["HostPort"] == "8085"} == {"127.0.0.1", HOST6}
+
+
+def test_without_masquerading_containers_leave_with_their_own_addresses(engine, made, outside):
+    made("plain", "--ipv6", "-o", OPTION + "bridge.enable_ip_masquerade=false")
+    engine.cli("run", "-d", "--network", "plain", "--name", "one", "estiba/busybox", "sleep", "1000")
+    one = place(engine, "one", "plain")
+    servers = [subprocess.Popen(outside.prefix() + ["socat", f"{kind}-LISTEN:80,reuseaddr,fork{more}",
+                                                    "SYSTEM:echo from $SOCAT_PEERADDR"])
+               for kind, more in (("TCP4", ""), ("TCP6", ",ipv6only"))]
+    try:
+        wait_until(lambda: get(engine, "one", "192.0.2.2", 80) == f"from {one['IPAddress']}", "an answer by IPv4")
+        wait_until(lambda: get(engine, "one", OUTSIDE6, 80).startswith("from ["), "an answer by IPv6")
+        said = get(engine, "one", OUTSIDE6, 80).removeprefix("from [").removesuffix("]")
+        assert ipaddress.ip_address(said) == ipaddress.ip_address(one["GlobalIPv6Address"])
+    finally:
+        for server in servers:
+            server.kill()
+            server.wait()
+
+
+def test_a_bridge_without_an_ipv4_address_connects_its_containers_all_the_same(engine, made):
+    view = made("bare", "-o", OPTION + "bridge.inhibit_ipv4=true", "--subnet", "10.78.0.0/24")
+    serve(engine, "--network", "bare", "--name", "server")
+    engine.cli("run", "-d", "--network", "bare", "--name", "client", "estiba/busybox", "sleep", "1000")
+    server = place(engine, "server", "bare")["IPAddress"]
+    wait_until(lambda: get(engine, "client", server, 80) == "served", "an answer")
+    addresses = json.loads(engine.host.run("ip", "-j", "-4", "addr", "show",
+                                           view["Options"]["com.docker.network.bridge.name"]).stdout)
+    assert not [one for link in addresses for one in link.get("addr_info", [])]
+    assert fetch(engine.host, server, 80) == ""
