@@ -1,5 +1,7 @@
 #include "events.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 
 namespace estiba::engine {
@@ -86,12 +88,18 @@ Result<Token> Events::Subscribe(const EventsRequest& request, EventsCallbacks ca
 std::size_t Events::subscribers() { return count_; }
 
 void Events::Begin(Token token, Subscriber subscriber) {
-  std::deque<Numbered> history;
+  std::deque<Numbered> all;
   {
     auto state = state_.Lock();
-    history = state->history;
+    all = state->history;
+    // What was not delivered yet may be more than the history keeps.
+    const auto old = [&](const Numbered& item) { return item.number < state->fresh.front().number; };
+    if (!state->fresh.empty()) {
+      all.erase(std::ranges::find_if_not(all, old), all.end());
+      all.insert(all.end(), state->fresh.begin(), state->fresh.end());
+    }
   }
-  for (const Numbered& item : history) {
+  for (const Numbered& item : all) {
     if (item.number <= subscriber.seen) continue;
     subscriber.seen = item.number;
     if (item.event.time_nano < subscriber.request.since) continue;
