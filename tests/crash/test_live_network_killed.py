@@ -49,7 +49,7 @@ def agrees(engine):
 
 
 def instants(full, rng, call):
-    """Calls to be killed at: all of the first forty, or the first, which is always made, and a sample."""
+    """Calls to be killed at: all of the first forty, or the first and a sample."""
     return range(1, 41) if full else [1, *sorted(rng.sample(range(2, 13 if call != "openat" else 31), 2))]
 
 
@@ -93,7 +93,8 @@ def test_the_monitor_killed(web, change, full, rng):
             assert left == [], (call, when, left)
             begin(web)
             assert agrees(web)
-    assert kills >= len(CALLS)
+    firsts = set(CALLS) - ({"setns"} if change != "connect" else set())  # a link is made inside, not deleted there
+    assert kills >= len(firsts)
 
 
 @pytest.mark.parametrize("change", CHANGES)
