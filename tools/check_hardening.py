@@ -7,9 +7,9 @@ import pathlib
 import subprocess
 import sys
 
-PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-netd", "estiba-cni", "estiba-transfer", "estiba-init",
-            "estiba-oci"]
-STATIC = {"estiba-monitor", "estiba-netd", "estiba-cni", "estiba-init", "estiba-oci"}
+PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-netd", "estiba-uplink", "estiba-cni", "estiba-transfer",
+            "estiba-init", "estiba-oci"]
+STATIC = {"estiba-monitor", "estiba-netd", "estiba-uplink", "estiba-cni", "estiba-init", "estiba-oci"}
 
 
 # No C library and no relocations: 16 kB in every container that asks for it; nothing there to protect by RELRO.

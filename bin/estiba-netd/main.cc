@@ -1,9 +1,11 @@
 // Names for containers: answers their resolvers while they run. Started by a container's monitor, which gives it the
-// socket that monitors connect to as descriptor 3 and the folder of the endpoints' files as 4.
+// socket that monitors connect to as descriptor 3, the folder of the endpoints' files as 4, and, where the rules to
+// watch are in another network namespace, that as 5.
 
 #include <csignal>
 #include <cstdio>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +19,7 @@ namespace {
 
 constexpr int kListener = 3;
 constexpr int kFolder = 4;
+constexpr int kNetwork = 5;
 
 bool Given() {
   int type = 0;
@@ -27,8 +30,11 @@ bool Given() {
 }
 
 Status Run() {
+  // Before anything of ours gets that number.
+  os::UniqueFd network(::fcntl(kNetwork, F_GETFD) >= 0 ? kNetwork : -1);
   os::Loop loop = TRY(os::Loop::Create());
-  Server server = TRY(Server::Create(loop, os::UniqueFd(kListener), os::UniqueFd(kFolder)));
+  Server server = TRY(Server::Create(loop, os::UniqueFd(kListener), os::UniqueFd(kFolder), network.get()));
+  network.Reset();
   TRY_CTX(EnterSandbox(kFolder), "enter the sandbox");
   TRY(server.Start());
   return loop.Run();

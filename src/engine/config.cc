@@ -103,6 +103,9 @@ void ReadNetwork(TomlTable table, Config& config) {
   table.ReadInt("mtu", &config.mtu, 576, 65535);
   table.Read("default_bind", &config.default_bind);
   table.Read("dns", &config.dns);
+  table.Read("way_out", &config.way_out);
+  if (config.way_out != "auto" && config.way_out != "pasta" && config.way_out != "slirp4netns")
+    table.Fail("way_out", "must be \"auto\", \"pasta\" or \"slirp4netns\", not '" + config.way_out + "'");
   std::vector<AddressPool> pools;
   table.EachTable("address_pools", [&](TomlTable pool) {
     AddressPool& made = pools.emplace_back();

@@ -153,6 +153,7 @@ Status EngineImpl::OpenNouns() {
   auto init = FindProgram(programs, "estiba-init");
   auto netd = FindProgram(programs, "estiba-netd");
   auto cni = FindProgram(programs, "estiba-cni");
+  auto uplink = FindProgram(programs, "estiba-uplink");
   Transfers::Wiring transfers{options_.loop, workers_.get(), &tokens_, &*content_, &*snapshots_,
                               transfer.ok() ? transfer.value() : "estiba-transfer", options_.before_spawn,
                               now->data_root + "/snapshots",
@@ -196,6 +197,7 @@ Status EngineImpl::OpenNouns() {
   wiring.netd_program = netd.ok() ? netd.value() : "estiba-netd";
   wiring.cni_program = cni.ok() ? cni.value() : "estiba-cni";
   wiring.before_spawn = options_.before_spawn;
+  wiring.uplink_program = uplink.ok() ? uplink.value() : "estiba-uplink";
   wiring.log_fd = options_.log_fd;
   containers_ = TRY(Containers::Open(std::move(wiring)));
   Images::Callbacks callbacks;

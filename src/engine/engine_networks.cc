@@ -4,6 +4,7 @@
 #include "bridge_options.h"
 #include "engine_impl.h"
 #include "network_drivers.h"
+#include "user_network.h"
 
 namespace estiba::engine {
 namespace {
@@ -101,10 +102,6 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
   TRY(RefuseNetwork(create.config_only, "ConfigOnly"));
   TRY(RefuseNetwork(!create.config_from.empty(), "ConfigFrom"));
   TRY(RefuseNetwork(!create.scope.empty() && create.scope != "local", "Scope"));
-  if (config()->rootless) {
-    return Error(Code::kInvalidArgument,
-                 "network '" + create.name + "' needs root: a user's engine has none and host");
-  }
   Networks::CreateRequest request;
   request.record.name = create.name;
   request.record.internal = create.internal;
@@ -121,6 +118,7 @@ Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes
   } else {
     TRY(ReadDriverOptions(request.record));
   }
+  if (config()->rootless) TRY(CheckUserNetwork(request.record));
   if (create.ipam.has_value()) {
     const apitypes::Ipam& ipam = *create.ipam;
     TRY(RefuseNetwork(!ipam.driver.empty() && ipam.driver != "default", "IPAM.Driver"));

@@ -10,6 +10,7 @@
 #include "net/forwarding.h"
 #include "net/setup.h"
 #include "os/file.h"
+#include "user_network.h"
 
 namespace estiba::engine {
 namespace {
@@ -53,6 +54,15 @@ void TellForwarding(const std::string& folder, std::vector<std::string>& warning
 void TellBrokenCni(const Networks& networks, std::vector<std::string>& warnings) {
   for (const auto& [file, why] : networks.LookAtCni().broken)
     warnings.push_back("WARNING: CNI configuration '" + file + "' cannot be used: " + why.Message());
+}
+
+void TellUserNetwork(const Config& config, apitypes::Info& info) {
+  const auto way_out = FindWayOut(config);
+  const std::string name = way_out.ok() ? way_out->substr(way_out->rfind('/') + 1) : "none";
+  info.security_options.push_back("name=rootless,network=" + name);
+  if (!way_out.ok()) info.warnings.push_back("WARNING: " + way_out.error().Message());
+  const std::string trouble = WayOutTrouble(config);
+  if (!trouble.empty()) info.warnings.push_back("WARNING: Containers do not reach other hosts: " + trouble);
 }
 
 }  // namespace
@@ -114,7 +124,7 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   if (apparmor.by_default) info.security_options.emplace_back("name=apparmor");
   info.security_options.emplace_back("name=seccomp,profile=builtin");
   info.security_options.emplace_back("name=cgroupns");
-  if (now->rootless) info.security_options.emplace_back("name=rootless");
+  if (now->rootless) TellUserNetwork(*now, info);
   if (!info.memory_limit) info.warnings.emplace_back("WARNING: No memory limit support");
   if (!info.swap_limit) info.warnings.emplace_back("WARNING: No swap limit support");
   if (apparmor.on && !apparmor.by_default && !now->rootless)

@@ -8,6 +8,7 @@
 #include "names.h"
 #include "net/setup.h"
 #include "network_drivers.h"
+#include "user_network.h"
 
 namespace estiba::engine {
 namespace {
@@ -26,6 +27,7 @@ std::string Networks::LinkName(const std::string& container_id, unsigned index) 
 
 Networks::Networks(store::Database* database, const Config& config)
     : database_(database),
+      config_(config),
       bridge_(config.bridge),
       bridge_subnet_(config.bridge_subnet),
       mtu_(static_cast<unsigned>(config.mtu)),
@@ -179,7 +181,8 @@ Status Networks::Delete(const NetworkRecord& network) {
     return Error(Code::kPermissionDenied, "network " + network.name + " is described by '" + described.file +
                                               "': it goes when that file is removed");
   }
-  if (network.driver == "bridge" && !IsUnmanaged(network)) TRY(net::DeleteBridge(network.Bridge()));
+  if (network.driver == "bridge" && !IsUnmanaged(network))
+    TRY(WithBridges(config_, [&] { return net::DeleteBridge(network.Bridge()); }));
   if (SitsOnParent(network.driver)) TRY(DropParent(network, List()));
   TRY(database_->Delete(kTable, network.id));
   auto state = state_.Lock();

@@ -166,10 +166,11 @@ class Networks {
   static Result<Ip> TakeAddress(std::vector<net::AddressAllocator>& from, const EndpointRequest& request, bool v6);
   static Status TakeAddresses(std::vector<net::AddressAllocator>& allocators, const EndpointRequest& request,
                               const NetworkRecord& network, Endpoint& endpoint);
-  static Status Reserve(const std::vector<net::PublishedPort>& wanted, net::HostPortRange range, PortSet& set);
+  Status Reserve(const std::vector<net::PublishedPort>& wanted, net::HostPortRange range, PortSet& set) const;
   static Status Install(State& state, std::shared_ptr<const NetworkRecord> network);
 
   store::Database* database_;
+  const Config config_;
   std::string bridge_;
   std::string bridge_subnet_;
   unsigned mtu_;

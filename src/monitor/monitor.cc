@@ -84,6 +84,7 @@ Status Supervise(Ready ready, os::UniqueFd engine, Frame frame) {
       TRY(os::SignalFd::Create({SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2, SIGQUIT}));
   auto failpoint = std::make_unique<Failpoint>(TRY(Failpoint::Parse(ready.launch.failpoint)));
   auto runner = std::make_unique<PlanRunner>(os::DirFd{ready.folders.container.get()}, failpoint.get());
+  runner->WatchIn(loop);
   Supervisor supervisor(loop, std::move(runner), std::move(ready.folders), std::move(ready.lock),
                         std::move(ready.launch), std::move(ready.journal));
   supervisor.OnLinger([] {

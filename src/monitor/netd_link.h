@@ -23,6 +23,8 @@ class NetdLink {
   NetdLink& operator=(const NetdLink&) = delete;
   ~NetdLink() { Stop(); }
 
+  // Where its rules are, when that is not where we are; borrowed.
+  void WatchRulesIn(int host_network) { place_.network = host_network; }
   // Until Stop(). Invalid sockets: the container has no names. `rules_made`: when its rules began to be made; the
   // epoch: it has none. With neither there is nothing to do.
   void Serve(net::NameSockets sockets, os::Loop::Clock::time_point rules_made);

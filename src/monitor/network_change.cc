@@ -2,28 +2,14 @@
 
 #include <algorithm>
 
-#include "base/ip.h"
 #include "base/log.h"
-#include "net/ports.h"
-#include "os/inet.h"
+#include "port_of.h"
 #include "supervisor.h"
 
 namespace estiba::monitor {
 
 using monitorapi::Frame;
 using monitorapi::Phase;
-
-namespace {
-
-// "0.0.0.0:8080 tcp", as a plan's ports begin and end.
-Result<std::string> PortOf(int socket) {
-  const os::InetPeer bound = TRY(os::LocalAddress(socket));
-  const Ip address = TRY(Ip::FromBytes(bound.address));
-  const auto protocol = static_cast<net::Protocol>(TRY(os::ProtocolOf(socket)));
-  return WithPort(address, bound.port) + ' ' + std::string(net::ToString(protocol));
-}
-
-}  // namespace
 
 Status Supervisor::OnChangeNetwork(Frame& frame) {
   std::vector<os::UniqueFd> sockets = std::move(frame.fds);  // closed before it is said that the change failed
@@ -42,8 +28,17 @@ Status Supervisor::OnChangeNetwork(Frame& frame) {
   if (changed.host_use.valid()) host_use_ = std::move(changed.host_use);
   used_host_ = used_host_ || host_use_.valid();
   if (!changed.uses_host) host_use_.Reset();
+  RelayPorts();
+  if (!between) netd_.WatchRulesIn(changed.host_network);
   if (!between) netd_.Change(std::move(changed.names), changed.has_names, changed.rules);
   return Ok();
+}
+
+void Supervisor::RelayPorts() {
+  std::vector<int> sockets;
+  for (const os::UniqueFd& socket : port_sockets_) sockets.push_back(socket.get());
+  if (auto relayed = runner_->RelayPorts(sockets); !relayed.ok())
+    log::Error("published ports are not served", {{"container", launch_.id}, {"error", relayed.error().Message()}});
 }
 
 void Supervisor::ClosePortsBut(const std::vector<std::string>& published) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -9,6 +10,8 @@
 
 #include "os/file.h"
 #include "plan/network_change.h"
+#include "plan/undo.h"
+#include "port_of.h"
 #include "plan/wire.h"
 #include "runtime/container.h"
 
@@ -56,6 +59,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   runtime::LaunchOptions options;
   options.stdio = {stdio.in, stdio.out, stdio.err};
   options.measure = true;
+  options.host_network = TRY(network_.Reach(decoded));
   if (failpoint_->set()) options.on_step = [this] { failpoint_->Hit("step"); };
   auto container = TRY(runtime::Container::Create(decoded, options));
   TRY(created(container.pid()));
@@ -69,6 +73,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   running.names = std::move(names);
   running.host_use = std::move(host_use);
   running.rules = runtime::MakesRules(decoded);
+  running.host_network = options.host_network;
   running.netns = std::move(netns);
   return running;
 }
@@ -86,12 +91,31 @@ Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid
 Status PlanRunner::Undo() {
   group_.reset();
   const plan::Plan decoded = TRY(Load());
-  return runtime::Undo(decoded);
+  const int netns = TRY(network_.Find(decoded));
+  if (netns < 0 && plan::UserNetworkOf(decoded) != nullptr) return runtime::Undo(plan::WithoutUserNetwork(decoded));
+  return UserNetwork::In(netns, [&] { return runtime::Undo(decoded); });
 }
 
 Status PlanRunner::RestoreRules() {
   const plan::Plan decoded = TRY(Load());
-  return runtime::RestoreRules(decoded);
+  const int netns = TRY(network_.Reach(decoded));
+  return UserNetwork::In(netns, [&] { return runtime::RestoreRules(decoded); });
+}
+
+Status PlanRunner::RelayPorts(const std::vector<int>& sockets) {
+  const plan::Plan decoded = TRY(Load());
+  if (plan::UserNetworkOf(decoded) == nullptr) return Ok();
+  std::map<std::string, int> held;
+  for (const int socket : sockets) held[TRY(PortOf(socket))] = socket;
+  std::vector<uplink::Port> ports;
+  for (const plan::Step& step : decoded.steps) {
+    if (step.op != plan::Op::kPublishPorts) continue;
+    for (const std::string& line : step.text) {
+      const auto found = held.find(plan::HostPort(line));
+      if (found != held.end()) ports.push_back({line, found->second});
+    }
+  }
+  return network_.Publish(std::move(ports));
 }
 
 Status PlanRunner::ClearHost() {
@@ -114,18 +138,26 @@ Result<Runner::Changed> PlanRunner::ChangeNetwork(int netns, std::uint64_t revis
     const plan::NetworkChange change = plan::ChangeOf(present, next);
     TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(change.noted), 0600));
     failpoint_->Hit("change-noted");
-    auto done = runtime::ChangeNetwork(change, netns, [this] { failpoint_->Hit("change-step"); });
+    const plan::Plan& with = plan::UserNetworkOf(next) != nullptr ? next : present;
+    const int host = TRY(network_.Reach(with));
+    runtime::NetworkChanged made;
+    const Status done = UserNetwork::In(host, [&]() -> Status {
+      made = TRY(runtime::ChangeNetwork(change, netns, [this] { failpoint_->Hit("change-step"); }));
+      return Ok();
+    });
     if (!done.ok()) {
       TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(present), 0600));
-      return std::move(done).error();
+      return Error(done.error().Clone());
     }
-    if (!done->removed.ok()) return std::move(done->removed).error();  // still noted: its end takes it back
-    changed.names = std::move(done->names);
-    changed.host_use = std::move(done->host_use);
+    if (!made.removed.ok()) return std::move(made.removed).error();  // still noted: its end takes it back
+    changed.names = std::move(made.names);
+    changed.host_use = std::move(made.host_use);
+    changed.host_network = host;
   }
   failpoint_->Hit("change-made");
   TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(next), 0600));
   failpoint_->Hit("change-kept");
+  if (plan::UserNetworkOf(next) == nullptr) network_.Release();
   changed.has_names = Has(next, plan::Op::kServeNames);
   changed.uses_host = Has(next, plan::Op::kUseHost);
   changed.rules = runtime::MakesRules(next);

@@ -6,6 +6,7 @@
 #include "failpoint.h"
 #include "plan/plan.h"
 #include "runner.h"
+#include "user_network.h"
 
 namespace estiba::monitor {
 
@@ -16,12 +17,17 @@ class PlanRunner : public Runner {
   // Both are borrowed.
   PlanRunner(os::DirFd container_dir, Failpoint* failpoint) : dir_(container_dir), failpoint_(failpoint) {}
 
+  // What the container needs beyond its own runs is looked after there.
+  void WatchIn(os::Loop& loop) { network_.WatchIn(loop); }
+
   Result<Running> Run(const Stdio& stdio, const Created& created) override;
   Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                        const Stdio& stdio) override;
   Status Undo() override;
   Status RestoreRules() override;
   Status ClearHost() override;
+  Status RelayPorts(const std::vector<int>& sockets) override;
+  void LeaveNetwork() override { network_.Release(); }
   Status TellNames() override;
   Result<Changed> ChangeNetwork(int netns, std::uint64_t revision) override;
   std::vector<Error> RunPoststopHooks() override;
@@ -41,6 +47,7 @@ class PlanRunner : public Runner {
   Result<cgroup::Cgroup*> Group();
 
   os::DirFd dir_;
+  UserNetwork network_;
   Failpoint* failpoint_;
   std::optional<std::string> cgroup_path_;  // once the plan was read
   bool has_hooks_ = true;  // until a plan without any was seen

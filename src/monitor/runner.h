@@ -27,6 +27,7 @@ struct Running {
   net::NameSockets names{};  // invalid when the plan has none
   os::UniqueFd host_use{};   // while it is open, what bridged containers share stays
   bool rules = false;        // it has made rules in the host's tables
+  int host_network = -1;     // borrowed: where its bridges are, when that is not where we are
   os::UniqueFd netns{};      // its network namespace, when that is its own
 };
 
@@ -44,6 +45,10 @@ class Runner {
   virtual Status RestoreRules() = 0;
   // When the container has ended: if it was the last on a bridge, what they shared goes.
   virtual Status ClearHost() = 0;
+  // Where ports are relayed, these borrowed sockets hold them: the plan's published ports are served from now on.
+  virtual Status RelayPorts(const std::vector<int>& /*sockets*/) { return Ok(); }
+  // When it has ended: of the user's network it needs nothing any more.
+  virtual void LeaveNetwork() {}
   // What the container is called has changed in its plan: so does what is told of it.
   virtual Status TellNames() = 0;
   // The plan `plan.next` takes the place of the plan, and what its network has more or less is made and taken back, in
@@ -54,6 +59,7 @@ class Runner {
     os::UniqueFd host_use{};              // as in Running, when it is new
     bool uses_host = false;
     bool rules = false;                   // as in Running
+    int host_network = -1;                // as in Running
     std::vector<std::string> host_ports;  // "0.0.0.0:8080 tcp": what is published now
   };
   virtual Result<Changed> ChangeNetwork(int netns, std::uint64_t revision) = 0;

@@ -139,10 +139,12 @@ Status Supervisor::OnCreated(pid_t pid) {
 
 Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
   ends = {};
+  netd_.WatchRulesIn(running.host_network);
   netd_.Serve(std::move(running.names), running.rules ? run_began_ : std::chrono::steady_clock::time_point());
   used_host_ = running.host_use.valid();
   host_use_ = std::move(running.host_use);
   netns_ = std::move(running.netns);
+  if (running.host_network >= 0 && !port_sockets_.empty()) RelayPorts();
   process_ = std::move(running.process);
   started_ = {};
   started_.pid = process_.pid();
@@ -359,7 +361,11 @@ void Supervisor::Finish() {
 void Supervisor::Close() {
   for (const auto& warning : runner_->RunPoststopHooks())
     log::Warn("a poststop hook failed", {{"container", launch_.id}, {"error", warning.Message()}});
-  port_sockets_.clear();
+  // Whoever is told of the end finds the ports free.
+  if (!port_sockets_.empty()) {
+    port_sockets_.clear();
+    RelayPorts();
+  }
   execs_.RecordAll();  // after the last record the journal may be another monitor's
   Record record;
   record.type = RecordType::kFinished;
@@ -369,6 +375,7 @@ void Supervisor::Close() {
   if (auto gone = os::DeleteFile({folders_.run.get()}, "sock"); !gone.ok())
     log::Warn("cannot remove the monitor's socket", {{"error", gone.error().Message()}});
   ClearHost();
+  runner_->LeaveNetwork();
   // From here on the container may be started again; we only linger for clients that still take output.
   lock_.Reset();
   finished_ = true;

@@ -84,6 +84,7 @@ class Supervisor {
 
   // network_change.cc: the network of a container that runs
   Status OnChangeNetwork(monitorapi::Frame& frame);
+  void RelayPorts();
   void ClosePortsBut(const std::vector<std::string>& published);
   Status OnUpdate(const monitorapi::Frame& frame);
   Status CheckRunning() const;

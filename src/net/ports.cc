@@ -54,6 +54,22 @@ Status CheckHostIp(std::string_view ip) {
   return Ok();
 }
 
+struct Socket {
+  Ip ip;
+  std::uint16_t port = 0;
+};
+
+Result<Socket> ParseSocket(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return Error(Code::kDataLoss, "address '" + text + "' cannot be read");
+  Socket socket;
+  std::string_view address = std::string_view(text).substr(0, colon);
+  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+  socket.ip = TRY(ParseIp(address));
+  socket.port = static_cast<std::uint16_t>(TRY(ParseUint(text.substr(colon + 1), 65535)));
+  return socket;
+}
+
 }  // namespace
 
 std::string_view ToString(Protocol protocol) {
@@ -136,6 +152,25 @@ Result<std::vector<PublishRequest>> ParsePublish(std::string_view text) {
 std::string ToString(const PublishedPort& port) {
   return WithPort(port.host_ip, port.host_port) + "->" + WithPort(port.container_ip, port.container_port) + '/' +
          std::string(ToString(port.protocol));
+}
+
+std::string ToLine(const PublishedPort& port) {
+  return WithPort(port.host_ip, port.host_port) + " " + WithPort(port.container_ip, port.container_port) + " " +
+         std::string(ToString(port.protocol));
+}
+
+Result<PublishedPort> ParseLine(std::string_view line) {
+  const std::vector<std::string> words = Split(line, ' ');
+  if (words.size() != 3) return Error(Code::kDataLoss, "published port '" + std::string(line) + "' cannot be read");
+  const Socket host = TRY(ParseSocket(words[0]));
+  const Socket container = TRY(ParseSocket(words[1]));
+  PublishedPort port;
+  port.protocol = TRY(ParseProtocol(words[2]));
+  port.host_ip = host.ip;
+  port.host_port = host.port;
+  port.container_ip = container.ip;
+  port.container_port = container.port;
+  return port;
 }
 
 Error PortTaken(const Ip& host_ip, std::uint16_t port) {

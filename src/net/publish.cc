@@ -69,6 +69,13 @@ Status DeleteExactly(os::NetlinkSocket& socket, const std::vector<PublishedPort>
   return status;
 }
 
+Result<os::UniqueFd> Open(Hold hold, Protocol protocol, const os::InetPeer& own) {
+  constexpr int kWaiting = 4096;  // the kernel has its own bound: net.core.somaxconn
+  if (hold == Hold::kRelay && protocol == Protocol::kTcp) return os::ListenInet(own, kWaiting);
+  const int type = protocol == Protocol::kUdp ? SOCK_DGRAM : SOCK_STREAM;
+  return os::BindInet(type, own, protocol == Protocol::kSctp ? IPPROTO_SCTP : 0);
+}
+
 }  // namespace
 
 Status AddPublished(const std::vector<PublishedPort>& ports) {
@@ -107,20 +114,24 @@ Result<std::vector<PublishedPort>> ListPublished() {
   return ports;
 }
 
-Result<os::UniqueFd> ReservePort(Protocol protocol, const Ip& host_ip, std::uint16_t port) {
-  const int type = protocol == Protocol::kUdp ? SOCK_DGRAM : SOCK_STREAM;
-  auto socket = os::BindInet(type, {host_ip.Bytes(), port}, protocol == Protocol::kSctp ? IPPROTO_SCTP : 0);
+Result<os::UniqueFd> HoldPort(Hold hold, Protocol protocol, const Ip& host_ip, std::uint16_t port) {
+  const std::string what = WithPort(host_ip, port) + '/' + std::string(ToString(protocol));
+  if (hold == Hold::kRelay && protocol == Protocol::kSctp)
+    return Error(Code::kNotImplemented, "publish port " + what + ": a user's ports are relayed, which SCTP is not");
+  auto socket = Open(hold, protocol, {host_ip.Bytes(), port});
   if (socket.ok()) return std::move(socket).value();
   if (socket.error().errnum() == EPROTONOSUPPORT || socket.error().errnum() == EAFNOSUPPORT)
-    return Error(Code::kNotImplemented, "publish port " + WithPort(host_ip, port) + '/' +
-                                            std::string(ToString(protocol)) + ": this host's kernel has no " +
+    return Error(Code::kNotImplemented, "publish port " + what + ": this host's kernel has no " +
                                             (protocol == Protocol::kSctp ? "SCTP" : "IPv6"));
   if (socket.error().errnum() == EADDRINUSE) return PortTaken(host_ip, port);
-  const std::string what = "reserve " + WithPort(host_ip, port) + '/' + std::string(ToString(protocol));
-  return std::move(socket).error().Context(what);
+  if (socket.error().errnum() == EACCES)
+    return Error(Code::kFailedPrecondition, "publish port " + what + ": permission denied")
+        .Hint("ports below sysctl net.ipv4.ip_unprivileged_port_start are root's: choose a larger one, or have root "
+              "lower it");
+  return std::move(socket).error().Context("reserve " + what);
 }
 
-Result<Reservation> ReserveOneOf(const PublishedPort& wanted, HostPortRange range, std::uint16_t start) {
+Result<Reservation> ReserveOneOf(Hold hold, const PublishedPort& wanted, HostPortRange range, std::uint16_t start) {
   if (range.first == 0) {
     const auto text = os::ReadFile("/proc/sys/net/ipv4/ip_local_port_range", 256);
     range = ParseEphemeralRange(text.ok() ? text.value() : std::string());
@@ -130,7 +141,7 @@ Result<Reservation> ReserveOneOf(const PublishedPort& wanted, HostPortRange rang
   for (unsigned i = 0; i < size; ++i) {
     Reservation reservation{wanted, {}};
     reservation.port.host_port = static_cast<std::uint16_t>(range.first + (offset + i) % size);
-    auto socket = ReservePort(wanted.protocol, wanted.host_ip, reservation.port.host_port);
+    auto socket = HoldPort(hold, wanted.protocol, wanted.host_ip, reservation.port.host_port);
     if (!socket.ok() && (socket.error().code() != Code::kConflict || size == 1)) return std::move(socket).error();
     if (!socket.ok()) continue;
     reservation.socket = std::move(socket).value();

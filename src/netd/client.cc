@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include "folder_lock.h"
+#include "netd/folder_lock.h"
 #include "os/file.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kListener = 3;  // where the program finds them
 constexpr int kFolder = 4;
+constexpr int kNetwork = 5;
 
 Result<os::UniqueFd> ConnectTo(const std::string& path) {
   return os::ConnectUnix(path, SOCK_SEQPACKET | SOCK_NONBLOCK);
@@ -27,10 +28,11 @@ Status Start(const Place& place, os::DirFd folder, const std::string& path) {
   const os::UniqueFd given = TRY(os::OpenAt(folder, ".", O_RDONLY | O_DIRECTORY));
   os::SpawnOptions options;
   options.program = place.program;
-  options.argv = {"estiba-netd"};
+  options.argv = {place.name};
   options.fds = {{listener.get(), kListener}, {given.get(), kFolder}, {2, 2}};
+  if (place.network >= 0) options.fds.emplace_back(place.network, kNetwork);
   options.new_session = true;
-  os::Process process = TRY_CTX(os::Spawn(options), "start estiba-netd");
+  os::Process process = TRY_CTX(os::Spawn(options), "start " + place.name);
   process.Detach();  // it outlives us, or init reaps it; as our child, OnChildSignal does
   return Ok();
 }

@@ -11,11 +11,12 @@
 #include "base/log.h"
 #include "dns/forwarder.h"
 #include "endpoints.h"
-#include "folder_lock.h"
 #include "guest.h"
 #include "healer.h"
+#include "netd/folder_lock.h"
 #include "netd/handover.h"
 #include "os/file.h"
+#include "os/netns.h"
 #include "os/socket.h"
 #include "rule_watch.h"
 
@@ -173,12 +174,14 @@ Server::Server(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 Server::Server(Server&&) noexcept = default;
 Server::~Server() = default;
 
-Result<Server> Server::Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder) {
+Result<Server> Server::Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder, int network) {
   Endpoints endpoints = TRY(Endpoints::Open(std::move(folder)));
   std::optional<RuleWatch> watch;
-  if (auto opened = RuleWatch::Open(); opened.ok()) {
-    watch = std::move(*opened);
-  } else {
+  const auto open = [&]() -> Status {
+    watch = TRY(RuleWatch::Open());
+    return Ok();
+  };
+  if (auto opened = network < 0 ? open() : os::VisitNetworkNamespace(network, open); !opened.ok()) {
     log::Warn("rules of containers' networks are not put back when others take them",
               {{"error", opened.error().Message()}});
   }

@@ -97,6 +97,22 @@ NftRule& NftRule::Ct(std::uint32_t key, NftRegister to) {
   return *this;
 }
 
+NftRule& NftRule::SetMeta(std::uint32_t key, NftRegister from) {
+  Expression e{"meta", {}};
+  AppendBe32(e.attributes, NFTA_META_KEY, key);
+  AppendBe32(e.attributes, NFTA_META_SREG, Number(from));
+  expressions_.push_back(std::move(e));
+  return *this;
+}
+
+NftRule& NftRule::SetCt(std::uint32_t key, NftRegister from) {
+  Expression e{"ct", {}};
+  AppendBe32(e.attributes, NFTA_CT_KEY, key);
+  AppendBe32(e.attributes, NFTA_CT_SREG, Number(from));
+  expressions_.push_back(std::move(e));
+  return *this;
+}
+
 NftRule& NftRule::FibDestinationType(NftRegister to) { return Fib(NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR, to); }
 
 NftRule& NftRule::Fib(std::uint32_t result, std::uint32_t flags, NftRegister to) {
@@ -217,12 +233,7 @@ NftRule& NftRule::Drop() { return Verdict(NF_DROP, {}); }
 NftRule& NftRule::Jump(const std::string& chain) { return Verdict(NFT_JUMP, chain); }
 
 NftRule& NftRule::Trace(NftRegister scratch) {
-  Load(scratch, std::string_view("\1", 1));
-  Expression e{"meta", {}};
-  AppendBe32(e.attributes, NFTA_META_KEY, NFT_META_NFTRACE);
-  AppendBe32(e.attributes, NFTA_META_SREG, Number(scratch));
-  expressions_.push_back(std::move(e));
-  return *this;
+  return Load(scratch, std::string_view("\1", 1)).SetMeta(NFT_META_NFTRACE, scratch);
 }
 
 NftBatch::NftBatch(std::uint8_t family, std::optional<std::uint32_t> generation) : family_(family) {

@@ -52,6 +52,11 @@ void AddEndpoint(Builder& b, const Endpoint& endpoint) {
 }
 
 void AddHostUse(Builder& b, const Network& network) {
+  if (const Network::OfUser& user = network.of_user; !user.folder.empty()) {
+    b.Add(Op::kUserNetwork, Where::kHostChild, kNetworkField, {user.folder, user.program, user.way_out});
+    return;
+  }
+  if (network.host_folder.empty()) return;
   b.Add(Op::kUseHost, Where::kHostChild, kNetworkField, {network.host_folder, network.default_bridge});
   if (network.forwarding.empty()) return;
   b.Add(Op::kForwarding, Where::kHostChild, kNetworkField, {network.host_folder},
@@ -61,11 +66,7 @@ void AddHostUse(Builder& b, const Network& network) {
 void AddPorts(Builder& b, const Network& network) {
   std::vector<std::string> ports;
   for (const Endpoint& endpoint : network.endpoints) {
-    for (const net::PublishedPort& port : endpoint.ports) {
-      ports.push_back(WithPort(port.host_ip, port.host_port) + " " +
-                      WithPort(port.container_ip, port.container_port) + " " +
-                      std::string(net::ToString(port.protocol)));
-    }
+    for (const net::PublishedPort& port : endpoint.ports) ports.push_back(net::ToLine(port));
   }
   if (!ports.empty()) b.Add(Op::kPublishPorts, Where::kHostChild, kPortsField, std::move(ports));
 }
@@ -129,7 +130,7 @@ void AddNetwork(Builder& b, const ContainerInput& input) {
 void AddNetworkSteps(Builder& b, const Network& network) {
   const auto has_rules = [](const Endpoint& endpoint) { return !endpoint.upper && !endpoint.bridge.name.empty(); };
   if (std::ranges::any_of(network.endpoints, has_rules)) {
-    if (!network.host_folder.empty()) AddHostUse(b, network);
+    AddHostUse(b, network);
     b.Add(Op::kEnsureTable, Where::kHostChild, kNetworkField);
   }
   for (const Endpoint& endpoint : network.endpoints) AddEndpoint(b, endpoint);

@@ -157,12 +157,13 @@ NetworkChange ChangeOf(const Plan& present, const Plan& next) {
   return change;
 }
 
+std::string HostPort(const std::string& line) { return line.substr(0, line.find(' ')) + line.substr(line.rfind(' ')); }
+
 std::vector<std::string> HostPorts(const Plan& plan) {
   std::vector<std::string> ports;
   for (const Step& step : plan.steps) {
     if (step.op != Op::kPublishPorts) continue;
-    for (const std::string& port : step.text)
-      ports.push_back(port.substr(0, port.find(' ')) + port.substr(port.rfind(' ')));
+    for (const std::string& port : step.text) ports.push_back(HostPort(port));
   }
   return ports;
 }

@@ -111,6 +111,7 @@ std::string_view OpName(Op op) {
     case Op::kConfigureInside: return "configure-inside";
     case Op::kUseHost: return "use-host";
     case Op::kForwarding: return "forwarding";
+    case Op::kUserNetwork: return "user-network";
     case Op::kServeNames: return "serve-names";
     case Op::kWriteNames: return "write-names";
     case Op::kDefaultRoute: return "default-route";
@@ -142,6 +143,11 @@ std::string_view OpName(Op op) {
 const Step* ScopeStart(const Plan& plan) {
   const auto start = std::ranges::find(plan.steps, Op::kStartScope, &Step::op);
   return start == plan.steps.end() ? nullptr : &*start;
+}
+
+const Step* UserNetworkOf(const Plan& plan) {
+  const auto found = std::ranges::find(plan.steps, Op::kUserNetwork, &Step::op);
+  return found == plan.steps.end() ? nullptr : &*found;
 }
 
 std::string_view WhereName(Where where) {

@@ -66,4 +66,10 @@ std::vector<Step> UndoOf(const Plan& plan) {
   return undo;
 }
 
+Plan WithoutUserNetwork(const Plan& plan) {
+  Plan rest = plan;
+  std::erase_if(rest.steps, [](const Step& step) { return step.op == Op::kAddVeth || step.op == Op::kPublishPorts; });
+  return rest;
+}
+
 }  // namespace estiba::plan

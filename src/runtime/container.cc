@@ -8,6 +8,7 @@
 #include "lower.h"
 #include "os/file.h"
 #include "os/memfd.h"
+#include "os/netns.h"
 #include "plan/undo.h"
 #include "session.h"
 #include "undo_steps.h"
@@ -86,7 +87,9 @@ void RollBack(Session& session, bool seen) {
   session.slots.clear();
   session.cgroup.reset();
   // The reason of the failure is the caller's to report; what cannot be undone now is retried by Undo().
-  if (auto undone = Undo(begun, session.hierarchies ? &*session.hierarchies : nullptr); !undone.ok()) {
+  const auto undo = [&] { return Undo(begun, session.hierarchies ? &*session.hierarchies : nullptr); };
+  const bool visits = session.host_network >= 0;
+  if (auto undone = visits ? os::VisitNetworkNamespace(session.host_network, undo) : undo(); !undone.ok()) {
     log::Warn("roll back", {{"container", session.plan.name}, {"error", undone.error().Message()}});
   }
   if (!seen) return;
@@ -117,6 +120,7 @@ Result<Container> Container::Create(const plan::Plan& plan, const LaunchOptions&
   Session& session = rep->session;
   if (options.measure) session.trace = TRY(Trace::Create(ChildStepsOf(plan)));
   session.on_step = options.on_step;
+  session.host_network = options.host_network;
   session.hierarchies = options.hierarchies;
   if (HasHooksInside(plan)) {
     session.document = TRY(os::MakeMemfd("state"));

@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "os/clone.h"
 #include "os/file.h"
+#include "os/netns.h"
 #include "os/userns.h"
 #include "session.h"
 
@@ -61,11 +62,16 @@ bool IsCgroupStep(Op op) {
 }
 
 bool IsNetworkStep(Op op) {
-  return op == Op::kUseHost || op == Op::kForwarding ||
+  return op == Op::kUseHost || op == Op::kForwarding || op == Op::kUserNetwork ||
          op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kAddVeth || op == Op::kConfigureInside ||
          op == Op::kPublishPorts || op == Op::kMoveLink || op == Op::kServeNames ||
          op == Op::kEnsureParent || op == Op::kAddUpper || op == Op::kWriteNames || op == Op::kDefaultRoute ||
          op == Op::kCniAdd;
+}
+
+Status RunNetworkStepWhereItBelongs(Session& session, const Step& step) {
+  if (session.host_network < 0) return RunNetworkStep(session, step);
+  return os::VisitNetworkNamespace(session.host_network, [&] { return RunNetworkStep(session, step); });
 }
 
 }  // namespace
@@ -95,7 +101,7 @@ Status MakeIdMap(Session& session, const Step& step) {
 
 Status RunHostStep(Session& session, const Step& step) {
   if (IsCgroupStep(step.op)) return RunCgroupStep(session, step);
-  if (IsNetworkStep(step.op)) return RunNetworkStep(session, step);
+  if (IsNetworkStep(step.op)) return RunNetworkStepWhereItBelongs(session, step);
   switch (step.op) {
     case Op::kOpenRoot: return OpenRoot(session, step);
     case Op::kMountImage: return MountImage(session, step);

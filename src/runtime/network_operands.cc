@@ -1,6 +1,5 @@
 #include "network_operands.h"
 
-#include "base/parse.h"
 #include "base/text.h"
 
 namespace estiba::runtime {
@@ -35,22 +34,6 @@ Result<std::vector<IpPrefix>> Gateways(const Step& step) {
   const IpPrefix subnet = TRY(ParseIpPrefix(step.text.at(2)));
   const Ip gateway = TRY(ParseIp(text));
   return std::vector<IpPrefix>{{gateway, subnet.length}};
-}
-
-struct Socket {
-  Ip ip;
-  std::uint16_t port = 0;
-};
-
-Result<Socket> ParseSocket(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) return Error(Code::kDataLoss, "address '" + text + "' cannot be read");
-  Socket socket;
-  std::string_view address = std::string_view(text).substr(0, colon);
-  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
-  socket.ip = TRY(ParseIp(address));
-  socket.port = static_cast<std::uint16_t>(TRY(ParseUint(text.substr(colon + 1), 65535)));
-  return socket;
 }
 
 }  // namespace
@@ -98,19 +81,7 @@ Result<net::InsideSpec> ParseInside(const Step& step) {
 
 Result<std::vector<net::PublishedPort>> ParsePorts(const Step& step) {
   std::vector<net::PublishedPort> ports;
-  for (const std::string& text : step.text) {
-    const std::vector<std::string> words = Split(text, ' ');
-    if (words.size() != 3) return Error(Code::kDataLoss, "published port '" + text + "' cannot be read");
-    const Socket host = TRY(ParseSocket(words[0]));
-    const Socket container = TRY(ParseSocket(words[1]));
-    net::PublishedPort port;
-    port.protocol = TRY(net::ParseProtocol(words[2]));
-    port.host_ip = host.ip;
-    port.host_port = host.port;
-    port.container_ip = container.ip;
-    port.container_port = container.port;
-    ports.push_back(port);
-  }
+  for (const std::string& line : step.text) ports.push_back(TRY(net::ParseLine(line)));
   return ports;
 }
 

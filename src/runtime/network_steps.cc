@@ -5,6 +5,9 @@
 #include <cstdio>
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "cni_steps.h"
 #include "driver_steps.h"
@@ -12,6 +15,7 @@
 #include "net/host_use.h"
 #include "net/publish.h"
 #include "net/setup.h"
+#include "net/user_network.h"
 #include "network_operands.h"
 #include "os/file.h"
 #include "runtime/container.h"
@@ -34,6 +38,18 @@ Status Forwarding(const Step& step) {
   for (const std::uint64_t family : step.numbers)
     TRY(net::EnsureForwarding(step.text.at(0), family == 6 ? net::Family::kIpv6 : net::Family::kIpv4));
   return Ok();
+}
+
+// Whoever runs the plan has reached it before; without it the steps behind would be the host's.
+Status CheckVisiting(const Step& step) {
+  const os::UniqueFd here = TRY(os::OpenAt({AT_FDCWD}, "/proc/thread-self/ns/net", O_RDONLY));
+  const os::UniqueFd host = TRY(os::OpenAt({AT_FDCWD}, "/proc/self/ns/user", O_RDONLY));
+  const os::UniqueFd owner(::ioctl(here.get(), NS_GET_USERNS));
+  struct stat ours {}, theirs {};
+  const bool same = owner.valid() && ::fstat(owner.get(), &ours) == 0 && ::fstat(host.get(), &theirs) == 0 &&
+                    ours.st_ino == theirs.st_ino;
+  if (same) return Ok();
+  return Error(Code::kFailedPrecondition, "the user's network of '" + step.text.at(0) + "' was not reached");
 }
 
 Result<os::UniqueFd> OpenNetns(const Session& session) {
@@ -107,6 +123,7 @@ bool MakesRules(const plan::Plan& plan) { return std::ranges::any_of(plan.steps,
 
 Status RestoreRules(const plan::Plan& plan) {
   for (const Step& step : plan.steps) {
+    if (step.op == Op::kUserNetwork) TRY(net::EnsureRelayRules());
     if (IsRuleStep(step.op)) TRY(RunRuleStep(step, /*repair=*/true));
   }
   return Ok();
@@ -142,6 +159,7 @@ Status RunNetworkStep(Session& session, const Step& step) {
     case Op::kServeNames: return Names(session, step);
     case Op::kUseHost: return UseHost(session, step);
     case Op::kForwarding: return Forwarding(step);
+    case Op::kUserNetwork: return CheckVisiting(step);
     case Op::kWriteNames: return WriteNames(step);
     case Op::kCniAdd: return AttachByCni(step, session.child.pid());
     case Op::kDefaultRoute: return DefaultRoute(session, step);

@@ -47,6 +47,7 @@ struct Session {
   pid_t init = -1;             // the container's PID 1, for exec
   os::Process child;
   int netns = -1;              // borrowed: of a container that runs already; below 0: the child's
+  int host_network = -1;       // borrowed: as of LaunchOptions
   os::UniqueFd sync;           // our end
   os::UniqueFd terminal;
   net::NameSockets names;

@@ -106,12 +106,6 @@ def test_the_hosts_network(engine):
     assert inside == f"net:[{engine.host.inode}]"
 
 
-def test_a_bridge_is_refused_by_name(engine):
-    result = engine.cli("run", "--rm", "--network", "bridge", "estiba/busybox", "true", check=False)
-    assert result.returncode == 125
-    assert "bridge" in result.stderr and "root" in result.stderr
-
-
 @pytest.mark.parametrize("option, word", [(("-m", "64m"), "memory"), (("--cpus", "0.5"), "cpu"),
                                           (("--pids-limit", "10"), "pids")])
 def test_limits_the_host_does_not_delegate_are_refused_by_name(engine, option, word):

@@ -5,6 +5,7 @@ import pathlib
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 
@@ -12,7 +13,9 @@ from harness.engine import BIN, Engine
 from harness.host import Host
 from harness.need import need, need_program
 
-NAME = "estiba-test"
+# Another user for each of several runs at a time.
+NAME = os.environ.get("ESTIBA_TEST_USER", "estiba-test")
+TUN = "/dev/net/tun"
 
 
 class User:
@@ -75,6 +78,20 @@ def subordinate(file, name):
         if len(fields) == 3 and fields[0] == name:
             return int(fields[1]), int(fields[2])
     return None
+
+
+class OpenTun:
+    """The host's tun device opened to users, as udev has it, where this machine has it otherwise."""
+
+    def __init__(self):
+        need(os.path.exists(TUN), f"{TUN}, for pasta and slirp4netns")
+        self.mode = stat.S_IMODE(os.stat(TUN).st_mode)
+        if self.mode & 0o006 != 0o006:
+            os.chmod(TUN, 0o666)
+
+    def close(self):
+        if self.mode & 0o006 != 0o006:
+            os.chmod(TUN, self.mode)
 
 
 class UserHost(Host):

@@ -107,6 +107,7 @@ class Containers {
     std::string netd_program;
     std::string cni_program;
     std::function<void()> before_spawn;  // as of EngineOptions
+    std::string uplink_program;
     int log_fd = -1;
   };
   static Result<std::unique_ptr<Containers>> Open(Wiring wiring);

@@ -97,11 +97,6 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
     }
     return ListNetworks(record);
   }
-  if (w_.config()->rootless) {
-    return Error(Code::kInvalidArgument,
-                 "network '" + host.network_mode +
-                     "' needs root: a user's containers run with --network none or host");
-  }
   const auto main = TRY(NetworkOf(*w_.networks, host.network_mode));
   const auto can_publish = [](const NetworkRecord& one) { return !SitsOnParent(one.driver) && !IsUnmanaged(one); };
   bool publishes = can_publish(*main);

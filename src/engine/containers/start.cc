@@ -7,6 +7,7 @@
 #include "../config_reader.h"
 #include "../network_drivers.h"
 #include "../spec/network_mode.h"
+#include "../user_network.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -79,9 +80,13 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
   if (IsJoined(mode)) return network;
   network.mode = endpoints.empty() ? plan::Network::Mode::kNone : plan::Network::Mode::kBridge;
   if (mode == "host") network.mode = plan::Network::Mode::kHost;
-  if (!endpoints.empty()) {
+  const auto config = w_.config();
+  if (!endpoints.empty() && config->rootless) {
+    const bool outward = !std::ranges::all_of(endpoints, &Endpoint::internal);
+    network.of_user = TRY(PlanUserNetwork(*config, w_.uplink_program, outward));
+  } else if (!endpoints.empty()) {
     network.host_folder = HostFolder();
-    network.default_bridge = w_.config()->bridge;
+    network.default_bridge = config->bridge;
   }
   for (const bool v6 : {false, true}) {
     const auto outward = [&](const Endpoint& one) {

@@ -403,9 +403,9 @@ TEST_F(DualStack, ABridgeWithoutAddressesStillJoinsItsContainers) {
 
 TEST_F(DualStack, ReservationsOfTheFamiliesDoNotMeet) {
   InFreshNetwork([] {
-    ASSERT_OK_AND_ASSIGN(const auto four, ReservePort(Protocol::kTcp, Ip{}, 8080));
-    ASSERT_OK_AND_ASSIGN(const auto six, ReservePort(Protocol::kTcp, Ip{true, {}}, 8080));
-    const auto taken = ReservePort(Protocol::kTcp, Address("::1"), 8080);
+    ASSERT_OK_AND_ASSIGN(const auto four, HoldPort(Hold::kReserve, Protocol::kTcp, Ip{}, 8080));
+    ASSERT_OK_AND_ASSIGN(const auto six, HoldPort(Hold::kReserve, Protocol::kTcp, Ip{true, {}}, 8080));
+    const auto taken = HoldPort(Hold::kReserve, Protocol::kTcp, Address("::1"), 8080);
     ASSERT_FALSE(taken.ok());
     EXPECT_EQ(taken.error().Message(), "Bind for [::1]:8080 failed: port is already allocated");
   });

@@ -243,17 +243,17 @@ TEST_F(Network, TheHostsRoutesAreSeen) {
 
 TEST_F(Network, AReservedPortIsTaken) {
   InFreshNetwork([] {
-    ASSERT_OK_AND_ASSIGN(const auto held, ReservePort(Protocol::kTcp, Ip{}, 8080));
-    const auto again = ReservePort(Protocol::kTcp, Address("127.0.0.1"), 8080);
+    ASSERT_OK_AND_ASSIGN(const auto held, HoldPort(Hold::kReserve, Protocol::kTcp, Ip{}, 8080));
+    const auto again = HoldPort(Hold::kReserve, Protocol::kTcp, Address("127.0.0.1"), 8080);
     ASSERT_FALSE(again.ok());
     EXPECT_EQ(again.error().Message(), "Bind for 127.0.0.1:8080 failed: port is already allocated");
-    ASSERT_OK(ReservePort(Protocol::kUdp, Ip{}, 8080));
-    EXPECT_FALSE(ReservePort(Protocol::kTcp, Address("203.0.113.1"), 8080).ok());
+    ASSERT_OK(HoldPort(Hold::kReserve, Protocol::kUdp, Ip{}, 8080));
+    EXPECT_FALSE(HoldPort(Hold::kReserve, Protocol::kTcp, Address("203.0.113.1"), 8080).ok());
     const PublishedPort wanted{Protocol::kTcp, Ip{}, 0, Address("172.30.0.2"), 80};
-    EXPECT_EQ(ReserveOneOf(wanted, {8080, 8082}).value().port.host_port, 8081);
-    EXPECT_EQ(ReserveOneOf(wanted, {8080, 8080}).error().code(), Code::kConflict);
-    EXPECT_GE(ReserveOneOf(wanted, {}).value().port.host_port, 1024);
-    EXPECT_EQ(ReserveOneOf(wanted, {9000, 9003}, 9001).value().port.host_port, 9002);
+    EXPECT_EQ(ReserveOneOf(Hold::kReserve, wanted, {8080, 8082}).value().port.host_port, 8081);
+    EXPECT_EQ(ReserveOneOf(Hold::kReserve, wanted, {8080, 8080}).error().code(), Code::kConflict);
+    EXPECT_GE(ReserveOneOf(Hold::kReserve, wanted, {}).value().port.host_port, 1024);
+    EXPECT_EQ(ReserveOneOf(Hold::kReserve, wanted, {9000, 9003}, 9001).value().port.host_port, 9002);
   });
 }
 

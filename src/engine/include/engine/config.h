@@ -97,6 +97,7 @@ struct Config {
   int mtu = 1500;
   std::string default_bind = "0.0.0.0";     // where -p publishes when no address is given
   std::vector<std::string> dns;
+  std::string way_out = "auto";  // of a user's containers: "auto", "pasta" or "slirp4netns"
   std::vector<AddressPool> address_pools;
   CniConfig cni;
 

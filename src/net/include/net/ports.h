@@ -58,6 +58,9 @@ struct PublishedPort {
   // The kernel cannot lead it there: from one family to the other, or from ::1, which leaves no host.
   bool NeedsProxy() const { return host_ip.v6 != container_ip.v6 || (host_ip.v6 && host_ip.IsLoopback()); }
 };
+// "0.0.0.0:8080 172.17.0.2:80 tcp", "[::]:80 [fd00::2]:80 tcp": as plans have it, and back (kDataLoss).
+std::string ToLine(const PublishedPort& port);
+Result<PublishedPort> ParseLine(std::string_view line);
 std::string ToString(const PublishedPort& port);  // "0.0.0.0:8080->172.17.0.2:80/tcp"
 
 // Docker's error for a port some container of ours or some process of the host has:

@@ -17,16 +17,22 @@ Status DeletePublished(const std::vector<PublishedPort>& ports);
 // What the maps hold now.
 Result<std::vector<PublishedPort>> ListPublished();
 
-// A bound socket that nobody listens on: no process of the host can take the port while it is open. kConflict with
-// PortTaken's text when somebody has it; an address the host does not have is EADDRNOTAVAIL.
-Result<os::UniqueFd> ReservePort(Protocol protocol, const Ip& host_ip, std::uint16_t port);
+// What holds a port of the host's.
+enum class Hold {
+  kReserve,  // a bound socket that nobody listens on: the kernel leads the port elsewhere
+  kRelay,    // one that takes connections and datagrams, which are passed on (estiba-uplink); not of SCTP
+};
+// No process of the host can take the port while the socket is open. kConflict with PortTaken's text when somebody has
+// it; an address the host does not have is EADDRNOTAVAIL.
+Result<os::UniqueFd> HoldPort(Hold hold, Protocol protocol, const Ip& host_ip, std::uint16_t port);
 
 struct Reservation {
   PublishedPort port;
   os::UniqueFd socket;
 };
 // Reserves the first free port of `range` (0-0: of the host's ephemeral range, after `start`), or fails as
-// ReservePort does when there is none. `wanted.host_port` is ignored.
-Result<Reservation> ReserveOneOf(const PublishedPort& wanted, HostPortRange range, std::uint16_t start = 0);
+// HoldPort does when there is none. `wanted.host_port` is ignored.
+Result<Reservation> ReserveOneOf(Hold hold, const PublishedPort& wanted, HostPortRange range,
+                                 std::uint16_t start = 0);
 
 }  // namespace estiba::net

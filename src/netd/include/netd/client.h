@@ -1,5 +1,6 @@
 #pragma once
-// The monitor's half: finding estiba-netd, or starting it.
+// The monitor's half: finding estiba-netd, or starting it. Other programs of which a folder has one are found the same
+// way.
 
 #include <string>
 
@@ -11,7 +12,9 @@ namespace estiba::netd {
 
 struct Place {
   std::string folder;   // of the endpoints' files: "/run/estiba/net"
-  std::string program;  // estiba-netd
+  std::string program;  // its file
+  std::string name = "estiba-netd";
+  int network = -1;  // borrowed: the network namespace whose rules are watched, when that is not where we are
 };
 // A non-blocking connection to the estiba-netd of this folder. Starts it when there is none: one at a time, told apart
 // by a lock on the folder. kUnavailable while somebody else starts it or it has no time: try again soon. Of one that is

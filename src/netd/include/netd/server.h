@@ -14,8 +14,9 @@ namespace estiba::netd {
 class Server {
  public:
   // `listener`: the SEQPACKET socket in `folder`, non-blocking. The loop is stopped at the end. With CAP_NET_ADMIN the
-  // network's rules are watched from here on, without it they are not, which is logged.
-  static Result<Server> Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder);
+  // network's rules are watched from here on, without it they are not, which is logged. `network`: the namespace whose
+  // rules those are, or below 0: ours.
+  static Result<Server> Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder, int network = -1);
   Server(Server&&) noexcept;
   ~Server();
   // Before the loop runs; the sandbox may be entered in between.

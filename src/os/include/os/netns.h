@@ -13,6 +13,11 @@ namespace estiba::os {
 // it in a container's network, so that is fatal. Sockets opened by `work` stay in the namespace.
 Status InNetworkNamespace(int netns, const std::function<Status()>& work);
 
+// Runs `work` in the network namespace while this thread waits, without going there itself: also where the way back
+// would be forbidden, because the namespace we are in belongs to a user namespace above ours, and where there are other
+// threads. `work` has our memory and descriptors; it starts nothing that we are to wait for. Whoever kills it kills us.
+Status VisitNetworkNamespace(int netns, const std::function<Status()>& work);
+
 // As InNetworkNamespace, in private mounts with a /sys of that network, as ip-netns(8) does: what `work` starts sees
 // the namespace's interfaces there.
 Status AsResident(int netns, const std::function<Status()>& work);

@@ -54,6 +54,8 @@ class NftRule {
   NftRule& StorePayload(std::uint32_t base, std::uint32_t offset, std::uint32_t length, std::uint32_t checksum,
                         NftRegister from);
   NftRule& Ct(std::uint32_t key, NftRegister to);
+  NftRule& SetMeta(std::uint32_t key, NftRegister from);
+  NftRule& SetCt(std::uint32_t key, NftRegister from);
   NftRule& FibDestinationType(NftRegister to);
   // What the routing table says: `result` NFT_FIB_RESULT_…, `flags` NFTA_FIB_F_…. An interface is 0 for "no route".
   NftRule& Fib(std::uint32_t result, std::uint32_t flags, NftRegister to);

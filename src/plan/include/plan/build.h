@@ -94,6 +94,14 @@ struct Network {
   // Where those who share the host's bridges and forwarding tell each other (net/host_use.h); empty: nowhere.
   std::string host_folder{};
   std::string default_bridge{};            // which goes with the last of them
+  // A user's: bridges and what belongs to them are in a network namespace of his own (uplink/client.h), nothing is on
+  // the host. `folder` empty: root's.
+  struct OfUser {
+    std::string folder{};
+    std::string program{};  // estiba-uplink
+    std::string way_out{};  // pasta or slirp4netns, absolute; empty: nothing leads outside
+  };
+  OfUser of_user{};
   std::vector<unsigned> forwarding{};  // families that must be forwarded: 4, 6
   // Not empty: names are answered at 127.0.0.11, by whoever reads this file, which holds `names` (dns/endpoint.h).
   std::string names_file{};

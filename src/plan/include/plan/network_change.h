@@ -21,7 +21,9 @@ struct NetworkChange {
 };
 NetworkChange ChangeOf(const Plan& present, const Plan& next);
 
-// "0.0.0.0:8080 tcp" of every port that the plan publishes.
+// "0.0.0.0:8080 tcp" of a line of kPublishPorts.
+std::string HostPort(const std::string& line);
+// The same of every port that the plan publishes.
 std::vector<std::string> HostPorts(const Plan& plan);
 
 }  // namespace estiba::plan

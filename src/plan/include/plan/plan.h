@@ -78,6 +78,7 @@ enum class Op : std::uint16_t {
   kForwarding = 111,     // text: folder                                 numbers: families, 4 and 6
   kCniAdd = 130,         // text: estiba-cni, folder of its records, container, networks…  numbers: most milliseconds
                          // blob: the request (cni/attach.h)
+  kUserNetwork = 112,    // text: folder, estiba-uplink, way out or ""   where all steps of networks are run
   // ---- host, while the container runs: what changes a network that is there (network_change.h) ----
   kDefaultRoute = 120,   // text: name inside, gateway                   instead of the family's default route
   kWriteNames = 121,     // text and blob: as kServeNames                for sockets that are answered already
@@ -140,6 +141,8 @@ struct Plan {
 
 // "mount", "create-cgroup", …: as Explain and traces call it.
 std::string_view OpName(Op op);
+// The step that says in which network namespace the others of networks are run; null: where we are.
+const Step* UserNetworkOf(const Plan& plan);
 // The step that starts the container's scope of systemd; null: it has none.
 const Step* ScopeStart(const Plan& plan);
 std::string_view WhereName(Where where);

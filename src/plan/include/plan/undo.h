@@ -10,4 +10,7 @@ namespace estiba::plan {
 
 std::vector<Step> UndoOf(const Plan& plan);
 
+// What is left to take back of a container whose user's network namespace (kUserNetwork) is gone, with all in it.
+Plan WithoutUserNetwork(const Plan& plan);
+
 }  // namespace estiba::plan

@@ -37,6 +37,8 @@ struct LaunchOptions {
   // Two-stage start across processes (estiba-oci): a folder in which two FIFOs "start" and "report" are made; the child
   // waits there and ReleaseAt() lets it go. Invalid: Container::Start() lets it go.
   os::DirFd gate{-1};
+  // The network namespace that steps of the host's networks are run in, where the plan has a kUserNetwork; borrowed.
+  int host_network = -1;
   // The host's, for callers that have looked already; else they are looked for where a step needs them.
   std::optional<cgroup::Hierarchies> hierarchies;
   // The caller's own work, done while the child, which it is given, does its steps. Its failure is the creation's.

@@ -1,0 +1,40 @@
+#include "sandbox.h"
+
+#include <cerrno>
+#include <vector>
+
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "os/sandbox.h"
+
+namespace estiba::uplink {
+namespace {
+
+constexpr unsigned kNetAdmin = 12;  // CAP_NET_ADMIN: IP_TRANSPARENT, and SO_MARK before Linux 5.17
+
+// Two for each connection that is passed on, and two pipes now and then.
+Status RaiseDescriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return Error::Errno(errno, "read the limit nofile");
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) return Error::Errno(errno, "set the limit nofile");
+  return Ok();
+}
+
+}  // namespace
+
+Status EnterSandbox(int folder) {
+  TRY(RaiseDescriptors());
+  TRY(os::SetNoNewPrivileges());
+  TRY(os::KeepCapabilities(1ULL << kNetAdmin));
+  os::FileAccess access;
+  access.writable = {folder};  // the socket's name is removed at the end
+  const bool confined = TRY(os::RestrictFiles(access));
+  if (!confined)
+    log::Warn("estiba-uplink runs without Landlock: seccomp alone confines it",
+              {{"needs", "Linux 5.19 with landlock among its security modules"}});
+  return os::DenyCalls(os::CallsOfNoLeaf());
+}
+
+}  // namespace estiba::uplink

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "base/result.h"
+
+namespace estiba::uplink {
+
+// In the user's network, before the first byte of a client's or container's is read: only what sockets of any address
+// take, files only below `folder`, no other program.
+Status EnterSandbox(int folder);
+
+}  // namespace estiba::uplink
