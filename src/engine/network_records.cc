@@ -90,6 +90,7 @@ Json NetworkRecord::ToJson() const {
   json.Set("mtu", mtu);
   json.Set("labels", StringMap(labels));
   json.Set("options", StringMap(options));
+  json.Set("remembered_macs", remembered_macs);
   return json;
 }
 
@@ -113,6 +114,7 @@ Result<NetworkRecord> NetworkRecord::FromJson(const Json& json) {
   reader.Read("mtu", &record.mtu);
   reader.Read("labels", &record.labels);
   reader.Read("options", &record.options);
+  reader.Read("remembered_macs", &record.remembered_macs);
   TRY(reader.Finish());
   if (json.Find("pools") != nullptr) return record;
   if (auto pool = TRY(OldPool(json))) record.pools.push_back(std::move(*pool));
@@ -155,6 +157,7 @@ Json Endpoint::ToJson() const {
   json.Set("internal", internal);
   json.Set("mtu", mtu);
   json.Set("driver", driver);
+  json.Set("announces", announces);
   return json;
 }
 
@@ -192,6 +195,7 @@ Result<Endpoint> Endpoint::FromJson(const Json& json) {
   reader.Read("internal", &endpoint.internal);
   reader.Read("mtu", &endpoint.mtu);
   reader.Read("driver", &endpoint.driver);
+  reader.Read("announces", &endpoint.announces);
   TRY(reader.Finish());
   endpoint.mac = TRY(net::ParseMac(mac));
   for (const std::string& address : addresses) endpoint.addresses.push_back(TRY(ParseIpPrefix(address)));
@@ -203,6 +207,20 @@ std::optional<IpPrefix> Endpoint::Address(bool v6) const {
   for (const IpPrefix& one : addresses)
     if (one.address.v6 == v6) return one;
   return std::nullopt;
+}
+
+bool Endpoint::HasToldMac() const {
+  const auto place = [](const IpPrefix& one) {
+    std::uint32_t number = 0;
+    const unsigned bits = one.address.Bits();
+    for (unsigned at = bits / 8 - 4; at < bits / 8; ++at) number = number << 8 | one.address.bytes[at];
+    const unsigned host_bits = bits - one.length;
+    return host_bits >= 32 ? number : number & ((1U << host_bits) - 1);
+  };
+  if (addresses.empty() || mac != net::MacFor(addresses.front().address)) return false;
+  return std::ranges::all_of(addresses, [&](const IpPrefix& one) {
+    return !one.address.IsLinkLocal() && place(one) == place(addresses.front());
+  });
 }
 
 std::optional<Ip> Endpoint::Gateway(bool v6) const {

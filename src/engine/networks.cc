@@ -25,6 +25,13 @@ std::string Networks::LinkName(const std::string& container_id, unsigned index) 
                     : "ve" + container_id.substr(0, 10) + "." + std::to_string(index);
 }
 
+// Not on a bridge that somebody else has named: other machines may be on it.
+bool NetworkRecord::HasToldMacs() const {
+  const bool own_link = driver == "bridge" && bridge == (predefined ? Config().bridge : BridgeName(id));
+  const std::size_t families = (ipv4 ? 1U : 0U) + (ipv6 ? 1U : 0U);
+  return own_link && pools.size() <= families && !remembered_macs;
+}
+
 Networks::Networks(store::Database* database, const Config& config)
     : database_(database),
       config_(config),
@@ -278,10 +285,36 @@ Result<Endpoint> Networks::Connect(const EndpointRequest& request, const std::st
     const Ip address = TRY(ParseIp(text));  // checked when the container was made
     endpoint.addresses.push_back({address, address.v6 ? 64U : 16U});
   }
+  if (Status remembered = RememberMac(*network, endpoint); !remembered.ok()) {
+    Release(endpoint, /*used=*/false);
+    return std::move(remembered).error();
+  }
+  endpoint.announces = !network->HasToldMacs() || !endpoint.HasToldMac();
   return endpoint;
 }
 
+// Recorded before anybody can have seen it; for good, since it cannot be known who remembers what for how long.
+Status Networks::RememberMac(const NetworkRecord& network, const Endpoint& endpoint) {
+  if (network.driver != "bridge" || network.remembered_macs || endpoint.HasToldMac()) return Ok();
+  const std::lock_guard creating(creating_);
+  NetworkRecord record = *TRY(Get(network.id));
+  record.remembered_macs = true;
+  TRY(Record(record));
+  {
+    auto state = state_.Lock();
+    const auto found = state->by_id.find(record.id);
+    if (found != state->by_id.end()) {
+      found->second = std::make_shared<const NetworkRecord>(std::move(record));
+      return Ok();
+    }
+  }
+  return database_->Delete(kTable, network.id);  // removed meanwhile
+}
+
 void Networks::Claim(const Endpoint& endpoint) {
+  const auto network = Get(endpoint.network_id);
+  const Status remembered = network.ok() ? RememberMac(**network, endpoint) : Ok();  // an earlier engine did not
+  if (!remembered.ok()) log::Warn("remember hardware addresses", {{"error", remembered.error().Message()}});
   auto state = state_.Lock();
   const auto found = state->allocators.find(endpoint.network_id);
   if (found == state->allocators.end()) return;

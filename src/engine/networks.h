@@ -48,11 +48,17 @@ struct NetworkRecord {
   unsigned mtu = 0;
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> options;
+  // A container has had a hardware address that its addresses do not tell (Endpoint::HasToldMac): neighbours may
+  // remember another one than a new container has.
+  bool remembered_macs = false;
 
   codec::Json ToJson() const;
   // Those of earlier engines, too, which had one subnet.
   static Result<NetworkRecord> FromJson(const codec::Json& json);
   bool HasSubnetFor(const Ip& address) const;
+  // Whoever is on its link, and remembers a hardware address for one of its addresses, remembers the one that the next
+  // container with that address has, too.
+  bool HasToldMacs() const;
   // What the kernel is given for it.
   net::BridgeSpec Bridge() const;
 };
@@ -73,6 +79,7 @@ struct Endpoint {
   bool internal = false;
   unsigned mtu = 0;
   std::string driver = "bridge";
+  bool announces = false;  // itself to neighbours when it comes; those of earlier engines had no settings for it
 
   // The host is a neighbour: it is the gateway, and can lead ports of its own there.
   bool IsCni() const { return driver == kCni; }
@@ -82,6 +89,9 @@ struct Endpoint {
   // The first of that family.
   std::optional<IpPrefix> Address(bool v6) const;
   std::optional<Ip> Gateway(bool v6) const;
+  // The hardware address is the one that whoever has one of these addresses gets if he does not choose: MacFor() of
+  // the first, and the others have the same place in their subnets. Link-local ones may have been anybody's.
+  bool HasToldMac() const;
 };
 
 // Published ports of one start: the decided mappings, and the sockets that reserve those that take a port of the host,
@@ -160,6 +170,7 @@ class Networks {
   Error NotFound(std::string_view name) const;
   static Result<Endpoint> CniEndpoint(const NetworkRecord& network, const EndpointRequest& request,
                                       const std::string& container_id, unsigned index);
+  Status RememberMac(const NetworkRecord& network, const Endpoint& endpoint);
   Result<IpPrefix> ChooseSubnet(const std::string& wanted, bool v6) const;
   Status ChoosePools(const CreateRequest& request, NetworkRecord& record) const;
   Status MakeLinks(const NetworkRecord& network);

@@ -68,6 +68,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   os::UniqueFd terminal = container.TakeTerminal();
   net::NameSockets names = container.TakeNameSockets();
   os::UniqueFd host_use = container.TakeHostUse();
+  procfs_ = container.TakeProcfs();
   os::Process process = container.Detach();
   Running running = Convert(std::move(process), std::move(terminal), *container.trace());
   running.names = std::move(names);
@@ -90,6 +91,7 @@ Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid
 
 Status PlanRunner::Undo() {
   group_.reset();
+  procfs_.Reset();
   const plan::Plan decoded = TRY(Load());
   const int netns = TRY(network_.Find(decoded));
   if (netns < 0 && plan::UserNetworkOf(decoded) != nullptr) return runtime::Undo(plan::WithoutUserNetwork(decoded));

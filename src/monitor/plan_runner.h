@@ -52,6 +52,7 @@ class PlanRunner : public Runner {
   std::optional<std::string> cgroup_path_;  // once the plan was read
   bool has_hooks_ = true;  // until a plan without any was seen
   std::optional<cgroup::Cgroup> group_;
+  os::UniqueFd procfs_;  // of the run: closed when it has ended
 };
 
 }  // namespace estiba::monitor

@@ -7,6 +7,7 @@
 #include <net/if.h>
 
 #include "link.h"
+#include "net/repair.h"
 #include "net/setup.h"
 #include "table.h"
 
@@ -27,6 +28,9 @@ Status CreateBridge(os::NetlinkSocket& socket, const BridgeSpec& bridge) {
   batch.Put(IFLA_ADDRESS, {reinterpret_cast<const char*>(mac.bytes.data()), mac.bytes.size()});
   batch.BeginNest(IFLA_LINKINFO);
   batch.PutString(IFLA_INFO_KIND, "bridge");
+  batch.BeginNest(IFLA_INFO_DATA);
+  batch.PutU8(IFLA_BR_MCAST_SNOOPING, 0);
+  batch.EndNest();
   batch.EndNest();
   batch.Begin(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
   batch.PutString(IFLA_IFNAME, bridge.name);
@@ -35,16 +39,19 @@ Status CreateBridge(os::NetlinkSocket& socket, const BridgeSpec& bridge) {
   return Ok();
 }
 
-Status Sysctls(const BridgeSpec& bridge) {
+// As the link tells of itself: a look-up below /proc/sys/net goes by every network namespace that was ever looked at.
+Status Sysctls(const BridgeSpec& bridge, const Link& link) {
   const std::string six = "ipv6/conf/" + bridge.name + '/';
   const bool has_six = std::ranges::any_of(bridge.Subnets(), [](const IpPrefix& one) { return one.address.v6; });
-  TRY_CTX(SetNetSysctl(six + "disable_ipv6", has_six ? "0" : "1", /*optional=*/!has_six), Name(bridge));
+  if (link.disable_ipv6 != (has_six ? 0U : 1U))
+    TRY_CTX(SetNetSysctl(six + "disable_ipv6", has_six ? "0" : "1", /*optional=*/!has_six), Name(bridge));
   // A container's router advertisement is not the host's business (CVE-2020-13401).
-  TRY_CTX(SetNetSysctl(six + "accept_ra", "0", /*optional=*/true), Name(bridge));
+  if (link.accept_ra != 0U) TRY_CTX(SetNetSysctl(six + "accept_ra", "0", /*optional=*/true), Name(bridge));
   // Until its link-local address has been looked for it asks nobody for theirs, and what comes from outside is lost.
-  TRY_CTX(SetNetSysctl(six + "accept_dad", "0", /*optional=*/true), Name(bridge));
+  if (link.accept_dad != 0U) TRY_CTX(SetNetSysctl(six + "accept_dad", "0", /*optional=*/true), Name(bridge));
   // Ports published on 127.0.0.1: the answer enters on the bridge with a loopback destination.
-  TRY_CTX(SetNetSysctl("ipv4/conf/" + bridge.name + "/route_localnet", "1", /*optional=*/false), Name(bridge));
+  if (link.route_localnet != 1U)
+    TRY_CTX(SetNetSysctl("ipv4/conf/" + bridge.name + "/route_localnet", "1", /*optional=*/false), Name(bridge));
   return Ok();
 }
 
@@ -70,13 +77,21 @@ void BySet(const std::vector<TableElement>& elements, Each each) {
   }
 }
 
-Status EnsureElements(const BridgeSpec& bridge) {
+// They are added in one transaction, so two tell of all: the one that every bridge has, and one of a set of the last
+// layout, which an earlier release has not filled.
+bool TellsOfAll(const TableElement& element) {
+  const std::string_view set = element.set;
+  return set == kBridges || set == kGuarded;
+}
+
+// `repair`: somebody may have taken any of them.
+Status EnsureElements(const BridgeSpec& bridge, bool repair) {
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_NETFILTER));
   const std::vector<TableElement> elements = ElementsOf(bridge);
   bool complete = true;
   for (const TableElement& one : elements) {
     // An interval's end is there when its begin is.
-    if (!complete || one.element.interval_end) continue;
+    if (!complete || one.element.interval_end || (!repair && !TellsOfAll(one))) continue;
     complete = TRY(os::NftHasElement(socket, kFamily, kTable, one.set, one.element.key));
   }
   if (complete) return Ok();
@@ -111,7 +126,9 @@ bool BridgeSpec::Masquerades(bool v6) const {
   return masquerade && !internal && (mode == GatewayMode::kNat || mode == GatewayMode::kNatUnprotected);
 }
 
-Status EnsureBridge(const BridgeSpec& bridge) {
+namespace {
+
+Status MakeBridge(const BridgeSpec& bridge, bool repair) {
   os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_ROUTE), Name(bridge));
   auto link = TRY_CTX(FindLink(socket, bridge.name), Name(bridge));
   if (!link) {
@@ -121,10 +138,15 @@ Status EnsureBridge(const BridgeSpec& bridge) {
   if (!link) return Error(Code::kAborted, Name(bridge) + ": the link disappeared");
   if (link->kind != "bridge")
     return Error(Code::kConflict, Name(bridge) + ": there is a link of that name that is not a bridge");
-  TRY(Sysctls(bridge));
+  TRY(Sysctls(bridge, *link));
   TRY(BringUp(socket, bridge, *link));
-  return EnsureElements(bridge);
+  return EnsureElements(bridge, repair);
 }
+
+}  // namespace
+
+Status EnsureBridge(const BridgeSpec& bridge) { return MakeBridge(bridge, /*repair=*/false); }
+Status RepairBridge(const BridgeSpec& bridge) { return MakeBridge(bridge, /*repair=*/true); }
 
 Status DeleteBridge(const BridgeSpec& bridge) {
   const std::string what = "delete bridge '" + bridge.name + "'";

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
@@ -28,6 +31,27 @@ Result<std::optional<Link>> AskForLink(os::NetlinkSocket& socket, os::NetlinkBat
   return Error(Code::kDataLoss, what + ": no link in the answer");
 }
 
+// Of an array of numbers, as the kernel tells the settings of a link.
+std::optional<std::uint32_t> NumberAt(std::string_view bytes, std::size_t index) {
+  std::uint32_t number;
+  if (bytes.size() / sizeof number <= index) return std::nullopt;
+  std::memcpy(&number, bytes.data() + index * sizeof number, sizeof number);
+  return number;
+}
+
+void ReadSettings(std::string_view families, Link& link) {
+  if (const auto four = os::NetlinkAttributes::Find(families, AF_INET)) {
+    if (const auto all = os::NetlinkAttributes::Find(four->bytes, IFLA_INET_CONF))
+      link.route_localnet = NumberAt(all->bytes, IPV4_DEVCONF_ROUTE_LOCALNET - 1);
+  }
+  const auto six = os::NetlinkAttributes::Find(families, AF_INET6);
+  const auto all = six ? os::NetlinkAttributes::Find(six->bytes, IFLA_INET6_CONF) : std::nullopt;
+  if (!all) return;
+  link.disable_ipv6 = NumberAt(all->bytes, DEVCONF_DISABLE_IPV6);
+  link.accept_ra = NumberAt(all->bytes, DEVCONF_ACCEPT_RA);
+  link.accept_dad = NumberAt(all->bytes, DEVCONF_ACCEPT_DAD);
+}
+
 }  // namespace
 
 Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header) {
@@ -41,6 +65,7 @@ Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header) {
     if (attribute->type == IFLA_IFALIAS) link.alias = attribute->Text();
     if (attribute->type == IFLA_ADDRESS && attribute->bytes.size() == link.mac.bytes.size())
       std::ranges::copy(attribute->bytes, link.mac.bytes.begin());
+    if (attribute->type == IFLA_AF_SPEC) ReadSettings(attribute->bytes, link);
     if (attribute->type != IFLA_LINKINFO) continue;
     if (const auto kind = os::NetlinkAttributes::Find(attribute->bytes, IFLA_INFO_KIND)) link.kind = kind->Text();
   }
@@ -112,12 +137,15 @@ void AddAddress(os::NetlinkBatch& batch, int index, const IpPrefix& address) {
 }
 
 Status SetNetSysctl(const std::string& path, const std::string& value, bool optional) {
-  auto dir = os::OpenAt({AT_FDCWD}, "/proc/sys/net", O_PATH | O_DIRECTORY);
-  if (!dir.ok()) return std::move(dir).error();
-  auto old = os::ReadFileAt({dir.value().get()}, path, 4096);
+  const os::UniqueFd settings = TRY(os::OpenAt({AT_FDCWD}, "/proc/sys/net", O_PATH | O_DIRECTORY));
+  return SetNetSysctl({settings.get()}, path, value, optional);
+}
+
+Status SetNetSysctl(os::DirFd settings, const std::string& path, const std::string& value, bool optional) {
+  auto old = os::ReadFileAt(settings, path, 4096);
   if (!old.ok() && optional && old.error().errnum() == ENOENT) return Ok();
   if (old.ok() && Trim(old.value()) == value) return Ok();
-  TRY_CTX(os::WriteExisting({dir.value().get()}, path, value), "set net sysctl '" + path + "' to " + value);
+  TRY_CTX(os::WriteExisting(settings, path, value), "set net sysctl '" + path + "' to " + value);
   return Ok();
 }
 

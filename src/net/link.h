@@ -21,6 +21,11 @@ struct Link {
   std::string kind;  // "bridge", "veth", "" for hardware
   std::string alias;  // what somebody wrote on it
   Mac mac{};         // all zeros for a link without one, as tun(4)
+  // Settings that the kernel tells along with it (net.ipv4.conf and net.ipv6.conf); nothing where it has none.
+  std::optional<std::uint32_t> route_localnet;
+  std::optional<std::uint32_t> disable_ipv6;
+  std::optional<std::uint32_t> accept_ra;
+  std::optional<std::uint32_t> accept_dad;
 };
 // Of an answer of type RTM_NEWLINK.
 Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header);
@@ -43,5 +48,7 @@ void AddAddress(os::NetlinkBatch& batch, int index, const IpPrefix& address);
 // Writes a sysctl of the current network namespace below /proc/sys/net, unless it already has that value.
 // `optional`: a kernel without that setting (no IPv6) is fine.
 Status SetNetSysctl(const std::string& path, const std::string& value, bool optional);
+// The same, below the folder `settings`.
+Status SetNetSysctl(os::DirFd settings, const std::string& path, const std::string& value, bool optional);
 
 }  // namespace estiba::net

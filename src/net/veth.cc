@@ -2,14 +2,20 @@
 #include <cerrno>
 #include <optional>
 
+#include <fcntl.h>
 #include <linux/if_link.h>
+#include <linux/mount.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
 
 #include "link.h"
+#include "net/inside.h"
 #include "net/setup.h"
+#include "os/file.h"
+#include "os/mount.h"
 #include "os/netns.h"
 
 namespace estiba::net {
@@ -20,10 +26,20 @@ std::string_view AsBytes(const T& value) {
   return {reinterpret_cast<const char*>(&value), sizeof value};
 }
 
+std::string_view Bytes(const Mac& mac) { return {reinterpret_cast<const char*>(mac.bytes.data()), mac.bytes.size()}; }
+
+// One each way, as veths work by default. Not told how many, the kernel makes one for each processor, then takes the
+// rest out of use and waits for RCU.
+void PutQueues(os::NetlinkBatch& batch) {
+  batch.PutU32(IFLA_NUM_TX_QUEUES, 1);
+  batch.PutU32(IFLA_NUM_RX_QUEUES, 1);
+}
+
 void PutPeer(os::NetlinkBatch& batch, const VethSpec& veth, int netns) {
   batch.BeginNest(VETH_INFO_PEER, AsBytes(ifinfomsg{}));
   batch.PutString(IFLA_IFNAME, veth.container_name);
-  batch.Put(IFLA_ADDRESS, {reinterpret_cast<const char*>(veth.mac.bytes.data()), veth.mac.bytes.size()});
+  PutQueues(batch);
+  batch.Put(IFLA_ADDRESS, Bytes(veth.mac));
   if (veth.mtu != 0) batch.PutU32(IFLA_MTU, veth.mtu);
   batch.PutU32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
   batch.EndNest();
@@ -36,6 +52,7 @@ Status CreatePair(os::NetlinkSocket& socket, const VethSpec& veth, int bridge, i
   up.ifi_flags = up.ifi_change = IFF_UP;
   batch.Begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, up);
   batch.PutString(IFLA_IFNAME, veth.host_name);
+  PutQueues(batch);
   if (veth.mtu != 0) batch.PutU32(IFLA_MTU, veth.mtu);
   batch.PutU32(IFLA_MASTER, static_cast<std::uint32_t>(bridge));
   batch.BeginNest(IFLA_LINKINFO);
@@ -62,8 +79,6 @@ Status SetUpPort(os::NetlinkSocket& socket, const std::string& name, bool isolat
   if (isolated) batch.PutU8(IFLA_BRPORT_ISOLATED, 1);
   batch.EndNest();
   batch.EndNest();
-  TRY(Transact(socket, batch, "set hairpin mode on link '" + name + "'"));
-  batch = {};
   batch.Begin(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
   batch.PutString(IFLA_IFNAME, name);
   batch.BeginNest(IFLA_AF_SPEC);
@@ -71,7 +86,7 @@ Status SetUpPort(os::NetlinkSocket& socket, const std::string& name, bool isolat
   batch.PutU8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
   batch.EndNest();
   batch.EndNest();
-  return Transact(socket, batch, "switch off IPv6 addresses on link '" + name + "'", EAFNOSUPPORT);
+  return Transact(socket, batch, "set hairpin mode, and no IPv6 addresses, on link '" + name + "'", EAFNOSUPPORT);
 }
 
 // The link an earlier life of this container left: its namespace is still being taken down.
@@ -127,34 +142,70 @@ std::string Describe(const InsideSpec& inside) {
 
 constexpr int kLoopbackIndex = 1;  // the first link of every network namespace
 
-// A socket of the namespace, and settings that only exist as files of whoever reads them there.
-Result<os::NetlinkSocket> OpenInside(int netns, const InsideSpec* inside) {
+// Settings that only exist as files of whoever reads them there.
+Status WriteSettings(const InsideSpec& inside, int procfs) {
+  const os::UniqueFd settings = TRY(procfs < 0 ? os::OpenAt({AT_FDCWD}, "/proc/sys/net", O_PATH | O_DIRECTORY)
+                                               : os::OpenAt({procfs}, "sys/net", O_PATH | O_DIRECTORY));
+  const std::string six = "ipv6/conf/" + inside.name + '/';
+  const auto write = [&](const std::string& path, const std::string& value, bool optional) {
+    return SetNetSysctl({settings.get()}, path, value, optional);
+  };
+  TRY(write(six + "disable_ipv6", HasIpv6(inside) ? "0" : "1", /*optional=*/!HasIpv6(inside)));
+  // No router advertisement may bring an address (CVE-2020-13401).
+  TRY(write(six + "accept_ra", "0", /*optional=*/true));
+  TRY(write(six + "accept_dad", "0", /*optional=*/true));  // hardware addresses are ours to give
+  for (const auto& [path, value] : inside.sysctls) TRY(write(path, value, /*optional=*/false));
+  return Ok();
+}
+
+// A socket of the namespace; with `inside`, its settings are written, too.
+Result<os::NetlinkSocket> OpenInside(int netns, const InsideSpec* inside, int procfs) {
   std::optional<os::NetlinkSocket> socket;
   const auto work = [&]() -> Status {
     socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
-    if (inside == nullptr) return Ok();
-    const std::string six = "ipv6/conf/" + inside->name + '/';
-    // No router advertisement may bring an address (CVE-2020-13401).
-    TRY(SetNetSysctl(six + "disable_ipv6", HasIpv6(*inside) ? "0" : "1", /*optional=*/!HasIpv6(*inside)));
-    TRY(SetNetSysctl(six + "accept_ra", "0", /*optional=*/true));
-    TRY(SetNetSysctl(six + "accept_dad", "0", /*optional=*/true));  // hardware addresses are ours to give
-    // Announce ourselves, so that nobody sends to the link that had this address before.
-    TRY(SetNetSysctl("ipv4/conf/" + inside->name + "/arp_notify", "1", /*optional=*/false));
-    for (const auto& [path, value] : inside->sysctls) TRY(SetNetSysctl(path, value, /*optional=*/false));
-    return Ok();
+    return inside == nullptr ? Ok() : WriteSettings(*inside, procfs);
   };
   TRY(os::InNetworkNamespace(netns, work));
   return std::move(*socket);
 }
 
+bool AnnouncesIpv6(const InsideSpec& inside) {
+  const auto setting = AnnouncingSettings(inside.name, /*v6=*/true).back();
+  return HasIpv6(inside) && std::ranges::find(inside.sysctls, setting) != inside.sysctls.end();
+}
+
+// The kernel announces (net.ipv6.conf.*.ndisc_notify) when a hardware address is set, also to what it is; that a link
+// comes up is no reason where nobody looks for duplicates. ipvlan's cannot be set: it is its parent's, as before.
+Status AnnounceIpv6(os::NetlinkSocket& socket, const Link& link, const std::string& what) {
+  os::NetlinkBatch batch;
+  ifinfomsg header{};
+  header.ifi_index = link.index;
+  batch.Begin(RTM_NEWLINK, NLM_F_ACK, header);
+  batch.Put(IFLA_ADDRESS, Bytes(link.mac));
+  return Transact(socket, batch, what, EOPNOTSUPP);
+}
+
 // Link state travels up (our end, the bridge's port, the bridge) by work the kernel may put off for a second, and until
 // then first packets are lost. Asking for a link has its state brought up to date first (rtnl_getlink(), 6.8; older
 // kernels take their time).
-Status SettleLinks(int host_end) {
-  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
+Status SettleLinks(os::NetlinkSocket& socket, int host_end) {
   const auto port = TRY(FindLink(socket, host_end));
   if (port && port->master != 0) TRY(FindLink(socket, port->master));
   return Ok();
+}
+
+// Tells the bridge behind which port the hardware address is, as the container's first frame would: frames for it are
+// not given to everybody. Gone with the port.
+Status TellBridge(os::NetlinkSocket& socket, int port, const Mac& mac) {
+  ndmsg header{};
+  header.ndm_family = AF_BRIDGE;
+  header.ndm_ifindex = port;
+  header.ndm_state = NUD_REACHABLE;
+  header.ndm_flags = NTF_MASTER;
+  os::NetlinkBatch batch;
+  batch.Begin(RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, header);
+  batch.Put(NDA_LLADDR, Bytes(mac));
+  return Transact(socket, batch, "tell the bridge of " + ToString(mac));
 }
 
 }  // namespace
@@ -188,10 +239,23 @@ Status DeleteVeth(const std::string& host_name) {
   return DeleteLink(socket, link->index, "delete link '" + host_name + "'");
 }
 
-Status ConfigureInside(int netns, const InsideSpec& inside) {
+std::vector<std::pair<std::string, std::string>> AnnouncingSettings(const std::string& name, bool v6) {
+  std::vector<std::pair<std::string, std::string>> settings = {{"ipv4/conf/" + name + "/arp_notify", "1"}};
+  if (v6) settings.emplace_back("ipv6/conf/" + name + "/ndisc_notify", "1");
+  return settings;
+}
+
+os::UniqueFd OpenProcfs() {
+  auto procfs = os::FilesystemContext::Open("proc");
+  if (!procfs.ok()) return {};
+  auto mount = procfs->Mount(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  return mount.ok() ? mount->Release() : os::UniqueFd();
+}
+
+Status ConfigureInside(int netns, const InsideSpec& inside, int procfs) {
   const std::string what = Describe(inside);
   TRY_CTX(CheckLinkName(inside.name), what);
-  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, &inside), what);
+  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, &inside, procfs), what);
   const auto link = TRY_CTX(FindLink(socket, inside.name), what);
   if (!link) return Error(Code::kNotFound, what + ": no such link in the namespace");
   os::NetlinkBatch batch;
@@ -200,11 +264,17 @@ Status ConfigureInside(int netns, const InsideSpec& inside) {
   PutUp(batch, link->index);
   for (const Ip& gateway : inside.gateways) PutDefaultRoute(batch, link->index, inside, gateway);
   TRY(Transact(socket, batch, what));
-  return SettleLinks(link->peer);
+  if (AnnouncesIpv6(inside)) TRY(AnnounceIpv6(socket, *link, what));
+  os::NetlinkSocket host = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
+  TRY(SettleLinks(host, link->peer));
+  if (link->kind == "veth") TRY_CTX(TellBridge(host, link->peer, link->mac), what);
+  return Ok();
 }
 
+Status ConfigureInside(int netns, const InsideSpec& inside) { return ConfigureInside(netns, inside, /*procfs=*/-1); }
+
 Status BringLoopbackUp(int netns) {
-  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, nullptr), "bring up 'lo'");
+  os::NetlinkSocket socket = TRY_CTX(OpenInside(netns, nullptr, -1), "bring up 'lo'");
   os::NetlinkBatch batch;
   PutUp(batch, kLoopbackIndex);
   return Transact(socket, batch, "bring up 'lo'");

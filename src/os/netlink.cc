@@ -214,7 +214,9 @@ Status NetlinkSocket::Send(NetlinkBatch& batch) {
 }
 
 Result<std::string> NetlinkSocket::Receive() {
-  std::string bytes(kReceiveBytes, '\0');
+  std::string bytes;
+  // Not zeroed: most answers are short.
+  bytes.resize_and_overwrite(kReceiveBytes, [](char*, std::size_t size) { return size; });
   ssize_t got = -1;
   sockaddr_nl from{};
   do {

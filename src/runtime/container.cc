@@ -141,6 +141,7 @@ pid_t Container::pid() const { return rep_->session.child.pid(); }
 int Container::pidfd() const { return rep_->session.child.pidfd(); }
 os::UniqueFd Container::TakeTerminal() { return std::move(rep_->session.terminal); }
 net::NameSockets Container::TakeNameSockets() { return std::move(rep_->session.names); }
+os::UniqueFd Container::TakeProcfs() { return std::move(rep_->session.procfs); }
 os::UniqueFd Container::TakeHostUse() { return std::move(rep_->session.host_use); }
 std::shared_ptr<const Trace> Container::trace() const { return rep_->session.trace; }
 

@@ -13,7 +13,9 @@
 #include "driver_steps.h"
 #include "net/forwarding.h"
 #include "net/host_use.h"
+#include "net/inside.h"
 #include "net/publish.h"
+#include "net/repair.h"
 #include "net/setup.h"
 #include "net/user_network.h"
 #include "network_operands.h"
@@ -68,10 +70,11 @@ Status Upper(const Session& session, const Step& step) {
   return AddUpper(step, netns.get());
 }
 
-Status Inside(const Session& session, const Step& step) {
+Status Inside(Session& session, const Step& step) {
   const net::InsideSpec inside = TRY(ParseInside(step));
+  if (!session.procfs.valid()) session.procfs = net::OpenProcfs();
   const os::UniqueFd netns = TRY(OpenNetns(session));
-  return net::ConfigureInside(netns.get(), inside);
+  return net::ConfigureInside(netns.get(), inside, session.procfs.get());
 }
 
 Status Move(const Session& session, const Step& step) {
@@ -101,7 +104,7 @@ Status RunRuleStep(const Step& step, bool repair = false) {
   if (step.op == Op::kEnsureTable) return net::EnsureTable(repair);
   if (step.op == Op::kEnsureBridge) {
     const net::BridgeSpec bridge = TRY(ParseBridge(step));
-    return net::EnsureBridge(bridge);
+    return repair ? net::RepairBridge(bridge) : net::EnsureBridge(bridge);
   }
   const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
   return net::AddPublished(ports);

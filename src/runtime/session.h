@@ -51,6 +51,7 @@ struct Session {
   os::UniqueFd sync;           // our end
   os::UniqueFd terminal;
   net::NameSockets names;
+  os::UniqueFd procfs;         // what the network's settings were written through (net::OpenProcfs)
   os::UniqueFd host_use;       // while it is held, what bridged containers share stays
   std::shared_ptr<Trace> trace;  // null: nothing is measured
   std::function<void()> on_step;

@@ -7,6 +7,7 @@
 #include "../network_drivers.h"
 #include "../spec/network_mode.h"
 #include "containers.h"
+#include "net/inside.h"
 
 namespace estiba::engine {
 namespace {
@@ -151,7 +152,10 @@ Result<plan::Endpoint> Containers::PlanEndpoint(const ContainerRecord& record, c
   if (SitsOnParent(network->driver)) made.upper = PlanUpper(endpoint, *network);
   made.inside.name = endpoint.container_ifname;
   made.inside.addresses = endpoint.addresses;
-  made.inside.sysctls = options.SysctlsOf(endpoint.container_ifname);
+  if (endpoint.announces)
+    made.inside.sysctls = net::AnnouncingSettings(endpoint.container_ifname, endpoint.Address(true).has_value());
+  for (auto& setting : options.SysctlsOf(endpoint.container_ifname))
+    made.inside.sysctls.push_back(std::move(setting));
   for (const bool v6 : {false, true}) {
     const auto gateway = endpoint.Gateway(v6);
     if (!gateway || GatewayOf(record, endpoints, v6) != &endpoint) continue;

@@ -94,5 +94,38 @@ TEST(Endpoint, OfAnEarlierEngineHasItsOneAddress) {
   EXPECT_EQ(again.addresses, endpoint.addresses);
 }
 
+Endpoint WithAddresses(std::vector<std::string> texts, const char* mac = nullptr) {
+  Endpoint endpoint;
+  for (const std::string& text : texts) endpoint.addresses.push_back(ParseIpPrefix(text).value());
+  endpoint.mac = mac == nullptr ? net::MacFor(endpoint.addresses[0].address) : net::ParseMac(mac).value();
+  return endpoint;
+}
+
+TEST(Endpoint, ItsHardwareAddressIsToldByEachOfItsAddresses) {
+  EXPECT_TRUE(WithAddresses({"172.18.0.2/16"}).HasToldMac());
+  EXPECT_TRUE(WithAddresses({"fd00::1:0:2/64"}).HasToldMac());
+  EXPECT_TRUE(WithAddresses({"172.18.1.2/16", "fd00::102/64"}).HasToldMac());
+  EXPECT_FALSE(WithAddresses({"172.18.0.2/16"}, "02:00:00:00:00:07").HasToldMac());
+  EXPECT_FALSE(WithAddresses({"172.18.0.9/16", "fd00::2/64"}).HasToldMac());
+  EXPECT_FALSE(WithAddresses({"172.18.0.2/16", "169.254.0.2/16"}).HasToldMac());
+}
+
+TEST(NetworkRecord, TellsHardwareAddressesWhereContainersAreAlone) {
+  NetworkRecord record;
+  record.id = "0123456789abcdef";
+  record.driver = "bridge";
+  record.bridge = "est-0123456789a";
+  record.pools.resize(1);
+  EXPECT_TRUE(record.HasToldMacs());
+  NetworkRecord named = record;
+  named.bridge = "br0";
+  EXPECT_FALSE(named.HasToldMacs());
+  NetworkRecord two = record;
+  two.pools.resize(2);
+  EXPECT_FALSE(two.HasToldMacs());
+  record.remembered_macs = true;
+  EXPECT_FALSE(NetworkRecord::FromJson(record.ToJson()).value().HasToldMacs());
+}
+
 }  // namespace
 }  // namespace estiba::engine

@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 
 #include "net/publish.h"
+#include "net/repair.h"
 #include "net/setup.h"
 #include "net/topology.h"
 #include "os/nft.h"
@@ -322,7 +323,7 @@ TEST_F(DualStack, ElementsComeBackOneByOneAndGoTogether) {
     };
     lose(kTrusted, {{InterfaceKey("wan0") + InterfaceKey("est0"), {}, false}});
     lose(kSubnets6, {{Address("fd00::").Bytes(), {}, false}, {Address("fd00:0:0:1::").Bytes(), {}, true}});
-    ASSERT_OK(EnsureBridge(spec));
+    ASSERT_OK(RepairBridge(spec));
     EXPECT_EQ(in(kTrusted), 1U);
     EXPECT_GE(in(kSubnets6), 2U);
     ASSERT_OK(DeleteBridge(spec));

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 
+#include "net/inside.h"
 #include "net/publish.h"
 #include "net/topology.h"
 #include "os/event.h"
@@ -294,6 +295,7 @@ TEST_F(Network, TheStepsOfABridgedContainerWorkOneAfterTheOther) {
   InFreshNetwork([] {
     World world;
     const auto netns = testing::NewNetwork();
+    const os::UniqueFd procfs = OpenProcfs();
     const auto stamp = [&](const char* what, auto&& step) {
       const auto from = std::chrono::steady_clock::now();
       const Status status = step();
@@ -309,7 +311,8 @@ TEST_F(Network, TheStepsOfABridgedContainerWorkOneAfterTheOther) {
       return AddVeth({"est0", "veth1", "eth0", MacFor(Address("172.30.0.2")), 0}, netns.get());
     });
     stamp("inside", [&] {
-      return ConfigureInside(netns.get(), {"eth0", {{Address("172.30.0.2"), 24}}, {world.bridge.gateways[0].address}});
+      const InsideSpec inside{"eth0", {{Address("172.30.0.2"), 24}}, {world.bridge.gateways[0].address}};
+      return ConfigureInside(netns.get(), inside, procfs.get());
     });
     stamp("published port", [] { return AddPublished({{Protocol::kTcp, Ip{}, 8080, Address("172.30.0.2"), 80}}); });
     stamp("unpublish", [] { return DeletePublished({{Protocol::kTcp, Ip{}, 8080, Address("172.30.0.2"), 80}}); });

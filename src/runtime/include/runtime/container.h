@@ -68,6 +68,9 @@ class Container {
   net::NameSockets TakeNameSockets();
   // To be kept while the container runs: what bridged containers share on the host stays. Invalid for others.
   os::UniqueFd TakeHostUse();
+  // What its network's settings were written through, to be closed when nobody waits: that takes time. Invalid where
+  // there were none.
+  os::UniqueFd TakeProcfs();
   // Lets the child execute its program; back when that has happened, or with the reason why not
   // (`exec: "foo": executable file not found in $PATH`), then everything is undone.
   Status Start();
