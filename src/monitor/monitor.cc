@@ -10,6 +10,7 @@
 #include "folders.h"
 #include "plan_runner.h"
 #include "recover.h"
+#include "runtime/container.h"
 #include "supervisor.h"
 
 namespace estiba::monitor {
@@ -106,6 +107,7 @@ Status Supervise(Ready ready, os::UniqueFd engine, Frame frame) {
 Status RunMonitor(os::UniqueFd engine) {
   // Not the number of the descriptor that it was started from: others are told whose changes they see.
   ::prctl(PR_SET_NAME, "estiba-monitor", 0, 0, 0);
+  runtime::CarryOutNetworks();
   TRY(os::SetNonBlocking(engine.get(), true));
   TRY(os::SetCloseOnExec(engine.get(), true));
   os::UniqueFd copy = TRY(os::Duplicate(engine.get()));

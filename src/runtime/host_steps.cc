@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "base/parse.h"
+#include "net/setup.h"
 #include "os/clone.h"
 #include "os/file.h"
-#include "os/netns.h"
 #include "os/userns.h"
 #include "session.h"
 
@@ -64,17 +64,14 @@ bool IsCgroupStep(Op op) {
 bool IsNetworkStep(Op op) {
   return op == Op::kUseHost || op == Op::kForwarding || op == Op::kUserNetwork ||
          op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kAddVeth || op == Op::kConfigureInside ||
-         op == Op::kPublishPorts || op == Op::kMoveLink || op == Op::kServeNames ||
+         op == Op::kPublishPorts || op == Op::kServeNames ||
          op == Op::kEnsureParent || op == Op::kAddUpper || op == Op::kWriteNames || op == Op::kDefaultRoute ||
          op == Op::kCniAdd;
 }
 
-Status RunNetworkStepWhereItBelongs(Session& session, const Step& step) {
-  if (session.host_network < 0) return RunNetworkStep(session, step);
-  return os::VisitNetworkNamespace(session.host_network, [&] { return RunNetworkStep(session, step); });
-}
-
 }  // namespace
+
+NetworkSteps network_steps;
 
 int Session::In(const plan::Step& step, std::size_t index) const {
   if (index >= step.in.size() || step.in[index] < 0) return -1;
@@ -99,9 +96,21 @@ Status MakeIdMap(Session& session, const Step& step) {
   return Ok();
 }
 
+Result<os::UniqueFd> OpenNetns(const Session& session) {
+  if (session.netns >= 0) return os::Duplicate(session.netns);
+  return os::OpenAt({AT_FDCWD}, "/proc/" + std::to_string(session.child.pid()) + "/ns/net", O_RDONLY);
+}
+
+Status MoveLink(const Session& session, const Step& step) {
+  const int joined = session.In(step);
+  os::UniqueFd own;
+  if (joined < 0) own = TRY(OpenNetns(session));
+  return net::MoveLink(step.text.at(0), step.text.at(1), joined < 0 ? own.get() : joined);
+}
+
 Status RunHostStep(Session& session, const Step& step) {
   if (IsCgroupStep(step.op)) return RunCgroupStep(session, step);
-  if (IsNetworkStep(step.op)) return RunNetworkStepWhereItBelongs(session, step);
+  if (IsNetworkStep(step.op) && network_steps.run != nullptr) return network_steps.run(session, step);
   switch (step.op) {
     case Op::kOpenRoot: return OpenRoot(session, step);
     case Op::kMountImage: return MountImage(session, step);
@@ -112,6 +121,7 @@ Status RunHostStep(Session& session, const Step& step) {
     case Op::kOpenFile: return OpenFile(session, step);
     case Op::kOpenInitRoot: return OpenInitRoot(session, step);
     case Op::kMakeIdMapFd: return MakeIdMap(session, step);
+    case Op::kMoveLink: return MoveLink(session, step);
     case Op::kMaybeDirectory: return os::EnsureDirectory(step.text.at(0), 0755);
     case Op::kResolveUser: return ResolveUser(session, step);
     case Op::kCopyUp: return CopyUp(session, step);

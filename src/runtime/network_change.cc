@@ -1,6 +1,7 @@
 // The network of a container that runs, changed step by step.
 
 #include "base/log.h"
+#include "network_steps.h"
 #include "plan/undo.h"
 #include "runtime/container.h"
 #include "session.h"

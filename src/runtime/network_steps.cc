@@ -20,6 +20,7 @@
 #include "net/user_network.h"
 #include "network_operands.h"
 #include "os/file.h"
+#include "os/netns.h"
 #include "runtime/container.h"
 #include "session.h"
 
@@ -54,11 +55,6 @@ Status CheckVisiting(const Step& step) {
   return Error(Code::kFailedPrecondition, "the user's network of '" + step.text.at(0) + "' was not reached");
 }
 
-Result<os::UniqueFd> OpenNetns(const Session& session) {
-  if (session.netns >= 0) return os::Duplicate(session.netns);
-  return os::OpenAt({AT_FDCWD}, "/proc/" + std::to_string(session.child.pid()) + "/ns/net", O_RDONLY);
-}
-
 Status Veth(const Session& session, const Step& step) {
   const net::VethSpec veth = TRY(ParseVeth(step));
   const os::UniqueFd netns = TRY(OpenNetns(session));
@@ -77,11 +73,19 @@ Status Inside(Session& session, const Step& step) {
   return net::ConfigureInside(netns.get(), inside, session.procfs.get());
 }
 
-Status Move(const Session& session, const Step& step) {
-  const int joined = session.In(step);
-  os::UniqueFd own;
-  if (joined < 0) own = TRY(OpenNetns(session));
-  return net::MoveLink(step.text.at(0), step.text.at(1), joined < 0 ? own.get() : joined);
+// By a temporary name that undoing knows, too.
+Status WriteNames(const Step& step) {
+  const std::string& path = step.text.at(0);
+  const std::string fresh = path + kFresh;
+  const os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  TRY(os::WriteAll(file.get(), step.blob));
+  if (::rename(fresh.c_str(), path.c_str()) < 0) return Error::Errno(errno, "rename '" + fresh + "'");
+  return Ok();
+}
+
+Status ForgetNames(const Step& step) {
+  TRY(os::DeleteFile({AT_FDCWD}, step.text.at(0) + kFresh));
+  return os::DeleteFile({AT_FDCWD}, step.text.at(0));
 }
 
 Status Names(Session& session, const Step& step) {
@@ -112,16 +116,6 @@ Status RunRuleStep(const Step& step, bool repair = false) {
 
 }  // namespace
 
-// By a temporary name that undoing knows, too.
-Status WriteNames(const Step& step) {
-  const std::string& path = step.text.at(0);
-  const std::string fresh = path + kFresh;
-  const os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-  TRY(os::WriteAll(file.get(), step.blob));
-  if (::rename(fresh.c_str(), path.c_str()) < 0) return Error::Errno(errno, "rename '" + fresh + "'");
-  return Ok();
-}
-
 bool MakesRules(const plan::Plan& plan) { return std::ranges::any_of(plan.steps, IsRuleStep, &Step::op); }
 
 Status RestoreRules(const plan::Plan& plan) {
@@ -146,18 +140,12 @@ Status TellNames(const plan::Plan& plan) {
   return Ok();
 }
 
-Status ForgetNames(const Step& step) {
-  TRY(os::DeleteFile({AT_FDCWD}, step.text.at(0) + kFresh));
-  return os::DeleteFile({AT_FDCWD}, step.text.at(0));
-}
-
 Status RunNetworkStep(Session& session, const Step& step) {
   if (IsRuleStep(step.op)) return RunRuleStep(step);
   switch (step.op) {
     case Op::kAddVeth: return Veth(session, step);
     case Op::kEnsureParent: return EnsureParent(step);
     case Op::kAddUpper: return Upper(session, step);
-    case Op::kMoveLink: return Move(session, step);
     case Op::kConfigureInside: return Inside(session, step);
     case Op::kServeNames: return Names(session, step);
     case Op::kUseHost: return UseHost(session, step);
@@ -170,5 +158,28 @@ Status RunNetworkStep(Session& session, const Step& step) {
   }
   return Error(Code::kNotImplemented, "step '" + std::string(plan::OpName(step.op)) + "' is not one of networks");
 }
+
+// A user's containers have what they share in a namespace of the user's.
+Status RunWhereItBelongs(Session& session, const Step& step) {
+  if (session.host_network < 0) return RunNetworkStep(session, step);
+  return os::VisitNetworkNamespace(session.host_network, [&] { return RunNetworkStep(session, step); });
+}
+
+Status UndoNetworkStep(const Step& step) {
+  switch (step.op) {
+    case Op::kCniDel: return DetachByCni(step);
+    case Op::kDeleteUpper: return DeleteUpper(step);
+    case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
+    case Op::kForgetNames: return ForgetNames(step);
+    case Op::kUnpublishPorts: {
+      const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
+      return net::DeletePublished(ports);
+    }
+    default: break;
+  }
+  return Error(Code::kNotImplemented, "undo step '" + std::string(plan::OpName(step.op)) + "' is not known here");
+}
+
+void CarryOutNetworks() { network_steps = {RunWhereItBelongs, UndoNetworkStep}; }
 
 }  // namespace estiba::runtime

@@ -2,11 +2,11 @@
 
 #include "base/result.h"
 #include "plan/plan.h"
+#include "session.h"
 
 namespace estiba::runtime {
 
-// The file that says who an endpoint is, and its end.
-Status WriteNames(const plan::Step& step);
-Status ForgetNames(const plan::Step& step);
+Status RunNetworkStep(Session& session, const plan::Step& step);
+Status UndoNetworkStep(const plan::Step& step);
 
 }  // namespace estiba::runtime

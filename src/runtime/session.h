@@ -75,6 +75,13 @@ Status RunHostStep(Session& session, const plan::Step& step);
 Status RunHostSteps(Session& session, plan::Where where, std::size_t first, std::size_t last);
 Result<const cgroup::Hierarchies*> HierarchiesOf(Session& session);
 
+// Steps for networks of containers, and their undoing; null without CarryOutNetworks().
+struct NetworkSteps {
+  Status (*run)(Session&, const plan::Step&) = nullptr;
+  Status (*undo)(const plan::Step&) = nullptr;
+};
+extern NetworkSteps network_steps;
+
 // ---- storage_steps.cc, cgroup_steps.cc, network_steps.cc, user.cc, copy_up.cc, hooks.cc ----
 Status MountImage(Session& session, const plan::Step& step);
 Status MountOverlay(Session& session, const plan::Step& step);
@@ -84,7 +91,8 @@ Status MountFilesystem(Session& session, const plan::Step& step);
 Status OpenNamespace(Session& session, const plan::Step& step);
 Status MakeIdMap(Session& session, const plan::Step& step);
 Status RunCgroupStep(Session& session, const plan::Step& step);
-Status RunNetworkStep(Session& session, const plan::Step& step);
+Status MoveLink(const Session& session, const plan::Step& step);
+Result<os::UniqueFd> OpenNetns(const Session& session);  // the container's
 Status JoinResctrl(Session& session, const plan::Step& step);  // resctrl_steps.cc
 Status ResolveUser(Session& session, const plan::Step& step);
 Result<ResolvedUser> ResolveUserIn(const std::string& passwd, const std::string& group, const std::string& user,

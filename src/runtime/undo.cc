@@ -2,13 +2,8 @@
 
 #include "cgroup/cgroup.h"
 #include "cgroup/systemd.h"
-#include "net/publish.h"
-#include "net/setup.h"
-#include "cni_steps.h"
-#include "driver_steps.h"
-#include "network_operands.h"
-#include "network_steps.h"
 #include "runtime/container.h"
+#include "session.h"
 #include "undo_steps.h"
 
 namespace estiba::runtime {
@@ -37,16 +32,9 @@ Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchie
       return cgroup::Delete(hierarchies, step.text.at(0), {step.text.begin() + 1, step.text.end()});
     case Op::kStopScope: return StopScope(step);
     case Op::kDeleteResctrl: return DeleteResctrl(step.text.at(0));
-    case Op::kCniDel: return DetachByCni(step);
-    case Op::kDeleteUpper: return DeleteUpper(step);
-    case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
-    case Op::kForgetNames: return ForgetNames(step);
-    case Op::kUnpublishPorts: {
-      const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));
-      return net::DeletePublished(ports);
-    }
     default: break;
   }
+  if (network_steps.undo != nullptr) return network_steps.undo(step);
   return Error(Code::kNotImplemented, "undo step '" + std::string(plan::OpName(step.op)) + "' is not known here");
 }
 

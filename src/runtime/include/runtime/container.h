@@ -105,6 +105,10 @@ Result<os::UniqueFd> CarryOutInside(const plan::Plan& plan, pid_t init_pid, int 
 // has looked for them.
 Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known = nullptr);
 
+// To be called first by a program whose plans may have steps for networks of containers (bridges, rules, names).
+// Without it they are refused, and the program does without their code.
+void CarryOutNetworks();
+
 // True when the plan has rules in the host's nf_tables.
 bool MakesRules(const plan::Plan& plan);
 // For a running container: makes again what of them is missing, and the bridges they speak of.
