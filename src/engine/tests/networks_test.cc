@@ -113,6 +113,7 @@ TEST(Endpoint, ItsHardwareAddressIsToldByEachOfItsAddresses) {
 TEST(NetworkRecord, TellsHardwareAddressesWhereContainersAreAlone) {
   NetworkRecord record;
   record.id = "0123456789abcdef";
+  record.name = "blue";
   record.driver = "bridge";
   record.bridge = "est-0123456789a";
   record.pools.resize(1);
@@ -124,7 +125,8 @@ TEST(NetworkRecord, TellsHardwareAddressesWhereContainersAreAlone) {
   two.pools.resize(2);
   EXPECT_FALSE(two.HasToldMacs());
   record.remembered_macs = true;
-  EXPECT_FALSE(NetworkRecord::FromJson(record.ToJson()).value().HasToldMacs());
+  ASSERT_OK_AND_ASSIGN(const NetworkRecord again, NetworkRecord::FromJson(record.ToJson()));
+  EXPECT_FALSE(again.HasToldMacs());
 }
 
 }  // namespace
