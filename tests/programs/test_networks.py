@@ -1,6 +1,7 @@
 """Real programs over each driver and family: nginx, postgres and iperf3 are asked by curl, psql and iperf3 from a
 container beside them, from the host and from a machine beyond it. All of them run in containers of one image: a client
-on the host is one with --network host, a client beyond it one in that machine's namespace."""
+on the host is one with --network host, a client beyond it one in that machine's namespace. The servers of an ordinary
+user are asked so, too, by containers of root's."""
 
 import dataclasses
 import json
@@ -8,6 +9,8 @@ import json
 import pytest
 
 from harness import network
+from harness.engine import Engine, running
+from harness.rootless import OpenTun, RootlessEngine, User
 from harness.wait import wait_until
 
 PG = "/usr/lib/postgresql/15/bin"
@@ -31,6 +34,7 @@ class View:
     name: str
     address: dict
     published: bool = False
+    by: Engine | None = None  # whose container it is; None: of whom all are
 
     def port(self, port):
         return PUBLISHED[port] if self.published else port
@@ -103,11 +107,40 @@ def by_path(engine, image, beyond):
     return [View("beyond", LOOPBACK), View("on-host", {4: "192.0.2.2", 6: "2001:db8::2"})]
 
 
-@pytest.fixture(scope="module", params=[bridge, routed, macvlan, of_the_host, of_a_container, by_path],
-                ids=lambda make: make.__name__)
-def views(request, host):
+def of_a_user(user, image, _):
+    """On a network of the user's own; clients on the user's host and beyond it are root's."""
+    own = on_network(user, image, "bridge", "--ipv6", publish=PUBLISH)
+    return [View("client", own), View("on-users-host", {4: LOOPBACK[4], 6: HOST[6]}, published=True, by=user.roots),
+            View("beyond-users", HOST, published=True, by=user.roots)]
+
+
+@pytest.fixture(scope="module")
+def of_user(pulled, tmp_path_factory):
+    """(engine of an ordinary user, image, a machine beyond the user's host)"""
+    roots, image = pulled
+    archive = tmp_path_factory.mktemp("saved") / "image.tar"
+    roots.cli("save", "-o", archive, image)
+    tun = OpenTun()
+    user = User()
+    try:
+        with running(RootlessEngine(user)) as engine, network.beyond_by_both(engine.host) as other:
+            with open(archive, "rb") as file:
+                engine.cli("load", stdin=file)
+            engine.roots = roots
+            start(roots, image, "on-users-host", f"ns:/run/netns/{engine.host.name}")
+            start(roots, image, "beyond-users", f"ns:/run/netns/{other.name}")
+            yield engine, image, other
+            roots.cli("rm", "-f", "on-users-host", "beyond-users")
+    finally:
+        user.remove()
+        tun.close()
+
+
+@pytest.fixture(scope="module", ids=lambda make: make.__name__,
+                params=[bridge, routed, macvlan, of_the_host, of_a_container, by_path, of_a_user])
+def views(request):
     """Of each driver: an engine, and from where and at which addresses its servers are to be reached."""
-    engine, image, other = host
+    engine, image, other = request.getfixturevalue("of_user" if request.param is of_a_user else "host")
     found = request.param(engine, image, other)
     wait_until(lambda: ask(engine, View("server", LOOPBACK), 4) == "1", "postgres answers", 90)
     yield engine, found
@@ -117,7 +150,7 @@ def views(request, host):
 
 
 def execute(engine, view, *words):
-    return engine.cli("exec", view.name, *words, check=False, timeout=60).stdout.strip()
+    return (view.by or engine).cli("exec", view.name, *words, check=False, timeout=60).stdout.strip()
 
 
 def ask(engine, view, family, sql="select 1"):
@@ -167,7 +200,7 @@ def measured(engine, view, family, kind):
     return None if "error" in report else report.get("end")
 
 
-@pytest.mark.parametrize("views", [bridge, routed, macvlan], indirect=True, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("views", [bridge, routed, macvlan, of_a_user], indirect=True, ids=lambda make: make.__name__)
 def test_dig_has_the_servers_name(views):
     engine, found = views
     for family, kind in ((4, "A"), (6, "AAAA")):
