@@ -1,5 +1,7 @@
 #include "user_network.h"
 
+#include <thread>
+
 #include "bridge_options.h"
 #include "network_drivers.h"
 #include "os/netns.h"
@@ -12,6 +14,17 @@ namespace {
 Error NeedsRoot(const NetworkRecord& network, const std::string& what) {
   return Error(Code::kInvalidArgument, "network '" + network.name + "': " + what +
                                            " needs root: a user's networks are in a network namespace of their own");
+}
+
+// By a thread that ends there: the way back, to a namespace that is not the user's, would be forbidden.
+Status WorkIn(int netns, const std::function<Status()>& work) {
+  Status done = Ok();
+  std::thread visitor([&] {
+    done = os::EnterNetworkNamespace(netns);
+    if (done.ok()) done = work();
+  });
+  visitor.join();
+  return done;
 }
 
 }  // namespace
@@ -52,7 +65,7 @@ Status CheckUserNetwork(const NetworkRecord& network) {
 Status WithBridges(const Config& config, const std::function<Status()>& work) {
   if (!config.rootless) return work();
   const auto network = TRY(uplink::Find(UserNetworkFolder(config)));
-  return network ? os::VisitNetworkNamespace(network->netns.get(), work) : Ok();
+  return network ? WorkIn(network->netns.get(), work) : Ok();
 }
 
 std::string WayOutTrouble(const Config& config) {

@@ -32,11 +32,8 @@ struct Visit {
 int Go(void* argument) {
   Visit& visit = *static_cast<Visit*>(argument);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (::setns(visit.netns, CLONE_NEWNET) < 0) {
-    visit.said.emplace(Error::Errno(errno, "enter network namespace"));
-  } else {
-    visit.said.emplace(visit.work());
-  }
+  Status entered = EnterNetworkNamespace(visit.netns);
+  visit.said.emplace(entered.ok() ? visit.work() : std::move(entered));
   return 0;
 }
 
@@ -65,6 +62,11 @@ class VisitorStack {
 
 }  // namespace
 
+Status EnterNetworkNamespace(int netns) {
+  if (::setns(netns, CLONE_NEWNET) < 0) return Error::Errno(errno, "enter network namespace");
+  return Ok();
+}
+
 Status VisitNetworkNamespace(int netns, const std::function<Status()>& work) {
   const VisitorStack stack;
   if (!stack.valid()) return Error::Errno(ENOMEM, "visit a network namespace");
@@ -86,7 +88,7 @@ Status VisitNetworkNamespace(int netns, const std::function<Status()>& work) {
 Status InNetworkNamespace(int netns, const std::function<Status()>& work) {
   if (!SingleThreaded()) return Error(Code::kInternal, "enter a network namespace: the process has several threads");
   const UniqueFd home = TRY(OpenAt({AT_FDCWD}, "/proc/self/ns/net", O_RDONLY));
-  if (::setns(netns, CLONE_NEWNET) < 0) return Error::Errno(errno, "enter network namespace");
+  TRY(EnterNetworkNamespace(netns));
   Status status = work();
   if (::setns(home.get(), CLONE_NEWNET) < 0) {
     log::Error("cannot return to our own network namespace");

@@ -14,9 +14,12 @@ namespace estiba::os {
 Status InNetworkNamespace(int netns, const std::function<Status()>& work);
 
 // Runs `work` in the network namespace while this thread waits, without going there itself: also where the way back
-// would be forbidden, because the namespace we are in belongs to a user namespace above ours, and where there are other
-// threads. `work` has our memory and descriptors; it starts nothing that we are to wait for. Whoever kills it kills us.
+// would be forbidden, because the namespace we are in belongs to a user namespace above ours. `work` has our memory and
+// descriptors; it starts nothing that we are to wait for. Whoever kills it kills us.
 Status VisitNetworkNamespace(int netns, const std::function<Status()>& work);
+
+// Takes this thread there for good: for one that ends when its work is done.
+Status EnterNetworkNamespace(int netns);
 
 // As InNetworkNamespace, in private mounts with a /sys of that network, as ip-netns(8) does: what `work` starts sees
 // the namespace's interfaces there.
