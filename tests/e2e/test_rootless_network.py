@@ -47,6 +47,11 @@ def run(engine, name, *options, command=("sleep", "1d")):
     engine.cli("run", "-d", "--name", name, *options, "estiba/busybox", *command)
 
 
+def serve(engine, *options):
+    run(engine, "one", *options, command=SAYS_INSIDE)
+    wait_until(lambda: listens(Inside(engine, "one"), 80), "the container listens")
+
+
 def test_the_default_network_is_a_bridge(engine):
     run(engine, "one")
     first = engine.out("inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", "one")
@@ -152,7 +157,7 @@ def test_without_a_way_out_the_packages_are_named(user):
 
 
 def test_on_a_host_that_reaches_nobody_containers_start(engine):
-    run(engine, "one", "-p", "8080:80", command=SAYS_INSIDE)
+    serve(engine, "-p", "8080:80")
     assert ask(engine.host, "127.0.0.1", 8080) == "inside\n"
     engine.cli("rm", "-f", "one")
 
@@ -170,7 +175,7 @@ def test_the_network_goes_with_its_last_container(engine):
 def test_what_was_killed_is_there_again(engine, what):
     with outside(engine) as other, serving(other, "socat", "TCP-LISTEN:80,reuseaddr,fork", "SYSTEM:echo outside"):
         wait_until(lambda: listens(other, 80), "the server listens")
-        run(engine, "one", "-p", "8080:80", command=SAYS_INSIDE)
+        serve(engine, "-p", "8080:80")
         # One of a test before may be about to end.
         victim, = wait_until(lambda: len(found := processes(engine, what)) == 1 and found, "it runs")
         engine.kill()
@@ -249,8 +254,7 @@ def test_published_udp(engine):
 
 def test_a_port_of_the_loopback_is_not_reached_from_outside(engine):
     with outside(engine) as other:
-        run(engine, "one", "-p", "127.0.0.1:8080:80", "-p", "[::1]:8081:80",
-            command=SAYS_INSIDE)
+        serve(engine, "-p", "127.0.0.1:8080:80", "-p", "[::1]:8081:80")
         assert ask(engine.host, "127.0.0.1", 8080) == "inside\n"
         assert ask(engine.host, "::1", 8081, kind="TCP6") == "inside\n"
         assert ask(other, "192.0.2.1", 8080) == ""
@@ -273,9 +277,9 @@ def test_a_taken_and_a_privileged_port_are_refused_by_name(pasta):
 
 def test_ports_are_free_once_the_container_has_stopped(pasta):
     engine = pasta
-    run(engine, "one", "-p", "8080:80", command=SAYS_INSIDE)
+    serve(engine, "-p", "8080:80")
     for _ in range(5):
-        assert ask(engine.host, "127.0.0.1", 8080) == "inside\n"
+        wait_until(lambda: ask(engine.host, "127.0.0.1", 8080) == "inside\n", "the container answers")
         engine.cli("stop", "-t", "0", "one")
         wait_until(lambda: not listens(engine.host, 8080), "the port is free")
         engine.cli("start", "one")
@@ -303,7 +307,7 @@ def test_rules_that_somebody_took_are_put_back(pasta):
 def test_ports_and_networks_change_while_it_runs(pasta):
     engine = pasta
     engine.cli("network", "create", "blue")
-    run(engine, "one", "--network", "blue", "-p", "8080:80", command=SAYS_INSIDE)
+    serve(engine, "--network", "blue", "-p", "8080:80")
     engine.cli("port", "add", "one", "8081:80")
     assert ask(engine.host, "127.0.0.1", 8081) == "inside\n"
     engine.cli("port", "rm", "one", "8080:80")

@@ -4,6 +4,7 @@ import contextlib
 import pathlib
 import subprocess
 
+from harness.engine import is_alive
 from harness.network import beyond
 
 OUTSIDE = "192.0.2.2"
@@ -42,8 +43,8 @@ def ask(host, address, port, text="", kind="TCP", more=""):
 
 
 def processes(engine, what):
-    """Pids of the user's processes of that kind."""
-    return [pid for pid in engine.user.processes() if comm(pid) in PROCESSES[what]]
+    """Pids of the user's processes of that kind, but for those that have ended and that nobody has waited for yet."""
+    return [pid for pid in engine.user.processes() if comm(pid) in PROCESSES[what] and is_alive(pid)]
 
 
 def comm(pid):
