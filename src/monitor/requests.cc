@@ -184,7 +184,7 @@ void Supervisor::OnStop(Peers::Request to, const Frame& frame) {
     kill_timer_ = 0;
     if (!os::SendSignal(process_.pidfd(), SIGKILL).ok())
       log::Warn("cannot kill the container's first process");
-    if (!runner_->KillAll().ok()) log::Warn("cannot kill the container's processes");
+    KillCgroup();
   });
 }
 

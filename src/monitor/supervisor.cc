@@ -246,9 +246,14 @@ void Supervisor::OnExit() {
   phase_ = Phase::kEnding;
   failpoint_.Hit("exited");
   // What joined the container's cgroup and not its pid namespace is still there.
-  if (auto killed = runner_->KillAll(); !killed.ok() && killed.error().code() != Code::kNotFound)
-    log::Warn("cannot end the container's last processes", {{"error", killed.error().Message()}});
+  KillCgroup();
   session_->ProcessEnded();
+}
+
+// A user's container may have none: its processes end with the first one.
+void Supervisor::KillCgroup() {
+  if (auto killed = runner_->KillAll(); !killed.ok() && killed.error().code() != Code::kNotFound)
+    log::Warn("cannot kill the container's processes", {{"error", killed.error().Message()}});
 }
 
 void Supervisor::OnDrained() {

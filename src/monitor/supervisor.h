@@ -90,6 +90,7 @@ class Supervisor {
   Status CheckRunning() const;
   void ForbidRestart();
   void ThawToDie();
+  void KillCgroup();
   monitorapi::State CurrentState() const;
 
   os::Loop& loop_;
