@@ -10,24 +10,19 @@ import pytest
 from harness import cni as cni_harness
 from harness import network
 from harness.engine import process_name, running
-from harness.need import need_program
 from harness.wait import wait_until
 
 IMAGE = "estiba/busybox"
-PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}}
 
 
 @pytest.fixture
 def cni(tmp_path):
-    need_program("iptables")
-    folder = tmp_path / "cni"
-    folder.mkdir()
-    return cni_harness.Cni(folder)
+    return cni_harness.Cni(tmp_path / "cni")
 
 
 @pytest.fixture
 def engine(cni, tmp_path):
-    cni.network("blue", cni.bridge(), PORTMAP, {"type": "tuning", "mtu": 1400})
+    cni.network("blue", cni.bridge(), cni_harness.PORTMAP, {"type": "tuning", "mtu": 1400})
     with running(cni_harness.engine_with(cni, tmp_path)) as one:
         yield one
 

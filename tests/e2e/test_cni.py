@@ -10,20 +10,15 @@ import pytest
 from harness import cni as cni_harness
 from harness import dns, network
 from harness.engine import BIN, running
-from harness.need import need_program
 from harness.wait import wait_until
 
 IMAGE = "estiba/busybox"
-PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}}
 FIREWALL = {"type": "firewall", "backend": "iptables"}
 
 
 @pytest.fixture
 def cni(tmp_path):
-    need_program("iptables")
-    folder = tmp_path / "cni"
-    folder.mkdir()
-    return cni_harness.Cni(folder)
+    return cni_harness.Cni(tmp_path / "cni")
 
 
 @pytest.fixture
@@ -36,7 +31,7 @@ def engine(cni, tmp_path):
 
 @pytest.fixture
 def blue(engine, cni):
-    cni.network("blue", cni.bridge(), PORTMAP, FIREWALL)
+    cni.network("blue", cni.bridge(), cni_harness.PORTMAP, FIREWALL)
     return engine
 
 
@@ -175,7 +170,7 @@ def test_a_network_of_both_families(engine, cni):
     ipam = cni.ipam()
     ipam["ranges"].append([{"subnet": "fd98::/64"}])
     ipam["routes"].append({"dst": "::/0"})
-    cni.network("blue", {**cni.bridge(), "ipam": ipam}, PORTMAP)
+    cni.network("blue", {**cni.bridge(), "ipam": ipam}, cni_harness.PORTMAP)
     web = serve(engine, "web", "-p", "8080:80")
     serve(engine, "other")
     assert web["GlobalIPv6Address"].startswith("fd98::") and web["IPv6Gateway"] == "fd98::1"
@@ -308,7 +303,7 @@ def test_limits_of_bandwidth(engine, cni):
 def test_a_plugin_that_fails_is_named_and_all_is_taken_back(engine, cni):
     cni.script("bad", """[ "$CNI_COMMAND" = ADD ] || exit 0
 echo '{"cniVersion": "1.0.0", "code": 100, "msg": "no luck", "details": "at all"}'; exit 1""")
-    path = cni.network("blue", cni.bridge(), PORTMAP, {"type": "bad"})
+    path = cni.network("blue", cni.bridge(), cni_harness.PORTMAP, {"type": "bad"})
     text = refused(engine, "run", "-d", "--name", "web", "--network", "blue", "-p", "8080:80", IMAGE, "true")
     assert f"CNI network 'blue' ('{path}'): plugin 'bad' ADD: no luck: at all (CNI error 100)" in text
     assert cni_harness.left(engine, cni) == []

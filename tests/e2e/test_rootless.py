@@ -147,7 +147,7 @@ def test_kill_of_the_engine_loses_nothing(engine):
     assert numbers == list(range(len(numbers))) and len(numbers) > 5
     engine.cli("stop", "-t", "0", "one")
     assert engine.state("one")["ExitCode"] == 137
-    end_spawned(engine)
+    engine.end_spawned()
 
 
 def test_the_next_command_starts_an_engine(engine):
@@ -155,15 +155,7 @@ def test_the_next_command_starts_an_engine(engine):
     engine.kill()
     assert engine.out("ps", "--format", "{{.Names}}") == "one"
     engine.cli("rm", "-f", "one")
-    end_spawned(engine)
-
-
-def end_spawned(engine):
-    """The engine that a command has started ends, so that the test's own can check what is left."""
-    spawned = engine.programs("estibad")
-    assert len(spawned) == 1
-    os.kill(spawned[0], 15)
-    wait_until(lambda: not engine.programs("estibad"), "the spawned engine has ended")
+    engine.end_spawned()
 
 
 def test_a_dead_monitor_is_cleaned_up(engine):

@@ -185,14 +185,7 @@ def test_what_was_killed_is_there_again(engine, what):
         wait_until(lambda: ask(engine.host, "127.0.0.1", 8080) == "inside\n", "the port answers")
         wait_until(lambda: reaches_outside(engine, "one") == "outside\n", "the way out is there")
         engine.cli("rm", "-f", "one")
-        end_spawned(engine)
-
-
-def end_spawned(engine):
-    spawned = engine.programs("estibad")
-    assert len(spawned) == 1
-    os.kill(spawned[0], 15)
-    wait_until(lambda: not engine.programs("estibad"), "the spawned engine has ended")
+        engine.end_spawned()
 
 
 # ---- published ports ----

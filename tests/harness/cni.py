@@ -6,9 +6,10 @@ import pathlib
 
 from harness import leaks
 from harness.engine import Engine
-from harness.need import need
+from harness.need import need, need_program
 
 PLUGINS = pathlib.Path("/usr/lib/cni")  # of containernetworking-plugins
+PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}}
 
 
 class Cni:
@@ -16,6 +17,8 @@ class Cni:
 
     def __init__(self, folder):
         need((PLUGINS / "bridge").exists(), "the package containernetworking-plugins")
+        need_program("iptables")
+        folder.mkdir()
         self.conf = folder / "net.d"
         self.bin = folder / "bin"
         self.leases = folder / "leases"

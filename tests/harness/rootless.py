@@ -12,6 +12,7 @@ import tempfile
 from harness.engine import BIN, Engine
 from harness.host import Host
 from harness.need import need, need_program
+from harness.wait import wait_until
 
 # Another user for each of several runs at a time.
 NAME = os.environ.get("ESTIBA_TEST_USER", "estiba-test")
@@ -144,6 +145,12 @@ class RootlessEngine(Engine):
 
     def programs(self, name):
         return [pid for pid in self.user.processes() if program(pid) == name]
+
+    def end_spawned(self):
+        """The engine that a command has started ends, so that the test's own can check what is left."""
+        spawned, = self.programs("estibad")
+        os.kill(spawned, signal.SIGTERM)
+        wait_until(lambda: not self.programs("estibad"), "the spawned engine has ended")
 
     def destroy(self):
         super().destroy()
