@@ -74,6 +74,14 @@ InetPeer AddressOf(const sockaddr_storage& name) {
   return address;
 }
 
+// By getsockname(2) or getpeername(2).
+Result<sockaddr_storage> NameOf(int socket, decltype(&::getsockname) ask, const char* what) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (ask(socket, reinterpret_cast<sockaddr*>(&name), &size) < 0) return Error::Errno(errno, what);
+  return name;
+}
+
 }  // namespace
 
 Result<UniqueFd> ConnectInet(int type, const InetPeer& peer) {
@@ -148,19 +156,11 @@ Status Listen(int socket, int backlog) {
 }
 
 Result<InetPeer> LocalAddress(int socket) {
-  sockaddr_storage name{};
-  socklen_t size = sizeof name;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) < 0)
-    return Error::Errno(errno, "ask for a socket's address");
-  return AddressOf(name);
+  return AddressOf(TRY(NameOf(socket, ::getsockname, "ask for a socket's address")));
 }
 
 Result<InetPeer> PeerAddress(int socket) {
-  sockaddr_storage name{};
-  socklen_t size = sizeof name;
-  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&name), &size) < 0)
-    return Error::Errno(errno, "ask for a connection's other end");
-  return AddressOf(name);
+  return AddressOf(TRY(NameOf(socket, ::getpeername, "ask for a connection's other end")));
 }
 
 InetPeer PeerOf(const Sender& sender) { return AddressOf(sender.name); }
@@ -174,10 +174,7 @@ Result<int> ProtocolOf(int socket) {
 }
 
 Result<std::uint16_t> LocalPort(int socket) {
-  sockaddr_storage name{};
-  socklen_t size = sizeof name;
-  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) < 0)
-    return Error::Errno(errno, "ask for a socket's port");
+  const sockaddr_storage name = TRY(NameOf(socket, ::getsockname, "ask for a socket's port"));
   // The port is at the same place in both families.
   sockaddr_in four{};
   std::memcpy(&four, &name, sizeof four);

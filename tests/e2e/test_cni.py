@@ -1,5 +1,6 @@
 """Networks of CNI plugins: Debian's real ones, and scripts for what those do not do."""
 
+import functools
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import pytest
 from harness import cni as cni_harness
 from harness import dns, network
 from harness.engine import BIN, running
+from harness.network import fetch_from
 from harness.wait import wait_until
 
 IMAGE = "estiba/busybox"
@@ -35,18 +37,11 @@ def blue(engine, cni):
     return engine
 
 
-def serve(engine, name, *options, net="blue"):
-    engine.cli("run", "-d", "--name", name, "--network", net, *options, IMAGE,
-               "nc", "-ll", "-p", "80", "-e", "echo", "from", name)
-    return endpoint(engine, name, net)
+serve = functools.partial(network.serve, net="blue")
 
 
 def endpoint(engine, name, net="blue"):
-    return engine.inspect(name)["NetworkSettings"]["Networks"][net]
-
-
-def fetch_from(engine, name, address):
-    return engine.out("exec", name, "nc", "-w", "2", address, "80", check=False)
+    return network.endpoint(engine, name, net)
 
 
 def refused(engine, *arguments):
@@ -344,18 +339,6 @@ def test_what_a_plugin_does_not_take_back_is_taken_back_later(engine, cni):
 
 # -- engines that come and go ------------------------------------------------------------------------------------------
 
-def monitors(engine):
-    return [pid for pid in engine.host.processes() if comm(pid).startswith("estiba-monitor")]
-
-
-def comm(pid):
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
-
-
 def test_another_engine_knows_the_addresses(blue):
     web = serve(blue, "web", "-p", "8080:80")
     blue.kill()
@@ -367,7 +350,7 @@ def test_another_engine_knows_the_addresses(blue):
 @pytest.mark.parametrize("with_engine", [True, False], ids=["engine", "no-engine"])
 def test_after_a_monitor_that_was_killed_all_is_taken_back(blue, cni, with_engine):
     serve(blue, "web", "-p", "8080:80")
-    monitor, = wait_until(lambda: len(found := monitors(blue)) == 1 and found, "one monitor")
+    monitor, = wait_until(lambda: len(found := blue.monitors()) == 1 and found, "one monitor")
     if not with_engine:
         blue.kill()
     os.kill(monitor, signal.SIGKILL)
@@ -417,7 +400,7 @@ def test_after_a_restart_of_the_host_leases_are_given_back(blue, cni):
     serve(blue, "web")
     pid = blue.state("web")["Pid"]
     blue.kill()
-    for one in [*monitors(blue), pid]:
+    for one in [*blue.monitors(), pid]:
         os.kill(one, signal.SIGKILL)
     held = blue.run_root / "cni" / blue_id(blue)
     subprocess.run(["umount", held], check=True)

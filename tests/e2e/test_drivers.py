@@ -1,5 +1,6 @@
 """Drivers beside bridge: macvlan with a machine on a LAN, routed networks, bridges of the administrator's."""
 
+import functools
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import subprocess
 import pytest
 
 from harness import network
+from harness.network import fetch, fetch_from
 from harness.wait import wait_until
 
 IMAGE = "estiba/busybox"
@@ -25,23 +27,11 @@ def create(engine, *options, name="lan", subnet="192.0.2.0/24", gateway="192.0.2
                       "--gateway", gateway, *options, name)
 
 
-def serve(engine, name, *options, network="lan"):
-    engine.cli("run", "-d", "--name", name, "--network", network, *options, IMAGE,
-               "nc", "-ll", "-p", "80", "-e", "echo", "from", name)
-    return endpoint(engine, name, network)
+serve = functools.partial(network.serve, net="lan")
 
 
-def endpoint(engine, name, network="lan"):
-    return engine.inspect(name)["NetworkSettings"]["Networks"][network]
-
-
-def fetch(host, address, port=80):
-    return host.run("socat", "-T3", "-", f"TCP:{address}:{port},connect-timeout=3", check=False,
-                    stdin=subprocess.DEVNULL).stdout.strip()
-
-
-def fetch_from(engine, name, address):
-    return engine.out("exec", name, "nc", "-w", "2", address, "80", check=False)
+def endpoint(engine, name, net="lan"):
+    return network.endpoint(engine, name, net)
 
 
 @pytest.fixture

@@ -28,7 +28,23 @@ def is_set(value):
     return not any(isinstance(one, dict) and set(one) & words for one in value)
 
 
-def fetch(host, address, port):
+def serve(engine, name, *options, net):
+    """A container on that network that says "from NAME" at port 80; its place there."""
+    engine.cli("run", "-d", "--name", name, "--network", net, *options, "estiba/busybox",
+               "nc", "-ll", "-p", "80", "-e", "echo", "from", name)
+    return endpoint(engine, name, net)
+
+
+def endpoint(engine, name, net):
+    return engine.inspect(name)["NetworkSettings"]["Networks"][net]
+
+
+def fetch_from(engine, name, address):
+    """What a server at port 80 says to that container."""
+    return engine.out("exec", name, "nc", "-w", "2", address, "80", check=False)
+
+
+def fetch(host, address, port=80):
     """What a server that sends a line and ends says to that host; empty when it cannot be reached."""
     return host.run("socat", "-T3", "-", f"TCP:{address}:{port},connect-timeout=3", check=False,
                     stdin=-3).stdout.strip()
