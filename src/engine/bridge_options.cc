@@ -72,6 +72,36 @@ Result<unsigned> Mtu(const std::string& key, const std::string& value) {
   return static_cast<unsigned>(*mtu);
 }
 
+// Podman's, without a prefix. True when it is one of them.
+Result<bool> ReadPodmans(const std::string& key, const std::string& value, BridgeOptions& to) {
+  constexpr unsigned kLastVlan = 4094;
+  if (key == "mode") {
+    if (value != "managed" && value != "unmanaged") return Invalid(key, value, "neither managed nor unmanaged");
+    to.managed = value == "managed";
+  } else if (key == "vlan") {
+    const auto vlan = ParseUint(value, kLastVlan);
+    if (!vlan.ok() || *vlan == 0) return Invalid(key, value, "not a VLAN's number, 1 to 4094");
+    to.vlan = static_cast<unsigned>(*vlan);
+  } else if (key == "vrf") {
+    TRY(CheckLink(key, value, kLongestLink));
+    to.vrf = value;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+Status CheckUnmanaged(const BridgeOptions& options) {
+  if (options.managed) return Ok();
+  if (options.name.empty())
+    return Error(Code::kInvalidArgument, "mode=unmanaged wants com.docker.network.bridge.name, a bridge that is there");
+  if (!options.vrf.empty())
+    return Error(Code::kInvalidArgument, "network option 'vrf=" + options.vrf + "': with mode=unmanaged the bridge is "
+                                         "not ours to put into a VRF")
+        .Hint("ip link set " + options.name + " master " + options.vrf);
+  return Ok();
+}
+
 // True when it is one of these.
 Result<bool> ReadBridge(const std::string& key, const std::string& value, BridgeOptions& to) {
   constexpr std::string_view kBridge = "com.docker.network.bridge.";
@@ -103,8 +133,10 @@ Result<bool> ReadBridge(const std::string& key, const std::string& value, Bridge
 Result<BridgeOptions> ParseBridgeOptions(const std::map<std::string, std::string>& options, bool internal) {
   BridgeOptions to;
   for (const auto& [key, value] : options) {
-    const bool known = TRY(ReadBridge(key, value, to));
-    if (known) continue;
+    const bool of_bridge = TRY(ReadBridge(key, value, to));
+    if (of_bridge) continue;
+    const bool of_podman = TRY(ReadPodmans(key, value, to));
+    if (of_podman) continue;
     if (key == "com.docker.network.driver.mtu") {
       to.mtu = TRY(Mtu(key, value));
     } else if (key == "com.docker.network.bridge.gateway_mode_ipv4") {
@@ -114,15 +146,11 @@ Result<BridgeOptions> ParseBridgeOptions(const std::map<std::string, std::string
     } else if (key == "com.docker.network.container_iface_prefix") {
       TRY(CheckLink(key, value, kLongestPrefix));
       to.interface_prefix = value;
-    } else if (key == "mode") {
-      if (value != "managed" && value != "unmanaged") return Invalid(key, value, "neither managed nor unmanaged");
-      to.managed = value == "managed";
     } else {
       return Error(Code::kInvalidArgument, "network option '" + key + "' is not supported by this engine");
     }
   }
-  if (!to.managed && to.name.empty())
-    return Error(Code::kInvalidArgument, "mode=unmanaged wants com.docker.network.bridge.name, a bridge that is there");
+  TRY(CheckUnmanaged(to));
   return to;
 }
 

@@ -25,6 +25,8 @@ struct BridgeOptions {
   std::string interface_prefix = "eth";
   std::vector<std::string> trusted;
   bool managed = true;  // false: the link is somebody's who sees to its addresses and rules (podman's mode=unmanaged)
+  unsigned vlan = 0;  // of every container's port, 1 to 4094 (podman's vlan); 0: the bridge filters none
+  std::string vrf;    // that the bridge is in (podman's)
   net::GatewayMode Mode(bool v6) const { return v6 ? mode_ipv6 : mode_ipv4; }
 };
 // Others are refused by name.

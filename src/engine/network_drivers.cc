@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/parse.h"
+#include "bridge_options.h"
 
 namespace estiba::engine {
 namespace {
@@ -151,12 +152,21 @@ Status CheckParentIsFree(const NetworkRecord& network, const NetworkList& others
   return Ok();
 }
 
+std::optional<net::BridgeLinkSpec> BridgeLinkOf(const NetworkRecord& network) {
+  if (network.driver != "bridge" || IsUnmanaged(network)) return std::nullopt;
+  const auto options = ParseBridgeOptions(network.options, network.internal);  // checked when it was made
+  if (!options.ok() || (options->vlan == 0 && options->vrf.empty())) return std::nullopt;
+  return net::BridgeLinkSpec{network.bridge, network.Bridge().LinkMac(), network.mtu, options->vlan, options->vrf};
+}
+
 Status PrepareLinks(const NetworkRecord& network, const NetworkList& others) {
   if (IsUnmanaged(network)) {
     const bool there = TRY(net::LinkExists(network.bridge));
-    if (there) return Ok();
-    return Bad("there is no bridge '" + network.bridge + "', and it is not ours to make");
+    if (!there) return Bad("there is no bridge '" + network.bridge + "', and it is not ours to make");
+    return network.options.contains("vlan") ? net::CheckFiltersVlans(network.bridge) : Ok();
   }
+  // Now, so that what the kernel or the host lacks is told to whoever makes the network.
+  if (const auto link = BridgeLinkOf(network)) return net::EnsureBridgeLink(*link);
   if (!SitsOnParent(network.driver)) return Ok();
   TRY(CheckParentIsFree(network, others));
   TRY(net::CheckUpperKind(network.driver == kMacvlan ? net::UpperKind::kMacvlan : net::UpperKind::kIpvlan));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "net/bridge_link.h"
 #include "net/parent_link.h"
 #include "networks.h"
 #include "plan/build.h"
@@ -33,8 +34,10 @@ using NetworkList = std::vector<std::shared_ptr<const NetworkRecord>>;
 // Two networks may share a parent, but for macvlan's mode passthru. kPermissionDenied, as docker has it.
 Status CheckParentIsFree(const NetworkRecord& network, const NetworkList& others);
 // What has to be on the host before a network's first container is looked for, or made: a VLAN for "eth0.10", a dummy
-// where no parent was given.
+// where no parent was given, a bridge with VLANs or in a VRF.
 Status PrepareLinks(const NetworkRecord& network, const NetworkList& others);
+// What of a bridge's link is not as usual: where that is so, it has to be made before EnsureBridge.
+std::optional<net::BridgeLinkSpec> BridgeLinkOf(const NetworkRecord& network);
 // Takes away what was made once none of `others` uses it.
 Status DropParent(const NetworkRecord& network, const NetworkList& others);
 

@@ -175,7 +175,9 @@ Result<std::shared_ptr<const NetworkRecord>> Networks::Create(CreateRequest requ
 // Recorded before, so that what an engine that is killed leaves goes with the network.
 Status Networks::MakeLinks(const NetworkRecord& network) {
   Status made = PrepareLinks(network, List());
-  if (!made.ok()) TRY(database_->Delete(kTable, network.id));
+  if (made.ok()) return made;
+  if (network.driver == "bridge" && network.bridge == BridgeName(network.id)) TRY(net::DeleteBridge(network.Bridge()));
+  TRY(database_->Delete(kTable, network.id));
   return made;
 }
 

@@ -16,29 +16,6 @@ namespace {
 
 std::string Name(const BridgeSpec& bridge) { return "set up bridge '" + bridge.name + "'"; }
 
-// Down, so that IPv6 can be switched off before it starts. The hardware address is set, or the bridge would take the
-// lowest of its ports' and change it as containers come and go.
-Status CreateBridge(os::NetlinkSocket& socket, const BridgeSpec& bridge) {
-  os::NetlinkBatch batch;
-  batch.Begin(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
-  batch.PutString(IFLA_IFNAME, bridge.name);
-  if (bridge.mtu != 0) batch.PutU32(IFLA_MTU, bridge.mtu);
-  const std::vector<IpPrefix> subnets = bridge.Subnets();
-  const Mac mac = MacFor(subnets.empty() ? Ip{} : subnets.front().address);
-  batch.Put(IFLA_ADDRESS, {reinterpret_cast<const char*>(mac.bytes.data()), mac.bytes.size()});
-  batch.BeginNest(IFLA_LINKINFO);
-  batch.PutString(IFLA_INFO_KIND, "bridge");
-  batch.BeginNest(IFLA_INFO_DATA);
-  batch.PutU8(IFLA_BR_MCAST_SNOOPING, 0);
-  batch.EndNest();
-  batch.EndNest();
-  batch.Begin(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
-  batch.PutString(IFLA_IFNAME, bridge.name);
-  batch.PutString(IFLA_IFALIAS, kOurAlias);  // not taken when a link is made
-  TRY(Transact(socket, batch, Name(bridge), EEXIST));  // EEXIST: somebody of ours was quicker
-  return Ok();
-}
-
 // As the link tells of itself: a look-up below /proc/sys/net goes by every network namespace that was ever looked at.
 Status Sysctls(const BridgeSpec& bridge, const Link& link) {
   const std::string six = "ipv6/conf/" + bridge.name + '/';
@@ -121,6 +98,11 @@ std::vector<IpPrefix> BridgeSpec::Subnets() const {
   return subnets;
 }
 
+Mac BridgeSpec::LinkMac() const {
+  const std::vector<IpPrefix> subnets = Subnets();
+  return MacFor(subnets.empty() ? Ip{} : subnets.front().address);
+}
+
 bool BridgeSpec::Masquerades(bool v6) const {
   const GatewayMode mode = v6 ? mode_ipv6 : mode_ipv4;
   return masquerade && !internal && (mode == GatewayMode::kNat || mode == GatewayMode::kNatUnprotected);
@@ -132,7 +114,7 @@ Status MakeBridge(const BridgeSpec& bridge, bool repair) {
   os::NetlinkSocket socket = TRY_CTX(os::NetlinkSocket::Open(NETLINK_ROUTE), Name(bridge));
   auto link = TRY_CTX(FindLink(socket, bridge.name), Name(bridge));
   if (!link) {
-    TRY(CreateBridge(socket, bridge));
+    TRY(CreateBridge(socket, {bridge.name, bridge.LinkMac(), bridge.mtu}));
     link = TRY_CTX(FindLink(socket, bridge.name), Name(bridge));
   }
   if (!link) return Error(Code::kAborted, Name(bridge) + ": the link disappeared");

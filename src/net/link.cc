@@ -62,6 +62,7 @@ Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header) {
   while (const auto attribute = attributes.Next()) {
     if (attribute->type == IFLA_MASTER) link.master = static_cast<int>(attribute->U32().value_or(0));
     if (attribute->type == IFLA_LINK) link.peer = static_cast<int>(attribute->U32().value_or(0));
+    if (attribute->type == IFLA_IFNAME) link.name = attribute->Text();
     if (attribute->type == IFLA_IFALIAS) link.alias = attribute->Text();
     if (attribute->type == IFLA_ADDRESS && attribute->bytes.size() == link.mac.bytes.size())
       std::ranges::copy(attribute->bytes, link.mac.bytes.begin());

@@ -9,6 +9,7 @@
 
 #include "base/ip.h"
 #include "net/address.h"
+#include "net/bridge_link.h"
 #include "os/netlink.h"
 
 namespace estiba::net {
@@ -18,6 +19,7 @@ struct Link {
   bool up = false;
   int master = 0;
   int peer = 0;      // of a veth: the other end's index, in its own namespace; of a link on another: that one's
+  std::string name;
   std::string kind;  // "bridge", "veth", "" for hardware
   std::string alias;  // what somebody wrote on it
   Mac mac{};         // all zeros for a link without one, as tun(4)
@@ -32,6 +34,8 @@ Link ParseLink(const os::NetlinkMessage& message, const ifinfomsg& header);
 // What links that we have made are marked with: others may have made one for us to use.
 inline constexpr char kOurAlias[] = "estiba";
 inline bool IsOurBridge(const Link& link) { return link.kind == "bridge" && link.alias == kOurAlias; }
+// Marked as ours and down, of which `master` (0: none) is the master; fine when it is there already.
+Status CreateBridge(os::NetlinkSocket& socket, const BridgeLinkSpec& bridge, int master = 0);
 Result<std::vector<Link>> ListLinks(os::NetlinkSocket& socket);
 // Nothing when there is no link of that name.
 Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, const std::string& name);

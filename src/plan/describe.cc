@@ -197,6 +197,10 @@ std::string HostDetail(const Step& step, Language language) {
     case Op::kOwnCgroup:
     case Op::kResolveUser: return std::to_string(NumberAt(step, 0));
     case Op::kOomScore: return TextAt(step, 0);
+    case Op::kEnsureBridgeLink:
+      return (NumberAt(step, 1) != 0 ? ", VLAN " + std::to_string(NumberAt(step, 1)) : "") +
+             (TextAt(step, 2).empty() ? "" : ", VRF " + Quote(TextAt(step, 2)));
+    case Op::kJoinVlan: return std::to_string(NumberAt(step, 0));
     case Op::kPublishPorts:
     case Op::kUnpublishPorts: return Ports(step.text, language);
     case Op::kCniAdd:

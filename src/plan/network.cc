@@ -27,6 +27,9 @@ std::uint64_t BridgeFlags(const net::BridgeSpec& bridge) {
 
 void AddBridgePort(Builder& b, const Endpoint& endpoint) {
   if (const net::BridgeSpec& bridge = endpoint.bridge; !bridge.name.empty()) {
+    if (endpoint.vlan != 0 || !endpoint.vrf.empty())
+      b.Add(Op::kEnsureBridgeLink, Where::kHostChild, kNetworkField,
+            {bridge.name, net::ToString(bridge.LinkMac()), endpoint.vrf}, {bridge.mtu, endpoint.vlan});
     std::vector<std::string> words = {bridge.name, Words(bridge.gateways), Words(bridge.bare)};
     words.insert(words.end(), bridge.trusted.begin(), bridge.trusted.end());
     b.Add(Op::kEnsureBridge, Where::kHostChild, kNetworkField, std::move(words),
@@ -37,6 +40,8 @@ void AddBridgePort(Builder& b, const Endpoint& endpoint) {
   b.Add(Op::kAddVeth, Where::kHostChild, kNetworkField,
         {veth.bridge, veth.host_name, veth.container_name, net::ToString(veth.mac)},
         {veth.mtu, veth.isolated ? 1ULL : 0ULL});
+  if (endpoint.vlan != 0)
+    b.Add(Op::kJoinVlan, Where::kHostChild, kNetworkField, {veth.host_name}, {endpoint.vlan});
 }
 
 void AddEndpoint(Builder& b, const Endpoint& endpoint) {

@@ -107,6 +107,8 @@ std::string_view OpName(Op op) {
     case Op::kOomScore: return "oom-score";
     case Op::kEnsureTable: return "ensure-table";
     case Op::kEnsureBridge: return "ensure-bridge";
+    case Op::kEnsureBridgeLink: return "ensure-bridge-link";
+    case Op::kJoinVlan: return "join-vlan";
     case Op::kAddVeth: return "add-veth";
     case Op::kConfigureInside: return "configure-inside";
     case Op::kUseHost: return "use-host";

@@ -112,10 +112,20 @@ std::vector<std::string> BridgeAddresses(const Step& step) {
 
 std::string Bridge(const Step& step) {
   const std::string name = Arg(step, 0);
-  std::string lines = "if ! ip link show " + name + " > /dev/null 2>&1; then\n  ip link add " + name + " type bridge";
+  std::string lines = "ip link show " + name + " > /dev/null 2>&1 || ip link add " + name + " type bridge";
   for (const std::string& address : BridgeAddresses(step))
-    lines += "\n  ip addr add " + ShellWord(address) + " dev " + name;
-  return lines + "\n  ip link set " + name + " up\nfi";
+    lines += "\nip addr replace " + ShellWord(address) + " dev " + name;
+  return lines + "\nip link set " + name + " up";
+}
+
+std::string BridgeLink(const Step& step) {
+  const std::string name = Arg(step, 0);
+  const std::string vlan = NumberAt(step, 1) == 0 ? "" : std::to_string(NumberAt(step, 1));
+  std::string lines = "ip link show " + name + " > /dev/null 2>&1 || ip link add " + name + " address " + Arg(step, 1) +
+                      " type bridge" + (vlan.empty() ? "" : " vlan_filtering 1 vlan_default_pvid 0");
+  if (!TextAt(step, 2).empty()) lines += "\nip link set " + name + " master " + Arg(step, 2);
+  if (!vlan.empty()) lines += "\nbridge vlan add dev " + name + " vid " + vlan + " pvid untagged self";
+  return lines;
 }
 
 std::string Veth(const Step& step) {
@@ -298,6 +308,9 @@ std::string HostCommands(const Step& step, ShellState& state) {
     case Op::kOomScore: return "echo " + Arg(step, 0) + " > \"/proc/$pid/oom_score_adj\"";
     case Op::kEnsureBridge: return Bridge(step);
     case Op::kAddVeth: return Veth(step);
+    case Op::kEnsureBridgeLink: return BridgeLink(step);
+    case Op::kJoinVlan:
+      return "bridge vlan add dev " + Arg(step, 0) + " vid " + std::to_string(NumberAt(step, 0)) + " pvid untagged";
     case Op::kEnsureParent: return Parent(step);
     case Op::kAddUpper: return UpperLink(step);
     case Op::kConfigureInside: return ConfigureInside(step);

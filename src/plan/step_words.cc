@@ -66,6 +66,8 @@ constexpr StepWords kWords[] = {
     H(Op::kUserNetwork, {"reach the user's own network by {0}", "alcanzar la red propia del usuario por {0}"}),
     H(Op::kEnsureTable, {"ensure nft table 'inet estiba'", "asegurar la tabla nft 'inet estiba'"}),
     H(Op::kEnsureBridge, {"ensure bridge {0} with address {1}", "asegurar el puente {0} con la dirección {1}"}),
+    H(Op::kEnsureBridgeLink, {"ensure bridge link {0}{4}", "asegurar el enlace puente {0}{4}"}),
+    H(Op::kJoinVlan, {"put {0} into VLAN {4}", "poner {0} en la VLAN {4}"}),
     H(Op::kAddVeth, {"add veth {1} on bridge {0}, {2} inside", "añadir veth {1} al puente {0}, {2} por dentro"}),
     H(Op::kEnsureParent, {"ensure VLAN {0} of {1}", "asegurar la VLAN {0} de {1}"}),
     H(Op::kEnsureParent, {"ensure dummy link {0}", "asegurar el enlace ficticio {0}"}, 1),

@@ -1,5 +1,6 @@
 #include "driver_steps.h"
 
+#include "net/bridge_link.h"
 #include "net/parent_link.h"
 
 namespace estiba::runtime {
@@ -8,6 +9,20 @@ using plan::Step;
 
 Status EnsureParent(const Step& step) {
   return net::EnsureParent({step.text.at(0), step.text.at(1), static_cast<unsigned>(step.numbers.at(0))});
+}
+
+Status EnsureBridgeLink(const Step& step) {
+  net::BridgeLinkSpec link;
+  link.name = step.text.at(0);
+  link.mac = TRY(net::ParseMac(step.text.at(1)));
+  link.vrf = step.text.at(2);
+  link.mtu = static_cast<unsigned>(step.numbers.at(0));
+  link.vlan = static_cast<unsigned>(step.numbers.at(1));
+  return net::EnsureBridgeLink(link);
+}
+
+Status JoinVlan(const Step& step) {
+  return net::JoinVlan(step.text.at(0), static_cast<unsigned>(step.numbers.at(0)));
 }
 
 Status AddUpper(const Step& step, int netns) {

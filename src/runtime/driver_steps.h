@@ -1,5 +1,6 @@
 #pragma once
-// Steps of the network drivers beside bridge. `netns` is the container's network namespace.
+// Steps of the network drivers beside bridge, and of bridges with VLANs or in a VRF. `netns` is the
+// container's network namespace.
 
 #include "base/result.h"
 #include "plan/plan.h"
@@ -7,6 +8,8 @@
 namespace estiba::runtime {
 
 Status EnsureParent(const plan::Step& step);
+Status EnsureBridgeLink(const plan::Step& step);
+Status JoinVlan(const plan::Step& step);
 Status AddUpper(const plan::Step& step, int netns);
 // Undoes AddUpper.
 Status DeleteUpper(const plan::Step& step);

@@ -65,7 +65,8 @@ bool IsNetworkStep(Op op) {
   return op == Op::kUseHost || op == Op::kForwarding || op == Op::kUserNetwork ||
          op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kAddVeth || op == Op::kConfigureInside ||
          op == Op::kPublishPorts || op == Op::kServeNames ||
-         op == Op::kEnsureParent || op == Op::kAddUpper || op == Op::kWriteNames || op == Op::kDefaultRoute ||
+         op == Op::kEnsureParent || op == Op::kAddUpper || op == Op::kEnsureBridgeLink || op == Op::kJoinVlan ||
+          op == Op::kWriteNames || op == Op::kDefaultRoute ||
          op == Op::kCniAdd;
 }
 

@@ -145,6 +145,8 @@ Status RunNetworkStep(Session& session, const Step& step) {
   switch (step.op) {
     case Op::kAddVeth: return Veth(session, step);
     case Op::kEnsureParent: return EnsureParent(step);
+    case Op::kEnsureBridgeLink: return EnsureBridgeLink(step);
+    case Op::kJoinVlan: return JoinVlan(step);
     case Op::kAddUpper: return Upper(session, step);
     case Op::kConfigureInside: return Inside(session, step);
     case Op::kServeNames: return Names(session, step);

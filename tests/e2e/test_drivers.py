@@ -206,6 +206,17 @@ def test_an_unmanaged_bridge_is_used_and_nothing_of_it_touched(engine, server, b
     refused(engine, "wants com.docker.network.bridge.name", "-o", "mode=unmanaged", "x", driver="bridge")
 
 
+def test_what_vlans_and_vrfs_of_bridges_lack_is_told_when_the_network_is_made(engine, bridge):
+    refused(engine, "there is no VRF 'nosuch'", "-o", "vrf=nosuch", "x", driver="bridge")
+    refused(engine, "link 'lo' is not a VRF", "-o", "vrf=lo", "x", driver="bridge")
+    refused(engine, f"bridge '{bridge}' does not filter VLANs", "-o", "vlan=20", "-o", "mode=unmanaged",
+            "-o", f"com.docker.network.bridge.name={bridge}", "x", driver="bridge")
+    refused(engine, f"bridge '{bridge}' is not ours", "-o", "vlan=20",
+            "-o", f"com.docker.network.bridge.name={bridge}", "x", driver="bridge")
+    refused(engine, "network option 'vlan=4095'", "-o", "vlan=4095", "x", driver="bridge")
+    assert "est-" not in engine.host.run("ip", "-br", "link", "show", "type", "bridge").stdout  # nothing is left
+
+
 def test_a_bridge_that_was_there_stays_when_its_network_goes(engine, server, bridge):
     engine.cli("network", "create", "-o", f"com.docker.network.bridge.name={bridge}", "--subnet", "198.51.100.0/24",
                "lan")

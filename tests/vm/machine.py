@@ -15,7 +15,8 @@ CACHE = ROOT / "build" / "vm"
 BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", ROOT / "build/release/bin"))
 PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-transfer", "estiba-init", "estiba-netd", "estiba-uplink",
             "estiba-oci"]
-TOOLS = ["nft", "tc", "ip", "socat", "apparmor_parser", "setpriv", "tar", "mkfs.ext4"]
+TOOLS = ["nft", "tc", "ip", "socat", "apparmor_parser", "setpriv", "tar", "mkfs.ext4",
+         "bridge"]
 MODULES = ["overlay", "veth", "bridge", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_ct", "nft_fib_inet",
            "tun", "unix_diag", "tcp_diag", "udp_diag", "raw_diag", "inet_diag", "af_packet_diag", "netlink_diag",
            "nf_conntrack_netlink", "nft_numgen", "sch_netem", "sch_tbf", "loop", "virtio_pci", "virtio_blk", "ext4",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../bridge_options.h"
 #include "../endpoint_options.h"
 #include "../gateway.h"
 #include "../network_drivers.h"
@@ -149,6 +150,11 @@ Result<plan::Endpoint> Containers::PlanEndpoint(const ContainerRecord& record, c
   made.veth = {endpoint.bridge, endpoint.host_ifname, endpoint.container_ifname, endpoint.mac, endpoint.mtu};
   made.veth.isolated = !made.bridge.connects;
   if (IsUnmanaged(*network)) made.bridge.name.clear();
+  if (network->driver == "bridge" && !network->options.empty()) {
+    const BridgeOptions link = TRY(ParseBridgeOptions(network->options, network->internal));
+    made.vlan = link.vlan;
+    made.vrf = link.vrf;
+  }
   if (SitsOnParent(network->driver)) made.upper = PlanUpper(endpoint, *network);
   made.inside.name = endpoint.container_ifname;
   made.inside.addresses = endpoint.addresses;

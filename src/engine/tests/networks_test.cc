@@ -49,6 +49,18 @@ TEST(BridgeOptions, WhatIsWrongIsNamed) {
   EXPECT_TRUE(Parse("bridge.gateway_mode_ipv4", "isolated", /*internal=*/true).ok());
 }
 
+TEST(BridgeOptions, PodmansOfVlansAndVrfsAreReadAndWhatIsWrongIsNamed) {
+  ASSERT_OK_AND_ASSIGN(const BridgeOptions options, ParseBridgeOptions({{"vlan", "4094"}, {"vrf", "red"}}, false));
+  EXPECT_EQ(options.vlan, 4094U);
+  EXPECT_EQ(options.vrf, "red");
+  for (const auto& [key, value] : {std::pair("vlan", "0"), {"vlan", "4095"}, {"vlan", "ten"}, {"vrf", ""},
+                                   {"vrf", "a/b"}, {"mode", "perhaps"}})
+    EXPECT_THAT(ParseBridgeOptions({{key, value}}, false).error().Message(), HasSubstr(std::string(key) + '=' + value));
+  const auto theirs = ParseBridgeOptions(
+      {{"mode", "unmanaged"}, {"com.docker.network.bridge.name", "br0"}, {"vrf", "red"}}, false);
+  EXPECT_THAT(theirs.error().Message(), HasSubstr("not ours to put into a VRF"));
+}
+
 codec::Json Json(const char* text) { return codec::ParseJson(text).value(); }
 
 TEST(NetworkRecord, OfAnEarlierEngineHasItsOneSubnet) {

@@ -51,6 +51,17 @@ TEST(Golden, TheShellScriptOfAContainerWithBothFamiliesKeptApart) {
   ExpectGolden("docker_dual_stack.sh", ExplainShell(plan));
 }
 
+TEST(Golden, TheShellScriptOfAContainerOnABridgeWithVlansInAVrf) {
+  ContainerInput input = DockerInput();
+  input.network.mode = Network::Mode::kBridge;
+  Endpoint endpoint = MakeEndpoint();
+  endpoint.vlan = 20;
+  endpoint.vrf = "red";
+  input.network.endpoints = {endpoint};
+  ASSERT_OK_AND_ASSIGN(const Plan plan, BuildContainer(input, HybridHost()));
+  ExpectGolden("docker_vlan_vrf.sh", ExplainShell(plan));
+}
+
 TEST(Golden, ABundleInAUserNamespaceWithHooks) {
   ContainerInput input = DockerInput();
   input.storage = Storage();

@@ -41,6 +41,7 @@ struct BridgeSpec {
   std::vector<std::string> trusted{};  // interfaces from which published ports are reached untranslated
 
   std::vector<IpPrefix> Subnets() const;
+  Mac LinkMac() const;  // what it has when it is made
   bool Masquerades(bool v6) const;
 };
 // Bridge with its address, up; the table's elements for it (needs EnsureTable). Forwarding is another step

@@ -70,6 +70,8 @@ struct Endpoint {
   net::InsideSpec inside;
   std::vector<net::PublishedPort> ports;
   std::optional<Upper> upper{};  // then there is no bridge and no pair
+  unsigned vlan = 0;             // 1 to 4094: the pair's, on a bridge that filters VLANs
+  std::string vrf{};             // that the bridge is in
 };
 
 // Networks that CNI plugins see to, which estiba-cni runs. Its request is the caller's to write (cni/attach.h).

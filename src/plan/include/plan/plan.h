@@ -78,6 +78,8 @@ enum class Op : std::uint16_t {
   kForwarding = 111,     // text: folder                                 numbers: families, 4 and 6
   kCniAdd = 130,         // text: estiba-cni, folder of its records, container, networks…  numbers: most milliseconds
                          // blob: the request (cni/attach.h)
+  kEnsureBridgeLink = 113, // text: bridge, mac, VRF or ""               numbers: mtu, VLAN or 0. Before kEnsureBridge
+  kJoinVlan = 114,       // text: port of a bridge                       numbers: VLAN
   kUserNetwork = 112,    // text: folder, estiba-uplink, way out or ""   where all steps of networks are run
   // ---- host, while the container runs: what changes a network that is there (network_change.h) ----
   kDefaultRoute = 120,   // text: name inside, gateway                   instead of the family's default route

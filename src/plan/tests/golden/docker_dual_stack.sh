@@ -251,12 +251,10 @@ beside() {
   # load 11 device rules [linux.resources.devices] (no command)
   # ensure nft table 'inet estiba' [network] (no command)
   # ensure bridge 'estiba0' with address '172.17.0.1/16 fd00::1/64' [network]
-  if ! ip link show 'estiba0' > /dev/null 2>&1; then
-    ip link add 'estiba0' type bridge
-    ip addr add '172.17.0.1/16' dev 'estiba0'
-    ip addr add 'fd00::1/64' dev 'estiba0'
-    ip link set 'estiba0' up
-  fi
+  ip link show 'estiba0' > /dev/null 2>&1 || ip link add 'estiba0' type bridge
+  ip addr replace '172.17.0.1/16' dev 'estiba0'
+  ip addr replace 'fd00::1/64' dev 'estiba0'
+  ip link set 'estiba0' up
   # add veth 've01234567' on bridge 'estiba0', 'eth0' inside [network]
   ip link add 've01234567' master 'estiba0' up type veth peer name 'eth0' address '02:42:ac:11:00:02' netns "$pid"
   bridge link set dev 've01234567' isolated on
