@@ -16,8 +16,9 @@ namespace estiba::uplink {
 namespace {
 
 constexpr int kReady = 3;  // where slirp4netns tells that it is there
-constexpr int kNetns = 5;
-constexpr const char* kNetnsPath = "/proc/self/fd/5";
+// The standard input: what else is given to it pasta closes before it looks (since 2024-08).
+constexpr int kNetns = 0;
+constexpr const char* kNetnsPath = "/proc/self/fd/0";
 constexpr int kPatience = 10'000;  // milliseconds
 constexpr std::size_t kMostSaid = 16 * 1024;
 
@@ -30,7 +31,7 @@ std::vector<std::string> Arguments(const std::string& program) {
     return {"slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox", "--enable-ipv6",
             "--ready-fd=3", "--netns-type=path", kNetnsPath, net::kWayOutLink};
   return {"pasta", "--config-net", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U", "none",
-          "--ns-ifname", net::kWayOutLink, "--netns-only", "--netns", kNetnsPath, "--quiet"};
+          "--ns-ifname", net::kWayOutLink, "--netns-only", "--netns", kNetnsPath, "--no-netns-quit", "--quiet"};
 }
 
 struct Pipe {

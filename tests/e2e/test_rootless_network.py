@@ -134,6 +134,7 @@ def test_an_answer_arrives_whole_after_the_client_has_closed_its_side(engine):
 
 class Poor(RootlessEngine):
     """Neither pasta nor slirp4netns is in its $PATH."""
+    scripts = {}
 
     def start(self, *arguments):
         folder = self.folder / "bin"
@@ -141,9 +142,27 @@ class Poor(RootlessEngine):
         for name in ("nsenter", "setpriv", "newuidmap", "newgidmap", "curl", "ip"):
             if not (folder / name).exists():
                 (folder / name).symlink_to(shutil.which(name))
+        for name, text in self.scripts.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PATH", str(folder))
             super().start(*arguments)
+
+
+class Tidy(Poor):
+    """Its pasta closes what it was given, as pasta does since August 2024."""
+    scripts = {"pasta": "#!/bin/sh\nexec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-\nexec /usr/bin/pasta \"$@\"\n"}
+
+
+def test_a_way_out_that_closes_what_it_was_given(user):
+    need_program("pasta")
+    with running(Tidy(user)) as engine, outside(engine) as other, serving(
+            other, "socat", "TCP-LISTEN:80,reuseaddr,fork", "SYSTEM:echo outside"):
+        wait_until(lambda: listens(other, 80), "the server listens")
+        run(engine, "one")
+        wait_until(lambda: reaches_outside(engine, "one") == "outside\n", "the way out is there")
+        engine.cli("rm", "-f", "one")
 
 
 def test_without_a_way_out_the_packages_are_named(user):
