@@ -57,6 +57,12 @@ Result<Ip> HostBinding(const std::string& key, const std::string& value, bool v6
   return *address;
 }
 
+Result<Ip> Source(const std::string& key, const std::string& value, bool v6) {
+  const Ip address = TRY(HostBinding(key, value, v6));
+  if (address.IsAny()) return Invalid(key, value, "not an address that packets can have");
+  return address;
+}
+
 Status ReadTrusted(const std::string& key, const std::string& value, std::vector<std::string>& trusted) {
   for (const std::string& name : Split(value, ':')) {
     TRY(CheckLink(key, name, kLongestLink));
@@ -85,10 +91,28 @@ Result<bool> ReadPodmans(const std::string& key, const std::string& value, Bridg
   } else if (key == "vrf") {
     TRY(CheckLink(key, value, kLongestLink));
     to.vrf = value;
+  } else if (key == "outbound_addr4") {
+    to.source_ipv4 = TRY(Source(key, value, false));
+  } else if (key == "outbound_addr6") {
+    to.source_ipv6 = TRY(Source(key, value, true));
   } else {
     return false;
   }
   return true;
+}
+
+// An address to leave with says nothing where packets keep their own.
+Status CheckSources(const BridgeOptions& options, bool internal) {
+  for (const bool v6 : {false, true}) {
+    const auto& source = v6 ? options.source_ipv6 : options.source_ipv4;
+    const net::GatewayMode mode = options.Mode(v6);
+    const bool translates = options.managed && options.masquerade && !internal &&
+                            (mode == net::GatewayMode::kNat || mode == net::GatewayMode::kNatUnprotected);
+    if (source && !translates)
+      return Invalid(v6 ? "com.docker.network.host_ipv6" : "com.docker.network.host_ipv4", ToString(*source),
+                     "no address is translated in such a network");
+  }
+  return Ok();
 }
 
 Status CheckUnmanaged(const BridgeOptions& options) {
@@ -143,6 +167,10 @@ Result<BridgeOptions> ParseBridgeOptions(const std::map<std::string, std::string
       to.mode_ipv4 = TRY(Mode(key, value, internal));
     } else if (key == "com.docker.network.bridge.gateway_mode_ipv6") {
       to.mode_ipv6 = TRY(Mode(key, value, internal));
+    } else if (key == "com.docker.network.host_ipv4") {
+      to.source_ipv4 = TRY(Source(key, value, false));
+    } else if (key == "com.docker.network.host_ipv6") {
+      to.source_ipv6 = TRY(Source(key, value, true));
     } else if (key == "com.docker.network.container_iface_prefix") {
       TRY(CheckLink(key, value, kLongestPrefix));
       to.interface_prefix = value;
@@ -151,6 +179,7 @@ Result<BridgeOptions> ParseBridgeOptions(const std::map<std::string, std::string
     }
   }
   TRY(CheckUnmanaged(to));
+  TRY(CheckSources(to, internal));
   return to;
 }
 

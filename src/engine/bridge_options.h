@@ -22,6 +22,8 @@ struct BridgeOptions {
   net::GatewayMode mode_ipv6 = net::GatewayMode::kNat;
   std::optional<Ip> bind_ipv4;  // where ports are published when no address is given
   std::optional<Ip> bind_ipv6;
+  std::optional<Ip> source_ipv4;  // what containers leave with, in place of the address of the way out
+  std::optional<Ip> source_ipv6;
   std::string interface_prefix = "eth";
   std::vector<std::string> trusted;
   bool managed = true;  // false: the link is somebody's who sees to its addresses and rules (podman's mode=unmanaged)

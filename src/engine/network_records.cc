@@ -143,6 +143,8 @@ net::BridgeSpec NetworkRecord::Bridge() const {
   spec.mode_ipv4 = wanted.mode_ipv4;
   spec.mode_ipv6 = wanted.mode_ipv6;
   spec.trusted = wanted.trusted;
+  spec.source_ipv4 = wanted.source_ipv4;
+  spec.source_ipv6 = wanted.source_ipv6;
   return spec;
 }
 

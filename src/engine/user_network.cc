@@ -58,6 +58,8 @@ Status CheckUserNetwork(const NetworkRecord& network) {
     if (mode == net::GatewayMode::kRouted || mode == net::GatewayMode::kNatUnprotected)
       return NeedsRoot(network, "to be reached by containers' own addresses");
   }
+  if (options.source_ipv4 || options.source_ipv6)
+    return NeedsRoot(network, "com.docker.network.host_ipv4 or host_ipv6");
   if (options.vlan != 0) return NeedsRoot(network, "vlan");
   if (!options.vrf.empty()) return NeedsRoot(network, "vrf");
   if (!options.trusted.empty()) return NeedsRoot(network, "com.docker.network.bridge.trusted_host_interfaces");

@@ -38,7 +38,7 @@ std::string Raw(T value) {
 enum SetId : std::uint32_t {
   kBridgesId = 1, kSameBridgeId, kSubnetsId, kMasqueradedId, kPublishedId, kPublishedAnyId, kInternalId,
   kGuardedId, kUnprotectedId, kRoutedId, kTrustedId, kSubnets6Id, kMasqueraded6Id, kPublished6Id, kPublishedAny6Id,
-  kOpenedId, kOpened6Id,
+  kOpenedId, kOpened6Id, kSourcedId, kSourced6Id,
 };
 
 // What differs between the families in rules that are otherwise the same.
@@ -49,15 +49,15 @@ struct Family {
   std::uint32_t length;          // of an address
   std::uint32_t type;
   const char* publish;           // chain
-  const char *subnets, *masqueraded, *published, *published_any, *opened;
-  SetId subnets_id, masqueraded_id, published_id, published_any_id, opened_id;
+  const char *subnets, *masqueraded, *sourced, *published, *published_any, *opened;
+  SetId subnets_id, masqueraded_id, sourced_id, published_id, published_any_id, opened_id;
 };
 constexpr Family kFour{NFPROTO_IPV4, 12, 16, 4, kTypeIpv4, "publish",
-                       kSubnets, kMasqueraded, kPublished, kPublishedAny, kOpened,
-                       kSubnetsId, kMasqueradedId, kPublishedId, kPublishedAnyId, kOpenedId};
+                       kSubnets, kMasqueraded, kSourced, kPublished, kPublishedAny, kOpened,
+                       kSubnetsId, kMasqueradedId, kSourcedId, kPublishedId, kPublishedAnyId, kOpenedId};
 constexpr Family kSix{NFPROTO_IPV6, 8, 24, 16, kTypeIpv6, "publish6",
-                      kSubnets6, kMasqueraded6, kPublished6, kPublishedAny6, kOpened6,
-                      kSubnets6Id, kMasqueraded6Id, kPublished6Id, kPublishedAny6Id, kOpened6Id};
+                      kSubnets6, kMasqueraded6, kSourced6, kPublished6, kPublishedAny6, kOpened6,
+                      kSubnets6Id, kMasqueraded6Id, kSourced6Id, kPublished6Id, kPublishedAny6Id, kOpened6Id};
 constexpr std::uint32_t kDestinationPort = 2;  // of TCP's, UDP's and SCTP's header
 
 // Pieces of rules. Registers are reused freely: each rule stands alone.
@@ -125,6 +125,7 @@ void Layout::AddFamilySets(const Family& family) {
   const NftSet sets[] = {
       {family.subnets, family.subnets_id, family.type, length, /*interval=*/true},
       {family.masqueraded, family.masqueraded_id, family.type, length, /*interval=*/true},
+      {family.sourced, family.sourced_id, family.type, length, /*interval=*/true, family.type, length},
       {family.published, family.published_id, place, length + 8, false, target, length + 4},
       {family.published_any, family.published_any_id, Concat(kTypeProtocol, kTypePort), 8, false, target, length + 4},
       {family.opened, family.opened_id, place, length + 8},
@@ -281,6 +282,11 @@ void Layout::AddHostGuard() {
 void Layout::AddMasquerading() {
   batch_.AddChain(kTable, "postrouting", NftHook{"nat", NF_INET_POST_ROUTING, 100});
   for (const Family* family : {&kFour, &kSix}) {
+    NftRule as_told;
+    MatchFamily(as_told, *family)
+        .Payload(NFT_PAYLOAD_NETWORK_HEADER, family->source, family->length, kR0)
+        .LookupInto(family->sourced, family->sourced_id, kR0, kR8);
+    MatchInterface(as_told, NFT_META_OIFNAME, /*invert=*/true).SourceNat(family->number, kR8);
     NftRule outward;
     MatchInterface(MatchSource(outward, *family, family->masqueraded, family->masqueraded_id), NFT_META_OIFNAME,
                    /*invert=*/true)
@@ -289,6 +295,7 @@ void Layout::AddMasquerading() {
     NftRule hairpin;
     MatchInterface(MatchSource(hairpin, *family, family->subnets, family->subnets_id), NFT_META_OIFNAME);
     MatchCt(hairpin, NFT_CT_STATUS, IPS_DST_NAT).Masquerade();
+    Add("postrouting", as_told);
     Add("postrouting", outward);
     Add("postrouting", hairpin);
   }
@@ -312,7 +319,8 @@ void DeleteChains(os::NftBatch& batch, const std::vector<std::string>& chains) {
 
 void AddLayout(os::NftBatch& batch, const std::vector<std::string>& chains) {
   DeleteChains(batch, chains);
-  batch.AddTable(kTable).AddChain(kTable, kAdministrator).AddChain(kTable, kFirstLayout).AddChain(kTable, kLayout);
+  batch.AddTable(kTable).AddChain(kTable, kAdministrator).AddChain(kTable, kLayout);
+  for (const char* earlier : kEarlierLayouts) batch.AddChain(kTable, earlier);
   Layout layout(batch);
   layout.AddSets();
   layout.AddPublishing();
@@ -324,12 +332,13 @@ void AddLayout(os::NftBatch& batch, const std::vector<std::string>& chains) {
 
 void RemoveLayout(os::NftBatch& batch, const std::vector<std::string>& chains) {
   DeleteChains(batch, chains);
-  batch.DeleteChain(kTable, kFirstLayout).DeleteChain(kTable, kLayout);
+  for (const char* earlier : kEarlierLayouts) batch.DeleteChain(kTable, earlier);
+  batch.DeleteChain(kTable, kLayout);
   for (const char* set : {kBridges, kSameBridge, kInternal, kGuarded, kUnprotected, kRouted, kTrusted})
     batch.DeleteSet(kTable, set);
   for (const Family* family : {&kFour, &kSix})
-    for (const char* set : {family->subnets, family->masqueraded, family->published, family->published_any,
-                            family->opened})
+    for (const char* set : {family->subnets, family->masqueraded, family->sourced, family->published,
+                            family->published_any, family->opened})
       batch.DeleteSet(kTable, set);
 }
 

@@ -33,8 +33,9 @@ std::string ProtocolBytes(Protocol protocol) {
 }
 
 // First address and the first one after it; both keys of an interval set.
-void AddInterval(std::vector<TableElement>& elements, const char* set, const IpPrefix& subnet) {
-  elements.push_back({set, {subnet.Network().address.Bytes(), {}, false}});
+void AddInterval(std::vector<TableElement>& elements, const char* set, const IpPrefix& subnet,
+                 const std::string& data = {}) {
+  elements.push_back({set, {subnet.Network().address.Bytes(), data, false}});
   const Ip end = Next(subnet.Last());
   if (!end.IsAny()) elements.push_back({set, {end.Bytes(), {}, /*interval_end=*/true}});
 }
@@ -151,7 +152,10 @@ std::vector<TableElement> ElementsOf(const BridgeSpec& bridge) {
   for (const IpPrefix& subnet : bridge.Subnets()) {
     const bool v6 = subnet.address.v6;
     AddInterval(elements, v6 ? kSubnets6 : kSubnets, subnet);
-    if (bridge.Masquerades(v6)) AddInterval(elements, v6 ? kMasqueraded6 : kMasqueraded, subnet);
+    const auto& source = v6 ? bridge.source_ipv6 : bridge.source_ipv4;
+    if (bridge.Masquerades(v6) && source)
+      AddInterval(elements, v6 ? kSourced6 : kSourced, subnet, source->Bytes());
+    else if (bridge.Masquerades(v6)) AddInterval(elements, v6 ? kMasqueraded6 : kMasqueraded, subnet);
   }
   return elements;
 }

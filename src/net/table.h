@@ -16,8 +16,8 @@ namespace estiba::net {
 inline constexpr char kTable[] = "estiba";
 inline constexpr std::uint8_t kFamily = 1;  // NFPROTO_INET
 // Empty chains that mark the layouts whose sets the table has. What looks for an earlier one finds all it needs.
-inline constexpr char kLayout[] = "layout_2";
-inline constexpr char kFirstLayout[] = "layout_1";
+inline constexpr char kLayout[] = "layout_3";
+inline constexpr const char* kEarlierLayouts[] = {"layout_1", "layout_2"};
 // A plain chain for the administrator's rules, asked first of everything that is forwarded. We make it and never touch
 // what is in it.
 inline constexpr char kAdministrator[] = "administrator";
@@ -33,6 +33,8 @@ inline constexpr char kSubnets[] = "subnets";          // ipv4 intervals: our ne
 inline constexpr char kSubnets6[] = "subnets6";
 inline constexpr char kMasqueraded[] = "masqueraded";  // those whose traffic leaves with the host's address
 inline constexpr char kMasqueraded6[] = "masqueraded6";
+inline constexpr char kSourced[] = "sourced";  // ipv4 intervals : the address their traffic leaves with
+inline constexpr char kSourced6[] = "sourced6";
 inline constexpr char kPublished[] = "published";         // proto . host address . host port : address . port
 inline constexpr char kPublishedAny[] = "published_any";  // proto . host port : address . port
 inline constexpr char kPublished6[] = "published6";

@@ -191,6 +191,15 @@ NftRule& NftRule::DestinationNat(std::uint8_t family, NftRegister address, NftRe
   return *this;
 }
 
+NftRule& NftRule::SourceNat(std::uint8_t family, NftRegister address) {
+  Expression e{"nat", {}};
+  AppendBe32(e.attributes, NFTA_NAT_TYPE, NFT_NAT_SNAT);
+  AppendBe32(e.attributes, NFTA_NAT_FAMILY, family);
+  AppendBe32(e.attributes, NFTA_NAT_REG_ADDR_MIN, Number(address));
+  expressions_.push_back(std::move(e));
+  return *this;
+}
+
 // As nft(8) writes "numgen random mod OF < COUNT": numbers are compared in the order of the wire.
 NftRule& NftRule::Chance(std::uint32_t count, std::uint32_t of, NftRegister scratch) {
   Expression number{"numgen", {}};

@@ -32,9 +32,14 @@ void AddBridgePort(Builder& b, const Endpoint& endpoint) {
             {bridge.name, net::ToString(bridge.LinkMac()), endpoint.vrf}, {bridge.mtu, endpoint.vlan});
     std::vector<std::string> words = {bridge.name, Words(bridge.gateways), Words(bridge.bare)};
     words.insert(words.end(), bridge.trusted.begin(), bridge.trusted.end());
-    b.Add(Op::kEnsureBridge, Where::kHostChild, kNetworkField, std::move(words),
-          {bridge.mtu, bridge.masquerade ? 1ULL : 0ULL, BridgeFlags(bridge), Number(bridge.mode_ipv4),
-           Number(bridge.mode_ipv6)});
+    Step& step =
+        b.Add(Op::kEnsureBridge, Where::kHostChild, kNetworkField, std::move(words),
+              {bridge.mtu, bridge.masquerade ? 1ULL : 0ULL, BridgeFlags(bridge), Number(bridge.mode_ipv4),
+               Number(bridge.mode_ipv6)});
+    std::vector<Ip> sources;
+    for (const auto& source : {bridge.source_ipv4, bridge.source_ipv6})
+      if (source) sources.push_back(*source);
+    step.blob = Words(sources);
   }
   const net::VethSpec& veth = endpoint.veth;
   b.Add(Op::kAddVeth, Where::kHostChild, kNetworkField,

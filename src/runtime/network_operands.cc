@@ -48,6 +48,10 @@ Result<net::BridgeSpec> ParseBridge(const Step& step) {
   bridge.internal = (NumberAt(step, 2) & plan::kBridgeInternal) != 0;
   bridge.mode_ipv4 = TRY(Mode(NumberAt(step, 3)));
   bridge.mode_ipv6 = TRY(Mode(NumberAt(step, 4)));
+  for (const std::string& word : Words(step.blob)) {
+    const Ip source = TRY(ParseIp(word));
+    (source.v6 ? bridge.source_ipv6 : bridge.source_ipv4) = source;
+  }
   if (!IsOldForm(step) && step.text.size() > 2) {
     bridge.bare = TRY(ParsePrefixes(step.text[2]));
     bridge.trusted.assign(step.text.begin() + 3, step.text.end());

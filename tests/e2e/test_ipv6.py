@@ -223,22 +223,49 @@ def test_ports_are_bound_where_the_network_says(engine, made, outside):
     assert {one["HostIp"] for one in shown if one["HostPort"] == "8085"} == {"127.0.0.1", HOST6}
 
 
-def test_without_masquerading_containers_leave_with_their_own_addresses(engine, made, outside):
-    made("plain", "--ipv6", "-o", OPTION + "bridge.enable_ip_masquerade=false")
-    engine.cli("run", "-d", "--network", "plain", "--name", "one", "estiba/busybox", "sleep", "1000")
-    one = place(engine, "one", "plain")
+@pytest.fixture
+def who_asks(outside):
+    """Servers outside, of both families, that say who asks."""
     servers = [subprocess.Popen(outside.prefix() + ["socat", f"{kind}-LISTEN:80,reuseaddr,fork{more}",
                                                     "SYSTEM:echo from $SOCAT_PEERADDR"])
                for kind, more in (("TCP4", ""), ("TCP6", ",ipv6only"))]
-    try:
-        wait_until(lambda: get(engine, "one", "192.0.2.2", 80) == f"from {one['IPAddress']}", "an answer by IPv4")
-        wait_until(lambda: get(engine, "one", OUTSIDE6, 80).startswith("from ["), "an answer by IPv6")
-        said = get(engine, "one", OUTSIDE6, 80).removeprefix("from [").removesuffix("]")
-        assert ipaddress.ip_address(said) == ipaddress.ip_address(one["GlobalIPv6Address"])
-    finally:
-        for server in servers:
-            server.kill()
-            server.wait()
+    yield
+    for server in servers:
+        server.kill()
+        server.wait()
+
+
+def asks_as(engine, name):
+    """The addresses that servers outside see of the container, by IPv4 and IPv6."""
+    wait_until(lambda: get(engine, name, "192.0.2.2", 80).startswith("from "), "an answer by IPv4")
+    wait_until(lambda: get(engine, name, OUTSIDE6, 80).startswith("from ["), "an answer by IPv6")
+    return (get(engine, name, "192.0.2.2", 80).removeprefix("from "),
+            ipaddress.ip_address(get(engine, name, OUTSIDE6, 80).removeprefix("from [").removesuffix("]")))
+
+
+def test_without_masquerading_containers_leave_with_their_own_addresses(engine, made, who_asks):
+    made("plain", "--ipv6", "-o", OPTION + "bridge.enable_ip_masquerade=false")
+    engine.cli("run", "-d", "--network", "plain", "--name", "one", "estiba/busybox", "sleep", "1000")
+    one = place(engine, "one", "plain")
+    assert asks_as(engine, "one") == (one["IPAddress"], ipaddress.ip_address(one["GlobalIPv6Address"]))
+
+
+def test_containers_leave_with_the_address_that_their_network_is_told(engine, made, outside, who_asks):
+    link = engine.host.run("sh", "-c", "ip -o route get 192.0.2.2").stdout.split(" dev ")[1].split()[0]
+    second6 = str(ipaddress.ip_address(HOST6) + 0x100)
+    for address in ("192.0.2.78/32", f"{second6}/128"):
+        engine.host.run("ip", "addr", "add", address, "dev", link, *(["nodad"] if ":" in address else []))
+    made("told", "--ipv6", "-o", OPTION + "host_ipv4=192.0.2.78", "-o", OPTION + f"host_ipv6={second6}")
+    made("plain", "--ipv6")
+    for name, net in (("one", "told"), ("two", "plain")):
+        engine.cli("run", "-d", "--network", net, "--name", name, "estiba/busybox", "sleep", "1000")
+    assert asks_as(engine, "one") == ("192.0.2.78", ipaddress.ip_address(second6))
+    assert asks_as(engine, "two")[0] == "192.0.2.1"
+    # Also when the rules were taken away and are made again.
+    engine.host.run("nft", "delete", "table", "inet", "estiba")
+    wait_until(lambda: asks_as(engine, "one")[0] == "192.0.2.78", "the rules are back")
+    refused = engine.cli("network", "create", "-d", "routed", "-o", OPTION + "host_ipv4=192.0.2.78", "x", check=False)
+    assert "no address is translated in such a network" in refused.stderr
 
 
 def test_a_bridge_without_an_ipv4_address_connects_its_containers_all_the_same(engine, made):

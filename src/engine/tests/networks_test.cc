@@ -44,9 +44,25 @@ TEST(BridgeOptions, WhatIsWrongIsNamed) {
     ASSERT_FALSE(options.ok()) << key;
     EXPECT_THAT(options.error().Message(), HasSubstr(key)) << value;
   }
-  EXPECT_THAT(Parse("host_ipv4", "192.0.2.1").error().Message(), HasSubstr("is not supported by this engine"));
+  EXPECT_THAT(Parse("host_ipv5", "192.0.2.1").error().Message(), HasSubstr("is not supported by this engine"));
   EXPECT_FALSE(Parse("bridge.gateway_mode_ipv4", "isolated").ok());
   EXPECT_TRUE(Parse("bridge.gateway_mode_ipv4", "isolated", /*internal=*/true).ok());
+}
+
+TEST(BridgeOptions, AnAddressToLeaveWithIsForNetworksThatTranslate) {
+  EXPECT_EQ(ToString(*Parse("host_ipv4", "192.0.2.1")->source_ipv4), "192.0.2.1");
+  EXPECT_EQ(ToString(*Parse("host_ipv6", "2001:db8::1")->source_ipv6), "2001:db8::1");
+  EXPECT_EQ(ToString(*ParseBridgeOptions({{"outbound_addr4", "192.0.2.1"}}, false)->source_ipv4), "192.0.2.1");
+  for (const auto& [key, value] : {std::pair("host_ipv4", "2001:db8::1"), {"host_ipv6", "192.0.2.1"},
+                                   {"host_ipv4", "0.0.0.0"}, {"host_ipv4", ""}})
+    EXPECT_THAT(Parse(key, value).error().Message(), HasSubstr(key)) << value;
+  for (const auto& [key, value] : {std::pair("bridge.gateway_mode_ipv4", "routed"),
+                                   {"bridge.enable_ip_masquerade", "false"}}) {
+    const auto refused = ParseBridgeOptions({{"com.docker.network.host_ipv4", "192.0.2.1"},
+                                             {std::string("com.docker.network.") + key, value}}, false);
+    EXPECT_THAT(refused.error().Message(), HasSubstr("no address is translated")) << key;
+  }
+  EXPECT_FALSE(Parse("host_ipv4", "192.0.2.1", /*internal=*/true).ok());
 }
 
 TEST(BridgeOptions, PodmansOfVlansAndVrfsAreReadAndWhatIsWrongIsNamed) {

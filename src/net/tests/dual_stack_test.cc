@@ -306,6 +306,37 @@ TEST_F(DualStack, FromATrustedInterfaceOpenedPortsAreReachedDirectly) {
   });
 }
 
+TEST_F(DualStack, TrafficOutwardCarriesTheAddressThatTheNetworkIsTold) {
+  InFreshNetwork([] {
+    BridgeSpec spec = Bridge(0);
+    spec.source_ipv4 = Address("198.51.100.77");
+    spec.source_ipv6 = Address("2001:db8::77");
+    World world(spec);
+    Give(world.host.get(), "wan0", "198.51.100.77/32");
+    Give(world.host.get(), "wan0", "2001:db8::77/128");
+    world.Add(Bridge(1));
+    const auto told = AddContainer(world.bridge, 2);
+    const auto other = AddContainer(Bridge(1), 2);
+    const auto four = Listen(world.outside.get(), 7000);
+    const auto six = Listen(world.outside.get(), 7000, /*v6=*/true);
+    EXPECT_TRUE(TryConnect(told.netns.get(), kOutside, 7000).ok);
+    EXPECT_EQ(AcceptFrom(four), "198.51.100.77");
+    EXPECT_TRUE(TryConnect(told.netns.get(), kOutside6, 7000).ok);
+    EXPECT_EQ(AcceptFrom(six), "2001:db8::77");
+    EXPECT_TRUE(TryConnect(other.netns.get(), kOutside, 7000).ok);
+    EXPECT_EQ(AcceptFrom(four), kHost);
+    // A neighbour sees the container itself.
+    const auto neighbour = AddContainer(world.bridge, 3);
+    const auto inside = Listen(neighbour.netns.get(), 7000);
+    EXPECT_TRUE(TryConnect(told.netns.get(), neighbour.four.c_str(), 7000).ok);
+    EXPECT_EQ(AcceptFrom(inside), told.four);
+    ASSERT_OK(DeleteBridge(spec));
+    auto socket = os::NetlinkSocket::Open(NETLINK_NETFILTER).value();
+    for (const char* map : {kSourced, kSourced6})
+      EXPECT_LE(os::NftListElements(socket, kFamily, kTable, map).value().size(), 1U) << map;
+  });
+}
+
 TEST_F(DualStack, ElementsComeBackOneByOneAndGoTogether) {
   InFreshNetwork([] {
     BridgeSpec spec = Bridge(0);

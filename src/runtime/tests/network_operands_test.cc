@@ -76,6 +76,18 @@ TEST(NetworkOperands, ThoseOfTheFirstPlansOfBothFamilies) {
   EXPECT_THAT(ports, ElementsAre(four, six));
 }
 
+TEST(NetworkOperands, OfABridgeMayHaveTheAddressesThatContainersLeaveWith) {
+  plan::Plan plan = Recorded("plan_v1_dual_stack.bin");
+  plan::Step bridge = StepOf(plan, plan::Op::kEnsureBridge);
+  EXPECT_FALSE(ParseBridge(bridge)->source_ipv4 || ParseBridge(bridge)->source_ipv6);
+  bridge.blob = "192.0.2.1 2001:db8::1";
+  ASSERT_OK_AND_ASSIGN(const net::BridgeSpec parsed, ParseBridge(bridge));
+  EXPECT_EQ(parsed.source_ipv4, Address("192.0.2.1"));
+  EXPECT_EQ(parsed.source_ipv6, Address("2001:db8::1"));
+  bridge.blob = "nonsense";
+  EXPECT_FALSE(ParseBridge(bridge).ok());
+}
+
 TEST(NetworkOperands, WhatCannotBeReadIsAnError) {
   plan::Step bridge;
   bridge.text = {"est0", "172.17.0.1/16", "", "eth1"};

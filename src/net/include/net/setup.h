@@ -3,6 +3,7 @@
 // back from another process. They talk netlink; callers are single-threaded where a function enters a namespace.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,9 @@ struct BridgeSpec {
   GatewayMode mode_ipv6 = GatewayMode::kNat;
   std::vector<IpPrefix> bare{};        // subnets in which the bridge has no address
   std::vector<std::string> trusted{};  // interfaces from which published ports are reached untranslated
+
+  std::optional<Ip> source_ipv4{};  // what is masqueraded leaves with that one of the host's addresses
+  std::optional<Ip> source_ipv6{};
 
   std::vector<IpPrefix> Subnets() const;
   Mac LinkMac() const;  // what it has when it is made

@@ -70,6 +70,8 @@ class NftRule {
   NftRule& DestinationNat(NftRegister address, NftRegister port);
   // `family` NFPROTO_IPV4 or NFPROTO_IPV6: what the register holds.
   NftRule& DestinationNat(std::uint8_t family, NftRegister address, NftRegister port);
+  // The packets of the connection leave with that address; ports stay as they are where they can.
+  NftRule& SourceNat(std::uint8_t family, NftRegister address);
   // Goes on for `count` of `of` packets, chosen at random.
   NftRule& Chance(std::uint32_t count, std::uint32_t of, NftRegister scratch);
   NftRule& Masquerade();

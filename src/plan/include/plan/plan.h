@@ -61,6 +61,7 @@ enum class Op : std::uint16_t {
   kEnsureBridge = 43,    // text: name, "address/length …", "subnet …" without an address, trusted interfaces…
                          //                                              numbers: mtu, masquerade, BridgeFlag,
                          //                                              net::GatewayMode of IPv4 and of IPv6
+                         // blob: "address …": what is masqueraded leaves with, one a family
                          // as once written: text: name, gateway, subnet numbers: mtu, masquerade
   kAddVeth = 44,         // text: bridge, host name, container name, mac numbers: mtu[, 1: isolated]
   kConfigureInside = 45, // text: name, "address/length …", "gateway …"[, "path=value" below /proc/sys/net…]
