@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "net/setup.h"
+#include "network_drivers.h"
 #include "networks.h"
 
 namespace estiba::engine {
@@ -46,6 +47,17 @@ Result<NetworkPool> ReadPool(const PoolRequest& request, const IpPrefix& subnet)
   return pool;
 }
 
+Error Overlaps() {
+  return Error(Code::kPermissionDenied, "invalid pool request: Pool overlaps with other one on this address space");
+}
+
+// Of those that the same network is given.
+Status CheckApart(const IpPrefix& subnet, const std::vector<NetworkPool>& others) {
+  for (const NetworkPool& other : others)
+    if (subnet.Overlaps(other.subnet)) return Overlaps();
+  return Ok();
+}
+
 }  // namespace
 
 Result<IpPrefix> Networks::ChooseSubnet(const std::string& wanted, bool v6) const {
@@ -54,12 +66,8 @@ Result<IpPrefix> Networks::ChooseSubnet(const std::string& wanted, bool v6) cons
     for (const NetworkPool& pool : network->pools) taken.push_back(pool.subnet);
   if (!wanted.empty()) {
     const IpPrefix subnet = TRY(net::ParseSubnet(wanted));
-    for (const IpPrefix& other : taken) {
-      if (subnet.Overlaps(other)) {
-        return Error(Code::kPermissionDenied,
-                     "invalid pool request: Pool overlaps with other one on this address space");
-      }
-    }
+    for (const IpPrefix& other : taken)
+      if (subnet.Overlaps(other)) return Overlaps();
     return subnet;
   }
   auto routes = net::HostRoutes();
@@ -86,8 +94,10 @@ Status Networks::ChoosePools(const CreateRequest& request, NetworkRecord& record
       if (!enabled)
         return Invalid("invalid network config:\ninvalid subnet " + one.subnet + ": " + Family(v6) +
                        " has not been enabled for this network");
-      if (++found > 1) return Error(Code::kPermissionDenied, "bridge driver doesn't support multiple subnets");
+      if (++found > 1 && !SitsOnParent(record.driver))
+        return Error(Code::kPermissionDenied, record.driver + " driver doesn't support multiple subnets");
       const IpPrefix subnet = TRY(ChooseSubnet(one.subnet, v6));
+      TRY(CheckApart(subnet, record.pools));
       record.pools.push_back(TRY(ReadPool(one, subnet)));
     }
     if (!enabled || found != 0) continue;

@@ -76,6 +76,25 @@ def test_addresses_hardware_addresses_and_mtu_as_asked(engine, lan):
     wait_until(lambda: fetch(lan, "192.0.2.77") == "from web", "an answer after the restart")
 
 
+def test_a_network_of_two_subnets_gives_addresses_of_the_first_with_room(engine, server):
+    server.run("ip", "addr", "add", "198.51.100.1/24", "dev", "eth0")
+    engine.cli("network", "create", "-d", "macvlan", "-o", "parent=lan0",
+               "--subnet", "192.0.2.0/30", "--gateway", "192.0.2.1", "--subnet", "198.51.100.0/24", "lan")
+    first, second = serve(engine, "first"), serve(engine, "second")
+    assert (first["IPAddress"], first["Gateway"]) == ("192.0.2.2", "192.0.2.1")
+    assert (second["IPAddress"], second["Gateway"]) == ("198.51.100.2", "198.51.100.1")
+    third = serve(engine, "third", "--ip", "198.51.100.77")
+    for one, name in ((first, "first"), (second, "second"), (third, "third")):
+        wait_until(lambda one=one, name=name: fetch(server, one["IPAddress"]) == f"from {name}", "an answer")
+    assert "default via 198.51.100.1" in engine.out("exec", "third", "ip", "route")
+    assert fetch_from(engine, "third", "second") == "from second"
+    engine.cli("rm", "-f", "first")
+    assert serve(engine, "fourth")["IPAddress"] == "192.0.2.2"
+    refused(engine, "Pool overlaps", "-o", "parent=lan0", "--subnet", "10.9.0.0/24", "--subnet", "10.9.0.128/25", "x")
+    refused(engine, "bridge driver doesn't support multiple subnets", "--subnet", "10.9.0.0/24",
+            "--subnet", "10.9.1.0/24", "x", driver="bridge")
+
+
 def test_private_containers_do_not_reach_each_other(engine, server):
     create(engine, "-o", "macvlan_mode=private")
     web = serve(engine, "web")
