@@ -100,6 +100,12 @@ void ReadNetwork(TomlTable table, Config& config) {
     table.Fail("bridge", "must be the name of a link: 1 to 15 letters without '/'");
   }
   table.Read("bridge_subnet", &config.bridge_subnet);
+  table.ReadBool("bridge_ipv6", &config.bridge_ipv6);
+  table.Read("bridge_subnet6", &config.bridge_subnet6);
+  if (!config.bridge_subnet6.empty() && !config.bridge_subnet6.contains(':'))
+    table.Fail("bridge_subnet6", "must be an IPv6 subnet, like \"fd00:1::/64\"");
+  if (!config.bridge_subnet6.empty() && !config.bridge_ipv6)
+    table.Fail("bridge_subnet6", "is for a default bridge with IPv6: set bridge_ipv6 = true");
   table.ReadInt("mtu", &config.mtu, 576, 65535);
   table.Read("default_bind", &config.default_bind);
   table.Read("dns", &config.dns);

@@ -255,6 +255,8 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   fixed(old->socket == fresh.socket, "socket");
   fixed(old->socket_group == fresh.socket_group, "socket_group");
   fixed(old->bridge == fresh.bridge && old->mtu == fresh.mtu, "network.bridge, network.mtu");
+  fixed(old->bridge_ipv6 == fresh.bridge_ipv6 && old->bridge_subnet6 == fresh.bridge_subnet6,
+        "network.bridge_ipv6, network.bridge_subnet6");
   fixed(old->default_bind == fresh.default_bind, "network.default_bind");
   fixed(old->cni == fresh.cni, "network.cni");
   fixed(old->cgroup_parent == fresh.cgroup_parent, "cgroup_parent");

@@ -84,35 +84,53 @@ Status Networks::Record(const NetworkRecord& network) {
   return database_->Put(kTable, network.id, network.ToJson().Dump());
 }
 
+Status Networks::RecordAndInstall(NetworkRecord record) {
+  TRY(Record(record));
+  auto state = state_.Lock();
+  return Install(*state, std::make_shared<const NetworkRecord>(std::move(record)));
+}
+
 Status Networks::MakePredefined() {
   for (const auto& [name, driver] : {std::pair("bridge", "bridge"), {"host", "host"}, {"none", "null"}}) {
-    auto found = Get(name);
+    if (Get(name).ok()) continue;
     NetworkRecord record;
-    if (found.ok()) {
-      // The link's name and size are settings: containers started from now on follow them.
-      if (found.value()->driver != "bridge") continue;
-      if (found.value()->bridge == bridge_ && found.value()->mtu == mtu_) continue;
-      record = *found.value();
-    } else {
-      record.id = TRY(MakeId());
-      record.name = name;
-      record.driver = driver;
-      record.created = FormatRfc3339(WallNow());
-      record.predefined = true;
-    }
+    record.id = TRY(MakeId());
+    record.name = name;
+    record.driver = driver;
+    record.created = FormatRfc3339(WallNow());
+    record.predefined = true;
     if (record.driver == "bridge") {
-      record.bridge = bridge_;
-      record.mtu = mtu_;
-      if (record.pools.empty()) {
-        const IpPrefix subnet = TRY(ChooseSubnet(bridge_subnet_, bridge_subnet_.contains(':')));
-        record.pools.push_back({subnet, net::Next(subnet.address), {}, {}});
-      }
+      const IpPrefix subnet = TRY(ChooseSubnet(bridge_subnet_, bridge_subnet_.contains(':')));
+      record.pools.push_back({subnet, net::Next(subnet.address), {}, {}});
     }
-    TRY(Record(record));
-    auto state = state_.Lock();
-    TRY(Install(*state, std::make_shared<const NetworkRecord>(std::move(record))));
+    TRY(RecordAndInstall(std::move(record)));
   }
-  return Ok();
+  return FollowSettings();
+}
+
+// The default bridge's link, its size and IPv6 are settings: containers started from now on follow them.
+Status Networks::FollowSettings() {
+  NetworkRecord record = *TRY(Get("bridge"));
+  const auto is_six = [](const NetworkPool& pool) { return pool.subnet.address.v6; };
+  const auto there = std::ranges::find_if(record.pools, is_six);
+  const bool any_subnet = config_.bridge_subnet6.empty();
+  std::optional<IpPrefix> wanted;
+  if (!any_subnet) wanted = TRY_CTX(net::ParseSubnet(config_.bridge_subnet6), "network.bridge_subnet6");
+  const bool has_six = there != record.pools.end() && record.ipv6;
+  const bool same_six = config_.bridge_ipv6 ? has_six && (any_subnet || there->subnet == *wanted) : !record.ipv6;
+  if (same_six && record.bridge == bridge_ && record.mtu == mtu_) return Ok();
+  record.bridge = bridge_;
+  record.mtu = mtu_;
+  if (!same_six) {
+    record.ipv6 = config_.bridge_ipv6;
+    std::erase_if(record.pools, is_six);
+    TRY(RecordAndInstall(record));  // what it had may be part of what it gets
+    if (record.ipv6) {
+      const IpPrefix subnet = TRY_CTX(ChooseSubnet(config_.bridge_subnet6, /*v6=*/true), "network.bridge_subnet6");
+      record.pools.push_back({subnet, net::Next(subnet.address), {}, {}});
+    }
+  }
+  return RecordAndInstall(std::move(record));
 }
 
 std::vector<std::shared_ptr<const NetworkRecord>> Networks::Recorded() const {

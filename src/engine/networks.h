@@ -164,6 +164,8 @@ class Networks {
   Networks(store::Database* database, const Config& config);
   Status Load();
   Status MakePredefined();
+  Status FollowSettings();
+  Status RecordAndInstall(NetworkRecord record);
   Status Record(const NetworkRecord& network);
   std::vector<std::shared_ptr<const NetworkRecord>> Recorded() const;
   std::vector<std::shared_ptr<const NetworkRecord>> OfCni() const;

@@ -278,3 +278,42 @@ def test_a_bridge_without_an_ipv4_address_connects_its_containers_all_the_same(e
                                            view["Options"]["com.docker.network.bridge.name"]).stdout)
     assert not [one for link in addresses for one in link.get("addr_info", [])]
     assert fetch(engine.host, server, 80) == ""
+
+
+def test_the_default_bridge_has_ipv6_where_the_configuration_says_so(module_engine_factory):
+    engine = module_engine_factory()
+    plain = engine.config.read_text()
+    engine.start()
+    with network.beyond_by_both(engine.host) as outside:
+        serve(engine, "--name", "before", "-p", "8080:80")
+        assert place(engine, "before", "bridge")["GlobalIPv6Address"] == ""
+        restart(engine, plain + "[network]\nbridge_ipv6 = true\n")
+        view = json.loads(engine.out("network", "inspect", "bridge"))[0]
+        assert view["EnableIPv6"] and [":" in pool["Subnet"] for pool in view["IPAM"]["Config"]] == [False, True]
+        serve(engine, "--name", "after", "-p", "8081:80")
+        assert ipaddress.ip_address(place(engine, "after", "bridge")["GlobalIPv6Address"]) in ipaddress.ip_network(
+            view["IPAM"]["Config"][1]["Subnet"])
+        wait_until(lambda: fetch(outside, HOST6, 8081) == "served", "an answer by IPv6")
+        assert fetch(outside, "192.0.2.1", 8080) == "served"  # of the one that was there before
+        restart(engine, plain + '[network]\nbridge_ipv6 = true\nbridge_subnet6 = "fd00:77::/64"\n')
+        for name in ("before", "after"):
+            start_anew(engine, name)
+            assert place(engine, name, "bridge")["GlobalIPv6Address"].startswith("fd00:77::")
+        assert "fd00:77::1" in engine.out("exec", "after", "ip", "-6", "route", "show", "default")
+        wait_until(lambda: fetch(outside, HOST6, 8081) == "served", "an answer by IPv6")
+        restart(engine, plain)
+        start_anew(engine, "after")
+        assert place(engine, "after", "bridge")["GlobalIPv6Address"] == ""
+        assert not json.loads(engine.out("network", "inspect", "bridge"))[0]["EnableIPv6"]
+        engine.remove_everything()
+
+
+def restart(engine, config):
+    engine.stop()
+    engine.config.write_text(config)
+    engine.start()
+
+
+def start_anew(engine, name):
+    engine.cli("stop", "-t", "0", name)
+    engine.cli("start", name)

@@ -75,6 +75,15 @@ TEST(Config, TheSocketFollowsTheRunRootUnlessItIsSet) {
   EXPECT_EQ(set.socket, "/s/x.sock");
 }
 
+TEST(Config, AnIpv6SubnetIsForADefaultBridgeWithIpv6) {
+  ASSERT_OK_AND_ASSIGN(const Config config,
+                       Parse("[network]\nbridge_ipv6 = true\nbridge_subnet6 = \"fd00:1::/64\"\n"));
+  EXPECT_TRUE(config.bridge_ipv6);
+  EXPECT_EQ(config.bridge_subnet6, "fd00:1::/64");
+  for (const char* wrong : {"bridge_subnet6 = \"fd00:1::/64\"", "bridge_ipv6 = true\nbridge_subnet6 = \"10.0.0.0/8\""})
+    EXPECT_THAT(ErrorOf(std::string("[network]\n") + wrong + "\n"), ::testing::HasSubstr("bridge_subnet6")) << wrong;
+}
+
 TEST(Config, EverySectionIsRead) {
   ASSERT_OK_AND_ASSIGN(Config config,
                        Parse("[log]\nlevel = \"debug\"\nmax_size = \"1MiB\"\n"

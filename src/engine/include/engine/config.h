@@ -94,6 +94,8 @@ struct Config {
 
   std::string bridge = "estiba0";
   std::string bridge_subnet;                // empty: the first free subnet of the pools
+  bool bridge_ipv6 = false;
+  std::string bridge_subnet6;               // empty: the first free IPv6 subnet
   int mtu = 1500;
   std::string default_bind = "0.0.0.0";     // where -p publishes when no address is given
   std::vector<std::string> dns;
