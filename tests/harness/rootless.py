@@ -1,5 +1,6 @@
 """An engine of an ordinary user with subordinate ids, on a test host's network."""
 
+import fcntl
 import os
 import pathlib
 import pwd
@@ -17,6 +18,7 @@ from harness.wait import wait_until
 # Another user for each of several runs at a time.
 NAME = os.environ.get("ESTIBA_TEST_USER", "estiba-test")
 TUN = "/dev/net/tun"
+TUN_LOCK = "/run/lock/estiba-test-tun"
 
 
 class User:
@@ -82,17 +84,31 @@ def subordinate(file, name):
 
 
 class OpenTun:
-    """The host's tun device opened to users, as udev has it, where this machine has it otherwise."""
+    """The host's tun device opened to users, as udev has it, where this machine has it otherwise. Several runs at a
+    time share the lock of a file, which says how it was before; the last one puts that back, after a kill -9 the next
+    one that is the last."""
 
-    def __init__(self):
-        need(os.path.exists(TUN), f"{TUN}, for pasta and slirp4netns")
-        self.mode = stat.S_IMODE(os.stat(TUN).st_mode)
-        if self.mode & 0o006 != 0o006:
-            os.chmod(TUN, 0o666)
+    def __init__(self, device=TUN, file=TUN_LOCK):
+        need(os.path.exists(device), f"{device}, for pasta and slirp4netns")
+        self.device = device
+        self.lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(self.lock, fcntl.LOCK_SH)
+        mode = stat.S_IMODE(os.stat(device).st_mode)
+        if mode & 0o006 != 0o006:
+            os.pwrite(self.lock, f"{mode:04o}".encode(), 0)
+            os.chmod(device, 0o666)
 
     def close(self):
-        if self.mode & 0o006 != 0o006:
-            os.chmod(TUN, self.mode)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            before = os.pread(self.lock, 4, 0)
+            if before:
+                os.chmod(self.device, int(before, 8))
+                os.ftruncate(self.lock, 0)
+        except BlockingIOError:
+            pass  # somebody else has it open, and puts it back
+        finally:
+            os.close(self.lock)
 
 
 class UserHost(Host):
