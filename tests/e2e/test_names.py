@@ -67,10 +67,68 @@ def test_a_link_is_a_name_that_one_container_alone_has_for_another(blue, client)
     assert f"({address(blue, 'web')})" in ping("linked", "shop")
 
 
+def hosts(engine, name):
+    lines = engine.out("exec", name, "cat", "/etc/hosts").splitlines()
+    return {alias: line.split()[0] for line in lines for alias in line.split()[1:]}
+
+
+@pytest.mark.parametrize("client", ["estiba", "docker"])
+def test_on_the_default_network_links_are_in_hosts_and_the_environment_of_those_linked(blue, client):
+    command = blue.cli if client == "estiba" else blue.docker
+    command("run", "-d", "--name", "db", "-e", "COLOUR=blue", "--expose", "5432", "--expose", "80/udp", IMAGE,
+            "sleep", "1000")
+    command("run", "-d", "--name", "web", "--link", "db:my-data", "-e", "MY_DATA_ENV_OWN=1", IMAGE, "sleep", "1000")
+    command("run", "-d", "--name", "stranger", IMAGE, "sleep", "1000")
+    at = address(blue, "db", "bridge")
+    short = blue.inspect("db")["Id"][:12]
+    assert {name: hosts(blue, "web").get(name) for name in ("my-data", short, "db")} == {
+        "my-data": at, short: at, "db": at}
+    assert "db" not in hosts(blue, "stranger") and "my-data" not in hosts(blue, "db")
+    expected = {"MY_DATA_NAME=/web/my-data", f"MY_DATA_PORT=udp://{at}:80", f"MY_DATA_PORT_5432_TCP=tcp://{at}:5432",
+                f"MY_DATA_PORT_5432_TCP_ADDR={at}", "MY_DATA_PORT_5432_TCP_PORT=5432",
+                "MY_DATA_PORT_5432_TCP_PROTO=tcp", f"MY_DATA_PORT_80_UDP=udp://{at}:80", "MY_DATA_ENV_COLOUR=blue",
+                "MY_DATA_ENV_OWN=1"}
+    for way in (("exec", "web", "env"), ("exec", "web", "cat", "/proc/1/environ")):
+        assert expected <= set(blue.out(*way).replace("\0", "\n").splitlines())
+    assert blue.inspect("web")["HostConfig"]["Links"] == ["/db:/web/my-data"]
+    blue.cli("restart", "-t", "0", "web", "db")
+    assert hosts(blue, "web")["my-data"] == at
+    # It is told of another address.
+    blue.cli("network", "disconnect", "bridge", "db")
+    blue.cli("network", "connect", "bridge", "db")
+    assert address(blue, "db", "bridge") != at
+    assert [hosts(blue, "web")[name] for name in ("my-data", "db")] == [address(blue, "db", "bridge")] * 2
+    assert at not in hosts(blue, "web").values()
+    # One that is linked to it when it has another name keeps the link.
+    blue.cli("rename", "db", "store")
+    blue.cli("stop", "-t", "0", "web")
+    blue.cli("start", "web")
+    assert hosts(blue, "web")["store"] == hosts(blue, "web")["my-data"] == address(blue, "store", "bridge")
+    assert blue.inspect("web")["HostConfig"]["Links"] == ["/store:/web/my-data"]
+    blue.cli("rm", "-f", "web", "store", "stranger")
+
+
+def test_after_a_restart_of_all_what_is_linked_to_runs_first(blue):
+    blue.cli("run", "-d", "--restart", "always", "--name", "db", IMAGE, "sleep", "1000")
+    blue.cli("run", "-d", "--restart", "always", "--name", "web", "--link", "db", IMAGE, "sleep", "1000")
+    blue.kill()
+    for pid in blue.monitors():
+        os.kill(pid, signal.SIGKILL)
+    blue.start()
+    wait_until(lambda: blue.state("web")["Running"] and blue.state("db")["Running"], "both run again")
+    assert hosts(blue, "web")["db"] == address(blue, "db", "bridge")
+    blue.cli("rm", "-f", "web", "db")
+
+
 def test_links_that_cannot_be_are_refused(blue):
-    result = blue.cli("run", "--link", "web", IMAGE, "true", check=False)
-    assert result.returncode == 125 and "not supported by this engine on the default network" in result.stderr
-    assert "estiba network create" in result.stderr
+    result = blue.cli("run", "--link", "nosuch", IMAGE, "true", check=False)
+    assert result.returncode == 125 and "could not get container for nosuch: No such container" in result.stderr
+    blue.cli("create", "--name", "idle", IMAGE, "true")
+    result = blue.cli("run", "--link", "idle", IMAGE, "true", check=False)
+    assert result.returncode == 125 and "Cannot link to a non running container: /idle AS idle" in result.stderr
+    run(blue, "away")
+    result = blue.cli("run", "--link", "away", IMAGE, "true", check=False)
+    assert result.returncode == 125 and "/away not attached to default bridge network" in result.stderr
     result = blue.cli("run", "--network", "host", "--link", "web", IMAGE, "true", check=False)
     assert result.returncode == 125 and "host type networking can't be used with links" in result.stderr
 

@@ -41,6 +41,7 @@ Status Containers::Load() {
     const std::optional<std::string> state = TRY(w_.database->Find(kStates, document.key));
     auto data = container->data.Lock();
     if (!record->networks_listed) TRY(ListNetworks(*record));
+    if (!record->linked.empty()) has_links_ = true;
     data->record = std::move(record).value();
     if (state.has_value()) {
       const codec::Json state_json =

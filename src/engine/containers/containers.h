@@ -17,6 +17,7 @@
 #include "../host.h"
 #include "../images.h"
 #include "../networks.h"
+#include "../spec/links.h"
 #include "../tokens.h"
 #include "../transfers.h"
 #include "../volumes.h"
@@ -287,6 +288,7 @@ class Containers {
   void DropChange(const ContainerPtr& container);
   void ConcludeChange(const ContainerPtr& container);
   Status SettleChange(const ContainerPtr& container);
+  static Status RewriteFile(const std::string& path, std::string_view text);
   Status RewriteNameFiles(const ContainerRecord& before, const std::vector<Endpoint>& had,
                           const ContainerRecord& after, const std::vector<Endpoint>& has);
   void TellNetwork(const char* action, const NetworkRecord& network, const std::string& container);
@@ -325,6 +327,22 @@ class Containers {
   Result<std::string> NameFilesFolder(const ContainerRecord& record);
   // A container that shares another's network has its host name, too.
   Status ShareHostname(ContainerRecord& record);
+
+  // ---- links.cc: docker's, on the default network
+  // Whom a new container's links are to.
+  Status ResolveLinks(ContainerRecord& record);
+  // kFailedPrecondition for one that does not run or is not on the default network.
+  Result<LinkedContainer> LinkTo(const std::string& alias, const std::string& id);
+  Status CheckLinks(const ContainerRecord& record);
+  // Those that run.
+  std::vector<LinkedContainer> LinksOf(const ContainerRecord& record);
+  // The running containers that have a link to it, of its present address.
+  void TellLinked(const ContainerPtr& target);
+  // As docker writes them: "/db:/web/alias".
+  std::vector<std::string> LinkWords(const ContainerRecord& record);
+  Status RewriteLink(const ContainerRecord& record, const LinkedContainer& link);
+  // After a start of the host's: what it is linked to has to run before.
+  void StartLinkedFirst(const ContainerPtr& container);
 
   // ---- name_files.cc
   Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
@@ -449,6 +467,8 @@ class Containers {
   Guarded<std::set<std::string>> held_layers_;  // being repaired
   RemovedExits removed_exits_;
   std::mutex creation_;  // from finding free ids to registering who has them
+  std::mutex name_files_;  // while one is read and written again
+  std::atomic<bool> has_links_ = false;  // some container has links, or had
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> clearing_host_ = false;  // a timer runs
 };

@@ -117,6 +117,7 @@ Status Containers::CheckNetworks(ContainerRecord& record, std::vector<std::strin
     warnings.push_back("Published ports are discarded when using network '" + main->name + "' of driver " +
                        main->driver);
   TRY(ListNetworks(record));
+  TRY(ResolveLinks(record));
   return CheckCniUse(record);
 }
 

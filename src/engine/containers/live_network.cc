@@ -26,8 +26,10 @@ bool Has(const std::vector<Endpoint>& endpoints, const Endpoint& endpoint) {
   return std::ranges::find(endpoints, endpoint.id, &Endpoint::id) != endpoints.end();
 }
 
+}  // namespace
+
 // The container has the file itself mounted: a new one in its place would not be seen.
-Status Rewrite(const std::string& path, std::string_view text) {
+Status Containers::RewriteFile(const std::string& path, std::string_view text) {
   const os::UniqueFd file = TRY(os::OpenAt({AT_FDCWD}, path, O_WRONLY | O_NOFOLLOW));
   TRY(os::WriteAll(file.get(), text));
   if (::ftruncate(file.get(), static_cast<off_t>(text.size())) < 0) {
@@ -36,8 +38,6 @@ Status Rewrite(const std::string& path, std::string_view text) {
   }
   return Ok();
 }
-
-}  // namespace
 
 Result<Containers::LiveChange> Containers::BeginChange(const ContainerPtr& container) {
   TRY(SettleChange(container));
@@ -117,6 +117,7 @@ void Containers::ApplyChange(const ContainerPtr& container) {
   if (const Status saved = SaveRecord(container); !saved.ok())
     log::Error("record a network change", {{"id", container->id}, {"error", saved.error().Message()}});
   SaveStateOrLog(container);
+  TellLinked(container);
   if (const Status written = RewriteNameFiles(before, had, after, has); !written.ok())
     log::Warn("write the names a container knows", {{"id", container->id}, {"error", written.error().Message()}});
 }
@@ -168,6 +169,7 @@ Status Containers::SettleChange(const ContainerPtr& container) {
 
 Status Containers::RewriteNameFiles(const ContainerRecord& before, const std::vector<Endpoint>& had,
                                     const ContainerRecord& after, const std::vector<Endpoint>& has) {
+  const std::lock_guard writing(name_files_);
   const std::string folder = Folder(after.id);
   const std::string old_hosts = TRY(HostsText(before, had));
   const std::string new_hosts = TRY(HostsText(after, has));
@@ -175,10 +177,10 @@ Status Containers::RewriteNameFiles(const ContainerRecord& before, const std::ve
   const std::string new_resolver = net::RenderResolvConf(ResolverOf(after, has));
   const std::string hosts = TRY(os::ReadFile(folder + "/hosts", kMaxFile));
   const std::string changed = net::ChangeHosts(hosts, old_hosts, new_hosts);
-  if (changed != hosts) TRY(Rewrite(folder + "/hosts", changed));
+  if (changed != hosts) TRY(RewriteFile(folder + "/hosts", changed));
   const std::string resolver = TRY(os::ReadFile(folder + "/resolv.conf", kMaxFile));
   // What somebody has written there himself is his.
-  if (resolver == old_resolver && resolver != new_resolver) TRY(Rewrite(folder + "/resolv.conf", new_resolver));
+  if (resolver == old_resolver && resolver != new_resolver) TRY(RewriteFile(folder + "/resolv.conf", new_resolver));
   return Ok();
 }
 

@@ -69,6 +69,7 @@ Result<std::string> Containers::HostsText(const ContainerRecord& record,
     if (extra.second == "host-gateway") extra.second = host_gateway;
     hosts.extra.push_back(std::move(extra));
   }
+  for (const LinkedContainer& link : LinksOf(record)) hosts.extra.emplace_back(LinkHostNames(link), link.address);
   if (auto text = os::ReadFile("/etc/hosts", kMaxFile); host.network_mode == "host" && text.ok()) {
     std::string copy = std::move(text).value();
     for (const auto& [name, address] : hosts.extra) copy += address + "\t" + name + "\n";

@@ -264,6 +264,7 @@ void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<M
 }
 
 void Containers::StartAgain(const ContainerPtr& container, std::uint64_t restart_count) {
+  StartLinkedFirst(container);
   const std::lock_guard operation(container->operation);
   {
     auto data = container->data.Lock();

@@ -185,6 +185,7 @@ Json ContainerRecord::ToJson() const {
   json.Set("mounts", std::move(list));
   if (!ids.uids.empty()) json.Set("uid_map", MapsToJson(ids.uids));
   if (!ids.gids.empty()) json.Set("gid_map", MapsToJson(ids.gids));
+  if (!linked.empty()) json.Set("linked", TextMap(linked));
   if (project != 0) json.Set("project", project);
   if (copied) json.Set("copied", true);
   json.Set("removing", removing);
@@ -209,6 +210,7 @@ Result<ContainerRecord> ContainerRecord::FromJson(const Json& json) {
   reader.EachObject("mounts", [&](Reader& mount) { record.mounts.push_back(MountFromJson(mount)); });
   record.ids.uids = ReadMaps(reader, "uid_map");
   record.ids.gids = ReadMaps(reader, "gid_map");
+  reader.Read("linked", &record.linked);
   reader.Read("project", &record.project);
   reader.Read("copied", &record.copied);
   reader.Read("removing", &record.removing);

@@ -29,6 +29,7 @@ struct ContainerRecord {
   std::vector<std::string> layers;  // chain ids, lowest first
   std::vector<MountPoint> mounts;   // volumes have their names
   IdMaps ids{};                     // of its user namespace; empty: it has none
+  std::map<std::string, std::string> linked{};  // ids by alias: docker's links on the default network
   std::uint32_t project = 0;        // of --storage-opt size=; 0: none
   bool copied = false;              // its files are a copy of the layers, not an overlay upon them
   bool removing = false;            // decided; start-up carries it out

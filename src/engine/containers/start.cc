@@ -45,6 +45,8 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   context.apparmor_profile = TRY(ChooseAppArmorProfile(host, w_.apparmor->Look()));
   context.devices = TRY(FindDevices(host));
   TRY(AddVolumeDevices(record, context));
+  for (const LinkedContainer& link : LinksOf(record))
+    for (std::string& variable : LinkEnvironment(record.name, link)) context.link_env.push_back(std::move(variable));
   for (const auto& [key, mode] :
        {std::pair("pid", host.pid_mode), {"ipc", host.ipc_mode}, {"network", host.network_mode}}) {
     if (!JoinedContainer(mode).empty()) context.joined[key] = TRY(JoinedPid(key, mode));
@@ -252,6 +254,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     container->data.Lock()->record.create.endpoints = record.create.endpoints;
     TRY(SaveRecord(container));
   }
+  TRY(CheckLinks(record));
   const std::vector<Endpoint> last = container->data.Lock()->state.last_endpoints;
   Launch launch;
   TRY(Allocate(record, last, launch));
@@ -305,6 +308,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   }
   rollback.Commit();
   SaveStateOrLog(container);
+  TellLinked(container);
   return Ok();
 }
 

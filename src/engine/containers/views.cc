@@ -340,6 +340,7 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
     if (profile.ok()) view.app_armor_profile = std::move(profile).value();
   }
   view.host_config = record.create.host_config;
+  if (!record.linked.empty()) view.host_config.links = LinkWords(record);
   view.config = record.create.config;
   const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
   view.graph_driver = DescribeLayers(*w_.snapshots, record.layers);

@@ -65,6 +65,11 @@ std::vector<std::string> Argv(const ContainerRecord& record) {
   return argv;
 }
 
+// What links add goes before the container's own.
+std::vector<std::string> EnvOf(const ContainerRecord& record, const SpecContext& context, bool tty) {
+  return ApplyEnv(ProcessEnv(context.link_env, Hostname(record, context), tty), record.create.config.env);
+}
+
 Result<oci::Process> BuildProcess(const ContainerRecord& record, const SpecContext& context) {
   const apitypes::ContainerConfig& config = record.create.config;
   const HostConfig& host = record.create.host_config;
@@ -82,7 +87,7 @@ Result<oci::Process> BuildProcess(const ContainerRecord& record, const SpecConte
     process.user.additional_gids.push_back(static_cast<std::uint32_t>(gid.value()));
   }
   process.args = Argv(record);
-  process.env = ProcessEnv(config.env, Hostname(record, context), config.tty);
+  process.env = EnvOf(record, context, config.tty);
   process.cwd = config.working_dir.empty() ? "/" : config.working_dir;
   process.rlimits = TRY(BuildRlimits(record, context));
   // Always given, so that what the engine was started with does not reach the container.
@@ -135,7 +140,6 @@ Result<oci::RuntimeSpec> BuildSpec(const ContainerRecord& record, const SpecCont
 
 Result<oci::Process> BuildExecProcess(const ContainerRecord& record, const SpecContext& context,
                                       const apitypes::ExecCreate& create) {
-  const apitypes::ContainerConfig& config = record.create.config;
   oci::RuntimeSpec spec;
   ContainerRecord copy = record;
   if (create.privileged) copy.create.host_config.privileged = true;
@@ -149,7 +153,7 @@ Result<oci::Process> BuildExecProcess(const ContainerRecord& record, const SpecC
   }
   if (!create.user.empty()) process.user.username = create.user;
   process.args = create.cmd;
-  process.env = ApplyEnv(ProcessEnv(config.env, Hostname(record, context), create.tty), create.env);
+  process.env = ApplyEnv(EnvOf(record, context, create.tty), create.env);
   if (!create.working_dir.empty()) process.cwd = create.working_dir;
   return process;
 }

@@ -35,6 +35,7 @@ struct SpecContext {
   std::uint64_t capabilities = ~std::uint64_t{0};  // what this process may give at all
   std::string apparmor_profile;  // empty: none is set
   std::vector<HostDevice> devices;
+  std::vector<std::string> link_env;  // what containers that it is linked to are (links.h)
   // PID 1 of the container whose namespace is joined: {"pid": 4711, "ipc": …, "network": …}.
   std::map<std::string, int> joined;
 };

@@ -11,15 +11,13 @@ constexpr std::string_view kNamespace = "ns:", kContainer = "container:";
 
 Error Bad(std::string what) { return Error(Code::kInvalidArgument, std::move(what)); }
 
-// Those of networks that users make are told with each network (EndpointSettings), and clients tell them here, too.
+// They are of the default network; those of networks that users make are told with each (EndpointSettings), and clients
+// tell them here, too.
 Status ValidateLinks(const apitypes::HostConfig& host) {
   if (host.links.empty()) return Ok();
   if (host.network_mode == "host")
     return Bad("conflicting options: host type networking can't be used with links. This would result in undefined "
                "behavior");
-  if (host.network_mode.empty() || host.network_mode == "default" || host.network_mode == "bridge")
-    return Bad("HostConfig.Links is not supported by this engine on the default network")
-        .Hint("make a network ('estiba network create NAME') and run both containers with --network NAME");
   return Ok();
 }
 

@@ -1,5 +1,8 @@
 #include "spec/process.h"
 
+#include <gmock/gmock.h>
+
+#include "spec/links.h"
 #include "spec/validate.h"
 #include "tests/support.h"
 
@@ -57,8 +60,30 @@ std::string Refusal(const std::function<void(apitypes::ContainerCreate&)>& chang
   return status.ok() ? "" : status.error().Message();
 }
 
+TEST(Links, EnvironmentIsDockers) {
+  const LinkedContainer linked{"my-db", "store", "0123", "172.17.0.2",
+                               {"80/udp", "80/tcp", "81/tcp", "82/tcp", "5432/tcp"},
+                               {"A=b=c", "PATH=/bin", "HOME=/", "EMPTY="}};
+  const std::vector<std::string> env = LinkEnvironment("web", linked);
+  EXPECT_THAT(env, ::testing::IsSupersetOf(
+                       {"MY_DB_PORT=tcp://172.17.0.2:80", "MY_DB_PORT_80_TCP_START=tcp://172.17.0.2:80",
+                        "MY_DB_PORT_80_TCP_END=tcp://172.17.0.2:82", "MY_DB_PORT_80_TCP_PORT_START=80",
+                        "MY_DB_PORT_80_TCP_PORT_END=82", "MY_DB_PORT_80_UDP=udp://172.17.0.2:80",
+                        "MY_DB_PORT_5432_TCP=tcp://172.17.0.2:5432", "MY_DB_PORT_5432_TCP_ADDR=172.17.0.2",
+                        "MY_DB_PORT_5432_TCP_PORT=5432", "MY_DB_PORT_5432_TCP_PROTO=tcp", "MY_DB_NAME=/web/my-db",
+                        "MY_DB_ENV_A=b=c", "MY_DB_ENV_EMPTY="}));
+  for (const std::string& entry : env) EXPECT_FALSE(entry.starts_with("MY_DB_ENV_PATH")) << entry;
+  EXPECT_EQ(LinkHostNames(linked), "my-db 0123 store");
+  EXPECT_THAT(LinkEnvironment("web", {"x", "x", "", "172.17.0.2", {}, {}}), ::testing::ElementsAre("X_NAME=/web/x"));
+}
+
 TEST(Validate, WhatTheEngineDoesNotDoIsRefusedByName) {
-  EXPECT_THAT(Refusal([](auto& c) { c.host_config.links = {"a:b"}; }), ::testing::HasSubstr("HostConfig.Links"));
+  EXPECT_EQ(Refusal([](auto& c) { c.host_config.links = {"a:b"}; }), "");
+  EXPECT_THAT(Refusal([](auto& c) {
+                c.host_config.links = {"a:b"};
+                c.host_config.network_mode = "host";
+              }),
+              ::testing::HasSubstr("can't be used with links"));
   EXPECT_EQ(Refusal([](auto& c) {
               c.host_config.links = {"a:b"};
               c.host_config.network_mode = "blue";
