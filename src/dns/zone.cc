@@ -12,14 +12,19 @@ namespace {
 
 using Found = Zone::Found;
 
-// Everything an endpoint is called in a network, in lower case.
-std::vector<std::string> NamesIn(const Endpoint& endpoint, const Membership& network) {
-  std::vector<std::string> names;
-  for (const auto* list : {&endpoint.names, &network.aliases}) {
-    for (const std::string& name : *list) names.push_back(ToLower(name));
-  }
-  std::ranges::sort(names);
-  const auto again = std::ranges::unique(names);
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool Before(std::string_view a, std::string_view b) {
+  return std::ranges::lexicographical_compare(a, b, {}, Lower, Lower);
+}
+bool Same(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, Lower, Lower); }
+
+// Everything an endpoint is called in a network, once.
+std::vector<std::string_view> NamesIn(const Endpoint& endpoint, const Membership& network) {
+  std::vector<std::string_view> names;
+  for (const auto* list : {&endpoint.names, &network.aliases}) names.insert(names.end(), list->begin(), list->end());
+  std::ranges::sort(names, Before);
+  const auto again = std::ranges::unique(names, Same);
   names.erase(again.begin(), again.end());
   return names;
 }
@@ -104,29 +109,43 @@ bool Wants(Type asked, const Ip& address) {
 
 void Zone::Put(Endpoint endpoint) {
   Remove(endpoint.id);
-  std::string id = endpoint.id;
-  const auto placed = endpoints_.emplace(std::move(id), std::move(endpoint)).first;
-  Index(placed->second);
+  Index(*endpoints_.insert(std::move(endpoint)).first);
 }
 
-void Zone::Remove(const std::string& id) {
+void Zone::Remove(std::string_view id) {
   const auto found = endpoints_.find(id);
   if (found == endpoints_.end()) return;
-  Unindex(found->second);
+  Unindex(*found);
   endpoints_.erase(found);
 }
 
-const Endpoint* Zone::Find(const std::string& id) const {
+const Endpoint* Zone::Find(std::string_view id) const {
   const auto found = endpoints_.find(id);
-  return found == endpoints_.end() ? nullptr : &found->second;
+  return found == endpoints_.end() ? nullptr : &*found;
+}
+
+std::span<Zone::Holder> Zone::Called(Network& network, std::string_view name) {
+  return std::ranges::equal_range(network.names, name, Before, &Holder::name);
+}
+
+// Its place, or the one that it would have.
+std::vector<Zone::Place>::iterator Zone::WhereIs(Network& network, const Ip& address) {
+  return std::ranges::lower_bound(network.addresses, address, {},
+                                  [](const Place& place) { return place.network->address.address; });
 }
 
 void Zone::Index(const Endpoint& endpoint) {
   for (const Membership& membership : endpoint.networks) {
     Network& network = networks_[membership.id];
-    network.addresses[membership.address.address] = {&endpoint, &membership};
-    for (const std::string& name : NamesIn(endpoint, membership))
-      network.names[name].places.push_back({&endpoint, &membership});
+    const Place here{&endpoint, &membership};
+    const Ip& address = membership.address.address;
+    const auto place = WhereIs(network, address);
+    if (place != network.addresses.end() && place->network->address.address == address) *place = here;
+    else network.addresses.insert(place, here);
+    for (const std::string_view name : NamesIn(endpoint, membership)) {
+      const auto behind = std::ranges::upper_bound(network.names, name, Before, &Holder::name);
+      network.names.insert(behind, {name, here});
+    }
   }
 }
 
@@ -135,35 +154,28 @@ void Zone::Unindex(const Endpoint& endpoint) {
     const auto found = networks_.find(membership.id);
     if (found == networks_.end()) continue;
     Network& network = found->second;
-    std::erase_if(network.addresses, [&](const auto& entry) { return entry.second.endpoint == &endpoint; });
-    for (const std::string& name : NamesIn(endpoint, membership)) {
-      const auto holders = network.names.find(name);
-      if (holders == network.names.end()) continue;
-      std::erase_if(holders->second.places, [&](const Place& place) { return place.endpoint == &endpoint; });
-      if (holders->second.places.empty()) network.names.erase(holders);
-    }
+    std::erase_if(network.addresses, [&](const Place& place) { return place.endpoint == &endpoint; });
+    std::erase_if(network.names, [&](const Holder& holder) { return holder.place.endpoint == &endpoint; });
     if (network.names.empty() && network.addresses.empty()) networks_.erase(found);
   }
 }
 
-Zone::Holders* Zone::FindIn(const Membership& network, std::string_view name) {
+std::span<Zone::Holder> Zone::FindIn(const Membership& network, std::string_view name) {
   const auto members = networks_.find(network.id);
-  if (members == networks_.end()) return nullptr;
-  const auto found = members->second.names.find(name);
-  return found == members->second.names.end() ? nullptr : &found->second;
+  return members == networks_.end() ? std::span<Holder>() : Called(members->second, name);
 }
 
-Zone::Holders* Zone::FindName(const Endpoint& asker, std::string_view name) {
+std::span<Zone::Holder> Zone::FindName(const Endpoint& asker, std::string_view name) {
   for (const Membership& network : asker.networks) {
-    if (Holders* holders = FindIn(network, Meant(network, name))) return holders;
+    if (const auto holders = FindIn(network, Meant(network, name)); !holders.empty()) return holders;
   }
   for (const Membership& network : asker.networks) {
     const std::string suffix = "." + ToLower(network.name);
     if (!name.ends_with(suffix)) continue;
-    if (Holders* holders = FindIn(network, Meant(network, name.substr(0, name.size() - suffix.size()))))
-      return holders;
+    const std::string_view first = name.substr(0, name.size() - suffix.size());
+    if (const auto holders = FindIn(network, Meant(network, first)); !holders.empty()) return holders;
   }
-  return nullptr;
+  return {};
 }
 
 Found Zone::Look(const Endpoint& asker, const Question& question) {
@@ -172,29 +184,29 @@ Found Zone::Look(const Endpoint& asker, const Question& question) {
     Found found = Services(asker, question);
     if (found.kind != Found::Kind::kElsewhere) return found;
   }
-  Holders* holders = FindName(asker, question.name);
-  if (holders == nullptr) return {};
+  const std::span<Holder> holders = FindName(asker, question.name);
+  if (holders.empty()) return {};
   Found found{Found::Kind::kName, {}};
-  for (const Place& place : holders->places) {
-    const Ip& address = place.network->address.address;
+  for (const Holder& holder : holders) {
+    const Ip& address = holder.place.network->address.address;
     if (Wants(question.type, address))
       found.records.push_back({address.v6 ? Type::kAaaa : Type::kA, address.Bytes()});
   }
-  if (!found.records.empty()) Rotate(found.records, holders->turn++);
+  if (!found.records.empty()) Rotate(found.records, holders.front().turn++);
   return found;
 }
 
-Found Zone::Reverse(const Endpoint& asker, const Ip& address, Type type) const {
+Found Zone::Reverse(const Endpoint& asker, const Ip& address, Type type) {
   Found found;
   for (const Membership& membership : asker.networks) {
     if (!membership.address.Contains(address)) continue;
     found.kind = Found::Kind::kNoName;  // nobody else knows who is in our networks
     const auto network = networks_.find(membership.id);
     if (network == networks_.end()) continue;
-    const auto place = network->second.addresses.find(address);
-    if (place == network->second.addresses.end()) continue;
+    const auto place = WhereIs(network->second, address);
+    if (place == network->second.addresses.end() || place->network->address.address != address) continue;
     found.kind = Found::Kind::kName;
-    const std::string name = FullName(*place->second.endpoint, *place->second.network);
+    const std::string name = FullName(*place->endpoint, *place->network);
     if (name.empty() || (type != Type::kPtr && type != Type::kAny)) return found;
     AppendName(found.records.emplace_back(Record{Type::kPtr, {}}).data, name);
     return found;
@@ -208,12 +220,12 @@ Found Zone::Services(const Endpoint& asker, const Question& question) {
   const std::size_t first = name.find('.');
   const std::size_t second = first == std::string_view::npos ? first : name.find('.', first + 1);
   if (second == std::string_view::npos || name[first + 1] != '_') return {};
-  Holders* holders = FindName(asker, name.substr(second + 1));
-  if (holders == nullptr) return {};
+  const std::span<Holder> holders = FindName(asker, name.substr(second + 1));
+  if (holders.empty()) return {};
   const std::string_view label = name.substr(1, first - 1);
   const std::string_view protocol = name.substr(first + 2, second - first - 2);
   Found found{Found::Kind::kNoName, {}};
-  for (const Place& place : holders->places) {
+  for (const auto& [called, place, turn] : holders) {
     for (const Service& service : place.endpoint->services) {
       if (ToLower(service.label) != label || service.protocol != protocol) continue;
       found.kind = Found::Kind::kName;
@@ -224,7 +236,7 @@ Found Zone::Services(const Endpoint& asker, const Question& question) {
         found.records.push_back(std::move(record));
     }
   }
-  if (!found.records.empty()) Rotate(found.records, holders->turn++);
+  if (!found.records.empty()) Rotate(found.records, holders.front().turn++);
   return found;
 }
 

@@ -68,28 +68,30 @@ bool Guest::Handle(std::string_view packet, dns::Transport transport, Answer ans
 }
 
 void Guest::OnConnection() {
-  if (streams_.size() >= kMostStreams) return loop_.Change(tcp_token_, 0);  // until one of them goes
+  if (!streams_) streams_ = std::make_shared<Streams>();
+  if (streams_->open.size() >= kMostStreams) return loop_.Change(tcp_token_, 0);  // until one of them goes
   auto accepted = os::Accept(tcp_.get());
   if (!accepted.ok() || !accepted->valid()) return;
-  const std::uint64_t number = next_stream_++;
+  const std::uint64_t number = streams_->next++;
   Stream::Events events;
   events.query = [this, number](std::string packet) {
     return Handle(packet, dns::Transport::kTcp, [this, number](std::string answer) {
-      if (const auto found = streams_.find(number); found != streams_.end()) found->second->Answer(answer);
+      const auto found = streams_->open.find(number);
+      if (found != streams_->open.end()) found->second->Answer(answer);
     });
   };
   // Not at once: it is on the stack.
   events.closed = [this, number] {
-    loop_.Defer([this, number, alive = std::weak_ptr(alive_)] {
+    loop_.Defer([this, number, alive = std::weak_ptr(streams_)] {
       if (!alive.expired()) CloseStream(number);
     });
   };
   auto stream = std::make_unique<Stream>(loop_, std::move(*accepted), std::move(events));
-  if (stream->Start().ok()) streams_.emplace(number, std::move(stream));
+  if (stream->Start().ok()) streams_->open.emplace(number, std::move(stream));
 }
 
 void Guest::CloseStream(std::uint64_t stream) {
-  streams_.erase(stream);
+  streams_->open.erase(stream);
   loop_.Change(tcp_token_, EPOLLIN);
 }
 

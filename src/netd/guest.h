@@ -26,6 +26,10 @@ class Guest {
 
  private:
   using Answer = std::function<void(std::string)>;
+  struct Streams {
+    std::uint64_t next = 1;
+    std::map<std::uint64_t, std::unique_ptr<Stream>> open;
+  };
 
   void OnDatagrams();
   void OnConnection();
@@ -42,9 +46,8 @@ class Guest {
   os::UniqueFd tcp_;
   os::Loop::Token udp_token_ = 0;
   os::Loop::Token tcp_token_ = 0;
-  std::uint64_t next_stream_ = 1;
-  std::map<std::uint64_t, std::unique_ptr<Stream>> streams_;
-  std::shared_ptr<char> alive_ = std::make_shared<char>();  // whether what was deferred finds us
+  // None before the first: most ask by datagrams alone. What was deferred finds by it whether we are there.
+  std::shared_ptr<Streams> streams_;
 };
 
 }  // namespace estiba::netd

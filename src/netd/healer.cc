@@ -28,14 +28,15 @@ Healer::~Healer() {
 }
 
 void Healer::Add(std::uint64_t monitor, Clock::time_point made) {
-  monitors_.insert(monitor);
+  const auto place = std::ranges::lower_bound(monitors_, monitor);
+  if (place == monitors_.end() || *place != monitor) monitors_.insert(place, monitor);
   if (made > last_loss_) return;
   waiting_.push_back(monitor);
   if (round_timer_ == 0) Next();
 }
 
 void Healer::Remove(std::uint64_t monitor) {
-  monitors_.erase(monitor);
+  std::erase(monitors_, monitor);
   if (told_.erase(monitor) > 0) Next();
 }
 
@@ -71,7 +72,7 @@ void Healer::Next() {
   while (told_.size() < kMostAtOnce && !waiting_.empty()) {
     const std::uint64_t monitor = waiting_.front();
     waiting_.pop_front();
-    if (monitors_.contains(monitor) && tell_(monitor)) told_[monitor] = Clock::now();
+    if (std::ranges::binary_search(monitors_, monitor) && tell_(monitor)) told_[monitor] = Clock::now();
   }
   if (told_.empty()) return EndRound();
   if (overdue_timer_ == 0) overdue_timer_ = loop_.After(kPatience, [this] {

@@ -5,7 +5,7 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <set>
+#include <vector>
 
 #include "os/loop.h"
 
@@ -38,7 +38,7 @@ class Healer {
   os::Loop& loop_;
   std::function<bool(std::uint64_t)> tell_;
   Clock::time_point last_loss_;
-  std::set<std::uint64_t> monitors_;
+  std::vector<std::uint64_t> monitors_;  // sorted
   std::deque<std::uint64_t> waiting_;
   std::map<std::uint64_t, Clock::time_point> told_;  // and not done
   std::size_t healed_ = 0;                           // in this round

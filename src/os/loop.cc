@@ -13,23 +13,24 @@ Result<Loop> Loop::Create() { return Loop(TRY(Epoll::Create())); }
 Result<Loop::Token> Loop::Watch(int fd, std::uint32_t events, Handler handler) {
   const Token token = next_++;
   TRY(epoll_.Add(fd, events, token));
-  watched_.emplace(token, std::make_shared<Watched>(Watched{fd, events, std::move(handler)}));
+  watched_.emplace(token, Watched{fd, events, std::move(handler)});
   return token;
 }
 
 void Loop::Change(Token token, std::uint32_t events) {
   const auto found = watched_.find(token);
-  if (found == watched_.end() || found->second->events == events) return;
-  found->second->events = events;
+  if (found == watched_.end() || found->second.events == events) return;
+  found->second.events = events;
   // Cannot fail for a descriptor that is watched (epoll_ctl(2)).
-  [[maybe_unused]] const bool changed = epoll_.Change(found->second->fd, events, token).ok();
+  [[maybe_unused]] const bool changed = epoll_.Change(found->second.fd, events, token).ok();
 }
 
 void Loop::Forget(Token& token) {
   const auto found = watched_.find(std::exchange(token, 0));
   if (found == watched_.end()) return;
-  [[maybe_unused]] const bool removed = epoll_.Remove(found->second->fd).ok();
-  watched_.erase(found);
+  [[maybe_unused]] const bool removed = epoll_.Remove(found->second.fd).ok();
+  if (found->first == running_) ended_ = watched_.extract(found);
+  else watched_.erase(found);
 }
 
 Loop::Token Loop::After(std::chrono::nanoseconds delay, std::function<void()> call) {
@@ -74,8 +75,10 @@ Status Loop::Run() {
     for (const auto& event : ready) {
       const auto found = watched_.find(event.token);
       if (found == watched_.end()) continue;  // forgotten by an earlier handler of this round
-      const auto keep = found->second;
-      keep->handler(event.events);
+      running_ = event.token;
+      found->second.handler(event.events);
+      running_ = 0;
+      ended_ = {};
     }
     RunTimers();
     RunDeferred();

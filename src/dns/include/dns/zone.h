@@ -2,6 +2,8 @@
 // Whose names are known in which network, and what is answered to whom. Pure.
 
 #include <map>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +21,9 @@ class Zone {
 
   // Replaces the one with the same id.
   void Put(Endpoint endpoint);
-  void Remove(const std::string& id);
+  void Remove(std::string_view id);
   // Null when it is not known. Valid until the next change.
-  const Endpoint* Find(const std::string& id) const;
+  const Endpoint* Find(std::string_view id) const;
   bool empty() const { return endpoints_.empty(); }
 
   struct Found {
@@ -43,23 +45,34 @@ class Zone {
     const Endpoint* endpoint = nullptr;
     const Membership* network = nullptr;
   };
-  struct Holders {
-    std::vector<Place> places;
-    std::size_t turn = 0;
+  struct Holder {
+    std::string_view name;  // the endpoint's own, in whatever case of letters
+    Place place;
+    std::size_t turn = 0;  // of the first of a name: how often it was asked for
   };
+  // Sorted vectors: there may be thousands of them, in a process that is to be small.
   struct Network {
-    std::map<std::string, Holders, std::less<>> names;
-    std::map<Ip, Place> addresses;
+    std::vector<Holder> names;     // by name; of one name in the order in which they came
+    std::vector<Place> addresses;  // by address
+  };
+  struct ById {
+    using is_transparent = void;
+    static std::string_view Id(std::string_view id) { return id; }
+    static std::string_view Id(const Endpoint& endpoint) { return endpoint.id; }
+    bool operator()(const auto& a, const auto& b) const { return Id(a) < Id(b); }
   };
 
   void Index(const Endpoint& endpoint);
   void Unindex(const Endpoint& endpoint);
-  Holders* FindName(const Endpoint& asker, std::string_view name);
-  Holders* FindIn(const Membership& network, std::string_view name);
-  Found Reverse(const Endpoint& asker, const Ip& address, Type type) const;
+  // Empty when there is none. Names asked for are in lower case.
+  std::span<Holder> FindName(const Endpoint& asker, std::string_view name);
+  std::span<Holder> FindIn(const Membership& network, std::string_view name);
+  static std::span<Holder> Called(Network& network, std::string_view name);
+  static std::vector<Place>::iterator WhereIs(Network& network, const Ip& address);
+  Found Reverse(const Endpoint& asker, const Ip& address, Type type);
   Found Services(const Endpoint& asker, const Question& question);
 
-  std::map<std::string, Endpoint> endpoints_;  // its nodes stay where they are: places point to them
+  std::set<Endpoint, ById> endpoints_;  // its nodes stay where they are: places point to them
   std::map<std::string, Network, std::less<>> networks_;
 };
 

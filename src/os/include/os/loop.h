@@ -59,7 +59,9 @@ class Loop {
   Epoll epoll_;
   Token next_ = 1;
   bool stopped_ = false;
-  std::unordered_map<Token, std::shared_ptr<Watched>> watched_;
+  std::unordered_map<Token, Watched> watched_;
+  Token running_ = 0;  // whose handler is on the stack
+  decltype(watched_)::node_type ended_;  // that one, forgotten meanwhile: it may not go before its handler returns
   std::multimap<Clock::time_point, Timer> timers_;
   std::vector<std::function<void()>> deferred_;
   std::unique_ptr<char[]> scratch_;
