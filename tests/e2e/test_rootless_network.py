@@ -8,10 +8,12 @@ import subprocess
 
 import pytest
 
+from harness import dns
 from harness.engine import running
 from harness.need import need, need_program
 from harness.rootless import OpenTun, RootlessEngine, User
-from harness.user_network import OUTSIDE, ask, listens, outside, processes, reaches_outside, serving
+from harness.user_network import (OUTSIDE, OUTSIDE_6, ask, listens, outside, outside_by_both, processes,
+                                  reaches_outside, serving)
 from harness.wait import wait_until
 
 SAYS_INSIDE = ("nc", "-ll", "-p", "80", "-e", "echo", "inside")
@@ -108,6 +110,95 @@ def test_outwards_by_tcp_and_udp(engine, tmp_path):
             assert ask(Inside(engine, "one"), OUTSIDE, 90, "hello", kind="UDP") == "hello"
             engine.cli("rm", "-f", "one")
         assert engine.out("info", "-f", "{{.SecurityOptions}}").count(f"network={engine.helper}") == 1
+
+
+def test_outwards_by_ipv6(pasta, tmp_path):
+    engine = pasta
+    body = os.urandom(300_000)
+    (tmp_path / "body").write_bytes(body)
+    with outside_by_both(engine) as other:
+        with (serving(other, "socat", "TCP6-LISTEN:80,reuseaddr,fork", f"OPEN:{tmp_path}/body,rdonly"),
+              serving(other, "socat", "UDP6-LISTEN:90,fork", "PIPE")):
+            wait_until(lambda: listens(other, 80) and listens(other, 90, "udp"), "the servers listen")
+            engine.cli("network", "create", "--ipv6", "blue")
+            run(engine, "one", "--network", "blue")
+            inside = Inside(engine, "one")
+            wait_until(lambda: ask(inside, OUTSIDE_6, 90, "hello", kind="UDP6") == "hello", "the way out has IPv6")
+            got = inside.run("sh", "-c", f"socat -T5 -u TCP6:[{OUTSIDE_6}]:80,connect-timeout=5 - | sha256sum").stdout
+            assert got.split()[0] == hashlib.sha256(body).hexdigest()
+            engine.cli("rm", "-f", "one")
+            engine.cli("network", "rm", "blue")
+
+
+def test_slirp4netns_leads_nowhere_by_ipv6(user):
+    need_program("slirp4netns")
+    slirp = RootlessEngine(user, '[network]\nway_out = "slirp4netns"\n')
+    with running(slirp) as engine, outside_by_both(engine) as other:
+        with serving(other, "socat", "TCP-LISTEN:80,reuseaddr,fork", "SYSTEM:echo outside"):
+            wait_until(lambda: listens(other, 80), "the server listens")
+            engine.cli("network", "create", "--ipv6", "blue")
+            run(engine, "one", "--network", "blue")
+            wait_until(lambda: reaches_outside(engine, "one") == "outside\n", "IPv4 leads outside")
+            sent = engine.cli("exec", "one", "ping", "-6", "-c", "1", "-W", "3", OUTSIDE_6, check=False)
+            assert "1 packets received" not in sent.stdout
+            engine.cli("rm", "-f", "one")
+            engine.cli("network", "rm", "blue")
+
+
+class Resolving(RootlessEngine):
+    """Its host has a resolv.conf of its own."""
+
+    def __init__(self, user, way_out, *servers):
+        super().__init__(user, f'[network]\nway_out = "{way_out}"\n')
+        conf = self.folder / "resolv.conf"
+        conf.write_text("".join(f"nameserver {server}\n" for server in servers))
+        conf.chmod(0o644)
+        prefix = [*self.host.as_root().prefix(), "unshare", "--mount", "sh", "-c",
+                  f"mount --bind {conf} /etc/resolv.conf && exec \"$@\"", "sh", *user.become()]
+        self.host.prefix = lambda: prefix
+
+
+def resolves(engine, name):
+    """Whether the C library of that container finds a name of another's."""
+    out = engine.cli("exec", name, "sh", "-c", "ping -c 1 -W 1 host.example | head -n 1", check=False).stdout
+    return f"({dns.ELSEWHERE})" in out
+
+
+@pytest.mark.parametrize("way_out", ["pasta", "slirp4netns"])
+def test_names_of_others_come_from_the_hosts_servers(user, way_out, tmp_path):
+    need_program(way_out)
+    with running(Resolving(user, way_out, OUTSIDE)) as engine, outside(engine) as other:
+        server = dns.Server(other, tmp_path, OUTSIDE)
+        try:
+            wait_until(server.serving, "the name server serves")
+            run(engine, "plain")
+            wait_until(lambda: resolves(engine, "plain"), "the default bridge's container asks it by the way out")
+            engine.cli("network", "create", "blue")
+            run(engine, "named", "--network", "blue")
+            assert resolves(engine, "named")
+            asking = dns.Client(engine.state("named")["Pid"])
+            assert asking.ask("host.example", "A", "tcp")["answers"] == [dns.ELSEWHERE]
+            assert len(asking.ask("big.example")["answers"]) < 100  # what a datagram holds
+            engine.cli("rm", "-f", "plain", "named")
+            engine.cli("network", "rm", "blue")
+        finally:
+            server.stop()
+
+
+@pytest.mark.parametrize("way_out", ["pasta", "slirp4netns"])
+def test_a_resolver_on_the_hosts_loopback_is_asked(user, way_out, tmp_path):
+    need_program(way_out)
+    with running(Resolving(user, way_out, "127.0.0.1")) as engine, outside(engine):
+        server = dns.Server(engine.host.as_root(), tmp_path)
+        try:
+            wait_until(server.serving, "the name server serves")
+            engine.cli("network", "create", "blue")
+            run(engine, "named", "--network", "blue")
+            assert resolves(engine, "named")
+            engine.cli("rm", "-f", "named")
+            engine.cli("network", "rm", "blue")
+        finally:
+            server.stop()
 
 
 def half_closed(prefix, seconds=20):

@@ -5,9 +5,10 @@ import pathlib
 import subprocess
 
 from harness.engine import is_alive
-from harness.network import beyond
+from harness.network import beyond, beyond_by_both
 
 OUTSIDE = "192.0.2.2"
+OUTSIDE_6 = "2001:db8::2"
 # As the kernel calls them; pasta has another file for each kind of processor.
 PROCESSES = {"uplink": ("estiba-uplink",), "keeper": ("estiba-way-out",),
              "way out": ("pasta", "pasta.avx2", "passt", "passt.avx2", "slirp4netns"), "netd": ("estiba-netd",),
@@ -19,6 +20,15 @@ def outside(engine):
     """The outside of the user's host, which has its default route there."""
     with beyond(engine.host) as other:
         engine.host.run("ip", "route", "add", "default", "via", OUTSIDE)
+        yield other
+
+
+@contextlib.contextmanager
+def outside_by_both(engine):
+    """The same with IPv6, too."""
+    with beyond_by_both(engine.host) as other:
+        engine.host.run("ip", "route", "add", "default", "via", OUTSIDE)
+        engine.host.run("ip", "route", "add", "default", "via", OUTSIDE_6)
         yield other
 
 
