@@ -3,6 +3,8 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include "link.h"
+#include "net/link_addresses.h"
 #include "net/setup.h"
 #include "os/netlink.h"
 
@@ -50,6 +52,23 @@ Result<std::vector<IpPrefix>> HostRoutes() {
     if (const auto route = message ? RouteFrom(*message) : std::nullopt) routes.push_back(*route);
   }
   return routes;
+}
+
+Result<std::vector<IpPrefix>> AddressesOf(const std::string& link) {
+  os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
+  const auto found = TRY(FindLink(socket, link));
+  std::vector<IpPrefix> addresses;
+  if (!found) return addresses;
+  os::NetlinkBatch request;
+  request.Begin(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
+  for (const std::string& bytes : TRY(socket.Ask(request, "list the addresses of '" + link + "'"))) {
+    const auto message = os::NetlinkMessages(bytes).Next();
+    const auto header = message ? message->As<ifaddrmsg>() : std::nullopt;
+    if (!header || header->ifa_index != static_cast<std::uint32_t>(found->index)) continue;
+    if (const auto address = HostAddressFrom(*message); address && !address->address.IsLinkLocal())
+      addresses.push_back(*address);
+  }
+  return addresses;
 }
 
 Result<std::vector<IpPrefix>> HostAddresses() {

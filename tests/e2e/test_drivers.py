@@ -76,6 +76,23 @@ def test_addresses_hardware_addresses_and_mtu_as_asked(engine, lan):
     wait_until(lambda: fetch(lan, "192.0.2.77") == "from web", "an answer after the restart")
 
 
+def test_the_host_gateway_is_the_hosts_address_on_the_link_not_the_lans_router(engine, server, bridge):
+    create(engine)
+    lacking = engine.cli("run", "--rm", "--network", "lan", "--add-host", "up:host-gateway", IMAGE, "true", check=False)
+    assert lacking.returncode == 125 and "the host has no address on 'lan0' of network lan" in lacking.stderr
+    engine.cli("network", "rm", "lan")
+    engine.host.run("ip", "addr", "add", "192.0.2.254/24", "dev", bridge)
+    engine.cli("network", "create", "-o", "mode=unmanaged", "-o", f"com.docker.network.bridge.name={bridge}",
+               "--subnet", "192.0.2.0/24", "--gateway", "192.0.2.1", "lan")
+    serve(engine, "web", "--add-host", "up:host-gateway")
+    assert "192.0.2.254\tup" in engine.out("exec", "web", "cat", "/etc/hosts").splitlines()
+    wait_until(lambda: engine.cli("exec", "web", "ping", "-c", "1", "-W", "2", "up", check=False).returncode == 0,
+               "the host answers")
+    engine.cli("rm", "-f", "web")
+    engine.cli("network", "rm", "lan")
+    engine.host.run("ip", "addr", "del", "192.0.2.254/24", "dev", bridge)
+
+
 def test_a_network_of_two_subnets_gives_addresses_of_the_first_with_room(engine, server):
     server.run("ip", "addr", "add", "198.51.100.1/24", "dev", "eth0")
     engine.cli("network", "create", "-d", "macvlan", "-o", "parent=lan0",

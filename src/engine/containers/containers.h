@@ -347,6 +347,7 @@ class Containers {
   // ---- name_files.cc
   Status WriteNameFiles(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
   Result<std::string> HostsText(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
+  Result<std::string> AddressOfHost(const std::vector<Endpoint>& endpoints);
   net::ResolvInput ResolverOf(const ContainerRecord& record, const std::vector<Endpoint>& endpoints);
   // True when it is a member of a network that a user made: there names are answered at 127.0.0.11. On the default
   // bridge they are not shared, as docker has it.

@@ -6,8 +6,10 @@
 
 #include "../endpoint_options.h"
 #include "../names.h"
+#include "../network_drivers.h"
 #include "containers.h"
 #include "net/files.h"
+#include "net/link_addresses.h"
 #include "os/file.h"
 #include "plan/wire.h"
 
@@ -51,6 +53,27 @@ std::vector<dns::Link> LinksIn(const ContainerRecord& record, const NetworkRecor
 
 }  // namespace
 
+// Where no network leads outside by the host: the gateway of an internal one, or what the host has on the link that
+// containers sit on; never a gateway that is another machine.
+Result<std::string> Containers::AddressOfHost(const std::vector<Endpoint>& endpoints) {
+  if (endpoints.empty()) return std::string("127.0.0.1");
+  for (const Endpoint& endpoint : endpoints)
+    if (endpoint.HasHost() && !endpoint.gateways.empty()) return ToString(endpoint.gateways.front());
+  std::string links;
+  for (const Endpoint& endpoint : endpoints) {
+    if (endpoint.HasHost()) continue;
+    const auto network = TRY(w_.networks->Get(endpoint.network_id));
+    const std::string link = IsUnmanaged(*network) ? network->bridge : ParentOf(*network);
+    std::vector<IpPrefix> addresses = TRY(net::AddressesOf(link));
+    std::ranges::stable_sort(addresses, {}, [](const IpPrefix& one) { return one.address.v6; });
+    if (!addresses.empty()) return ToString(addresses.front().address);
+    links += (links.empty() ? "'" : ", '") + link + "' of network " + network->name;
+  }
+  return Error(Code::kFailedPrecondition, "host-gateway is not known: the host has no address on " +
+                                              (links.empty() ? "its networks" : links))
+      .Hint("--add-host NAME:ADDRESS says which it is");
+}
+
 Result<std::string> Containers::HostsText(const ContainerRecord& record,
                                           const std::vector<Endpoint>& endpoints) {
   const HostConfig& host = record.create.host_config;
@@ -61,12 +84,10 @@ Result<std::string> Containers::HostsText(const ContainerRecord& record,
     for (const IpPrefix& one : endpoint.addresses)
       if (!one.address.IsLinkLocal()) hosts.addresses.push_back(one.address);
   const std::optional<Ip> gateway = OutwardGateway(record, endpoints);
-  std::string host_gateway = gateway ? ToString(*gateway) : "127.0.0.1";
-  if (!gateway && !endpoints.empty() && !endpoints[0].gateways.empty())
-    host_gateway = ToString(endpoints[0].gateways.front());
   for (const std::string& entry : host.extra_hosts) {
     auto extra = TRY(net::ParseExtraHost(entry));
-    if (extra.second == "host-gateway") extra.second = host_gateway;
+    if (extra.second == "host-gateway")
+      extra.second = gateway ? ToString(*gateway) : TRY(AddressOfHost(endpoints));
     hosts.extra.push_back(std::move(extra));
   }
   for (const LinkedContainer& link : LinksOf(record)) hosts.extra.emplace_back(LinkHostNames(link), link.address);
