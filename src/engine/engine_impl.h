@@ -90,6 +90,7 @@ class EngineImpl final : public Engine {
   Status RemoveNetwork(const std::string& name) override;
   Status ConnectNetwork(const std::string& name, const apitypes::NetworkConnect& connect) override;
   Status DisconnectNetwork(const std::string& name, const apitypes::NetworkDisconnect& disconnect) override;
+  Result<Findings> CheckNetwork(const std::string& name) override;
   Result<apitypes::PortMap> AddPorts(const std::string& container, const std::vector<std::string>& ports) override;
   Status RemovePorts(const std::string& container, const std::vector<std::string>& ports) override;
   Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters& filters) override;

@@ -168,6 +168,22 @@ Status EngineImpl::RemovePorts(const std::string& container, const std::vector<s
   return containers_->RemovePorts(container, ports);
 }
 
+Result<Engine::Findings> EngineImpl::CheckNetwork(const std::string& name) {
+  const auto record = TRY(networks_->Get(name));
+  if (record->driver != kCni)
+    return Error(Code::kInvalidArgument, "network " + record->name + " is of driver " + record->driver +
+                                             ": only plugins of networks of driver cni can be asked about them")
+        .Hint("'estiba net trace' says what becomes of its containers' traffic");
+  Findings findings;
+  const auto note = [&](const std::string& what, const Status& status) {
+    findings.emplace_back(what, status.ok() ? std::string() : status.error().Message());
+  };
+  note("network " + record->name, containers_->AskCniStatus(*record));
+  for (const auto& [id, member] : containers_->ContainersOfNetwork(*record))
+    note("container " + member.name, containers_->CheckCni(id));
+  return findings;
+}
+
 Result<apitypes::PruneReport> EngineImpl::PruneNetworks(const apitypes::Filters& filters) {
   TRY(filters.Allow({"label", "label!", "until"}));
   const auto until = TRY(filters.Until(WallNow()));

@@ -70,8 +70,9 @@ DOCS = pathlib.Path(__file__).parents[2] / "docs/commands"
 ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
              "pull": "one", "push": "one", "copy": "one two", "search": "one", "image tags": "one",
              "image referrers": "one", "manifest inspect": "one", "rmi": "one", "save": "one", "tag": "one two",
-             "network connect": "back web", "network disconnect": "back web", "network create": "back",
-             "network rm": "gone", "volume create": "data", "images": "", "import": "/dev/null", "stats": "",
+             "network check": "back", "network connect": "back web", "network disconnect": "back web",
+             "network create": "back", "network rm": "gone", "volume create": "data", "images": "",
+             "import": "/dev/null", "stats": "",
              "lab down": "no-such-lab", "lab graph": str(DOCS.parents[1] / "examples/lab/lan.yaml")}
 NEEDED = {"system prune": "--force", "container prune": "--force", "image prune": "--force", "network prune": "--force",
           "volume prune": "--force", "stats": "--no-stream", "save": "-o {tmp}/out", "load": "-i /dev/null",

@@ -278,6 +278,26 @@ def test_check_and_status_can_be_asked_for(blue, cni):
     assert code == 1 and "does not know version 1.1.0 of the specification" in text
 
 
+def test_a_network_and_its_containers_can_be_checked(blue, cni):
+    assert blue.out("network", "check", "blue") == "network blue: fine"
+    serve(blue, "web")
+    serve(blue, "other")
+    assert sorted(blue.out("network", "check", "blue").splitlines()) == [
+        "container other: fine", "container web: fine", "network blue: fine"]
+    subprocess.run(["nsenter", f"--net=/proc/{blue.state('web')['Pid']}/ns/net", "ip", "addr", "flush", "dev", "eth0"],
+                   check=True)
+    found = blue.cli("network", "check", "blue", check=False)
+    lines = dict(line.split(": ", 1) for line in found.stdout.splitlines())
+    assert found.returncode == 1 and "plugin 'bridge' CHECK: " in lines["container web"], lines
+    assert lines["container other"] == lines["network blue"] == "fine"
+    path = cni.conf / "10-blue.conflist"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "cniVersion": "1.1.0"}))
+    found = blue.cli("network", "check", "blue", check=False)
+    assert found.returncode == 1 and "does not know version 1.1.0 of the specification" in found.stdout
+    assert "is of driver bridge: only plugins of networks of driver cni" in refused(blue, "network", "check", "bridge")
+    assert "network nosuch not found" in refused(blue, "network", "check", "nosuch")
+
+
 def test_links(blue):
     serve(blue, "web")
     serve(blue, "other", "--link", "web:db")
@@ -408,7 +428,7 @@ def test_after_a_restart_of_the_host_leases_are_given_back(blue, cni):
     blue.start()
     wait_until(lambda: not cni.addresses(), "the address is given back")
     blue.cli("start", "web")
-    assert fetch_from(blue, "web", "127.0.0.1") == "from web"
+    wait_until(lambda: fetch_from(blue, "web", "127.0.0.1") == "from web", "it answers again")
 
 
 def blue_id(engine):

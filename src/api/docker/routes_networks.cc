@@ -87,6 +87,17 @@ Status RemovePorts(Call& call) {
   return Ok();
 }
 
+// Ours: {"Checks": [{"Subject": "container web", "Error": what is wrong, or nothing}…]}.
+Status Check(Call& call) {
+  codec::Json list = codec::Json::MakeArray();
+  for (const auto& [subject, error] : TRY(call.engine->CheckNetwork(call.id())))
+    list.Append(codec::Json::MakeObject({{"Subject", subject}, {"Error", error}}));
+  codec::Json answer = codec::Json::MakeObject();
+  answer.Set("Checks", std::move(list));
+  RespondJson(call, 200, answer);
+  return Ok();
+}
+
 }  // namespace
 
 void AddNetworkRoutes(Router* router) {
@@ -97,6 +108,7 @@ void AddNetworkRoutes(Router* router) {
   router->Add("POST", "/networks/{id}/connect", Connect);
   router->Add("POST", "/networks/{id}/disconnect", Disconnect);
   router->Add("DELETE", "/networks/{id}", Remove);
+  router->Add("POST", "/estiba/v1/networks/{id}/check", Check);
   router->Add("POST", "/estiba/v1/containers/{id}/ports", AddPorts);
   router->Add("DELETE", "/estiba/v1/containers/{id}/ports", RemovePorts);
 }

@@ -15,8 +15,8 @@ extern const Command kTag;
 extern const Command kVolumeCreate, kVolumeExport, kVolumeImport, kVolumeLs, kVolumePrune, kVolumeRename, kVolumeRm,
     kVolumeSnapshot;
 extern const Command kSearch, kImageTags, kImageReferrers, kManifestInspect;
-extern const Command kNetworkConnect, kNetworkCreate, kNetworkDisconnect, kNetworkLs, kNetworkPrune,
-    kNetworkRm;
+extern const Command kNetworkCheck, kNetworkConnect, kNetworkCreate, kNetworkDisconnect, kNetworkLs,
+    kNetworkPrune, kNetworkRm;
 extern const Command kEvents, kInfo, kSystemDf, kSystemPrune, kVersionCommand;
 extern const Command kStoreCheck;
 extern const Command kLabCapture, kLabCheck, kLabDown, kLabExec, kLabExplain, kLabGraph, kLabPs, kLabUp;

@@ -194,6 +194,20 @@ Result<int> RunDisconnect(App& app, const Options& options) {
   return 0;
 }
 
+Result<int> RunCheck(App& app, const Options& options) {
+  Api* engine = TRY(app.Engine());
+  const Json answer = TRY(engine->Post("/estiba/v1" + NetworkPath(options.arg(0)) + "/check"));
+  const Json* checks = answer.Find("Checks");
+  bool fine = true;
+  for (std::size_t i = 0; checks != nullptr && i < checks->size(); ++i) {
+    const Json& check = (*checks->IfArray())[i];
+    const std::string error = check.GetString("Error");
+    fine = fine && error.empty();
+    PrintLine(check.GetString("Subject") + ": " + (error.empty() ? "fine" : error));
+  }
+  return fine ? 0 : 1;
+}
+
 Result<int> RunPrune(App& app, const Options& options) {
   if (!MayPrune(options, "all custom networks not used by at least one container.")) return 0;
   Api* engine = TRY(app.Engine());
@@ -222,6 +236,17 @@ constinit const Command kNetworkRm{.name = "rm",
                                    .flags = kRmFlags,
                                    .min_args = 1,
                                    .run = RunRm};
+constinit const Command kNetworkCheck{
+    .name = "check",
+    .usage = "NETWORK",
+    .summary = "Ask the plugins of a CNI network whether it and its containers are as they should be",
+    .flags = {},
+    .min_args = 1,
+    .max_args = 1,
+    .run = RunCheck,
+    .details = "STATUS of the network's plugins (and whether they know its version), and CHECK of every running\n"
+               "container on it: one line each, `fine` or what the plugin says. The exit code is 1 when something is\n"
+               "wrong."};
 constinit const Command kNetworkConnect{.name = "connect",
                                         .usage = "[OPTIONS] NETWORK CONTAINER",
                                         .summary = "Connect a container to a network",

@@ -121,6 +121,7 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"lab", "up", &kLabUp},
     {"manifest", "inspect", &kManifestInspect},
     {"net", "trace", &kNetTrace},
+    {"network", "check", &kNetworkCheck},
     {"network", "connect", &kNetworkConnect},
     {"network", "create", &kNetworkCreate},
     {"network", "disconnect", &kNetworkDisconnect},

@@ -269,6 +269,24 @@ Status Containers::RunCniClear(const cni::GarbageRequest& request) {
   return cni::RunLeaf(w_.cni_program, {"clear", CniFolder()}, request.Encode(), runs * request.timeout, w_.log_fd);
 }
 
+Status Containers::AskCniStatus(const NetworkRecord& network) {
+  const auto config = w_.config();
+  cni::GarbageRequest request;
+  request.bin_dirs = config->cni.bin_dirs;
+  request.timeout = std::chrono::seconds(config->cni.timeout);
+  request.networks.push_back(TRY(w_.networks->GetCni(network)).list);
+  const std::size_t runs = 2 * request.networks[0].plugins.size() + 1;  // VERSION and STATUS of each
+  if (w_.before_spawn) w_.before_spawn();
+  return cni::RunLeaf(w_.cni_program, {"status"}, request.Encode(), runs * request.timeout, w_.log_fd);
+}
+
+Status Containers::CheckCni(const std::string& id) {
+  const auto record = ReadCni(id);
+  if (!record) return Error(Code::kNotFound, "it is attached to no CNI network");
+  if (w_.before_spawn) w_.before_spawn();
+  return cni::RunLeaf(w_.cni_program, {"check", CniFolder(), id}, "", MostTime(*record), w_.log_fd);
+}
+
 // What containers that are gone have left, of this engine's time or of an earlier one's, the host's last included.
 Status Containers::ClearCni() {
   const auto config = w_.config();

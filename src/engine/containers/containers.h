@@ -177,6 +177,9 @@ class Containers {
   // Ids of the containers that use a volume.
   std::vector<std::string> UsersOfVolume(const std::string& name, const std::string& but = "");
   std::map<std::string, apitypes::NetworkContainer> ContainersOfNetwork(const NetworkRecord& network);
+  // Whether a CNI network's plugins are ready, and whether the container is attached as they have told.
+  Status AskCniStatus(const NetworkRecord& network);
+  Status CheckCni(const std::string& id);
   Status ConnectNetwork(const NetworkRecord& network, const apitypes::NetworkConnect& connect);
   Status DisconnectNetwork(const NetworkRecord& network, const apitypes::NetworkDisconnect& disconnect);
   // The container's membership of a network that is no more.

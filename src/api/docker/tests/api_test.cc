@@ -171,6 +171,7 @@ TEST_F(Api, ImagesNetworksAndVolumes) {
   EXPECT_EQ(Called(201, "POST", "/networks/create", R"({"Name":"n"})"), "create network n");
   EXPECT_EQ(Called(200, "POST", "/networks/n/connect", R"({"Container":"c"})"), "connect n c");
   EXPECT_EQ(Called(204, "DELETE", "/networks/n"), "remove network n");
+  EXPECT_EQ(Called(200, "POST", "/estiba/v1/networks/n/check"), "check network n");
   EXPECT_EQ(Called(201, "POST", "/volumes/create", R"({"Name":"v"})"), "create volume v");
   EXPECT_EQ(Called(204, "DELETE", "/volumes/v?force=true"), "remove volume v force");
   EXPECT_EQ(Called(200, "POST", "/v1.41/volumes/prune"), R"(prune volumes {"all":{"true":true}})");

@@ -304,6 +304,10 @@ class FakeEngine : public engine::Engine {
   Status RemovePorts(const std::string& container, const std::vector<std::string>& ports) override {
     return Called("remove ports " + container + " " + Join(ports, " "));
   }
+  Result<Findings> CheckNetwork(const std::string& name) override {
+    TRY(Called("check network " + name));
+    return Findings{{"network " + name, ""}, {"container web", "it has no address"}};
+  }
   Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters&) override {
     return Pruned("networks");
   }

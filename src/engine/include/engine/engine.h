@@ -324,6 +324,10 @@ class Engine {
   // container got. To remove: a host port or address left out stands for every one.
   virtual Result<apitypes::PortMap> AddPorts(const std::string& container, const std::vector<std::string>& ports) = 0;
   virtual Status RemovePorts(const std::string& container, const std::vector<std::string>& ports) = 0;
+  // Ours: what plugins say of a network of driver cni, and of each running container's attachment to it. In pairs: what
+  // was looked at ("network blue", "container web"), and what is wrong with it, or nothing.
+  using Findings = std::vector<std::pair<std::string, std::string>>;
+  virtual Result<Findings> CheckNetwork(const std::string& name) = 0;
   virtual Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters& filters) = 0;
 
   // ---- system
