@@ -8,12 +8,14 @@ many        setting up the last of --endpoints containers on one bridge, against
 traffic     one TCP connection between two containers, against two namespaces on a bridge made by hand, without rules
             and with one that has connections tracked
 published   the same to a published port from a machine beyond the host, against one DNAT rule written by hand
-rootless    one TCP connection out of a user's container to beyond the host, against pasta as podman starts it
+rootless    one TCP connection out of a user's container to beyond the host, to a published port, and between two of
+            them; podman's from --root-13 alone, on a network and with a pasta for each container
 names       are timed by bench/names.py
 
 Debian 13's docker and podman come from a root that `debootstrap --variant=minbase
---include=docker.io,docker-cli,podman,containerd,runc,crun,iptables,nftables,netavark,aardvark-dns,passt,ca-certificates
-trixie ROOT` makes: --root-13 ROOT runs those instead of the installed ones. Needs root.
+--include=docker.io,docker-cli,podman,containerd,runc,crun,iptables,nftables,netavark,aardvark-dns,passt,uidmap,
+ca-certificates trixie ROOT` makes (a list on one line): --root-13 ROOT runs those instead of the installed ones. Needs
+root.
 """
 
 import argparse
@@ -29,7 +31,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from network_peers import Estiba, Handmade, docker, podman  # noqa: E402  (the path above comes first)
 from network_rootless import rootless_peers  # noqa: E402
-from traffic import measure  # noqa: E402
+from traffic import Stalled, measure  # noqa: E402
 
 PARTS = ("run", "many", "traffic", "published", "rootless")
 
@@ -149,17 +151,28 @@ def part_published(peers, options):
         print(f"\nestiba by the rule written by hand: throughput {ratio(mine, theirs):.3f} (bar 0.95)")
 
 
-def part_rootless(_, options):
-    figures = {"Gbit/s": {}, "µs there and back": {}}
-    with rootless_peers() as (ends, missing):
-        if missing:
-            print(f"\nnot measured: {missing}")
-            return
-        for number in range(options.rounds):
-            for name, (server, client, address) in ends.items():
-                for row, kind in zip(figures, ("throughput", "latency")):
-                    note(figures, row, name, measure(kind, server, client, address, options.seconds, 6001 + number))
-    table("Out of a user's container to beyond the host, one TCP connection", figures, 2)
+ROOTLESS = {"out": "Out of a user's container to beyond the host, one TCP connection",
+            "published": "A user's published port from beyond the host, one TCP connection",
+            "pair": "A user's container to another, one TCP connection"}
+
+
+def part_rootless(peers, options):
+    with rootless_peers([peer.name for peer in peers], options.root_13) as parts:
+        for part, title in ROOTLESS.items():
+            figures = {"Gbit/s": {}, "µs there and back": {}, "stalled": {}}
+            for number in range(options.rounds):
+                for name, (server, client, address, port, inside) in parts.get(part, {}).items():
+                    step = 0 if part == "published" else number
+                    for row, kind in zip(figures, ("throughput", "latency")):
+                        try:
+                            took = measure(kind, server, client, address, options.seconds, port + step, inside + step)
+                            note(figures, row, name, took)
+                        except Stalled:
+                            note(figures, "stalled", name, 1)
+            stalled = figures.pop("stalled")
+            table(title, figures, 2)
+            for name, times in stalled.items():
+                print(f"\n{name}: {len(times)} of {2 * options.rounds} stalled, and are not counted")
 
 
 def main():

@@ -66,6 +66,13 @@ def ping(address, port, seconds):
         print(json.dumps((time.perf_counter() - started) / count * 1e6), flush=True)
 
 
+class Stalled(RuntimeError):
+    """Nothing went on any more."""
+
+
+PATIENCE = 15  # seconds beyond those that were asked for
+
+
 def start(prefix, *words):
     return subprocess.Popen([*prefix, sys.executable, __file__, *map(str, words)], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, text=True)
@@ -75,17 +82,21 @@ def measure(kind, server, client, address, seconds, port, server_port=None):
     """`kind` is "throughput" (Gbit/s) or "latency" (µs). `server` and `client` are prefixes of commands; the client
     asks `address`:`port`, the server listens on `server_port` or the same."""
     listener = start(server, "sink" if kind == "throughput" else "echo", server_port or port)
+    asker = None
     try:
         if listener.stdout.readline().strip() != "ready":
             raise RuntimeError("the server does not listen")
         asker = start(client, "source" if kind == "throughput" else "ping", address, port, seconds)
-        said = asker.communicate(timeout=seconds + 30)[0]
+        said = asker.communicate(timeout=seconds + PATIENCE)[0]
         if asker.returncode != 0:
             raise RuntimeError(f"no traffic to {address}:{port}")
-        return float(listener.communicate(timeout=30)[0] if kind == "throughput" else said)
+        return float(listener.communicate(timeout=PATIENCE)[0] if kind == "throughput" else said)
+    except subprocess.TimeoutExpired as error:
+        raise Stalled(f"traffic to {address}:{port} stopped") from error
     finally:
-        listener.kill()
-        listener.wait()
+        for one in filter(None, (listener, asker)):
+            one.kill()
+            one.wait()
 
 
 if __name__ == "__main__":
