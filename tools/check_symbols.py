@@ -1,7 +1,8 @@
 """Symbol checks on the built libraries and programs: check_symbols.py BUILD_FOLDER.
 
 child may need only what is safe between clone and exec; the engine links no archive or HTTP client library and
-never clones; what answers names has no resolver of the C library; nobody starts a shell.
+never clones; what answers names has no resolver of the C library; small programs give memory back with its size;
+nobody starts a shell.
 """
 
 import pathlib
@@ -28,6 +29,9 @@ CHILD_ALLOWED = {
 FORBIDDEN_IN_ENGINE = re.compile(r"^(curl_|archive_(?!.*estiba)|vfork$|clone$|clone3$)")
 # Names are looked up by our own code, which asks whom it is told to; the C library's reads files of the host's.
 FORBIDDEN_FOR_NAMES = re.compile(r"^(getaddrinfo|getnameinfo|gethostby|getservby|if_nametoindex|res_|__res_|dn_)")
+# operator delete without a size (arrays of plain types): libstdc++'s would free() what bin/small/memory.cc gave.
+FORBIDDEN_IN_SMALL = re.compile(r"^(_ZdlPv|_ZdaPv)$")
+SMALL_PROGRAMS = ("estiba-oci", "estiba-monitor")
 FORBIDDEN_EVERYWHERE = re.compile(r"^(system|popen|gets|strcpy|strcat|sprintf|mktemp|tmpnam)$")
 
 
@@ -56,6 +60,12 @@ def check_engine(build):
             for name in sorted(undefined(build / "bin/estibad")) if FORBIDDEN_IN_ENGINE.search(name)]
 
 
+def check_small(build):
+    return [f"{program} has '{name}', which gives memory back without its size"
+            for program in SMALL_PROGRAMS for name in sorted(defined(build / "bin" / program))
+            if FORBIDDEN_IN_SMALL.search(name)]
+
+
 def check_names(build):
     return [f"{library.name} uses '{name}', a resolver of the C library"
             for layer in ("dns", "netd", "os") for library in sorted(build.glob(f"src/{layer}/libestiba_{layer}*.a"))
@@ -72,7 +82,7 @@ def check_ours(build):
 
 def main():
     build = pathlib.Path(sys.argv[1])
-    problems = check_child(build) + check_engine(build) + check_names(build) + check_ours(build)
+    problems = check_child(build) + check_engine(build) + check_small(build) + check_names(build) + check_ours(build)
     for problem in problems:
         print(problem)
     return 1 if problems else 0

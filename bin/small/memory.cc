@@ -71,7 +71,7 @@ void* operator new(std::size_t size) {
 
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return Allocate(size); }
 
-// There is no form without a size: who needed one would not link.
+// There is no form without a size: libstdc++'s, which would free() it, is refused by tools/check_symbols.py.
 #pragma GCC diagnostic ignored "-Wsized-deallocation"
 void operator delete(void* memory, std::size_t size) noexcept {
   if (memory == nullptr) return;

@@ -87,8 +87,8 @@ Status Loop::Run() {
 }
 
 std::span<char> Loop::Scratch() {
-  if (!scratch_) scratch_ = std::make_unique<char[]>(kScratch);
-  return {scratch_.get(), kScratch};
+  scratch_.resize(kScratch);
+  return scratch_;
 }
 
 }  // namespace estiba::os

@@ -214,6 +214,9 @@ class Engine:
             wait_until(clean, "nothing is left", 60)
         except AssertionError:
             raise AssertionError("left on the host:\n  " + "\n  ".join(sorted(last))) from None
+        crashes = [line for line in self.log_text().splitlines()
+                   if "a monitor was ended by a signal" in line and "signal=9" not in line]
+        assert not crashes, crashes
 
     def destroy(self):
         """Whatever happened, this test leaves nothing: its own processes, cgroups and namespace go."""

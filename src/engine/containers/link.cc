@@ -136,6 +136,8 @@ void MonitorLink::Reap() {
   if (!pidfd_.valid()) return;
   auto exit = os::Reap(pidfd_.get(), /*block=*/true);
   if (!exit.ok()) log::Warn("reap a monitor", {{"error", exit.error().Message()}});
+  if (exit.ok() && *exit && (*exit)->signal != 0)
+    log::Warn("a monitor was ended by a signal", {{"signal", std::to_string((*exit)->signal)}});
   pidfd_.Reset();
 }
 

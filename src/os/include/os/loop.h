@@ -64,7 +64,7 @@ class Loop {
   decltype(watched_)::node_type ended_;  // that one, forgotten meanwhile: it may not go before its handler returns
   std::multimap<Clock::time_point, Timer> timers_;
   std::vector<std::function<void()>> deferred_;
-  std::unique_ptr<char[]> scratch_;
+  std::vector<char> scratch_;
 };
 
 }  // namespace estiba::os
