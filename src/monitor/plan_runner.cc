@@ -89,12 +89,17 @@ Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid
   return Running{std::move(result.process), std::move(result.terminal), {}};
 }
 
-Status PlanRunner::Undo() {
+Status PlanRunner::Undo() { return TakeBack(runtime::Then::kGoOn); }
+
+Status PlanRunner::UndoAtEnd() { return TakeBack(runtime::Then::kEnd); }
+
+Status PlanRunner::TakeBack(runtime::Then then) {
   group_.reset();
   procfs_.Reset();
   const plan::Plan decoded = TRY(Load());
   const int netns = TRY(network_.Find(decoded));
   if (netns < 0 && plan::UserNetworkOf(decoded) != nullptr) return runtime::Undo(plan::WithoutUserNetwork(decoded));
+  if (netns < 0) return runtime::Undo(decoded, nullptr, then);
   return UserNetwork::In(netns, [&] { return runtime::Undo(decoded); });
 }
 

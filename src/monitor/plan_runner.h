@@ -6,6 +6,7 @@
 #include "failpoint.h"
 #include "plan/plan.h"
 #include "runner.h"
+#include "runtime/container.h"
 #include "user_network.h"
 
 namespace estiba::monitor {
@@ -24,6 +25,7 @@ class PlanRunner : public Runner {
   Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                        const Stdio& stdio) override;
   Status Undo() override;
+  Status UndoAtEnd() override;
   Status RestoreRules() override;
   Status ClearHost() override;
   Status RelayPorts(const std::vector<int>& sockets) override;
@@ -41,6 +43,7 @@ class PlanRunner : public Runner {
   Result<OomEvents> WatchOom() override;
 
  private:
+  Status TakeBack(runtime::Then then);
   Result<plan::Plan> Load();
   Result<plan::Plan> Read(const char* name) const;
   // Opened when first needed, by a monitor that recovers before it ran anything. kNotFound: the plan has no cgroup.

@@ -41,6 +41,8 @@ class Runner {
                                const Stdio& stdio) = 0;
   // Takes back everything the plan names on the host. Idempotent.
   virtual Status Undo() = 0;
+  // The same by a process that ends now: it does not wait until the kernel is through with links that are gone.
+  virtual Status UndoAtEnd() { return Undo(); }
   // Makes again what the plan has in the host's tables, as far as it is not there.
   virtual Status RestoreRules() = 0;
   // When the container has ended: if it was the last on a bridge, what they shared goes.

@@ -346,7 +346,7 @@ void Supervisor::StartFailed(const Error& error, bool first) {
 void Supervisor::UndoNow() {
   netd_.Stop();
   netns_.Reset();
-  auto undone = runner_->Undo();
+  auto undone = phase_ == Phase::kEnding ? runner_->UndoAtEnd() : runner_->Undo();
   // Processes that were only just killed may hold something for an instant.
   if (!undone.ok()) undone = runner_->Undo();
   if (!undone.ok())

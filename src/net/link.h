@@ -44,6 +44,8 @@ Result<std::optional<Link>> FindLink(os::NetlinkSocket& socket, int index);
 Status CheckLinkName(const std::string& name);
 // Deletes the link; succeeds when it is gone.
 Status DeleteLink(os::NetlinkSocket& socket, int index, const std::string& what);
+// As DeleteVethAtEnd() (setup.h).
+Status DeleteLinkAtEnd(os::NetlinkSocket& socket, int index, const std::string& what);
 // Sends the batch; the first failure that is not `tolerated` becomes the error.
 Status Transact(os::NetlinkSocket& socket, os::NetlinkBatch& batch, const std::string& what, int tolerated = 0);
 // Puts RTM_NEWADDR into the batch: IPv4 with the broadcast address of its network, IPv6 without a search for

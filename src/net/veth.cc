@@ -231,13 +231,23 @@ Status AddVeth(const VethSpec& veth, int netns) {
   return SetUpPort(socket, veth.host_name, veth.isolated);
 }
 
-Status DeleteVeth(const std::string& host_name) {
+namespace {
+
+using Deleter = Status(os::NetlinkSocket& socket, int index, const std::string& what);
+
+Status DeleteVethBy(Deleter* deleter, const std::string& host_name) {
   os::NetlinkSocket socket = TRY(os::NetlinkSocket::Open(NETLINK_ROUTE));
   const auto link = TRY(FindLink(socket, host_name));
   if (!link) return Ok();
   if (link->kind != "veth") return Error(Code::kConflict, "delete link '" + host_name + "': it is not a link pair");
-  return DeleteLink(socket, link->index, "delete link '" + host_name + "'");
+  return deleter(socket, link->index, "delete link '" + host_name + "'");
 }
+
+}  // namespace
+
+Status DeleteVeth(const std::string& host_name) { return DeleteVethBy(DeleteLink, host_name); }
+
+Status DeleteVethAtEnd(const std::string& host_name) { return DeleteVethBy(DeleteLinkAtEnd, host_name); }
 
 std::vector<std::pair<std::string, std::string>> AnnouncingSettings(const std::string& name, bool v6) {
   std::vector<std::pair<std::string, std::string>> settings = {{"ipv4/conf/" + name + "/arp_notify", "1"}};

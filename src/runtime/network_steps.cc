@@ -167,11 +167,12 @@ Status RunWhereItBelongs(Session& session, const Step& step) {
   return os::VisitNetworkNamespace(session.host_network, [&] { return RunNetworkStep(session, step); });
 }
 
-Status UndoNetworkStep(const Step& step) {
+Status UndoNetworkStep(const Step& step, Then then) {
   switch (step.op) {
     case Op::kCniDel: return DetachByCni(step);
     case Op::kDeleteUpper: return DeleteUpper(step);
-    case Op::kDeleteVeth: return net::DeleteVeth(step.text.at(0));
+    case Op::kDeleteVeth:
+      return then == Then::kEnd ? net::DeleteVethAtEnd(step.text.at(0)) : net::DeleteVeth(step.text.at(0));
     case Op::kForgetNames: return ForgetNames(step);
     case Op::kUnpublishPorts: {
       const std::vector<net::PublishedPort> ports = TRY(ParsePorts(step));

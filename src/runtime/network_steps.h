@@ -7,6 +7,6 @@
 namespace estiba::runtime {
 
 Status RunNetworkStep(Session& session, const plan::Step& step);
-Status UndoNetworkStep(const plan::Step& step);
+Status UndoNetworkStep(const plan::Step& step, Then then);
 
 }  // namespace estiba::runtime

@@ -75,10 +75,11 @@ Status RunHostStep(Session& session, const plan::Step& step);
 Status RunHostSteps(Session& session, plan::Where where, std::size_t first, std::size_t last);
 Result<const cgroup::Hierarchies*> HierarchiesOf(Session& session);
 
+enum class Then;  // runtime/container.h
 // Steps for networks of containers, and their undoing; null without CarryOutNetworks().
 struct NetworkSteps {
   Status (*run)(Session&, const plan::Step&) = nullptr;
-  Status (*undo)(const plan::Step&) = nullptr;
+  Status (*undo)(const plan::Step&, Then) = nullptr;
 };
 extern NetworkSteps network_steps;
 

@@ -25,7 +25,7 @@ Status StopScope(const plan::Step& step) {
 
 }  // namespace
 
-Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchies) {
+Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchies, Then then) {
   switch (step.op) {
     case Op::kKillCgroup: return cgroup::KillAll(hierarchies, step.text.at(0));
     case Op::kDeleteCgroup:
@@ -34,18 +34,18 @@ Status RunUndoStep(const plan::Step& step, const cgroup::Hierarchies& hierarchie
     case Op::kDeleteResctrl: return DeleteResctrl(step.text.at(0));
     default: break;
   }
-  if (network_steps.undo != nullptr) return network_steps.undo(step);
+  if (network_steps.undo != nullptr) return network_steps.undo(step, then);
   return Error(Code::kNotImplemented, "undo step '" + std::string(plan::OpName(step.op)) + "' is not known here");
 }
 
-Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known) {
+Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known, Then then) {
   const std::vector<plan::Step> steps = plan::UndoOf(plan);
   if (steps.empty()) return Ok();
   cgroup::Hierarchies hierarchies;
   if (known == nullptr && NeedsHierarchies(steps)) hierarchies = TRY(cgroup::Probe());
   std::optional<Error> first;
   for (const plan::Step& step : steps) {
-    auto done = RunUndoStep(step, known != nullptr ? *known : hierarchies);
+    auto done = RunUndoStep(step, known != nullptr ? *known : hierarchies, then);
     if (done.ok() || first.has_value()) continue;
     first = std::move(done).error().Context("clean up container '" + plan.name + "'");
   }

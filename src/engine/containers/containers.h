@@ -407,6 +407,7 @@ class Containers {
   void OnExited(const ContainerPtr& container, MonitorLink& link, const monitorapi::Frame& frame);
   void OnExecExited(MonitorLink& link, const monitorapi::Frame& frame);
   void Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link);
+  void ConcludeRun(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link);
   void ConcludeLater(const ContainerPtr& container);
   Status Recover(const ContainerPtr& container);
   // After a monitor that died: until its journal says that nothing is left. kConflict: it lives.

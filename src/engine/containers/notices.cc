@@ -205,14 +205,19 @@ void Containers::ConcludeLater(const ContainerPtr& container) {
   if (!ended.ok()) log::Warn("end a container to remove it", {{"error", ended.error().Message()}});
 }
 
-// On a worker: the monitor has ended, in order or not.
+// On a worker: the monitor has said its last word, in order or not.
 void Containers::Conclude(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link) {
+  if (!stopping_) ConcludeRun(container, link);
   if (link) link->Reap();
-  if (stopping_) return;
+}
+
+// One that has finished may be in the kernel yet, where a link's deletion ends (net/setup.h): nobody waits for that.
+void Containers::ConcludeRun(const ContainerPtr& container, const std::shared_ptr<MonitorLink>& link) {
   const auto folded = Fold(container, /*until_start=*/false);
   const bool died = !folded.ok() || !folded.value().finished;
   Status cleared = Ok();
   if (died) {
+    if (link) link->Reap();
     log::Warn("a monitor died: clearing after it", {{"id", container->id}});
     cleared = Clear(container);
     // Its lock is held: it lives, and was only not to be reached, because it is still starting its container.

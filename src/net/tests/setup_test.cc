@@ -216,6 +216,21 @@ TEST_F(Network, EveryStepCanBeRepeatedAndUndoneTwice) {
   });
 }
 
+TEST_F(Network, ALinkIsGoneBeforeTheKernelIsThroughWithIt) {
+  InFreshNetwork([] {
+    World world;
+    ASSERT_OK(EnsureBridge(world.bridge));
+    const auto netns = testing::NewNetwork();
+    const VethSpec veth{"est0", "veth1", "eth0", MacFor(Address("172.30.0.2")), 0};
+    ASSERT_OK(AddVeth(veth, netns.get()));
+    EXPECT_EQ(DeleteVethAtEnd("est0").error().code(), Code::kConflict);
+    ASSERT_OK(DeleteVethAtEnd("veth1"));
+    EXPECT_FALSE(LinkExists("veth1").value());
+    ASSERT_OK(DeleteVethAtEnd("veth1"));
+    ASSERT_OK(AddVeth(veth, netns.get()));  // both its names are free
+  });
+}
+
 TEST_F(Network, ForeignLinksAreLeftAlone) {
   InFreshNetwork([] {
     World world;

@@ -66,9 +66,11 @@ struct VethSpec {
 };
 // Makes the pair, our end up and on the bridge, the other end born in `netns` with its final name and address.
 Status AddVeth(const VethSpec& veth, int netns);
-// For roll-back only: a pair dies with the container's network namespace, and deleting a link waits for RCU (~20 ms).
-// Succeeds when it is gone.
+// Succeeds when it is gone. Takes 10 to 20 ms, in which the kernel waits for its readers (RCU).
 Status DeleteVeth(const std::string& host_name);
+// The same, back within a millisecond or two, when it is gone. For a process that ends: a thread of it stays behind in
+// the kernel, and a process with two may not enter namespaces.
+Status DeleteVethAtEnd(const std::string& host_name);
 
 struct InsideSpec {
   std::string name;  // "eth0"

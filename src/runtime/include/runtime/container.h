@@ -100,10 +100,13 @@ Result<ExecResult> Exec(const plan::Plan& plan, pid_t init_pid, int init_pidfd, 
 // done, with the descriptor that a kSendMount sent.
 Result<os::UniqueFd> CarryOutInside(const plan::Plan& plan, pid_t init_pid, int init_pidfd);
 
+// What the process that takes back a plan does afterwards.
+enum class Then { kGoOn, kEnd };
+
 // Kills what is left in the container's cgroup and takes back everything its plan names on the host. Idempotent; what
 // is gone already is fine; goes on after an error and returns the first. `known`: the host's cgroups, when the caller
-// has looked for them.
-Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known = nullptr);
+// has looked for them. A caller that ends then need not wait until the kernel is through with links that are gone.
+Status Undo(const plan::Plan& plan, const cgroup::Hierarchies* known = nullptr, Then then = Then::kGoOn);
 
 // To be called first by a program whose plans may have steps for networks of containers (bridges, rules, names).
 // Without it they are refused, and the program does without their code.
