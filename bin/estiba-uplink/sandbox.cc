@@ -24,10 +24,10 @@ Status RaiseDescriptors() {
 
 }  // namespace
 
-Status EnterSandbox(int folder) {
+Status EnterSandbox(int folder, bool on_host) {
   TRY(RaiseDescriptors());
   TRY(os::SetNoNewPrivileges());
-  TRY(os::KeepCapabilities(1ULL << kNetAdmin));
+  TRY(os::KeepCapabilities(on_host ? 0 : 1ULL << kNetAdmin));
   os::FileAccess access;
   access.writable = {folder};  // the socket's name is removed at the end
   const bool confined = TRY(os::RestrictFiles(access));

@@ -5,7 +5,7 @@
 namespace estiba::uplink {
 
 // In the user's network, before the first byte of a client's or container's is read: only what sockets of any address
-// take, files only below `folder`, no other program.
-Status EnterSandbox(int folder);
+// take, files only below `folder`, no other program. `on_host`: in the host's network, without any capability.
+Status EnterSandbox(int folder, bool on_host);
 
 }  // namespace estiba::uplink

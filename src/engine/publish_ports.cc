@@ -58,19 +58,18 @@ Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& reques
     for (const Ip& host : places.hosts) {
       auto address = endpoint.Address(host.v6);
       // A relay passes on from one family to the other.
-      if (!address && places.chosen && config_.rootless) address = endpoint.Address(!host.v6);
+      if (!address && places.chosen) address = endpoint.Address(!host.v6);
       if (!address && !places.chosen) continue;
       const net::PublishedPort one = Wanted(request, host, address ? address->address : Ip{!host.v6, {}});
       if (!address) return NoWay(one, std::string("the container has no ") + (host.v6 ? "IPv6" : "IPv4") + " address");
-      if (one.NeedsProxy() && !config_.rootless)
-        return NoWay(one, "the kernel leads nothing away from ::1, and this engine has no proxy");
       // In a routed network the container's own address and port are what is published.
-      if (options.Mode(host.v6) == net::GatewayMode::kRouted || !options.trusted.empty()) {
+      const bool routed = options.Mode(host.v6) == net::GatewayMode::kRouted && !one.NeedsProxy();
+      if (routed || (!options.trusted.empty() && !one.NeedsProxy())) {
         net::PublishedPort opened = one;
         opened.host_ip = Ip{host.v6, {}};
         set.ports.push_back(opened);
       }
-      if (options.Mode(host.v6) != net::GatewayMode::kRouted) wanted.push_back(one);
+      if (!routed) wanted.push_back(one);
     }
     TRY(Reserve(wanted, {request.host_first, request.host_last}, set));
   }
@@ -79,18 +78,20 @@ Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& reques
 
 // The same port for all of them.
 Status Networks::Reserve(const std::vector<net::PublishedPort>& wanted, net::HostPortRange range, PortSet& set) const {
-  const net::Hold hold = config_.rootless ? net::Hold::kRelay : net::Hold::kReserve;
+  const auto hold = [this](const net::PublishedPort& port) {
+    return config_.rootless || port.NeedsProxy() ? net::Hold::kRelay : net::Hold::kReserve;
+  };
   if (wanted.empty()) return Ok();
   constexpr unsigned kMostTries = 1024;
   std::uint16_t start = 0;
   for (unsigned tries = 1;; ++tries) {
-    net::Reservation first = TRY(net::ReserveOneOf(hold, wanted[0], range, start));
+    net::Reservation first = TRY(net::ReserveOneOf(hold(wanted[0]), wanted[0], range, start));
     const std::uint16_t port = first.port.host_port;
     std::vector<net::Reservation> all;
     all.push_back(std::move(first));
     Status taken = Ok();
     for (std::size_t i = 1; i < wanted.size() && taken.ok(); ++i) {
-      auto next = net::ReserveOneOf(hold, wanted[i], {port, port});
+      auto next = net::ReserveOneOf(hold(wanted[i]), wanted[i], {port, port});
       if (next.ok()) {
         all.push_back(std::move(*next));
       } else {

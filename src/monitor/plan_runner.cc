@@ -33,6 +33,11 @@ bool Has(const plan::Plan& plan, plan::Op op) {
   return std::ranges::find(plan.steps, op, &plan::Step::op) != plan.steps.end();
 }
 
+// All published ports of a user's, or those of root's that the kernel does not lead.
+bool IsRelayed(const plan::Plan& plan) {
+  return plan::UserNetworkOf(plan) != nullptr || plan::PortRelayOf(plan) != nullptr;
+}
+
 // While it waits to be let go, its namespaces are what we made; the program may enter others later.
 Result<os::UniqueFd> OpenOwnNetns(const plan::Plan& plan, pid_t pid) {
   if ((plan.clone_flags & CLONE_NEWNET) == 0) return os::UniqueFd();
@@ -60,6 +65,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   options.stdio = {stdio.in, stdio.out, stdio.err};
   options.measure = true;
   options.host_network = TRY(network_.Reach(decoded));
+  TRY(network_.ReachRelay(decoded));
   if (failpoint_->set()) options.on_step = [this] { failpoint_->Hit("step"); };
   auto container = TRY(runtime::Container::Create(decoded, options));
   TRY(created(container.pid()));
@@ -75,6 +81,7 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   running.host_use = std::move(host_use);
   running.rules = runtime::MakesRules(decoded);
   running.host_network = options.host_network;
+  running.relays = IsRelayed(decoded);
   running.netns = std::move(netns);
   return running;
 }
@@ -111,7 +118,9 @@ Status PlanRunner::RestoreRules() {
 
 Status PlanRunner::RelayPorts(const std::vector<int>& sockets) {
   const plan::Plan decoded = TRY(Load());
-  if (plan::UserNetworkOf(decoded) == nullptr) return Ok();
+  if (!IsRelayed(decoded)) return Ok();
+  TRY(network_.ReachRelay(decoded));
+  const bool all = plan::PortRelayOf(decoded) == nullptr;
   std::map<std::string, int> held;
   for (const int socket : sockets) held[TRY(PortOf(socket))] = socket;
   std::vector<uplink::Port> ports;
@@ -119,7 +128,8 @@ Status PlanRunner::RelayPorts(const std::vector<int>& sockets) {
     if (step.op != plan::Op::kPublishPorts) continue;
     for (const std::string& line : step.text) {
       const auto found = held.find(plan::HostPort(line));
-      if (found != held.end()) ports.push_back({line, found->second});
+      const bool relayed = all || TRY(net::ParseLine(line)).NeedsProxy();
+      if (relayed && found != held.end()) ports.push_back({line, found->second});
     }
   }
   return network_.Publish(std::move(ports));
@@ -142,6 +152,7 @@ Result<Runner::Changed> PlanRunner::ChangeNetwork(int netns, std::uint64_t revis
   if (next.revision != revision) return Error(Code::kDataLoss, "the container's next plan is another one");
   Changed changed;
   if (netns >= 0) {
+    TRY(network_.ReachRelay(next));
     const plan::NetworkChange change = plan::ChangeOf(present, next);
     TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(change.noted), 0600));
     failpoint_->Hit("change-noted");
@@ -164,7 +175,7 @@ Result<Runner::Changed> PlanRunner::ChangeNetwork(int netns, std::uint64_t revis
   failpoint_->Hit("change-made");
   TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(next), 0600));
   failpoint_->Hit("change-kept");
-  if (plan::UserNetworkOf(next) == nullptr) network_.Release();
+  if (!IsRelayed(next)) network_.Release();
   changed.has_names = Has(next, plan::Op::kServeNames);
   changed.uses_host = Has(next, plan::Op::kUseHost);
   changed.rules = runtime::MakesRules(next);

@@ -28,6 +28,7 @@ struct Running {
   os::UniqueFd host_use{};   // while it is open, what bridged containers share stays
   bool rules = false;        // it has made rules in the host's tables
   int host_network = -1;     // borrowed: where its bridges are, when that is not where we are
+  bool relays = false;       // of its published ports some are relayed
   os::UniqueFd netns{};      // its network namespace, when that is its own
 };
 

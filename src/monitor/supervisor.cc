@@ -144,7 +144,7 @@ Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
   used_host_ = running.host_use.valid();
   host_use_ = std::move(running.host_use);
   netns_ = std::move(running.netns);
-  if (running.host_network >= 0 && !port_sockets_.empty()) RelayPorts();
+  if (running.relays && !port_sockets_.empty()) RelayPorts();
   process_ = std::move(running.process);
   started_ = {};
   started_.pid = process_.pid();

@@ -28,15 +28,27 @@ Result<int> UserNetwork::Reach(const plan::Plan& plan) {
   const bool more = !step->text.at(2).empty() && step->text[2] != way_out_;
   if (network_.netns.valid() && connection_.valid() && !more) return network_.netns.get();
   if (more) way_out_ = step->text[2];
+  TRY_CTX(ReachPlace(), "reach the user's network");
+  return network_.netns.get();
+}
+
+Status UserNetwork::ReachRelay(const plan::Plan& plan) {
+  const plan::Step* step = plan::PortRelayOf(plan);
+  if (step == nullptr || connection_.valid()) return Ok();
+  place_ = {step->text.at(0), step->text.at(1), /*of_host=*/true};
+  TRY_CTX(ReachPlace(), "reach who relays ports");
+  return Ok();
+}
+
+Status UserNetwork::ReachPlace() {
   const bool known = network_.netns.valid();
-  auto reached = TRY_CTX(uplink::Reach(place_, known ? &network_ : nullptr, way_out_, kPatience),
-                         "reach the user's network");
+  auto reached = TRY(uplink::Reach(place_, known ? &network_ : nullptr, way_out_, kPatience));
   if (!known) network_ = std::move(reached.network);
   if (loop_ != nullptr) loop_->Forget(token_);
   connection_ = std::move(reached.connection);
   if (!ports_.empty()) TRY(uplink::GivePorts(connection_.get(), ports_, kShortPatience));
   Watch();
-  return network_.netns.get();
+  return Ok();
 }
 
 Result<int> UserNetwork::Find(const plan::Plan& plan) {

@@ -117,7 +117,7 @@ Result<std::vector<PublishedPort>> ListPublished() {
 Result<os::UniqueFd> HoldPort(Hold hold, Protocol protocol, const Ip& host_ip, std::uint16_t port) {
   const std::string what = WithPort(host_ip, port) + '/' + std::string(ToString(protocol));
   if (hold == Hold::kRelay && protocol == Protocol::kSctp)
-    return Error(Code::kNotImplemented, "publish port " + what + ": a user's ports are relayed, which SCTP is not");
+    return Error(Code::kNotImplemented, "publish port " + what + ": it has to be relayed, which SCTP is not");
   auto socket = Open(hold, protocol, {host_ip.Bytes(), port});
   if (socket.ok()) return std::move(socket).value();
   if (socket.error().errnum() == EPROTONOSUPPORT || socket.error().errnum() == EAFNOSUPPORT)

@@ -75,9 +75,14 @@ void AddHostUse(Builder& b, const Network& network) {
 
 void AddPorts(Builder& b, const Network& network) {
   std::vector<std::string> ports;
+  bool relayed = false;
   for (const Endpoint& endpoint : network.endpoints) {
-    for (const net::PublishedPort& port : endpoint.ports) ports.push_back(net::ToLine(port));
+    for (const net::PublishedPort& port : endpoint.ports) {
+      ports.push_back(net::ToLine(port));
+      relayed = relayed || (port.NeedsProxy() && !network.relay.folder.empty());
+    }
   }
+  if (relayed) b.Add(Op::kRelayPorts, Where::kHostChild, kPortsField, {network.relay.folder, network.relay.program});
   if (!ports.empty()) b.Add(Op::kPublishPorts, Where::kHostChild, kPortsField, std::move(ports));
 }
 

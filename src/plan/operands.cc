@@ -46,7 +46,7 @@ constexpr Least kLeast[] = {
     Child(C::kOpenFile, 1), Child(C::kOpenProc, 1), Child(C::kWriteSlot, 1),
     Child(C::kWorkDirectory, 1), Child(C::kMakeFile, 1), Child(C::kLandlockRuleset, 0, 1),
     Child(C::kLandlockRule, 1, 1), Child(C::kUnmount, 1, 2), Host(Op::kUseHost, 2), Host(Op::kForwarding, 1, 1),
-    Host(Op::kUserNetwork, 3),
+    Host(Op::kUserNetwork, 3), Host(Op::kRelayPorts, 2),
 };
 
 // Blobs the child walks without looking for their end: options end in a NUL, groups and filters are whole.

@@ -113,6 +113,7 @@ std::string_view OpName(Op op) {
     case Op::kConfigureInside: return "configure-inside";
     case Op::kUseHost: return "use-host";
     case Op::kForwarding: return "forwarding";
+    case Op::kRelayPorts: return "relay-ports";
     case Op::kUserNetwork: return "user-network";
     case Op::kServeNames: return "serve-names";
     case Op::kWriteNames: return "write-names";
@@ -142,15 +143,20 @@ std::string_view OpName(Op op) {
   return {};
 }
 
-const Step* ScopeStart(const Plan& plan) {
-  const auto start = std::ranges::find(plan.steps, Op::kStartScope, &Step::op);
-  return start == plan.steps.end() ? nullptr : &*start;
-}
+namespace {
 
-const Step* UserNetworkOf(const Plan& plan) {
-  const auto found = std::ranges::find(plan.steps, Op::kUserNetwork, &Step::op);
+const Step* Only(const Plan& plan, Op op) {
+  const auto found = std::ranges::find(plan.steps, op, &Step::op);
   return found == plan.steps.end() ? nullptr : &*found;
 }
+
+}  // namespace
+
+const Step* ScopeStart(const Plan& plan) { return Only(plan, Op::kStartScope); }
+
+const Step* UserNetworkOf(const Plan& plan) { return Only(plan, Op::kUserNetwork); }
+
+const Step* PortRelayOf(const Plan& plan) { return Only(plan, Op::kRelayPorts); }
 
 std::string_view WhereName(Where where) {
   switch (where) {

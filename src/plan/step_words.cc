@@ -63,6 +63,8 @@ constexpr StepWords kWords[] = {
     H(Op::kOomScore, {"set oom_score_adj to {4}", "fijar oom_score_adj en {4}"}),
     H(Op::kUseHost, {"hold what bridged containers share", "retener lo que comparten los contenedores con puente"}),
     H(Op::kForwarding, {"ensure that the host forwards packets", "asegurar que el anfitrión reenvíe paquetes"}),
+    H(Op::kRelayPorts,
+      {"have {1} pass on what the kernel does not lead", "hacer que {1} pase lo que el kernel no conduce"}),
     H(Op::kUserNetwork, {"reach the user's own network by {0}", "alcanzar la red propia del usuario por {0}"}),
     H(Op::kEnsureTable, {"ensure nft table 'inet estiba'", "asegurar la tabla nft 'inet estiba'"}),
     H(Op::kEnsureBridge, {"ensure bridge {0} with address {1}", "asegurar el puente {0} con la dirección {1}"}),

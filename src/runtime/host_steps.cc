@@ -62,11 +62,11 @@ bool IsCgroupStep(Op op) {
 }
 
 bool IsNetworkStep(Op op) {
-  return op == Op::kUseHost || op == Op::kForwarding || op == Op::kUserNetwork ||
+  return op == Op::kUseHost || op == Op::kForwarding || op == Op::kUserNetwork || op == Op::kRelayPorts ||
          op == Op::kEnsureTable || op == Op::kEnsureBridge || op == Op::kAddVeth || op == Op::kConfigureInside ||
          op == Op::kPublishPorts || op == Op::kServeNames ||
          op == Op::kEnsureParent || op == Op::kAddUpper || op == Op::kEnsureBridgeLink || op == Op::kJoinVlan ||
-          op == Op::kWriteNames || op == Op::kDefaultRoute ||
+         op == Op::kWriteNames || op == Op::kDefaultRoute ||
          op == Op::kCniAdd;
 }
 

@@ -152,6 +152,7 @@ Status RunNetworkStep(Session& session, const Step& step) {
     case Op::kServeNames: return Names(session, step);
     case Op::kUseHost: return UseHost(session, step);
     case Op::kForwarding: return Forwarding(step);
+    case Op::kRelayPorts: return Ok();  // the monitor's to see to
     case Op::kUserNetwork: return CheckVisiting(step);
     case Op::kWriteNames: return WriteNames(step);
     case Op::kCniAdd: return AttachByCni(step, session.child.pid());

@@ -40,8 +40,9 @@ Result<os::Message> Ask(int connection, const Request& request, const std::vecto
   return message;
 }
 
-Result<Network> AskNetwork(int connection, Clock::time_point deadline) {
-  auto answer = TRY(Ask(connection, {Request::Kind::kNetwork}, {}, deadline));
+Result<Network> AskNetwork(int connection, bool of_host, Clock::time_point deadline) {
+  const Request request{Request::Kind::kNetwork, std::string(of_host ? kOfHost : "")};
+  auto answer = TRY(Ask(connection, request, {}, deadline));
   TRY(DecodeAnswer(answer.bytes));
   if (answer.fds.size() != 2) return Error(Code::kDataLoss, "ask estiba-uplink: no network came");
   return Network{std::move(answer.fds[0]), std::move(answer.fds[1])};
@@ -58,7 +59,7 @@ Result<Reached> TryReach(const Place& place, const Network* known, const std::st
         TRY(Ask(connection, {Request::Kind::kOffer}, {known->netns.get(), known->lease.get()}, deadline));
     TRY(DecodeAnswer(answer.bytes));
   } else {
-    reached.network = TRY(AskNetwork(connection, deadline));
+    reached.network = TRY(AskNetwork(connection, place.of_host, deadline));
   }
   if (way_out.empty()) return reached;
   const auto answer = TRY(Ask(connection, {Request::Kind::kWayOut, way_out}, {}, deadline));
@@ -121,7 +122,7 @@ Result<std::optional<Network>> Find(const std::string& folder) {
     const auto connection = TRY(FindConnection(folder));
     if (!connection && !IsHeld(folder)) return std::optional<Network>();
     if (connection) {
-      auto network = AskNetwork(connection->get(), deadline);
+      auto network = AskNetwork(connection->get(), /*of_host=*/false, deadline);
       if (network.ok()) return std::optional<Network>(std::move(*network));
       if (!Passing(network.error())) return std::move(network).error();
     }

@@ -36,6 +36,8 @@ bool SameFile(int a, int b) {
          first.st_ino == second.st_ino;
 }
 
+Result<os::UniqueFd> OpenNetwork() { return os::OpenAt({AT_FDCWD}, "/proc/self/ns/net", O_RDONLY); }
+
 // Nothing while somebody has it: then there is a network, which he will offer.
 Result<os::UniqueFd> TakeLease(os::DirFd folder) {
   os::UniqueFd lease = TRY(os::OpenAt(folder, kLeaseName, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
@@ -55,7 +57,7 @@ struct Server::Rep {
     std::unique_ptr<Ports> ports{};
   };
 
-  Rep(os::Loop& l, os::UniqueFd socket, os::UniqueFd directory, WayOut way, std::function<Status()> sandbox)
+  Rep(os::Loop& l, os::UniqueFd socket, os::UniqueFd directory, WayOut way, Server::Confine sandbox)
       : loop(l),
         listener(std::move(socket)),
         folder(std::move(directory)),
@@ -75,6 +77,7 @@ struct Server::Rep {
   Status TakePorts(Client& client, const std::string& text, std::vector<os::UniqueFd>& sockets);
   void OnWayOut();
   Status MakeNetwork();
+  Status Settle(bool on_host);
   Status Adopt(std::vector<os::UniqueFd>& fds);
   void AskLease();
   void AnswerWaiting();
@@ -88,8 +91,9 @@ struct Server::Rep {
   os::UniqueFd listener;
   os::UniqueFd folder;
   WayOut way_out;
-  std::function<Status()> confine;
+  Confine confine;
   Network network;
+  bool of_host = false;  // the network to make is the one where we are
   TcpRelays relays;
   std::vector<char> datagram = std::vector<char>(kMaxDatagram);
   os::Loop::Token listener_token = 0;
@@ -139,6 +143,7 @@ void Server::Rep::Handle(std::uint64_t number, Client& client, const Request& re
   switch (request.kind) {
     case Request::Kind::kNetwork:
       client.wants_network = true;
+      of_host = request.text == kOfHost;
       if (!network.netns.valid()) AskLease();
       return AnswerWaiting();
     case Request::Kind::kOffer: {
@@ -190,10 +195,10 @@ void Server::Rep::AskLease() {
 Status Server::Rep::MakeNetwork() {
   os::UniqueFd lease = TRY(TakeLease({folder.get()}));
   if (!lease.valid()) return Ok();
-  TRY(net::EnterNewUserNetwork());
-  network.netns = TRY(os::OpenAt({AT_FDCWD}, "/proc/self/ns/net", O_RDONLY));
+  if (!of_host) TRY(net::EnterNewUserNetwork());
+  network.netns = TRY(OpenNetwork());
   network.lease = std::move(lease);
-  return confine();
+  return Settle(of_host);
 }
 
 Status Server::Rep::Adopt(std::vector<os::UniqueFd>& fds) {
@@ -202,10 +207,20 @@ Status Server::Rep::Adopt(std::vector<os::UniqueFd>& fds) {
     if (SameFile(network.netns.get(), fds[0].get())) return Ok();
     return Error(Code::kConflict, "take a network over: there is another one");
   }
+  const bool same = SameFile(TRY(OpenNetwork()).get(), fds[0].get());
   if (::setns(fds[0].get(), CLONE_NEWNET) < 0) return Error::Errno(errno, "enter the user's network");
   network = {std::move(fds[0]), std::move(fds[1])};
   loop.Cancel(lease_timer);
-  return confine();
+  return Settle(same);
+}
+
+// Nothing has to be led out of the host's own network.
+Status Server::Rep::Settle(bool on_host) {
+  if (on_host) {
+    loop.Forget(way_out_token);
+    way_out.Dismiss();
+  }
+  return confine(on_host);
 }
 
 void Server::Rep::AnswerWaiting() {
@@ -269,8 +284,7 @@ Server::Server(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 Server::Server(Server&&) noexcept = default;
 Server::~Server() = default;
 
-Result<Server> Server::Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder,
-                              std::function<Status()> confine) {
+Result<Server> Server::Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder, Confine confine) {
   WayOut way_out = TRY(WayOut::Create());
   return Server(
       std::make_unique<Rep>(loop, std::move(listener), std::move(folder), std::move(way_out), std::move(confine)));

@@ -133,6 +133,11 @@ Result<WayOut> WayOut::Create() {
   return WayOut(std::move(pair.ours));
 }
 
+void WayOut::Dismiss() {
+  ::signal(SIGCHLD, SIG_IGN);  // its end is nobody's news
+  control_.Reset();
+}
+
 Status WayOut::Start(const std::string& program, int netns) {
   if (started()) return Ok();
   const std::string name = program.substr(program.rfind('/') + 1);

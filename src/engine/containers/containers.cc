@@ -26,7 +26,7 @@ Result<std::unique_ptr<Containers>> Containers::Open(Wiring wiring) {
   TRY(os::EnsureDirectory(config->run_root + "/c", 0700));
   TRY(os::EnsureDirectory(containers->NamesFolder(), 0700));
   TRY(os::EnsureDirectory(containers->HostFolder(), 0700));
-  if (config->rootless) TRY(os::EnsureDirectory(UserNetworkFolder(*config), 0700));
+  TRY(os::EnsureDirectory(UserNetworkFolder(*config), 0700));
   TRY_CTX(containers->Load(), "load containers");
   return containers;
 }

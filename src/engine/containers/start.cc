@@ -89,6 +89,7 @@ Result<plan::Network> Containers::PlanNetwork(const ContainerRecord& record,
   } else if (!endpoints.empty()) {
     network.host_folder = HostFolder();
     network.default_bridge = config->bridge;
+    network.relay = {UserNetworkFolder(*config), w_.uplink_program};
   }
   for (const bool v6 : {false, true}) {
     const auto outward = [&](const Endpoint& one) {

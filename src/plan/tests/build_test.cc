@@ -370,6 +370,28 @@ TEST(BuildContainer, ALinkOnAParentIsMadeWithoutABridgeAndTakenBack) {
   EXPECT_THAT(shell, HasSubstr("ip link add link 'eth0.10' name 'eth0' mtu 1400 netns \"$pid\" type ipvlan mode l3"));
 }
 
+TEST(BuildContainer, OnlyPortsThatTheKernelDoesNotLeadAreRelayed) {
+  ContainerInput input = OnAVlan();
+  input.network.relay = {"/run/uplink", "/lib/estiba-uplink"};
+  net::PublishedPort port;
+  port.host_port = 8080;
+  port.container_ip = ParseIp("172.17.0.2").value();
+  port.container_port = 80;
+  input.network.endpoints[0].ports = {port};
+  ASSERT_OK_AND_ASSIGN(const Plan led, BuildContainer(input, HybridHost()));
+  EXPECT_EQ(PortRelayOf(led), nullptr);
+  port.host_ip = ParseIp("::1").value();
+  input.network.endpoints[0].ports.push_back(port);
+  ASSERT_OK_AND_ASSIGN(const Plan relayed, BuildContainer(input, HybridHost()));
+  ASSERT_NE(PortRelayOf(relayed), nullptr);
+  EXPECT_THAT(PortRelayOf(relayed)->text, ::testing::ElementsAre("/run/uplink", "/lib/estiba-uplink"));
+  const auto publish = std::ranges::find(relayed.steps, Op::kPublishPorts, &Step::op);
+  EXPECT_THAT(publish->text, ::testing::ElementsAre(::testing::_, "[::1]:8080 172.17.0.2:80 tcp"));
+  input.network.relay = {};  // a user's are relayed all
+  ASSERT_OK_AND_ASSIGN(const Plan of_user, BuildContainer(input, HybridHost()));
+  EXPECT_EQ(PortRelayOf(of_user), nullptr);
+}
+
 TEST(BuildContainer, PluginsAreAskedOnceNamesAreServedAndTakeItBack) {
   ContainerInput input = DockerInput();
   input.network = Network();

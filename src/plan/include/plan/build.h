@@ -104,6 +104,12 @@ struct Network {
     std::string way_out{};  // pasta or slirp4netns, absolute; empty: nothing leads outside
   };
   OfUser of_user{};
+  // Root's: who passes on what comes to ports that the kernel does not lead (uplink/client.h). Empty: nobody.
+  struct Relay {
+    std::string folder{};
+    std::string program{};  // estiba-uplink
+  };
+  Relay relay{};
   std::vector<unsigned> forwarding{};  // families that must be forwarded: 4, 6
   // Not empty: names are answered at 127.0.0.11, by whoever reads this file, which holds `names` (dns/endpoint.h).
   std::string names_file{};

@@ -81,6 +81,8 @@ enum class Op : std::uint16_t {
                          // blob: the request (cni/attach.h)
   kEnsureBridgeLink = 113, // text: bridge, mac, VRF or ""               numbers: mtu, VLAN or 0. Before kEnsureBridge
   kJoinVlan = 114,       // text: port of a bridge                       numbers: VLAN
+  kRelayPorts = 115,     // text: folder, estiba-uplink                  passes on what comes to those of
+                         //                                              kPublishPorts that the kernel does not lead
   kUserNetwork = 112,    // text: folder, estiba-uplink, way out or ""   where all steps of networks are run
   // ---- host, while the container runs: what changes a network that is there (network_change.h) ----
   kDefaultRoute = 120,   // text: name inside, gateway                   instead of the family's default route
@@ -146,6 +148,8 @@ struct Plan {
 std::string_view OpName(Op op);
 // The step that says in which network namespace the others of networks are run; null: where we are.
 const Step* UserNetworkOf(const Plan& plan);
+// Its kRelayPorts; null: it has none.
+const Step* PortRelayOf(const Plan& plan);
 // The step that starts the container's scope of systemd; null: it has none.
 const Step* ScopeStart(const Plan& plan);
 std::string_view WhereName(Where where);

@@ -14,6 +14,8 @@ namespace estiba::uplink {
 struct Place {
   std::string folder;   // "RUN/uplink"
   std::string program;  // estiba-uplink
+  // Root's: only passes on what comes to ports, and the network is the one where it is started.
+  bool of_host = false;
 };
 
 // The user's network namespace, held: it is there for as long as this is, whatever becomes of estiba-uplink.

@@ -16,12 +16,13 @@ inline constexpr const char* kSocketName = "sock";   // in the folder
 inline constexpr const char* kLeaseName = "lease";
 inline constexpr std::size_t kMaxMessage = 8192;
 inline constexpr std::size_t kPortsAPiece = 16;      // as many descriptors as a message takes (os/socket.h)
+inline constexpr std::string_view kOfHost = "host";
 inline constexpr std::string_view kLastPiece = "last";
 inline constexpr std::string_view kMorePieces = "more";
 
 struct Request {
   enum class Kind {
-    kNetwork,  // answered with both descriptors, once there is a network
+    kNetwork,  // answered with both descriptors, once there is a network. `text`: kOfHost, or empty for a user's own
     kOffer,    // both descriptors come along: of an estiba-uplink before this one
     kWayOut,   // `text`: the program to have as way out. Answered when it is up, or known not to come up now
     kPorts,    // `text`: "more" or, of the last piece, "last", then lines as in net/ports.h; a socket comes with each

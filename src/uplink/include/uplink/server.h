@@ -14,9 +14,10 @@ namespace estiba::uplink {
 class Server {
  public:
   // `listener`: the SEQPACKET socket in `folder`, non-blocking. Called in the host's network, with one thread. The loop
-  // is stopped at the end. `confine`: once we are in the user's network, before anything of a container's is read.
-  static Result<Server> Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder,
-                               std::function<Status()> confine);
+  // is stopped at the end. `confine`: once we are in the user's network, before anything of a container's is read;
+  // `on_host`: in the host's, where it only relays ports.
+  using Confine = std::function<Status(bool on_host)>;
+  static Result<Server> Create(os::Loop& loop, os::UniqueFd listener, os::UniqueFd folder, Confine confine);
   Server(Server&&) noexcept;
   ~Server();
   Status Start();

@@ -17,6 +17,8 @@ class WayOut {
   // Call in the host's network namespace, with one thread: forks. The process ends when this is gone.
   static Result<WayOut> Create();
 
+  // Nobody will need it: the process ends.
+  void Dismiss();
   // What it says can be read: Read().
   int fd() const { return control_.get(); }
   // `program`: a path that ends in "pasta" or "slirp4netns". Later calls change nothing.

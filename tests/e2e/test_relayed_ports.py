@@ -1,0 +1,103 @@
+"""Published ports at [::1], and from one family to the other: what the kernel does not lead, estiba-uplink relays."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from harness import network
+from harness.engine import is_alive, process_name
+from harness.wait import wait_until
+
+HOST6 = "2001:db8::1"
+SERVER = ("estiba/busybox", "nc", "-ll", "-p", "80", "-e", "echo", "served")
+
+
+@pytest.fixture
+def both(engine):
+    engine.cli("network", "create", "--ipv6", "both")
+    yield "both"
+    engine.remove_everything()
+    engine.cli("network", "rm", "both")
+
+
+def relays(engine):
+    return [pid for pid in engine.host.processes() if process_name(pid).startswith("estiba-uplink")]
+
+
+def ask(host, kind, address, port, text=None):
+    more = {"stdin": -3} if text is None else {"input": text}
+    return host.run("socat", "-T3", "-", f"{kind}:{address}:{port}" + (",connect-timeout=2" if "TCP" in kind else ""),
+                    check=False, **more).stdout.strip()
+
+
+def test_the_loopback_of_ipv6_reaches_containers_of_either_family(engine, both):
+    engine.cli("run", "-d", "--name", "four", "-p", "[::1]:8080:80", *SERVER)
+    engine.cli("run", "-d", "--name", "two", "--network", both, "-p", "[::1]:8081:80", *SERVER)
+    assert engine.out("port", "four").split() == ["80/tcp", "->", "[::1]:8080"]
+    with network.beyond_by_both(engine.host) as other:
+        for port in (8080, 8081):
+            wait_until(lambda port=port: ask(engine.host, "TCP6", "[::1]", port) == "served", "it answers")
+            assert ask(other, "TCP6", f"[{HOST6}]", port) == ""
+    assert len(relays(engine)) == 1  # without the one that would lead a user's network out
+
+
+def test_each_family_reaches_a_container_of_the_other(engine):
+    engine.cli("network", "create", "--ipv6", "--ipv4=false", "six")
+    engine.cli("run", "-d", "--name", "four", "-p", "[::]:8080:80", *SERVER)
+    engine.cli("run", "-d", "--name", "six", "--network", "six", "-p", "0.0.0.0:8081:80", *SERVER)
+    with network.beyond_by_both(engine.host) as other:
+        wait_until(lambda: ask(other, "TCP6", f"[{HOST6}]", 8080) == "served", "four answers")
+        wait_until(lambda: ask(other, "TCP4", "192.0.2.1", 8081) == "served", "six answers")
+        assert ask(other, "TCP4", "192.0.2.1", 8080) == ""
+    engine.cli("rm", "-f", "four", "six")
+    wait_until(lambda: not relays(engine), "nobody relays")
+    assert engine.host.run("ss", "-Hltn").stdout == ""
+    engine.cli("network", "rm", "six")
+
+
+def test_udp_is_relayed_and_sctp_refused(engine):
+    engine.cli("run", "-d", "--name", "one", "-p", "[::1]:9090:90/udp", "estiba/busybox", "sleep", "1000")
+    inside = ["nsenter", f"--net=/proc/{engine.state('one')['Pid']}/ns/net"]
+    with subprocess.Popen([*inside, "socat", "UDP-LISTEN:90,fork", "PIPE"]) as server:
+        try:
+            wait_until(lambda: ask(engine.host, "UDP6", "[::1]", 9090, "hello") == "hello", "it answers")
+        finally:
+            server.kill()
+    sctp = engine.cli("run", "--rm", "-p", "[::1]:9091:90/sctp", "estiba/busybox", "true", check=False)
+    assert sctp.returncode == 125 and "[::1]:9091/sctp" in sctp.stderr and "relayed" in sctp.stderr
+
+
+def test_a_killed_relay_is_started_again(engine):
+    engine.cli("run", "-d", "--name", "one", "-p", "[::1]:8080:80", *SERVER)
+    wait_until(lambda: ask(engine.host, "TCP6", "[::1]", 8080) == "served", "it answers")
+    engine.kill()  # whose help is not needed
+    for _ in range(3):
+        killed, = relays(engine)
+        os.kill(killed, signal.SIGKILL)
+        assert ask(engine.host, "TCP6", "[::1]", 8080) == "served"
+        wait_until(lambda killed=killed: not is_alive(killed), "it is gone")
+    engine.start()
+
+
+def test_ports_are_relayed_while_a_container_runs_and_no_longer(engine):
+    engine.cli("run", "-d", "--name", "one", "-p", "127.0.0.1:8000:80", *SERVER)
+    assert not relays(engine)
+    engine.cli("port", "add", "one", "[::1]:8080:80")
+    wait_until(lambda: ask(engine.host, "TCP6", "[::1]", 8080) == "served", "it answers")
+    engine.cli("restart", "-t", "0", "one")
+    wait_until(lambda: ask(engine.host, "TCP6", "[::1]", 8080) == "served", "it answers after a restart")
+    assert ask(engine.host, "TCP4", "127.0.0.1", 8000) == "served"
+    engine.cli("port", "rm", "one", "[::1]:8080:80")
+    wait_until(lambda: not relays(engine), "nobody relays")
+    assert ask(engine.host, "TCP6", "[::1]", 8080) == ""
+
+
+def test_who_relays_on_the_host_has_no_capabilities(engine):
+    engine.cli("run", "-d", "--name", "one", "-p", "[::1]:8080:80", *SERVER)
+    relay, = relays(engine)
+    status = dict(line.split(":\t") for line in pathlib.Path(f"/proc/{relay}/status").read_text().splitlines())
+    assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")} == {0}
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
