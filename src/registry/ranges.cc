@@ -101,10 +101,10 @@ class RangeFetcher {
     for (unsigned failures = 0; start + bytes.size() < end;) {
       const std::size_t before = bytes.size();
       const Status status = Attempt(start + before, end, bytes);
+      // What only the sole request can tell from a refusal, it will say; of a range that goes on past its end, too.
+      if (!status.ok() && status.error().code() != Code::kUnavailable) return status.error().Clone();
       if (start + bytes.size() == end) break;
       failures = bytes.size() > before ? 1 : failures + 1;
-      // What nobody but the sole request can tell from a refusal, it will say.
-      if (!status.ok() && status.error().code() != Code::kUnavailable) return status.error().Clone();
       if (failures >= source_.options.attempts) return Error(Code::kUnavailable, "a range did not come");
       TRY(source_.wait(failures));
     }
