@@ -245,17 +245,20 @@ void Containers::ConcludeRun(const ContainerPtr& container, const std::shared_pt
     endpoints.swap(data->state.endpoints);
     data->state.last_endpoints = endpoints;
     data->state.ports.clear();
-    data->link.reset();
-    data->concluding = false;
     told = std::exchange(data->told, true);
     record = data->record;
     state = data->state;
-    then.swap(data->when_gone);
   }
   Release(endpoints);
   EndExecsOf(container->id);
   const Status emptied = os::DeleteTree({AT_FDCWD}, RunFolder(container->id));
   if (!emptied.ok()) log::Warn("clear a run folder", {{"id", container->id}, {"error", emptied.error().Message()}});
+  {
+    auto data = container->data.Lock();
+    data->link.reset();
+    data->concluding = false;  // not before: the next start has the same folder and may have the same addresses
+    then.swap(data->when_gone);
+  }
   SaveStateOrLog(container);
   TellEnd(container, state.exit_code);
   if (!told) TellWaiters(container, /*final_exit=*/true);
