@@ -324,10 +324,12 @@ Status Containers::Start(const std::string& id, const std::string& detach_keys) 
     if (data->record.removing) {
       return Error(Code::kConflict, "container is marked for removal and cannot be started");
     }
-    if (data->state.phase == Phase::kPaused) {
+    // One whose monitor has died is not known to have ended until it is cleared, which the start waits for.
+    const bool lives = !data->concluding;
+    if (lives && data->state.phase == Phase::kPaused) {
       return Error(Code::kConflict, "cannot start a paused container, try unpause instead");
     }
-    if (data->state.Running() || data->state.phase == Phase::kStarting) {
+    if (lives && (data->state.Running() || data->state.phase == Phase::kStarting)) {
       return Error(Code::kNotModified, "container " + name + " is already running");
     }
     auto_remove = data->record.create.host_config.auto_remove;
