@@ -143,7 +143,7 @@ Status Cgroup::Kill() const {
   if (main == nullptr) return Ok();
   if (!main->unified) return KillSlowly();
   const Status done = os::WriteExisting({main->fd.get()}, "cgroup.kill", "1");  // kernel ≥ 5.14
-  if (done.ok()) return Ok();
+  if (done.ok() || done.error().errnum() == ENODEV) return Ok();  // ENODEV: removed meanwhile, so nobody was in it
   if (!Missing(done.error())) return done.error().Clone().Context("kill cgroup '" + main->shown + "'");
   return KillSlowly();
 }

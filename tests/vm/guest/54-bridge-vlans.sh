@@ -62,13 +62,13 @@ ip link del br0
 echo "vrf: the bridge is in it, and what is in it reaches the containers and they it"
 ip link add red type vrf table 10
 ip link set red up
-ip netns add lan
-ip link add lan0 type veth peer name eth0 netns lan
-ip link set lan0 master red up
-ip addr add 192.0.2.254/24 dev lan0
-ip netns exec lan ip addr add 192.0.2.1/24 dev eth0
-ip netns exec lan ip link set eth0 up
-ip netns exec lan nc -ll -p 80 -e echo from lan &
+ip netns add red-lan
+ip link add red0 type veth peer name eth0 netns red-lan
+ip link set red0 master red up
+ip addr add 192.0.2.254/24 dev red0
+ip netns exec red-lan ip addr add 192.0.2.1/24 dev eth0
+ip netns exec red-lan ip link set eth0 up
+ip netns exec red-lan nc -ll -p 80 -e echo from lan &
 listener=$!
 must estiba network create -o vrf=red -o com.docker.network.bridge.name=vr0 --subnet 198.51.100.0/24 \
   --ipv6 --subnet fd00:77::/64 blue
@@ -80,7 +80,7 @@ wait_for hears a 192.0.2.1 lan
 must estiba rm -f a
 must estiba network rm blue
 kill $listener
-ip link del lan0
-ip netns del lan
+ip link del red0
+ip netns del red-lan
 ip link del red
 refused "there is no VRF 'red'" estiba network create -o vrf=red blue
