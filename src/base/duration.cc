@@ -60,6 +60,15 @@ std::optional<std::uint64_t> TakePart(std::string_view& rest) {
   return *nanoseconds + Fraction(fraction, unit->nanoseconds);
 }
 
+// As many digits behind the point as say something.
+std::string Decimal(std::uint64_t value, std::uint64_t unit) {
+  std::string text = std::to_string(value / unit);
+  std::uint64_t rest = value % unit;
+  if (rest != 0) text += '.';
+  for (; rest != 0; rest = rest * 10 % unit) text += static_cast<char>('0' + rest * 10 / unit);
+  return text;
+}
+
 }  // namespace
 
 Result<std::chrono::nanoseconds> ParseGoDuration(std::string_view text) {
@@ -79,6 +88,22 @@ Result<std::chrono::nanoseconds> ParseGoDuration(std::string_view text) {
   }
   if (total == kMost && !negative) return bad();
   return std::chrono::nanoseconds(static_cast<std::int64_t>(negative ? 0 - total : total));
+}
+
+std::string FormatGoDuration(std::chrono::nanoseconds duration) {
+  const bool negative = duration.count() < 0;
+  const auto total = static_cast<std::uint64_t>(duration.count());
+  const std::uint64_t left = negative ? 0 - total : total;
+  std::string text = negative ? "-" : "";
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  if (left == 0) return "0s";
+  if (left < 1'000) return text + std::to_string(left) + "ns";
+  if (left < 1'000'000) return text + Decimal(left, 1'000) + "\u00b5s";
+  if (left < kSecond) return text + Decimal(left, 1'000'000) + "ms";
+  const std::uint64_t minutes = left / (60 * kSecond);
+  if (minutes >= 60) text += std::to_string(minutes / 60) + "h";
+  if (minutes > 0) text += std::to_string(minutes % 60) + "m";
+  return text + Decimal(left % (60 * kSecond), kSecond) + "s";
 }
 
 }  // namespace estiba

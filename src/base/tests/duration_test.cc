@@ -38,5 +38,11 @@ TEST(GoDuration, WhatIsNoneIsRefused) {
   EXPECT_EQ(ParseGoDuration("3 days").error().Message(), "time: invalid duration \"3 days\"");
 }
 
+TEST(GoDuration, IsWrittenAsGoWritesIt) {
+  for (const char* text : {"0s", "1ns", "1.5\u00b5s", "20ms", "1.001s", "30s", "1m0s", "1m0.5s", "1h0m0s", "100h1m30s",
+                           "-2m5s"})
+    EXPECT_EQ(FormatGoDuration(*ParseGoDuration(text)), text);
+}
+
 }  // namespace
 }  // namespace estiba
