@@ -19,6 +19,9 @@ std::vector<Record> Compact(std::vector<Record> records, std::size_t execs, std:
       records.begin(), records.end(), [](const Record& r) { return r.type == RecordType::kExecExited; }));
   std::erase_if(records,
                 [&](const Record& r) { return r.type == RecordType::kExecExited && exec_left-- > execs; });
+  auto health_left = std::count_if(records.begin(), records.end(),
+                                   [](const Record& r) { return r.type == RecordType::kHealth; });
+  std::erase_if(records, [&](const Record& r) { return r.type == RecordType::kHealth && health_left-- > 1; });
   if (records.size() > total)
     records.erase(records.begin(), records.end() - static_cast<std::ptrdiff_t>(total));
   return records;

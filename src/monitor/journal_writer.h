@@ -27,8 +27,8 @@ class JournalWriter {
   std::uint64_t seq_ = 0;
 };
 
-// What is kept of `records` by compaction: everything but exec exits, of those the last `execs`, and of all
-// at most the last `total`. Pure.
+// What is kept of `records` by compaction: everything but exec exits, of those the last `execs`, and the container's
+// health, of which the last word; and of all at most the last `total`. Pure.
 std::vector<monitorapi::Record> Compact(std::vector<monitorapi::Record> records, std::size_t execs,
                                         std::size_t total);
 

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/epoll.h>
 
+#include "monitorapi/health.h"
 #include "os/file.h"
 #include "plan/network_change.h"
 #include "plan/undo.h"
@@ -94,6 +95,12 @@ Result<Running> PlanRunner::Exec(const std::string& encoded_plan, pid_t init_pid
   if (failpoint_->set()) options.on_step = [this] { failpoint_->Hit("exec-step"); };
   auto result = TRY(runtime::Exec(decoded, init_pid, init_pidfd, options));
   return Running{std::move(result.process), std::move(result.terminal), {}};
+}
+
+Result<Running> PlanRunner::Probe(pid_t init_pid, int init_pidfd, const Stdio& stdio) {
+  const std::string bytes =
+      TRY_CTX(os::ReadFileAt(dir_, monitorapi::kHealthPlanName, plan::kMaxEncodedPlan), "read the probe's plan");
+  return Exec(bytes, init_pid, init_pidfd, stdio);
 }
 
 Status PlanRunner::Undo() { return TakeBack(runtime::Then::kGoOn); }

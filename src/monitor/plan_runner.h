@@ -24,6 +24,7 @@ class PlanRunner : public Runner {
   Result<Running> Run(const Stdio& stdio, const Created& created) override;
   Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                        const Stdio& stdio) override;
+  Result<Running> Probe(pid_t init_pid, int init_pidfd, const Stdio& stdio) override;
   Status Undo() override;
   Status UndoAtEnd() override;
   Status RestoreRules() override;

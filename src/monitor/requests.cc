@@ -28,6 +28,7 @@ void Supervisor::OnRequest(Peers::Request to, Frame frame) {
     case Type::kTellNames: done = OnTellNames(); break;
     case Type::kExec: return OnExec(to, frame);
     case Type::kStop: return OnStop(to, frame);
+    case Type::kProbe: return OnProbe(to);
     default: return OnControl(to, frame);
   }
   if (!done.ok()) return peers_.ReplyError(to, done.error());
@@ -155,8 +156,13 @@ Status Supervisor::OnSignal(const Frame& frame) {
 void Supervisor::OnStop(Peers::Request to, const Frame& frame) {
   const auto stop = frame.Decode<monitorapi::Stop>();
   if (!stop.ok()) return peers_.ReplyError(to, stop.error());
+  StopContainer(to, *stop);
+}
+
+// `to` may be nobody.
+void Supervisor::StopContainer(Peers::Request to, const monitorapi::Stop& stop) {
   if (finished_) return peers_.ReplyOk(to);
-  if (stop->restart) {
+  if (stop.restart) {
     rerun_asked_ = true;
     restart_.Allow();
   } else {
@@ -164,7 +170,7 @@ void Supervisor::OnStop(Peers::Request to, const Frame& frame) {
     ForbidRestart();
   }
   if (phase_ == Phase::kRestarting) {
-    if (!stop->restart) {
+    if (!stop.restart) {
       Finish();
       return peers_.ReplyOk(to);
     }
@@ -173,14 +179,14 @@ void Supervisor::OnStop(Peers::Request to, const Frame& frame) {
     loop_.Cancel(restart_timer_);
     return Rerun();
   }
-  stops_.push_back({to, stop->restart});
+  stops_.push_back({to, stop.restart});
   if (phase_ == Phase::kEnding) return;
-  if (auto sent = os::SendSignal(process_.pidfd(), stop->signal); !sent.ok())
+  if (auto sent = os::SendSignal(process_.pidfd(), stop.signal); !sent.ok())
     log::Warn("cannot send the stop signal", {{"error", sent.error().Message()}});
   ThawToDie();
-  if (stop->timeout_ms < 0) return;
+  if (stop.timeout_ms < 0) return;
   loop_.Cancel(kill_timer_);
-  kill_timer_ = loop_.After(std::chrono::milliseconds(stop->timeout_ms), [this] {
+  kill_timer_ = loop_.After(std::chrono::milliseconds(stop.timeout_ms), [this] {
     kill_timer_ = 0;
     if (!os::SendSignal(process_.pidfd(), SIGKILL).ok())
       log::Warn("cannot kill the container's first process");
@@ -194,13 +200,23 @@ Status Supervisor::OnPause(bool pause) {
   } else if (phase_ != Phase::kPaused) {
     return Error(Code::kConflict, "Container " + launch_.id + " is not paused");
   }
-  TRY(pause ? runner_->Freeze() : runner_->Thaw());
+  if (pause && health_) health_->Pause();  // first: what is frozen does not die
+  Status done = pause ? runner_->Freeze() : runner_->Thaw();
+  if (health_ && pause != done.ok()) health_->Resume();
+  if (!done.ok()) return done;
   phase_ = pause ? Phase::kPaused : Phase::kRunning;
   Record record;
   record.type = pause ? RecordType::kPaused : RecordType::kUnpaused;
   Append(std::move(record));
   peers_.Notify(pause ? Type::kNoticePaused : Type::kNoticeUnpaused, monitorapi::OkReply{});
   return Ok();
+}
+
+void Supervisor::OnProbe(Peers::Request to) {
+  if (const auto running = CheckRunning(); !running.ok()) return peers_.ReplyError(to, running.error());
+  if (!health_)
+    return peers_.ReplyError(to, Error(Code::kConflict, "container " + launch_.id + " has no defined healthcheck"));
+  health_->ProbeNow(to);
 }
 
 // Between two runs nobody may ask for it; the next one reads the plan anyway.

@@ -40,6 +40,8 @@ class Runner {
   virtual Result<Running> Run(const Stdio& stdio, const Created& created) = 0;
   virtual Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
                                const Stdio& stdio) = 0;
+  // The exec that the engine has prepared to see how the container is.
+  virtual Result<Running> Probe(pid_t init_pid, int init_pidfd, const Stdio& stdio) = 0;
   // Takes back everything the plan names on the host. Idempotent.
   virtual Status Undo() = 0;
   // The same by a process that ends now: it does not wait until the kernel is through with links that are gone.

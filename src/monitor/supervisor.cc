@@ -41,6 +41,9 @@ Supervisor::Supervisor(os::Loop& loop, std::unique_ptr<Runner> runner, Folders f
     if (execs_.empty()) TrimSoon();
     CheckOver();
   });
+  if (!launch_.health.enabled) return;
+  health_.emplace(loop_, *runner_, peers_, journal_, os::DirFd{folders_.container.get()}, launch_.health,
+                  Health::Events{[this] { OnUnhealthy(); }, [this] { TrimSoon(); }});
 }
 
 Supervisor::~Supervisor() {
@@ -164,6 +167,7 @@ Status Supervisor::AfterRun(Running running, Session::ChildEnds& ends) {
   if (launch_.tty && launch_.rows != 0) TRY(session_->Resize(launch_.rows, launch_.columns));
   process_token_ = TRY(loop_.Watch(process_.pidfd(), EPOLLIN, [this](std::uint32_t) { OnExit(); }));
   phase_ = Phase::kRunning;
+  if (health_) health_->Begin(process_.pid(), process_.pidfd(), run_began_);
   // Not at once: a short-lived container does not pay for it, and its exit asks the cgroup anyway.
   oom_kills_ = 0;
   settle_timer_ = loop_.After(std::chrono::milliseconds(100), [this] {
@@ -228,6 +232,18 @@ void Supervisor::TellOomKills(int tries) {
   peers_.Notify(Type::kNoticeOom, monitorapi::Oom{Now(), oom_kills_});
 }
 
+// On the loop: nothing of the probe that found it is under way any more.
+void Supervisor::OnUnhealthy() {
+  const monitorapi::HealthCheck& check = launch_.health;
+  if (check.on_failure == monitorapi::HealthAction::kNone || !stops_.empty()) return;
+  log::Warn("the container is unhealthy: it is ended", {{"container", launch_.id}});
+  if (check.on_failure != monitorapi::HealthAction::kKill) {
+    const bool restart = check.on_failure == monitorapi::HealthAction::kRestart;
+    return StopContainer({}, {check.stop_signal, check.stop_timeout_ms, restart});
+  }
+  if (!os::SendSignal(process_.pidfd(), SIGKILL).ok()) log::Warn("cannot kill the container's first process");
+}
+
 // ---- the end of a run ----
 
 void Supervisor::OnExit() {
@@ -245,6 +261,7 @@ void Supervisor::OnExit() {
   ran_ = std::chrono::steady_clock::now() - run_began_;
   phase_ = Phase::kEnding;
   failpoint_.Hit("exited");
+  if (health_) health_->End();
   // What joined the container's cgroup and not its pid namespace is still there.
   KillCgroup();
   session_->ProcessEnded();
@@ -413,7 +430,8 @@ void Supervisor::OnChildSignal() {
     siginfo_t info{};
     // Only looked at: our own children are reaped through their pidfds.
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) return;
-    const bool ours = (process_.valid() && info.si_pid == process_.pid()) || execs_.Knows(info.si_pid);
+    const bool ours = (process_.valid() && info.si_pid == process_.pid()) || execs_.Knows(info.si_pid) ||
+                      (health_ && health_->Knows(info.si_pid));
     // Its handler runs next; whoever waits behind it may have no signal of his own.
     if (ours) return loop_.Defer([this] { OnChildSignal(); });
     ::waitid(P_PID, static_cast<id_t>(info.si_pid), &info, WEXITED | WNOHANG);

@@ -13,6 +13,7 @@
 #include "failpoint.h"
 #include "folders.h"
 #include "follower.h"
+#include "health.h"
 #include "journal_writer.h"
 #include "log_writer.h"
 #include "netd_link.h"
@@ -68,6 +69,7 @@ class Supervisor {
   Status RestoreRules();
   void OnOom();
   void TellOomKills(int tries);
+  void OnUnhealthy();
   void Append(monitorapi::Record record);
 
   // requests.cc: what engines ask
@@ -79,6 +81,8 @@ class Supervisor {
   Status OnResize(const monitorapi::Frame& frame);
   Status OnSignal(const monitorapi::Frame& frame);
   void OnStop(Peers::Request to, const monitorapi::Frame& frame);
+  void StopContainer(Peers::Request to, const monitorapi::Stop& stop);
+  void OnProbe(Peers::Request to);
   Status OnPause(bool pause);
   Status OnTellNames();
 
@@ -102,6 +106,7 @@ class Supervisor {
   std::optional<LogWriter> log_;
   Peers peers_;
   Execs execs_;
+  std::optional<Health> health_;  // unless it is not to be probed
   RestartDecider restart_;
   Failpoint failpoint_;
   NetdLink netd_;

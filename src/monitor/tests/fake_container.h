@@ -31,6 +31,7 @@ class FakeRunner : public Runner {
     std::atomic<int> runs{0};
     std::atomic<int> undos{0};
     std::atomic<int> oom_kills{0};
+    std::string probe;  // a shell script
     std::string fail_run;
     std::string fail_change;
     std::atomic<int> changes{0};
@@ -53,6 +54,9 @@ class FakeRunner : public Runner {
     if (plan == "missing") return Error(Code::kNotFound, "exec: \"foo\": executable file not found in $PATH");
     const bool tty = plan.starts_with("tty:");
     return Shell(tty ? plan.substr(4) : plan, stdio, tty);
+  }
+  Result<Running> Probe(pid_t init, int init_pidfd, const Stdio& stdio) override {
+    return Exec(shared_->probe, init, init_pidfd, stdio);
   }
   Status Undo() override {
     ++shared_->undos;

@@ -87,6 +87,18 @@ TEST(Compact, KeepsTheContainersOwnRecords) {
   EXPECT_THAT(seqs, ::testing::ElementsAre(2, 4, 6, 7, 8, 9, 10));
 }
 
+TEST(Compact, OfTheHealthTheLastWordIsKept) {
+  std::vector<Record> records(5000);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    records[i].seq = i + 1;
+    records[i].type = i == 0 ? RecordType::kStarted : RecordType::kHealth;
+  }
+  const auto kept = Compact(records, 100, 1000);
+  ASSERT_EQ(kept.size(), 2U);  // recovery needs the start, whatever came after it
+  EXPECT_EQ(kept[0].type, RecordType::kStarted);
+  EXPECT_EQ(kept[1].seq, 5000U);
+}
+
 class JournalWriterTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -145,6 +157,7 @@ class NoRunner : public Runner {
   Result<Running> Exec(const std::string&, pid_t, int, const Stdio&) override {
     return Error(Code::kInternal, "unused");
   }
+  Result<Running> Probe(pid_t, int, const Stdio&) override { return Error(Code::kInternal, "unused"); }
   Status Undo() override {
     ++undos;
     return Ok();

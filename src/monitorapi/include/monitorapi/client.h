@@ -52,6 +52,7 @@ class Client {
   static Type TypeOf(const Resize&) { return Type::kResize; }
   static Type TypeOf(const Signal&) { return Type::kSignal; }
   static Type TypeOf(const Stop&) { return Type::kStop; }
+  static Type TypeOf(const Probe&) { return Type::kProbe; }
   static Type TypeOf(const Pause&) { return Type::kPause; }
   static Type TypeOf(const Unpause&) { return Type::kUnpause; }
   static Type TypeOf(const Logs&) { return Type::kLogs; }

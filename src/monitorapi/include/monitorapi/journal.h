@@ -26,7 +26,7 @@ enum class RecordType : std::uint16_t {
   kPaused = 9,
   kUnpaused = 10,
   kStopping = 11,     // somebody asked for the stop: the restart policy is off
-  kHealth = 12,       // text
+  kHealth = 12,       // text: "starting" (with every start), "healthy", "unhealthy"; only changes
   kStartFailed = 13,  // the plan did not run: text, code (docker's 125, 126, 127)
   kCreated = 14,      // PID 1 is made and waits to be let go: pid, start_time
 };

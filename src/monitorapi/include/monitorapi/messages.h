@@ -15,10 +15,12 @@ enum class Type : std::uint16_t {
   kNone = 0,
   kLaunch = 1, kAttach = 2, kExec = 3, kResize = 4, kSignal = 5, kStop = 6, kPause = 7, kUnpause = 8, kLogs = 9,
   kStats = 10, kTop = 11, kUpdate = 12, kSubscribe = 13, kAck = 14, kRecover = 15, kTellNames = 16,
-  kChangeNetwork = 17,
+  kChangeNetwork = 17, kProbe = 18,
   kOk = 100, kFailure = 101, kStarted = 102, kState = 103, kStatsReply = 104, kTopReply = 105, kExecStarted = 106,
+  kProbeReply = 107,
   kNoticeStarted = 200, kNoticeExited = 201, kNoticeRestarting = 202, kNoticeOom = 203, kNoticeExecExited = 204,
   kNoticePaused = 205, kNoticeUnpaused = 206, kNoticeDetached = 207, kNoticeFinished = 208,
+  kNoticeHealth = 209, kNoticeProbeStarted = 210, kNoticeProbeEnded = 211,
 };
 
 enum class RestartKind : std::uint8_t { kNo, kOnFailure, kAlways, kUnlessStopped };
@@ -49,6 +51,28 @@ struct AttachOptions {
   }
 };
 
+// What a monitor does when its container becomes unhealthy. kKill is as if it had died by itself: the restart policy
+// decides what follows. The other two are as a Stop.
+enum class HealthAction : std::uint8_t { kNone, kKill, kRestart, kStop };
+
+// How a container is probed. The probe's encoded plan (plan::BuildExec) is in `kHealthPlanName` of the container's
+// folder (health.h). Times in nanoseconds.
+struct HealthCheck {
+  bool enabled = false;
+  std::int64_t interval = 0;        // from the start, and from one probe's end to the next one
+  std::int64_t timeout = 0;         // of one probe
+  std::int64_t start_period = 0;    // in which failures do not count, until the first success
+  std::int64_t start_interval = 0;  // in place of `interval` in the start period, until the first success
+  std::uint32_t retries = 1;        // so many failures in a row are unhealthy
+  HealthAction on_failure = HealthAction::kNone;
+  std::int32_t stop_signal = 15;    // as in Stop
+  std::int64_t stop_timeout_ms = 10'000;
+  template <class V> void Fields(V& v) {
+    v(1, enabled); v(2, interval); v(3, timeout); v(4, start_period); v(5, start_interval); v(6, retries);
+    v(7, on_failure); v(8, stop_signal); v(9, stop_timeout_ms);
+  }
+};
+
 // Starts the container whose encoded plan the engine has written to `plan` in the container's folder.
 // Descriptors: the container's folder (DATA/containers/ID), its run folder (RUN/c/ID), `port_sockets` bound sockets
 // that reserve published ports, then one connection for each of `attaches`.
@@ -70,10 +94,11 @@ struct Launch {
   // Of a container whose plan answers names (plan::Op::kServeNames): where its file is, and the program to start.
   std::string names_folder;
   std::string names_program;
+  HealthCheck health;
   template <class V> void Fields(V& v) {
     v(1, id); v(2, name); v(3, log); v(4, restart); v(5, tty); v(6, open_stdin); v(7, stdin_once); v(8, rows);
     v(9, columns); v(10, port_sockets); v(11, attaches); v(12, restart_count); v(13, failpoint); v(14, names_folder);
-    v(15, names_program);
+    v(15, names_program); v(16, health);
   }
 };
 
@@ -138,6 +163,9 @@ struct Stop {
   bool restart = false;
   template <class V> void Fields(V& v) { v(1, signal); v(2, timeout_ms); v(3, restart); }
 };
+
+// Probes the container now, or waits for the probe that runs. Answer: ProbeReply.
+struct Probe { template <class V> void Fields(V&) {} };
 
 struct Pause { template <class V> void Fields(V&) {} };
 struct Unpause { template <class V> void Fields(V&) {} };
@@ -280,6 +308,14 @@ struct ExecStarted {
   template <class V> void Fields(V& v) { v(1, pid); }
 };
 
+// What a probe has said, and what the container is by it: "starting", "healthy", "unhealthy".
+struct ProbeReply {
+  std::string status;
+  std::int32_t exit_code = 0;  // -1: it could not be run, or took too long
+  std::string output;
+  template <class V> void Fields(V& v) { v(1, status); v(2, exit_code); v(3, output); }
+};
+
 // PID 1 ended. Answer with Ack once recorded.
 struct Exited {
   std::int32_t code = 0;     // docker's number: 128 + signal after a signal
@@ -318,6 +354,25 @@ struct ExecExited {
 struct Detached {
   std::string exec_id;  // empty: the container's terminal
   template <class V> void Fields(V& v) { v(1, exec_id); }
+};
+
+// The container's health is another one: "starting", "healthy", "unhealthy".
+struct Health {
+  std::string status;
+  std::int64_t time = 0;
+  template <class V> void Fields(V& v) { v(1, status); v(2, time); }
+};
+
+// A probe is an exec of the monitor's own; the id is told to nobody else.
+struct ProbeStarted {
+  std::string exec_id;
+  template <class V> void Fields(V& v) { v(1, exec_id); }
+};
+struct ProbeEnded {
+  std::string exec_id;
+  bool ran = false;       // false: its program could not be started
+  std::int32_t code = 0;  // 128 + signal after a signal: what took too long was killed
+  template <class V> void Fields(V& v) { v(1, exec_id); v(2, ran); v(3, code); }
 };
 
 // Nothing of the container is left on the host; the monitor ends. `journal_seq` is its last record.
