@@ -17,6 +17,12 @@ void Describe(A& f, Health& v) {
   f("Log", v.log);
 }
 template <typename A>
+void Describe(A& f, HealthRun& v) {
+  f("Status", v.status);
+  f("ExitCode", v.exit_code);
+  f("Output", v.output);
+}
+template <typename A>
 void Describe(A& f, ContainerState& v) {
   f("Status", v.status);
   f("Running", v.running);
@@ -94,6 +100,7 @@ codec::Json ContainerInspect::ToJson() const {
   if (host_config.console_size.empty()) json.Find("HostConfig")->Set("ConsoleSize", codec::Json::Array{0, 0});
   return json;
 }
+codec::Json HealthRun::ToJson() const { return Write(*this); }
 Result<ContainerInspect> ContainerInspect::FromJson(const codec::Json& json) {
   return Load<ContainerInspect>(json);
 }

@@ -174,6 +174,7 @@ void AddValues(const Place& place, const Flag& flag, Candidates* found) {
     found->insert(found->end(), values.begin(), values.end());
   };
   if (name == "restart") words({"no", "always", "on-failure", "unless-stopped"});
+  if (name == "health-on-failure") words({"none", "kill", "restart", "stop"});
   if (name == "pull") words({"always", "missing", "never"});
   if (name == "change")
     words({"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME",

@@ -24,6 +24,8 @@ constexpr auto kExamples = std::to_array<Remark>({
     {"ps", "estiba ps -a --filter status=exited"},
     {"ps", "estiba ps --format '{{.Names}}\\t{{.Status}}'"},
     {"logs", "estiba logs -f --tail 20 web"},
+    {"run", "estiba run -d --name db --health-cmd pg_isready --health-on-failure restart postgres"},
+    {"healthcheck run", "estiba healthcheck run db && echo ready"},
     {"inspect", "estiba inspect --format '{{.State.Pid}}' web"},
     {"inspect", "estiba inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' web"},
     {"explain", "estiba explain web"},
@@ -170,6 +172,7 @@ constexpr auto kExitStatus = std::to_array<Remark>({
     {"exec",
      "That of the process; 126 when the command cannot be run, 127 when it is not found, 128+n when signal n "
      "ended it,\n1 when the engine refuses."},
+    {"healthcheck run", "0 when the probe succeeded, 1 when it failed, 125 when there was none."},
     {"attach", "That of the process; 0 after the detach keys; 1 when the engine refuses."},
     {"start",
      "0; with \\-\\-attach or \\-\\-interactive that of the process; 1 when a container cannot be started."},

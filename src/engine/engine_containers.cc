@@ -18,6 +18,9 @@ void EngineImpl::StopContainer(const std::string& id, const StopRequest& request
 void EngineImpl::RestartContainer(const std::string& id, const StopRequest& request, Done done) {
   containers_->Restart(id, request, std::move(done));
 }
+void EngineImpl::RunHealthcheck(const std::string& id, std::function<void(Result<apitypes::HealthRun>)> done) {
+  containers_->RunHealthcheck(id, std::move(done));
+}
 Status EngineImpl::KillContainer(const std::string& id, const std::string& signal) {
   return containers_->Kill(id, signal);
 }

@@ -31,6 +31,7 @@ class EngineImpl final : public Engine {
   Status StartContainer(const std::string& id, const std::string& detach_keys) override;
   void StopContainer(const std::string& id, const StopRequest& request, Done done) override;
   void RestartContainer(const std::string& id, const StopRequest& request, Done done) override;
+  void RunHealthcheck(const std::string& id, std::function<void(Result<apitypes::HealthRun>)> done) override;
   Status KillContainer(const std::string& id, const std::string& signal) override;
   Status PauseContainer(const std::string& id) override;
   Status UnpauseContainer(const std::string& id) override;

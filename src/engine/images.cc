@@ -209,8 +209,7 @@ ImageDefaults Images::Defaults(const oci::ImageConfig& config) {
   defaults.working_dir = run.working_dir;
   defaults.user = run.user;
   defaults.stop_signal = run.stop_signal;
-  defaults.has_healthcheck =
-      run.healthcheck.has_value() && !run.healthcheck->test.empty() && run.healthcheck->test[0] != "NONE";
+  defaults.healthcheck = RunConfig(run).healthcheck;
   return defaults;
 }
 

@@ -1,11 +1,18 @@
 #include "status_text.h"
 
+#include "monitorapi/health.h"
+
 namespace estiba::engine {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
 std::string Count(std::int64_t n, const char* unit) { return std::to_string(n) + " " + unit; }
+
+std::string HealthText(const std::string& health) {
+  if (health.empty()) return "";
+  return health == monitorapi::kHealthStarting ? " (health: starting)" : " (" + health + ")";
+}
 
 }  // namespace
 
@@ -32,7 +39,7 @@ std::string StatusText(const ContainerState& state, bool removing, std::int64_t 
   if (removing) return "Removal In Progress";
   switch (state.phase) {
     case Phase::kCreated: case Phase::kStarting: return "Created";
-    case Phase::kRunning: return up;
+    case Phase::kRunning: return up + HealthText(state.health);
     case Phase::kPaused: return up + " (Paused)";
     case Phase::kRestarting: return "Restarting " + code + ago;
     case Phase::kExited: break;

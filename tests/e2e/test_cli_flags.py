@@ -30,6 +30,7 @@ STATS = {"cpu_stats": {"cpu_usage": {"total_usage": 5}}, "memory_stats": {"usage
 # The first pattern that fits "METHOD path" answers.
 ANSWERS = [
     ("POST /containers/create", {"Id": "2" * 64, "Warnings": []}),
+    ("POST .*/healthcheck", {"Status": "unhealthy", "ExitCode": 1}),
     ("POST .*/(prune)", {"SpaceReclaimed": 5}),
     ("POST .*/wait", {"StatusCode": 3}),
     ("POST .*/exec$", {"Id": "4" * 64}),
@@ -91,7 +92,7 @@ CREATE = {"add-host": "a:1.2.3.4", "attach": "stdin", "annotation": "a=b", "cap-
           "device-read-iops": "/dev/sda:100", "device-write-bps": "/dev/sda:1m", "device-write-iops": "/dev/sda:100",
           "dns": "9.9.9.9", "dns-option": "ndots:2", "dns-search": "example.org", "entrypoint": "/bin/echo",
           "env": "A=1", "expose": "80", "group-add": "5", "health-cmd": "true", "health-interval": "1s",
-          "health-retries": "2",
+          "health-on-failure": "kill", "health-retries": "2",
           "health-start-interval": "1s", "health-start-period": "1s", "health-timeout": "1s", "hostname": "box",
           "domainname": "example.org", "ip": "172.17.0.77", "ip6": "fd00::1", "ipc": "host", "label": "a=b",
           "link": "web:db", "link-local-ip": "169.254.7.7",

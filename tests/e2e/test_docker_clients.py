@@ -83,7 +83,8 @@ def test_refusals_are_dockers(docker):
     refused(125, "as there are only", "run", "--rm", "--cpus", "1000", IMAGE)
     refused(125, "it needs to be an absolute path", "run", "--rm", "-w", "relative", IMAGE)
     refused(125, "network nonet not found", "run", "--rm", "--network", "nonet", IMAGE)
-    refused(125, "--no-healthcheck", "run", "--rm", "--health-cmd", "true", IMAGE)
+    refused(125, "Interval in Healthcheck cannot be less than 1ms", "run", "--rm", "--health-cmd", "true",
+            "--health-interval", "1us", IMAGE)
     docker("pause", "web")
     refused(1, "is paused, unpause the container before exec", "exec", "web", "true")
     refused(1, "is already paused", "pause", "web")

@@ -24,6 +24,7 @@ Status List(Call& call) {
 Status Create(Call& call) {
   const codec::Json body = TRY(call.body(/*required=*/true));
   apitypes::ContainerCreate create = TRY(apitypes::ContainerCreate::FromJson(body));
+  if (call.minor < 44 && create.config.healthcheck) create.config.healthcheck->start_interval = 0;
   const auto created =
       TRY(call.engine->CreateContainer(call.query("name"), call.query("platform"), std::move(create)));
   RespondJson(call, 201, created.ToJson());

@@ -1,6 +1,7 @@
 // Our own paths. GET /estiba/containers/{id}/plan: the plan of a container. POST /estiba/plan?name=: the plan
 // of a container that is not made; the body is that of /containers/create. `format` is text (default), json
-// or shell. POST /estiba/v1/store/check?repair=1: progress lines, the last an error when something broken is left.
+// or shell. POST /estiba/v1/containers/{id}/healthcheck: probes the container's health now and answers what was found.
+// POST /estiba/v1/store/check?repair=1: progress lines, the last an error when something broken is left.
 #include "call.h"
 #include "progress.h"
 #include "router.h"
@@ -38,6 +39,14 @@ Status ExplainCreate(Call& call) {
   return Ok();
 }
 
+Status RunHealthcheck(Call& call) {
+  call.engine->RunHealthcheck(call.id(), [exchange = call.exchange](Result<apitypes::HealthRun> run) {
+    if (!run.ok()) return RespondStatus(*exchange, std::move(run).error());
+    RespondJson(*exchange, 200, run->ToJson());
+  });
+  return Ok();
+}
+
 Status CheckStore(Call& call) { return call.engine->CheckStore(call.flag("repair"), ProgressTo(call.exchange)); }
 
 }  // namespace
@@ -45,6 +54,7 @@ Status CheckStore(Call& call) { return call.engine->CheckStore(call.flag("repair
 void AddEstibaRoutes(Router* router) {
   router->Add("GET", "/estiba/containers/{id}/plan", ExplainContainer);
   router->Add("POST", "/estiba/plan", ExplainCreate);
+  router->Add("POST", "/estiba/v1/containers/{id}/healthcheck", RunHealthcheck);
   router->Add("POST", "/estiba/v1/store/check", CheckStore);
 }
 

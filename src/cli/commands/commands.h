@@ -7,6 +7,7 @@ namespace estiba::cli {
 
 extern const Command kAttach, kCreate, kExec, kRun, kStart;  // interactive
 extern const Command kKill, kPause, kRename, kRestart, kRm, kStop, kUnpause, kUpdate, kWait, kContainerPrune;
+extern const Command kHealthcheckRun;
 extern const Command kPs, kLogs, kPort, kStats, kTop, kExplain;
 extern const Command kInspect, kContainerInspect, kImageInspect, kNetworkInspect, kVolumeInspect;
 extern const Command kCommit, kDiff, kExport;

@@ -15,6 +15,7 @@ constexpr Flag kGlobalFlags[] = {
 
 constexpr auto kGroups = std::to_array<Group>({
     {"container", "Manage containers"},
+    {"healthcheck", "Look at containers' health"},
     {"image", "Manage images"},
     {"lab", "Build networks to study"},
     {"manifest", "Look at what registries keep of an image",
@@ -95,6 +96,7 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"container", "unpause", &kUnpause},
     {"container", "update", &kUpdate},
     {"container", "wait", &kWait},
+    {"healthcheck", "run", &kHealthcheckRun},
     {"image", "copy", &kCopy},
     {"image", "history", &kHistory},
     {"image", "import", &kImport},

@@ -97,7 +97,8 @@ Status Health(const Options& options, ContainerConfig* config) {
   health.retries = options.Int("health-retries");
   if (health.retries < 0) return Bad("--health-retries cannot be negative");
   if (options.On("no-healthcheck")) {
-    if (given) return Bad("--no-healthcheck conflicts with --health-* options");
+    if (given || options.Has("health-on-failure"))
+      return Bad("--no-healthcheck conflicts with --health-* options");
     health.test = {"NONE"};
     config->healthcheck = std::move(health);
   } else if (given) {
@@ -241,6 +242,9 @@ Status Lifecycle(const Options& options, HostConfig* host) {
   host->log_config.config = PairsToMap(options.List("log-opt"));
   host->runtime = options.Text("runtime");
   host->annotations = PairsToMap(options.List("annotation"));
+  // The API has no field for podman's option.
+  if (options.Has("health-on-failure"))
+    host->annotations["dev.estiba.health-on-failure"] = options.Text("health-on-failure");
   host->container_id_file = options.Text("cidfile");
   return Ok();
 }

@@ -46,6 +46,8 @@ constexpr auto kShared = std::to_array<Flag>({
     {'\0', "health-cmd", Kind::kString, "string", "Command to run to check health"},
     {'\0', "health-interval", Kind::kString, "duration",
      "Time between running the check (ms|s|m|h) (default 0s)"},
+    {'\0', "health-on-failure", Kind::kString, "action",
+     "What to do when the container becomes unhealthy (\"none\", \"kill\", \"restart\", \"stop\") (default \"none\")"},
     {'\0', "health-retries", Kind::kInt, "int", "Consecutive failures needed to report unhealthy"},
     {'\0', "health-start-interval", Kind::kString, "duration",
      "Time between running the check during the start period (ms|s|m|h) (default 0s)"},

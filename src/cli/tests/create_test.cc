@@ -190,6 +190,8 @@ TEST(Create, ConflictsAreRefused) {
   EXPECT_EQ(Complaint({"--pid=mine", "x"}), "--pid: invalid PID mode");
   EXPECT_EQ(Complaint({"--no-healthcheck", "--health-cmd=true", "x"}),
             "--no-healthcheck conflicts with --health-* options");
+  EXPECT_EQ(Complaint({"--no-healthcheck", "--health-on-failure=kill", "x"}),
+            "--no-healthcheck conflicts with --health-* options");
   EXPECT_EQ(Complaint({"--mount", "type=bind", "x"}),
             "invalid argument \"type=bind\" for \"--mount\" flag: target is required");
 }

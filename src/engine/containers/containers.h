@@ -149,6 +149,8 @@ class Containers {
   Result<std::string> CreateExec(const std::string& id, const apitypes::ExecCreate& create);
   Status StartExec(const std::string& exec_id, const apitypes::ExecStart& start, const TakeConnection& take);
   Result<apitypes::ExecInspect> InspectExec(const std::string& exec_id);
+  // Probes it now.
+  void RunHealthcheck(const std::string& id, std::function<void(Result<apitypes::HealthRun>)> done);
   Status ResizeExec(const std::string& exec_id, std::uint16_t rows, std::uint16_t columns);
 
   // ---- files.cc
@@ -454,6 +456,17 @@ class Containers {
   void EndExecsOf(const std::string& container_id);
   void ExpireExecs();
   Result<std::string> ExecPlan(const ContainerPtr& container, const ExecRecord& exec);
+  // `context` as the container was started with.
+  Result<std::string> EncodeExecPlan(const ContainerRecord& record, const SpecContext& context,
+                                     const apitypes::ExecCreate& create);
+
+  // ---- health.cc
+  // Before a start, beside the container's plan.
+  Status WriteHealthPlan(const ContainerRecord& record, const SpecContext& context, os::DirFd folder);
+  std::optional<apitypes::Health> HealthView(const std::string& id, const ContainerState& state) const;
+  void OnHealth(const ContainerPtr& container, const monitorapi::Frame& frame);
+  void OnProbeStarted(const ContainerPtr& container, const monitorapi::Frame& frame);
+  void OnProbeEnded(const ContainerPtr& container, const monitorapi::Frame& frame);
 
   // ---- views.cc
   apitypes::ContainerSummary Summary(const ContainerRecord& record, const ContainerState& state);

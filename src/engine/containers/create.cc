@@ -9,6 +9,7 @@
 #include "../endpoint_options.h"
 #include "../names.h"
 #include "../network_drivers.h"
+#include "../spec/health.h"
 #include "../spec/network_mode.h"
 #include "../warn.h"
 #include "base/clock.h"
@@ -196,9 +197,6 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   const oci::ImageConfig config = TRY(w_.images->Config(*image));
   TRY(CheckPlatform(create.config.image, platform, config));
   const ImageDefaults defaults = Images::Defaults(config);
-  if (defaults.has_healthcheck) {
-    draft.warnings.emplace_back("The image's health check is not carried out by this engine.");
-  }
   if (image->layers.empty())
     return Error(Code::kInvalidArgument, "image '" + create.config.image + "' has no layers");
 
@@ -206,6 +204,7 @@ Result<Containers::Draft> Containers::MakeDraft(apitypes::ContainerCreate create
   record.id = TRY(MakeId());
   record.created = WallNow().time_since_epoch().count();
   record.command = TRY(MergeImage(create, defaults));
+  TRY(CheckHealth(create, draft.warnings));
   record.create = std::move(create);
   TRY(CheckLabels(record.create.host_config, draft.warnings));
   TRY(CheckNamespaces(record.create.host_config));

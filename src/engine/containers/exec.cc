@@ -118,12 +118,17 @@ Result<std::string> Containers::ExecPlan(const ContainerPtr& container, const Ex
   // The container's own, whatever has become of the host's since it was started; --privileged does not take it away.
   context.apparmor_profile = profile;
   TRY(w_.apparmor->Ensure(profile));
+  return EncodeExecPlan(record, context, exec.create);
+}
+
+Result<std::string> Containers::EncodeExecPlan(const ContainerRecord& record, const SpecContext& context,
+                                               const apitypes::ExecCreate& create) {
   plan::ExecInput input;
   input.id = record.id;
   input.name = record.name;
   input.spec = TRY(BuildSpec(record, context));
-  input.process = TRY(BuildExecProcess(record, context, exec.create));
-  if (exec.create.privileged) input.spec.linux_config.seccomp.reset();
+  input.process = TRY(BuildExecProcess(record, context, create));
+  if (create.privileged) input.spec.linux_config.seccomp.reset();
   input.cgroup_path = context.cgroup_path;
   const plan::Plan plan = TRY(plan::BuildExec(input, w_.host->facts));
   return plan::Encode(plan);

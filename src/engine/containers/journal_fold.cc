@@ -1,5 +1,7 @@
 #include "journal_fold.h"
 
+#include "monitorapi/health.h"
+
 namespace estiba::engine {
 namespace {
 
@@ -23,6 +25,7 @@ void ApplyExit(const Record& record, ContainerState& state) {
   state.oom_killed = record.oom;
   state.error = record.text;
   state.finished_at = record.time;
+  if (!state.health.empty()) state.health = monitorapi::kHealthUnhealthy;  // docker's word when probes have ended
 }
 
 void ApplyFailedStart(const Record& record, ContainerState& state) {
@@ -69,9 +72,10 @@ void Apply(const Record& record, ContainerState& state, FoldedRecords& folded) {
     case RecordType::kOom:
       state.oom_killed = true;
       break;
-    case RecordType::kLaunched: case RecordType::kCreated: case RecordType::kRotated: case RecordType::kStopping:
     case RecordType::kHealth:
+      state.health = record.text;
       break;
+    case RecordType::kLaunched: case RecordType::kCreated: case RecordType::kRotated: case RecordType::kStopping: break;
   }
 }
 

@@ -70,6 +70,9 @@ void Containers::OnNotice(const ContainerPtr& container, MonitorLink& link, cons
   switch (frame.type) {
     case Type::kNoticeExited: return OnExited(container, link, frame);
     case Type::kNoticeExecExited: return OnExecExited(link, frame);
+    case Type::kNoticeHealth: return OnHealth(container, frame);
+    case Type::kNoticeProbeStarted: return OnProbeStarted(container, frame);
+    case Type::kNoticeProbeEnded: return OnProbeEnded(container, frame);
     case Type::kNoticeDetached: return Publish(container, "detach");
     default: break;
   }

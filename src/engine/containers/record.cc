@@ -225,6 +225,7 @@ Json ContainerState::ToJson() const {
       {{"phase", kPhases[static_cast<std::size_t>(phase)]}, {"pid", pid}, {"exit_code", exit_code}});
   json.Set("oom_killed", oom_killed);
   json.Set("error", error);
+  if (!health.empty()) json.Set("health", health);
   json.Set("apparmor_profile", apparmor_profile);
   json.Set("started_at", started_at);
   json.Set("finished_at", finished_at);
@@ -253,6 +254,7 @@ Result<ContainerState> ContainerState::FromJson(const Json& json) {
   reader.Read("exit_code", &state.exit_code);
   reader.Read("oom_killed", &state.oom_killed);
   reader.Read("error", &state.error);
+  reader.Read("health", &state.health);
   reader.Read("apparmor_profile", &state.apparmor_profile);
   reader.Read("started_at", &state.started_at);
   reader.Read("finished_at", &state.finished_at);

@@ -62,6 +62,7 @@ struct ContainerState {
   std::int32_t exit_code = 0;
   bool oom_killed = false;
   std::string error;
+  std::string health;            // "starting", "healthy", "unhealthy"; empty: it has never been probed
   std::string apparmor_profile;  // of the last start; empty: none
   std::int64_t started_at = 0;   // ns, 0: never
   std::int64_t finished_at = 0;

@@ -6,6 +6,7 @@
 
 #include "../config_reader.h"
 #include "../network_drivers.h"
+#include "../spec/health.h"
 #include "../spec/network_mode.h"
 #include "../user_network.h"
 #include "base/clock.h"
@@ -191,6 +192,9 @@ monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
   launch.stdin_once = record.create.config.stdin_once;
   launch.rows = data.rows;
   launch.columns = data.columns;
+  launch.health = HealthCheckOf(record.create);
+  if (const auto signal = StopSignal(record, {}); signal.ok()) launch.health.stop_signal = *signal;
+  launch.health.stop_timeout_ms = StopTimeoutMs(record, {});
   launch.names_folder = NamesFolder();
   launch.names_program = w_.netd_program;
   return launch;
@@ -282,6 +286,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   for (const std::string& warning : plan.warnings) log::Warn(warning, {{"container", record.name}});
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
   TRY(os::ReplaceFile({folder.get()}, "plan", plan::Encode(plan), 0600));
+  TRY(WriteHealthPlan(record, context, {folder.get()}));
   {
     auto data = container->data.Lock();
     data->state.phase = Phase::kStarting;

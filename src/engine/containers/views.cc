@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "../graph_driver.h"
+#include "../spec/health.h"
 #include "../status_text.h"
 #include "base/clock.h"
 #include "base/parse.h"
@@ -254,7 +255,7 @@ Result<bool> Containers::Passes(const ContainerRecord& record, const ContainerSt
     const auto found = w_.images->Get(image);
     if (!found.ok() || found.value()->id != record.image_id) return false;
   }
-  if (filters.Has("health") && !filters.Exact("health", "none")) return false;
+  if (!filters.Exact("health", state.health.empty() ? "none" : state.health)) return false;
   if (filters.Has("is-task") && TRY(filters.Flag("is-task", false))) return false;
   for (const auto& [key, before] : {std::pair("before", true), {"since", false}}) {
     for (const std::string& other : filters.Get(key)) {
@@ -269,6 +270,7 @@ Result<bool> Containers::Passes(const ContainerRecord& record, const ContainerSt
 Result<std::vector<apitypes::ContainerSummary>> Containers::List(const ListRequest& request) {
   TRY(request.filters.Allow({"ancestor", "before", "exited", "expose", "health", "id", "is-task", "label",
                              "name", "network", "publish", "since", "status", "volume"}));
+  for (const std::string& health : request.filters.Get("health")) TRY(CheckHealthFilter(health));
   struct Row {
     ContainerRecord record;
     ContainerState state;
@@ -325,6 +327,7 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
   view.state.error = state.error;
   view.state.started_at = Time(state.started_at);
   view.state.finished_at = Time(state.finished_at);
+  view.state.health = HealthView(record.id, state);
   view.image = record.image_id;
   if (const auto names = NameFilesFolder(record); names.ok()) {
     view.resolv_conf_path = names.value() + "/resolv.conf";

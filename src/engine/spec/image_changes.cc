@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "base/text.h"
 #include "dockerfile_words.h"
+#include "health.h"
 #include "process.h"
 
 namespace estiba::engine {
@@ -264,16 +265,6 @@ class Changer {
 };
 
 bool IsEmpty(const std::optional<std::vector<std::string>>& words) { return !words || words->empty(); }
-
-HealthConfig MergeHealth(HealthConfig wanted, const HealthConfig& container) {
-  if (wanted.test.empty()) wanted.test = container.test;
-  if (wanted.interval == 0) wanted.interval = container.interval;
-  if (wanted.timeout == 0) wanted.timeout = container.timeout;
-  if (wanted.start_period == 0) wanted.start_period = container.start_period;
-  if (wanted.start_interval == 0) wanted.start_interval = container.start_interval;
-  if (wanted.retries == 0) wanted.retries = container.retries;
-  return wanted;
-}
 
 }  // namespace
 

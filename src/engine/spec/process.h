@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "apitypes/container.h"
 #include "base/result.h"
 
 namespace estiba::engine {
@@ -22,7 +23,7 @@ struct ImageDefaults {
   std::string working_dir;
   std::string user;
   std::string stop_signal;
-  bool has_healthcheck = false;
+  std::optional<apitypes::HealthConfig> healthcheck{};
 };
 
 struct Command {

@@ -5,6 +5,7 @@
 #include "../config_reader.h"
 #include "base/parse.h"
 #include "build.h"
+#include "health.h"
 #include "id_maps.h"
 #include "network_mode.h"
 
@@ -93,11 +94,7 @@ Status ValidateConfig(const apitypes::ContainerConfig& config) {
   }
   if (!config.stop_signal.empty()) TRY(ParseSignal(config.stop_signal));
   if (config.hostname.size() > 63) return Bad("invalid hostname '" + config.hostname + "': longer than 63 letters");
-  if (config.healthcheck.has_value() && !config.healthcheck->test.empty() && config.healthcheck->test[0] != "NONE") {
-    return Error(Code::kNotImplemented, "health checks (Config.Healthcheck) are not carried out by this engine yet")
-        .Hint("run with --no-healthcheck");
-  }
-  return Ok();
+  return config.healthcheck ? ValidateHealth(*config.healthcheck) : Ok();
 }
 
 Status ValidateRanges(const HostConfig& host) {
@@ -208,6 +205,8 @@ Result<Command> MergeImage(apitypes::ContainerCreate& create, const ImageDefault
   if (config.user.empty()) config.user = image.user;
   if (config.stop_signal.empty()) config.stop_signal = image.stop_signal;
   for (const auto& [key, value] : image.labels) config.labels.emplace(key, value);
+  if (image.healthcheck)
+    config.healthcheck = MergeHealth(config.healthcheck.value_or(apitypes::HealthConfig{}), *image.healthcheck);
   for (const std::string& volume : image.volumes) config.volumes.insert(volume);
   for (const std::string& port : image.exposed_ports) config.exposed_ports.insert(port);
   config.cmd = command.cmd;

@@ -36,6 +36,42 @@ TEST(Fold, AStartAndAnExitAreTakenOver) {
   EXPECT_EQ(state.pid, 0);
 }
 
+TEST(Fold, HealthIsThatOfTheLastRecordAndUnhealthyAfterTheEnd) {
+  ContainerState state;
+  auto records = Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kHealth, RecordType::kHealth});
+  records[2].text = "starting";
+  records[3].text = "healthy";
+  FoldRecords(records, false, state);
+  EXPECT_EQ(state.health, "healthy");
+  ASSERT_OK_AND_ASSIGN(const ContainerState kept, ContainerState::FromJson(state.ToJson()));
+  EXPECT_EQ(kept.health, "healthy");
+  auto later = Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kHealth, RecordType::kHealth,
+                        RecordType::kExited});
+  FoldRecords(later, false, state);
+  EXPECT_EQ(state.health, "unhealthy");
+}
+
+TEST(Fold, WithoutAHealthCheckAnEndSaysNothingOfHealth) {
+  ContainerState state;
+  FoldRecords(Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kExited}), false, state);
+  EXPECT_EQ(state.health, "");
+}
+
+TEST(StatusText, SaysHowARunningContainerIs) {
+  ContainerState state;
+  state.phase = Phase::kRunning;
+  constexpr std::int64_t kNow = 5'000'000'000;
+  EXPECT_EQ(StatusText(state, false, kNow), "Up 5 seconds");
+  for (const auto& [health, text] : {std::pair("starting", "Up 5 seconds (health: starting)"),
+                                     {"healthy", "Up 5 seconds (healthy)"},
+                                     {"unhealthy", "Up 5 seconds (unhealthy)"}}) {
+    state.health = health;
+    EXPECT_EQ(StatusText(state, false, kNow), text);
+  }
+  state.phase = Phase::kPaused;
+  EXPECT_EQ(StatusText(state, false, kNow), "Up 5 seconds (Paused)");
+}
+
 TEST(Fold, FoldingTwiceChangesNothing) {
   ContainerState state;
   const auto records = Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kExited});

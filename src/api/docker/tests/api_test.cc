@@ -97,6 +97,25 @@ TEST_F(Api, ErrorsAreDockers) {
               HasSubstr("invalid filter 'x'"));
 }
 
+TEST_F(Api, AHealthChecksStartIntervalIsKnownSince144) {
+  constexpr auto kBody = R"({"Image":"x","Healthcheck":{"Test":["CMD","true"],"StartInterval":2000000,"Retries":2}})";
+  for (const auto& [version, interval] : {std::pair("/v1.43", 0), {"/v1.44", 2'000'000}, {"", 2'000'000}}) {
+    EXPECT_EQ(Send("POST", std::string(version) + "/containers/create?name=c", kBody).status, 201);
+    ASSERT_TRUE(engine_.created.config.healthcheck.has_value());
+    EXPECT_EQ(engine_.created.config.healthcheck->start_interval, interval) << version;
+    EXPECT_EQ(engine_.created.config.healthcheck->retries, 2);
+  }
+}
+
+TEST_F(Api, AHealthcheckOnRequestIsAnswered) {
+  const http::Response response = Send("POST", "/estiba/v1/containers/web/healthcheck");
+  EXPECT_EQ(engine_.last(), "healthcheck web");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "{\"Status\":\"unhealthy\",\"ExitCode\":7,\"Output\":\"no\"}\n");
+  engine_.fail = [] { return Status(Error(Code::kConflict, "it does not run")); };
+  EXPECT_EQ(Send("POST", "/estiba/v1/containers/web/healthcheck").status, 409);
+}
+
 TEST_F(Api, CodesMapToStatuses) {
   const std::pair<Code, int> kStatuses[] = {
       {Code::kNotFound, 404},      {Code::kInvalidArgument, 400}, {Code::kConflict, 409},

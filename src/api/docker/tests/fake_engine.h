@@ -51,6 +51,11 @@ class FakeEngine : public engine::Engine {
   void RestartContainer(const std::string& id, const engine::StopRequest&, engine::Done done) override {
     done(Called("restart " + id));
   }
+  void RunHealthcheck(const std::string& id, std::function<void(Result<apitypes::HealthRun>)> done) override {
+    const Status called = Called("healthcheck " + id);
+    if (!called.ok()) return done(called.error().Clone());
+    done(apitypes::HealthRun{"unhealthy", 7, "no"});
+  }
   Status KillContainer(const std::string& id, const std::string& signal) override {
     return Called("kill " + id + " " + signal);
   }

@@ -27,6 +27,15 @@ struct Health {
   std::vector<HealthLogEntry> log;
 };
 
+// Answer of POST /estiba/v1/containers/{id}/healthcheck: one probe, and what the container is by it.
+struct HealthRun {
+  std::string status;
+  std::int64_t exit_code = 0;  // -1: it could not be run, or took too long
+  std::string output;
+
+  codec::Json ToJson() const;
+};
+
 struct ContainerState {
   std::string status;  // created, running, paused, restarting, removing, exited, dead
   bool running = false;
