@@ -1,10 +1,11 @@
-// estiba-transfer: one pull, push, copy, load, save or login (image/transfer.h says how the engine talks to it). It
+// estiba-transfer: one pull, push, load, save, login, cp and so on (image/transfer.h says how it is talked to). It
 // parses what registries and archives send, in a sandbox, and writes only below the directories it was given.
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -13,9 +14,11 @@
 #include <unistd.h>
 
 #include "codec/openpgp.h"
+#include "image/container_view.h"
 #include "image/layer_mounts.h"
 #include "image/work.h"
 #include "os/file.h"
+#include "os/fsids.h"
 #include "sandbox.h"
 
 namespace estiba::transfer {
@@ -49,13 +52,33 @@ void WatchEngine() {
 
 // By a store of its own: the descriptors that the sandbox is built on stay open.
 Result<image::LayerMounts> MountLayers(const image::TransferJob& job) {
-  if (job.container.layers.empty()) return image::LayerMounts();
+  if (job.container.id.empty()) return image::LayerMounts();
   os::UniqueFd folder = TRY(os::Duplicate(image::kSnapshotsFd));
   const store::Snapshots snapshots = TRY_CTX(store::Snapshots::Open(std::move(folder)), "snapshots");
   return image::LayerMounts::Make(job, snapshots);
 }
 
-Status Run(const image::TransferJob& job, const image::LayerMounts& mounts) {
+// On id-mapped layers root of the host, who is nobody there, could make no file. For good: ids cannot be changed in the
+// sandbox.
+Status AssumeIds(const image::PathJob& job) {
+  static std::optional<os::FileIds> assumed;
+  if (job.uids.empty()) return Ok();
+  const std::uint32_t uid = TRY(image::ToHost(job.uids, 0));
+  const std::uint32_t gid = TRY(image::ToHost(job.gids, 0));
+  assumed.emplace(TRY(os::FileIds::Assume(uid, gid)));
+  return Ok();
+}
+
+// Of a job on paths: the directory that it works in. None for others.
+Result<os::UniqueFd> OpenPathRoot(const image::TransferJob& job, const image::LayerMounts& mounts) {
+  if (!image::WorksOnPaths(job.kind)) return os::UniqueFd();
+  TRY(AssumeIds(job.path));
+  if (job.path.running || job.path.on_host) return os::UniqueFd(image::kTreeFd);
+  return image::MountView(job, image::kSnapshotsFd, mounts);
+}
+
+Status Run(const image::TransferJob& job, const image::LayerMounts& mounts, int root) {
+  if (image::WorksOnPaths(job.kind)) return image::RunPathJob(job, {image::kArchiveFd, root}, Send);
   // Read-only descriptors, not O_PATH: the stores list and sync through them.
   const store::ContentStore content =
       TRY_CTX(store::ContentStore::Open(os::UniqueFd(image::kContentFd)), "content store");
@@ -76,10 +99,12 @@ int Main() {
   if (const Status loaded = open_pgp ? codec::LoadOpenPgp() : Ok(); !loaded.ok()) return SendFailure(loaded.error()), 1;
   const auto mounts = MountLayers(*job);
   if (!mounts.ok()) return SendFailure(mounts.error()), 1;
-  if (const Status entered = EnterSandbox(*job, mounts->Roots()); !entered.ok())
+  const auto root = OpenPathRoot(*job, *mounts);
+  if (!root.ok()) return SendFailure(root.error()), 1;
+  if (const Status entered = EnterSandbox(*job, mounts->Roots(), root->get()); !entered.ok())
     return SendFailure(entered.error().Clone().Context("enter the sandbox")), 1;
   WatchEngine();
-  const Status done = Run(*job, *mounts);
+  const Status done = Run(*job, *mounts, root->get());
   if (!done.ok()) return SendFailure(done.error()), 1;
   image::TransferEvent event;
   event.kind = image::EventKind::kDone;

@@ -62,6 +62,9 @@ bool NeedsNetwork(const image::TransferJob& job) {
     case image::JobKind::kPack:
     case image::JobKind::kFill:
     case image::JobKind::kUnpack:
+    case image::JobKind::kStatPath:
+    case image::JobKind::kTakePath:
+    case image::JobKind::kPutPath:
     case image::JobKind::kCheck: return false;
   }
   return false;
@@ -69,7 +72,7 @@ bool NeedsNetwork(const image::TransferJob& job) {
 
 }  // namespace
 
-Status EnterSandbox(const image::TransferJob& job, std::vector<int> listed) {
+Status EnterSandbox(const image::TransferJob& job, std::vector<int> listed, int root) {
   const bool network = NeedsNetwork(job);
   TRY(Limit(RLIMIT_CORE, 0, "core"));
   TRY(Limit(RLIMIT_NOFILE, 4096, "nofile"));
@@ -77,8 +80,12 @@ Status EnterSandbox(const image::TransferJob& job, std::vector<int> listed) {
   TRY(os::SetNoNewPrivileges());
   TRY(os::KeepCapabilities(kCapabilities));
   os::FileAccess access;
-  access.writable = {image::kContentFd, image::kSnapshotsFd};
-  access.listed = std::move(listed);
+  if (image::WorksOnPaths(job.kind)) {
+    (job.kind == image::JobKind::kPutPath ? access.writable : access.listed).push_back(root);
+  } else {
+    access.writable = {image::kContentFd, image::kSnapshotsFd};
+    access.listed = std::move(listed);
+  }
   if (job.kind == image::JobKind::kFill) access.writable.push_back(image::kTreeFd);
   if (job.kind == image::JobKind::kPack) access.listed.push_back(image::kTreeFd);
   if (network) access.readable = kNetworkFiles;

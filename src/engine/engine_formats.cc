@@ -147,16 +147,19 @@ Result<Token> EngineImpl::ImportImage(const ImportRequest& request, os::UniqueFd
 // ---- streams ----------------------------------------------------------------------------------------------------
 
 Result<OutputStream> EngineImpl::StreamOut(image::TransferJob job, const std::string& what,
-                                           std::function<void()> after, os::UniqueFd tree) {
+                                           std::function<void()> after, os::UniqueFd tree,
+                                           std::function<void(std::string_view)> line,
+                                           std::function<bool(const Status&)> end) {
   os::Pipe pipe = TRY(os::MakePipe());
   (void)::fcntl(pipe.write.get(), F_SETPIPE_SZ, kPipeBytes);  // a smaller one only takes more turns
   auto ended = std::make_shared<std::promise<Status>>();
   ProgressCallbacks callbacks;
-  callbacks.line = [](std::string_view) {};
-  callbacks.done = [ended, what, after = std::move(after)](Status status) {
+  callbacks.line = line ? std::move(line) : [](std::string_view) {};
+  callbacks.done = [ended, what, after = std::move(after), end = std::move(end)](Status status) {
     if (after) after();
     // It may be too late to answer with it.
-    if (!status.ok()) log::Warn(what, {{"error", status.error().Message()}});
+    const bool answered = end && end(status);
+    if (!status.ok() && !answered) log::Warn(what, {{"error", status.error().Message()}});
     ended->set_value(std::move(status));
   };
   const std::shared_future<Status> result = ended->get_future().share();

@@ -75,6 +75,9 @@ class EngineImpl final : public Engine {
   Result<Token> ImportImage(const ImportRequest& request, os::UniqueFd archive, ProgressCallbacks callbacks) override;
   Result<OutputStream> ExportContainer(const std::string& id) override;
   Result<OutputStream> ContainerChanges(const std::string& id) override;
+  Result<std::string> StatContainerPath(const std::string& id, const std::string& path) override;
+  Result<PathArchive> TakeContainerPath(const std::string& id, const std::string& path, bool gzip) override;
+  Result<Token> PutContainerPath(const PutRequest& request, os::UniqueFd archive, Done done) override;
 
   Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters& filters) override;
   Result<apitypes::Volume> InspectVolume(const std::string& name) override;
@@ -129,15 +132,25 @@ class EngineImpl final : public Engine {
   // ---- engine_formats.cc
   Result<image::NewImage> ImageOf(const CommitRequest& request, const Containers::Source& source);
   void TellNamed(const std::string& id, const std::string& name);
-  // What the job writes; `what` is for the log, `after` is called at its end.
+  // What the job writes; `what` is for the log, `after` is called at its end. `line` hears what it answers besides, and
+  // `end` how it ended: true when that will be answered.
   struct Saving {
     image::TransferJob job;
     std::function<void()> after;  // lets go of what was held for it
   };
   Result<Saving> SavingOf(const SaveRequest& request);
   Result<OutputStream> StreamOut(image::TransferJob job, const std::string& what, std::function<void()> after = {},
-                                 os::UniqueFd tree = {});
+                                 os::UniqueFd tree = {}, std::function<void(std::string_view)> line = {},
+                                 std::function<bool(const Status&)> end = {});
   Result<OutputStream> StreamContainer(const std::string& id, image::JobKind kind, const std::string& what);
+  // ---- engine_paths.cc
+  struct PathTransfer {
+    image::TransferJob job;
+    os::UniqueFd root;
+    std::string user;            // of the container's processes
+    std::shared_ptr<void> hold;  // until it is done
+  };
+  Result<PathTransfer> TransferOf(image::JobKind kind, const std::string& id, const std::string& path);
   // ----
   void CollectLater();
   void TidyHourly();

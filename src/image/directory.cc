@@ -116,8 +116,8 @@ Status WriteContent(int file, const TarEntry& entry, const Content& content) {
 
 class DirectoryDestination final : public Destination {
  public:
-  DirectoryDestination(os::DirFd root, bool user_xattrs, bool plain)
-      : tree_(root, user_xattrs, plain), user_xattrs_(user_xattrs) {}
+  DirectoryDestination(os::DirFd root, bool user_xattrs, bool plain, std::optional<Around> around = {})
+      : tree_(root, user_xattrs, plain, std::move(around)), user_xattrs_(user_xattrs) {}
 
   Result<Node> Look(const std::string& path) override {
     if (path.empty()) return Node::kDirectory;
@@ -239,7 +239,7 @@ class DirectoryDestination final : public Destination {
   // archive has said of one directory the last holds.
   Status Finish(const std::string&) override {
     for (const Late& late : late_) {
-      const auto fd = os::OpenBeneath(tree_.root(), late.path.empty() ? "." : late.path, kOpenDirectory);
+      const auto fd = OpenDirectory(late.path);
       if (!fd.ok()) continue;  // a later entry replaced it
       TRY_CTX(SetAttributes(late.lists, user_xattrs_, SetterOf(fd->get())), "'" + late.path + "'");
       const timespec times[2] = {late.time, late.time};
@@ -256,8 +256,14 @@ class DirectoryDestination final : public Destination {
     Attributes lists;
   };
 
+  Result<os::UniqueFd> OpenDirectory(const std::string& path) {
+    const SplitPath split = SplitLast(path);
+    const int parent = TRY(tree_.Find(split.parent));
+    return os::OpenAt({parent}, path.empty() ? "." : split.name, kOpenDirectory);
+  }
+
   Status FinishDirectory(const std::string& path, const TarEntry& entry) {
-    const os::UniqueFd fd = TRY(os::OpenBeneath(tree_.root(), path.empty() ? "." : path, kOpenDirectory));
+    const os::UniqueFd fd = TRY(OpenDirectory(path));
     TarEntry now = entry;
     Late late{path, TimeOf(entry), {}};
     const auto lists = std::ranges::partition(now.xattrs, [](const auto& one) { return one.first != kDefaultList; });
@@ -300,8 +306,9 @@ std::unique_ptr<Destination> MakeDirectoryDestination(os::DirFd root, bool user_
   return std::make_unique<DirectoryDestination>(root, user_xattrs, /*plain=*/false);
 }
 
-std::unique_ptr<Destination> MakePlainDestination(os::DirFd root, bool in_user_namespace) {
-  return std::make_unique<DirectoryDestination>(root, in_user_namespace, /*plain=*/true);
+std::unique_ptr<Destination> MakePlainDestination(os::DirFd root, bool in_user_namespace,
+                                                  std::optional<Around> around) {
+  return std::make_unique<DirectoryDestination>(root, in_user_namespace, /*plain=*/true, std::move(around));
 }
 
 }  // namespace estiba::image

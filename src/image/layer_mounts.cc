@@ -6,7 +6,9 @@ namespace estiba::image {
 
 Result<LayerMounts> LayerMounts::Make(const TransferJob& job, const store::Snapshots& snapshots) {
   LayerMounts out;
-  for (const std::string& chain : job.container.layers) {
+  std::vector<std::string> chains = job.container.layers;
+  for (const ViewMount& mount : job.path.mounts) chains.insert(chains.end(), mount.layers.begin(), mount.layers.end());
+  for (const std::string& chain : chains) {
     const std::string context = "layer '" + chain + "'";
     const store::Snapshots::Layer layer = TRY_CTX(snapshots.OpenLayer(chain), context);
     if (layer.form != store::Snapshots::Form::kErofs || out.by_chain_id_.contains(chain)) continue;

@@ -11,6 +11,13 @@ void Reporter::Finding(const std::string& kind, const std::string& id, const std
   Send(event);
 }
 
+void Reporter::Answer(const std::string& text) {
+  TransferEvent event;
+  event.kind = EventKind::kAnswer;
+  event.answer = text;
+  Send(event);
+}
+
 void Reporter::Send(const TransferEvent& event) {
   const std::lock_guard lock(mutex_);
   sink_(event);

@@ -21,6 +21,8 @@ class Reporter {
   void Pushed(const PushedTag& pushed);
   // `kind` is "blob" or "layer", `id` its digest or chain id.
   void Finding(const std::string& kind, const std::string& id, const std::string& what);
+  // JSON.
+  void Answer(const std::string& text);
 
  private:
   void Send(const TransferEvent& event);

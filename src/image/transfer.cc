@@ -15,9 +15,10 @@ using codec::Reader;
 
 constexpr std::size_t kMaxEvent = 4U << 20;
 
-constexpr std::array<std::string_view, 16> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
+constexpr std::array<std::string_view, 19> kJobKinds{"pull",    "load", "save",   "login",  "push",   "check",
                                                      "restore", "ask",  "commit", "import", "export", "changes",
-                                                     "pack",    "fill", "copy",   "unpack"};
+                                                     "pack",    "fill", "copy",   "unpack", "stat",   "take",
+                                                     "put"};
 constexpr std::array<std::string_view, 8> kEventKinds{"progress", "image",  "failed", "done",
                                                       "login",    "pushed", "finding", "answer"};
 constexpr std::array<std::string_view, 4> kForms{"both", "docker", "oci", "plain"};
@@ -220,6 +221,93 @@ Json WriteContainer(const ContainerFiles& container) {
        {"mountPoints", container.mount_points}});
 }
 
+Json WriteIds(const std::vector<IdRange>& ranges) {
+  Json out = Json::MakeArray();
+  for (const IdRange& range : ranges)
+    out.Append(Json::MakeObject({{"container", range.container}, {"host", range.host}, {"count", range.count}}));
+  return out;
+}
+
+void ReadIds(Reader& in, const char* key, std::vector<IdRange>* out) {
+  in.EachObject(key, [out](Reader& range) {
+    IdRange& one = out->emplace_back();
+    range.Read("container", &one.container);
+    range.Read("host", &one.host);
+    range.Read("count", &one.count);
+  });
+}
+
+// Paths are bytes, which need not be text.
+void AddBytes(Json& out, const char* key, const std::string& value) {
+  if (!value.empty()) out.Add(key, codec::EncodeBase64(value));
+}
+
+void ReadBytes(Reader& in, const char* key, std::string* out) {
+  std::string text;
+  in.Read(key, &text);
+  auto bytes = codec::DecodeBase64(text);
+  if (!bytes.ok()) return in.Fail(key, "is not base64");
+  *out = std::move(*bytes);
+}
+
+Json WriteViewMount(const ViewMount& mount) {
+  Json out = Json::MakeObject();
+  AddBytes(out, "source", mount.source);
+  AddBytes(out, "target", mount.target);
+  AddBytes(out, "subpath", mount.subpath);
+  if (!mount.layers.empty()) out.Add("layers", mount.layers);
+  if (mount.read_only) out.Add("readOnly", true);
+  if (!mount.recursive) out.Add("recursive", false);
+  if (mount.optional) out.Add("optional", true);
+  return out;
+}
+
+void ReadViewMount(Reader& in, ViewMount* out) {
+  ReadBytes(in, "source", &out->source);
+  ReadBytes(in, "target", &out->target);
+  ReadBytes(in, "subpath", &out->subpath);
+  in.Read("layers", &out->layers);
+  in.Read("readOnly", &out->read_only);
+  in.Read("recursive", &out->recursive);
+  in.Read("optional", &out->optional);
+}
+
+Json WritePath(const PathJob& path) {
+  Json out = Json::MakeObject();
+  AddText(out, "container", path.container);
+  AddBytes(out, "path", path.path);
+  if (path.running) out.Add("running", true);
+  if (path.read_only) out.Add("readOnly", true);
+  Json mounts = Json::MakeArray();
+  for (const ViewMount& mount : path.mounts) mounts.Append(WriteViewMount(mount));
+  out.Add("mounts", std::move(mounts));
+  out.Add("uids", WriteIds(path.uids));
+  out.Add("gids", WriteIds(path.gids));
+  if (path.gzip) out.Add("gzip", true);
+  if (path.keep_kinds) out.Add("keepKinds", true);
+  AddText(out, "owner", path.owner);
+  if (path.on_host) out.Add("onHost", true);
+  AddBytes(out, "base", path.base);
+  AddBytes(out, "name", path.name);
+  return out;
+}
+
+void ReadPath(Reader& in, PathJob* out) {
+  in.Read("container", &out->container);
+  ReadBytes(in, "path", &out->path);
+  in.Read("running", &out->running);
+  in.Read("readOnly", &out->read_only);
+  in.EachObject("mounts", [out](Reader& mount) { ReadViewMount(mount, &out->mounts.emplace_back()); });
+  ReadIds(in, "uids", &out->uids);
+  ReadIds(in, "gids", &out->gids);
+  in.Read("gzip", &out->gzip);
+  in.Read("keepKinds", &out->keep_kinds);
+  in.Read("owner", &out->owner);
+  in.Read("onHost", &out->on_host);
+  ReadBytes(in, "base", &out->base);
+  ReadBytes(in, "name", &out->name);
+}
+
 Json WriteNewImage(const NewImage& image) {
   Json out = Json::MakeObject({{"config", image.config}, {"names", image.names}});
   AddText(out, "baseManifest", image.base_manifest);
@@ -278,6 +366,10 @@ std::string FolderOfLookaside(std::string_view url) {
   return url.starts_with(kFile) ? std::string(url.substr(kFile.size())) : std::string();
 }
 
+bool WorksOnPaths(JobKind kind) {
+  return kind == JobKind::kStatPath || kind == JobKind::kTakePath || kind == JobKind::kPutPath;
+}
+
 std::string WriteJob(const TransferJob& job) {
   Json out = Json::MakeObject();
   out.Add("kind", NameOf(kJobKinds, job.kind));
@@ -319,6 +411,7 @@ std::string WriteJob(const TransferJob& job) {
     checks.Append(Json::MakeObject({{"blobs", item.blobs}, {"layers", WriteLayers(item.layers)}}));
   if (!job.checks.empty()) out.Add("checks", std::move(checks));
   if (!job.container.id.empty()) out.Add("container", WriteContainer(job.container));
+  if (WorksOnPaths(job.kind)) out.Add("path", WritePath(job.path));
   if (!job.image.config.empty()) out.Add("image", WriteNewImage(job.image));
   AddText(out, "source", job.source);
   return out.Dump();
@@ -369,6 +462,7 @@ Result<TransferJob> ParseJob(std::string_view text) {
     container.Read("copied", &out.container.copied);
     container.Read("mountPoints", &out.container.mount_points);
   });
+  in.Object("path", [&out](Reader& path) { ReadPath(path, &out.path); });
   in.Object("image", [&out](Reader& image) { ReadNewImage(image, &out.image); });
   in.Read("source", &out.source);
   TRY_CTX(in.Finish(), "parse job");

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "os/file.h"
 #include "os/mode.h"
+#include "path_lookup.h"
 
 namespace estiba::image {
 namespace {
@@ -65,9 +66,16 @@ Result<int> Tree::Find(const std::string& path) {
   const auto known = open_.find(path);
   if (known != open_.end()) return known->second.get();
   auto found = os::OpenBeneath(root_, path, kLook);
+  if (!found.ok() && found.error().errnum() == ELOOP && around_.has_value()) found = Follow(path);
+  if (found.ok() && around_.has_value() && IsKernels(found->get()))
+    return Refused(path, "is in a file system of the kernel's");
   if (found.ok()) return Remember(path, std::move(found).value());
   if (found.error().errnum() == ELOOP) return Refused(path, "passes through a symbolic link");
   return std::move(found).error();
+}
+
+Result<os::UniqueFd> Tree::Follow(const std::string& path) const {
+  return os::OpenInRoot({around_->root}, around_->path + "/" + path, O_PATH | O_DIRECTORY);
 }
 
 Result<int> Tree::Directory(const std::string& path) {
@@ -86,6 +94,7 @@ Result<int> Tree::Walk(const std::string& path) {
   for (const std::string& name : Split(path, '/')) {
     walked += (walked.empty() ? "" : "/") + name;
     here = TRY(Enter(parent, name, walked));
+    if (around_.has_value() && IsKernels(here.get())) return Refused(walked, "is in a file system of the kernel's");
     parent = here.get();
   }
   return Remember(path, std::move(here));
@@ -95,6 +104,8 @@ Result<os::UniqueFd> Tree::Enter(int parent, const std::string& name, const std:
   struct stat info {};
   const bool there = ::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
   if (!there && errno != ENOENT) return Error::Errno(errno, "look at '" + path + "'");
+  if (there && S_ISLNK(info.st_mode) && around_.has_value())
+    return TRY_CTX(Follow(path), "follow the link '" + path + "'");
   if (there && S_ISLNK(info.st_mode)) return Refused(path, "is a symbolic link that another entry passes through");
   const bool hidden = there && IsWhiteout(info);
   if (there && !S_ISDIR(info.st_mode) && !hidden)

@@ -1,6 +1,8 @@
 #pragma once
-// The directories of a layer being unpacked, by path, resolved without ever following a link.
+// The directories of a tree being unpacked, by path, resolved without ever following a link, but for links of a
+// container that files are put into: those are followed as the container would.
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -9,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/result.h"
+#include "image/unpack.h"
 #include "os/fd.h"
 
 namespace estiba::image {
@@ -25,7 +28,9 @@ SplitPath SplitLast(const std::string& path);
 class Tree {
  public:
   // `plain`: no layer, a device 0:0 is one.
-  Tree(os::DirFd root, bool user_xattrs, bool plain) : root_(root), user_xattrs_(user_xattrs), plain_(plain) {}
+  // With `around`, links in the way are followed in it.
+  Tree(os::DirFd root, bool user_xattrs, bool plain, std::optional<Around> around = {})
+      : root_(root), user_xattrs_(user_xattrs), plain_(plain), around_(std::move(around)) {}
 
   // The descriptor of a directory; missing ones are made (root:root 0755). Stays valid until the next call.
   Result<int> Directory(const std::string& path);
@@ -47,12 +52,14 @@ class Tree {
 
  private:
   Result<int> Walk(const std::string& path);
+  Result<os::UniqueFd> Follow(const std::string& path) const;
   Result<os::UniqueFd> Enter(int parent, const std::string& name, const std::string& path);
   int Remember(const std::string& path, os::UniqueFd fd);
 
   os::DirFd root_;
   bool user_xattrs_;
   bool plain_;
+  std::optional<Around> around_;
   std::unordered_map<std::string, os::UniqueFd> open_;
   bool stale_ = false;  // a directory was removed: what is open may be gone
   std::set<std::string> implied_;

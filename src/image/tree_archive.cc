@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "os/attributes.h"
 #include "os/file.h"
+#include "path_lookup.h"
 #include "tree.h"
 
 namespace estiba::image {
@@ -20,6 +21,7 @@ using codec::TarKind;
 
 constexpr std::size_t kRead = 1U << 20;
 constexpr std::string_view kWhiteout = ".wh.";
+constexpr const char* kCapability = "security.capability";
 
 // Of this host, not of the file: labels and measurements that mean nothing elsewhere.
 bool IsHostAttribute(std::string_view name) {
@@ -36,31 +38,6 @@ Status CheckOverlayAttribute(std::string_view name, const std::string& path, boo
   return Error(Code::kFailedPrecondition, "'" + path + "' has the overlayfs attribute '" + std::string(name) +
                                               "': its content is elsewhere")
       .Hint("mount containers' roots without metacopy and redirect_dir (/sys/module/overlay/parameters)");
-}
-
-Status ReadAttributes(int file, const ArchiveOptions& options, TarEntry& entry) {
-  os::Attributes attributes = TRY_CTX(os::ReadAttributes(file), "'" + entry.path + "'");
-  for (auto& [name, value] : attributes) {
-    if (IsHostAttribute(name)) continue;
-    if (!options.plain) TRY(CheckOverlayAttribute(name, entry.path, options.user_xattrs));
-    if (!options.plain && os::IsOverlayAttribute(name)) continue;
-    if (name.find('=') != std::string::npos)
-      return Error(Code::kInvalidArgument, "'" + entry.path + "' has an attribute '" + name +
-                                               "': tar archives cannot hold a name with '='");
-    entry.xattrs.emplace_back(std::move(name), std::move(value));
-  }
-  return Ok();
-}
-
-TarEntry Describe(const struct stat& info, std::string path) {
-  TarEntry entry;
-  entry.path = std::move(path);
-  entry.mode = info.st_mode & 07777U;
-  entry.uid = info.st_uid;
-  entry.gid = info.st_gid;
-  entry.mtime_s = info.st_mtim.tv_sec;
-  entry.mtime_ns = info.st_mtim.tv_nsec;
-  return entry;
 }
 
 Result<std::string> TargetOf(int link, const std::string& path) {
@@ -89,6 +66,36 @@ bool IsLayerAttribute(std::string_view name) { return !IsHostAttribute(name) && 
 TreeArchive::TreeArchive(codec::ByteSink sink, const ArchiveOptions& options)
     : writer_(std::move(sink)), options_(options), buffer_(kRead, '\0') {}
 
+TarEntry TreeArchive::Describe(const struct stat& info, std::string path) const {
+  TarEntry entry;
+  entry.path = std::move(path);
+  entry.mode = info.st_mode & 07777U;
+  entry.uid = options_.uids == nullptr ? info.st_uid : ToContainer(*options_.uids, info.st_uid);
+  entry.gid = options_.gids == nullptr ? info.st_gid : ToContainer(*options_.gids, info.st_gid);
+  entry.mtime_s = info.st_mtim.tv_sec;
+  entry.mtime_ns = info.st_mtim.tv_nsec;
+  return entry;
+}
+
+Status TreeArchive::ReadAttributes(int file, TarEntry& entry) const {
+  if (options_.capabilities_only) {
+    auto value = TRY_CTX(os::ReadAttribute(file, kCapability), "'" + entry.path + "'");
+    if (value.has_value()) entry.xattrs.emplace_back(kCapability, std::move(*value));
+    return Ok();
+  }
+  os::Attributes attributes = TRY_CTX(os::ReadAttributes(file), "'" + entry.path + "'");
+  for (auto& [name, value] : attributes) {
+    if (IsHostAttribute(name)) continue;
+    if (!options_.plain) TRY(CheckOverlayAttribute(name, entry.path, options_.user_xattrs));
+    if (!options_.plain && os::IsOverlayAttribute(name)) continue;
+    if (name.find('=') != std::string::npos)
+      return Error(Code::kInvalidArgument, "'" + entry.path + "' has an attribute '" + name +
+                                               "': tar archives cannot hold a name with '='");
+    entry.xattrs.emplace_back(std::move(name), std::move(value));
+  }
+  return Ok();
+}
+
 bool TreeArchive::IsLink(const struct stat& info, TarEntry& entry) {
   if (info.st_nlink < 2) return false;
   const std::pair key{info.st_dev, info.st_ino};
@@ -110,11 +117,14 @@ Status TreeArchive::CheckName(const std::string& path) const {
 }
 
 Status TreeArchive::Add(int directory, const OverlayEntry& found, const std::string& path) {
-  TRY(CheckName(path));
   const auto opened = os::OpenAt({directory}, found.name, O_PATH | O_NOFOLLOW);
   if (!opened.ok() && opened.error().errnum() == ENOENT) return Ok();
   if (!opened.ok()) return opened.error().Clone();
-  const int file = opened->get();
+  return AddOpen(opened->get(), path);
+}
+
+Status TreeArchive::AddOpen(int file, const std::string& path) {
+  TRY(CheckName(path));
   struct stat info {};  // of what is open: the name may stand for something else by now
   if (::fstat(file, &info) < 0) return Error::Errno(errno, "look at '" + path + "'");
   if (S_ISSOCK(info.st_mode)) {
@@ -124,7 +134,7 @@ Status TreeArchive::Add(int directory, const OverlayEntry& found, const std::str
   if (S_ISDIR(info.st_mode)) return AddDirectory(file, path + "/");
   TarEntry entry = Describe(info, path);
   if (IsLink(info, entry)) return writer_.Add(entry);
-  TRY(ReadAttributes(file, options_, entry));
+  TRY(ReadAttributes(file, entry));
   if (S_ISREG(info.st_mode)) {
     entry.size = static_cast<std::uint64_t>(info.st_size);
     return AddFile(file, std::move(entry));
@@ -144,7 +154,7 @@ Status TreeArchive::AddDirectory(int directory, const std::string& path) {
   if (::fstat(directory, &info) < 0) return Error::Errno(errno, "look at '" + path + "'");
   TarEntry entry = Describe(info, path);
   entry.kind = TarKind::kDirectory;
-  TRY(ReadAttributes(directory, options_, entry));
+  TRY(ReadAttributes(directory, entry));
   return writer_.Add(entry);
 }
 

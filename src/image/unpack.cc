@@ -23,7 +23,7 @@ Error Refused(const TarEntry& entry, const std::string& why) {
 class Unpacker {
  public:
   Unpacker(Destination& to, const UnpackOptions& options, codec::ByteSource source)
-      : to_(to), plain_(options.plain), reader_(std::move(source), options.limits),
+      : to_(to), plain_(options.plain), admit_(options.admit), reader_(std::move(source), options.limits),
         content_([this] { return NextBytes(); }) {}
 
   Result<Unpacked> Run() {
@@ -33,7 +33,9 @@ class Unpacker {
       if (!more) break;
       if (!plain_)
         std::erase_if(entry.xattrs, [](const auto& attribute) { return os::IsOverlayAttribute(attribute.first); });
-      TRY(Place(entry));
+      bool admitted = true;
+      if (admit_) admitted = TRY(admit_(entry));
+      if (admitted) TRY(Place(entry));
     }
     TRY(to_.Pause());
     out_.implied = to_.Implied();
@@ -119,6 +121,7 @@ class Unpacker {
 
   Destination& to_;
   const bool plain_;
+  const std::function<Result<bool>(TarEntry&)>& admit_;
   codec::TarReader reader_;
   Content content_;
   std::uint64_t size_ = 0;  // of the file that is being read

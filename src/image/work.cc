@@ -7,6 +7,7 @@
 #include "import.h"
 #include "load.h"
 #include "oci/reference.h"
+#include "path_jobs.h"
 #include "progress_sink.h"
 #include "pull.h"
 #include "push.h"
@@ -49,8 +50,26 @@ Status RunJob(const TransferJob& job, const Stores& stores, const Handles& handl
     case JobKind::kPack: return TRY_CTX(Pack(handles.tree, handles.archive), "export");
     case JobKind::kFill: return TRY_CTX(Fill(job, handles.tree, handles.archive), "import");
     case JobKind::kChanges: return TRY_CTX(Changes(job, stores, handles.archive), "diff");
+    case JobKind::kStatPath:
+    case JobKind::kTakePath:
+    case JobKind::kPutPath: return RunPathJob(job, handles, events);
   }
   return Error(Code::kInvalidArgument, "unknown job");
+}
+
+// Their errors are docker's, without a word in front.
+Status RunPathJob(const TransferJob& job, const Handles& handles, const EventSink& events) {
+  Reporter reporter(events);
+  const bool on_host = job.path.on_host;
+  switch (job.kind) {
+    case JobKind::kStatPath: return StatPath(job, handles.tree, reporter);
+    case JobKind::kTakePath:
+      return on_host ? TakeFromHost(job, handles.tree, handles.archive)
+                     : TakePath(job, handles.tree, handles.archive, reporter);
+    case JobKind::kPutPath:
+      return on_host ? PutOnHost(job, handles.tree, handles.archive) : PutPath(job, handles.tree, handles.archive);
+    default: return Error(Code::kInvalidArgument, "no job of a path");
+  }
 }
 
 }  // namespace estiba::image

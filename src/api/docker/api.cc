@@ -24,6 +24,7 @@ std::shared_ptr<const Router> AllRoutes() {
   auto router = std::make_shared<Router>();
   AddSystemRoutes(router.get());
   AddContainerRoutes(router.get());
+  AddArchiveRoutes(router.get());
   AddStreamRoutes(router.get());
   AddExecRoutes(router.get());
   AddImageRoutes(router.get());

@@ -44,6 +44,7 @@ struct VersionedPath {
 Result<VersionedPath> SplitVersion(const std::string& path);
 
 void AddContainerRoutes(Router* router);
+void AddArchiveRoutes(Router* router);
 void AddStreamRoutes(Router* router);
 void AddExecRoutes(Router* router);
 void AddImageRoutes(Router* router);

@@ -17,9 +17,6 @@ Status NoPlugins(Call& call) {
   return Ok();
 }
 Status NoManagedPlugins(Call&) { return Error(Code::kNotImplemented, "managed plugins are not supported"); }
-Status NoArchive(Call&) {
-  return Error(Code::kNotImplemented, "copying files to or from containers is not supported");
-}
 Status NoWebSocket(Call&) { return Error(Code::kNotImplemented, "attaching by WebSocket is not supported"); }
 Status NoCheckpoints(Call&) { return Error(Code::kNotImplemented, "checkpoints are not supported"); }
 Status NoBuild(Call&) { return Error(Code::kNotImplemented, "building images is not supported"); }
@@ -40,8 +37,6 @@ void AddRefusedRoutes(Router* router) {
   router->Add("PUT", "/volumes/{id}", NoSwarm);
   router->Add("GET", "/plugins", NoPlugins);
   RefuseAll(router, {"/plugins/{x*}"}, NoManagedPlugins);
-  for (const char* method : {"HEAD", "GET", "PUT"})
-    router->Add(method, "/containers/{id}/archive", NoArchive);
   router->Add("GET", "/containers/{id}/attach/ws", NoWebSocket);
   RefuseAll(router, {"/containers/{id}/checkpoints", "/containers/{id}/checkpoints/{x}"}, NoCheckpoints);
   for (const char* path : {"/build", "/build/prune", "/build/cancel", "/session", "/grpc"}) {

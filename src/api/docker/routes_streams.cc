@@ -179,10 +179,11 @@ void CancelWhenCut(const Call& call, engine::Token token) {
   });
 }
 
-Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type) {
+Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type, http::Headers more) {
   const bool begun = TRY(AwaitBytes(stream.bytes.get()));
   if (begun) {
-    call.exchange->StartStream(200, {{"Content-Type", content_type}});
+    more.Set("Content-Type", content_type);
+    call.exchange->StartStream(200, std::move(more));
     if (!call.exchange->WriteFrom(stream.bytes.get())) return Ok();
   }
   const Status ended = stream.ended();

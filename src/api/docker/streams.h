@@ -13,6 +13,6 @@ void CancelWhenGone(const Call& call, engine::Token token);
 // The same for one whose archive is the body: a client may shut down its side behind it.
 void CancelWhenCut(const Call& call, engine::Token token);
 // All bytes of a stream as the answer; an error before the first of them is the answer's status, a later one cuts it.
-Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type);
+Status SendStream(Call& call, const engine::OutputStream& stream, const char* content_type, http::Headers more = {});
 
 }  // namespace estiba::api::docker

@@ -4,6 +4,7 @@
 // engine), views, wait, attach, exec, stats, update.
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -66,6 +67,7 @@ class Container {
     bool end_due = false;               // of a run whose start was told: its "die" was not yet
     bool removal_runs = false;          // somebody of this engine carries it out
     bool removed = false;               // nothing of it is written to the store any more
+    int copies = 0;                     // into its files, while it does not run
     std::vector<Parked> parked;
     std::uint16_t rows = 0;
     std::uint16_t columns = 0;
@@ -77,6 +79,7 @@ class Container {
   // Orders what changes it: start, rename, update, removal. Held across I/O; never taken on the event thread.
   std::mutex operation;
   std::mutex persist;  // orders writes of its state to the store
+  std::condition_variable copies_changed;
   Guarded<Data> data;
 };
 using ContainerPtr = std::shared_ptr<Container>;
@@ -168,6 +171,19 @@ class Containers {
                      const std::string& reference);
   void TellExported(const std::string& id);
 
+  // ---- view.cc
+  // Where a container's files are: the parts of a job on paths that say it.
+  struct View {
+    image::PathJob path;
+    image::ContainerFiles container;  // of one that does not run
+    os::UniqueFd root;                // of one that does
+    std::string user;                 // its processes'
+    std::shared_ptr<void> hold;       // with `writes`, until they are done: it does not start
+  };
+  // For workers.
+  Result<View> ViewOf(const std::string& id, bool writes);
+  void TellCopied(const std::string& id, const char* action);
+
   // ---- for the other nouns -----------------------------------------------------------------------------------
   std::vector<ImageUser> UsersOfImage(const std::string& image_id);
   std::set<std::string> LayersInUse();
@@ -217,6 +233,14 @@ class Containers {
   void ReleaseName(const std::string& name, const std::string& id);
   Status SaveRecord(const ContainerPtr& container);
   void ForgetHold(const ContainerPtr& container);  // files.cc
+  // ---- view.cc
+  static Result<os::UniqueFd> OpenRootOf(const std::string& id, pid_t pid, std::uint64_t start_time);
+  Result<std::optional<View>> ViewOfRunning(const ContainerPtr& container);
+  Result<View> ViewOfStopped(const ContainerPtr& container);
+  Result<image::ViewMount> MountInView(const MountPoint& point);
+  static std::shared_ptr<void> HoldStopped(const ContainerPtr& container);
+  // Until nothing is copied into it any more; kConflict when that takes long.
+  static Status AwaitCopies(const ContainerPtr& container);
   Status SaveState(const ContainerPtr& container);
   void SaveStateOrLog(const ContainerPtr& container);
   void Publish(const ContainerPtr& container, const std::string& action, Events::Attributes extra = {});

@@ -70,6 +70,10 @@ void Containers::TellExported(const std::string& id) {
   if (const auto container = Get(id); container.ok()) Publish(*container, "export");
 }
 
+void Containers::TellCopied(const std::string& id, const char* action) {
+  if (const auto container = Get(id); container.ok()) Publish(*container, action);
+}
+
 void Containers::TellCommitted(const std::string& id, const std::string& comment, const std::string& image_id,
                                const std::string& reference) {
   const auto container = Get(id);

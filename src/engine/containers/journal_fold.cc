@@ -11,6 +11,7 @@ using monitorapi::RecordType;
 void ApplyStart(const Record& record, ContainerState& state) {
   state.phase = Phase::kRunning;
   state.pid = record.pid;
+  state.start_time = record.start_time;
   state.started_at = record.time;
   state.restart_count = record.count;
   state.exit_code = 0;

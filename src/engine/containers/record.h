@@ -59,6 +59,7 @@ struct NetworkChange {
 struct ContainerState {
   Phase phase = Phase::kCreated;
   std::int32_t pid = 0;
+  std::uint64_t start_time = 0;  // of that process, with which the pid is its own (os::OpenProcess)
   std::int32_t exit_code = 0;
   bool oom_killed = false;
   std::string error;

@@ -97,6 +97,7 @@ Status Containers::FinishRemoval(const ContainerPtr& container) {
 // The record goes last: while it is there, the next start of the engine goes on where this one ended.
 Status Containers::CarryOutRemoval(const ContainerPtr& container) {
   const std::lock_guard operation(container->operation);
+  TRY(AwaitCopies(container));
   container->data.Lock()->record.removing = true;
   TRY(EndRun(container));
   TRY(EnsureCleared(container));

@@ -253,6 +253,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
                  "the last run of container '" + record.name + "' is still being cleared");
   }
   TRY(EnsureCleared(container));
+  TRY(AwaitCopies(container));
   if (record.create.endpoints.empty() && !IsJoined(record.create.host_config.network_mode)) {
     // As docker: one that was taken out of every network is in its first one again.
     TRY(ListNetworks(record));

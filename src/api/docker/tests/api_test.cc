@@ -92,7 +92,6 @@ TEST_F(Api, ErrorsAreDockers) {
   EXPECT_EQ(Send("GET", "/v1.20/info").status, 400);
   EXPECT_EQ(Send("GET", "/v1.41/swarm").status, 503);
   EXPECT_EQ(Send("GET", "/v1.41/plugins").body, "[]\n");
-  EXPECT_EQ(Send("HEAD", "/containers/x/archive?path=/").status, 501);
   EXPECT_THAT(Send("GET", "/containers/json?filters=%7B%22x%22%3A%5B%5D%7D").body,
               HasSubstr("invalid filter 'x'"));
 }
@@ -146,6 +145,61 @@ TEST_F(Api, BodiesMustBeJson) {
   EXPECT_THAT(Send("POST", "/containers/create", R"({"HostConfig":{"Memory":"x"}})").body,
               HasSubstr("HostConfig.Memory: expected a whole number, got a string"));
   EXPECT_EQ(Send("POST", "/containers/a/start", R"({"HostConfig":{}})").status, 400);
+}
+
+TEST_F(Api, PathsOfContainersAreArchives) {
+  const http::Response look = Send("HEAD", "/v1.41/containers/web/archive?path=%2Fetc%2F");
+  EXPECT_EQ(look.status, 200);
+  EXPECT_EQ(engine_.last(), "stat web /etc/");
+  EXPECT_EQ(look.headers.Get("X-Docker-Container-Path-Stat"), "eyJuYW1lIjoiZXRjIn0=");
+  EXPECT_EQ(look.body, "");
+
+  const http::Response take = Send("GET", "/containers/web/archive?path=/etc");
+  EXPECT_EQ(take.status, 200);
+  EXPECT_EQ(engine_.last(), "take web /etc");
+  EXPECT_EQ(take.headers.Get("Content-Type"), "application/x-tar");
+  EXPECT_EQ(take.headers.Get("X-Docker-Container-Path-Stat"), "eyJuYW1lIjoiZXRjIn0=");
+  EXPECT_FALSE(take.headers.Has("Content-Encoding"));
+  EXPECT_EQ(take.body, "archive");
+
+  const http::Response put = Send("PUT", "/containers/web/archive?path=/tmp", "bytes",
+                                  {{"Content-Type", "application/x-tar"}});
+  EXPECT_EQ(put.status, 200);
+  EXPECT_EQ(put.body, "");
+  EXPECT_EQ(engine_.last(), "put web /tmp");
+  EXPECT_EQ(engine_.loaded, "bytes");
+  EXPECT_EQ(Called(200, "PUT", "/containers/web/archive?path=/tmp&noOverwriteDirNonDir=true&copyUIDGID=1"),
+            "put web /tmp keep user");
+}
+
+TEST_F(Api, AnArchiveIsCompressedForWhoAsks) {
+  const auto encoding = [this](const char* accept) {
+    return Send("GET", "/containers/web/archive?path=/etc", "", {{"Accept-Encoding", accept}})
+        .headers.Get("Content-Encoding");
+  };
+  EXPECT_EQ(encoding("gzip"), "gzip");
+  EXPECT_EQ(engine_.last(), "take web /etc gzip");
+  EXPECT_EQ(encoding("br, GZIP;q=0.5"), "gzip");
+  EXPECT_EQ(encoding("*"), "gzip");
+  EXPECT_EQ(encoding("gzip;q=0"), "");
+  EXPECT_EQ(encoding("gzip; q=0.000, *"), "");
+  EXPECT_EQ(encoding("identity"), "");
+  EXPECT_EQ(encoding("deflate"), "");
+}
+
+TEST_F(Api, WhatIsWrongWithAPathIsTheAnswersStatus) {
+  for (const char* method : {"HEAD", "GET", "PUT"}) {
+    EXPECT_EQ(Send(method, "/containers/web/archive").status, 400);
+    EXPECT_EQ(Send(method, "/containers/web/archive?path=").status, 400);
+  }
+  const std::pair<Code, int> kStatuses[] = {
+      {Code::kNotFound, 404}, {Code::kInvalidArgument, 400}, {Code::kPermissionDenied, 403}};
+  for (const auto& [code, status] : kStatuses) {
+    engine_.fail = [code = code] { return Status(Error(code, "no")); };
+    for (const char* method : {"HEAD", "GET", "PUT"})
+      EXPECT_EQ(Send(method, "/containers/web/archive?path=/x").status, status);
+    EXPECT_EQ(Send("GET", "/containers/web/archive?path=/x").body, "{\"message\":\"no\"}\n");
+  }
 }
 
 TEST_F(Api, TheEngineServesOnAfterAHugeBody) {

@@ -35,6 +35,7 @@ class FakeEngine : public engine::Engine {
   std::function<void(engine::StatsCallbacks)> on_stats;
   apitypes::ContainerCreate created;
   std::string loaded;
+  std::string stat = R"({"name":"etc"})";
 
   Result<apitypes::ContainerCreateResponse> CreateContainer(const std::string& name,
                                                             const std::string& platform,
@@ -251,6 +252,26 @@ class FakeEngine : public engine::Engine {
   }
   Result<engine::OutputStream> ExportContainer(const std::string& id) override { return SaveImages({{id}}); }
   Result<engine::OutputStream> ContainerChanges(const std::string& id) override { return SaveImages({{id}}); }
+  Result<std::string> StatContainerPath(const std::string& id, const std::string& path) override {
+    TRY(Called("stat " + id + " " + path));
+    return stat;
+  }
+  Result<engine::PathArchive> TakeContainerPath(const std::string& id, const std::string& path, bool gzip) override {
+    engine::PathArchive archive;
+    archive.stat = stat;
+    archive.stream = TRY(SaveImages({{id}}));
+    TRY(Called("take " + id + " " + path + (gzip ? " gzip" : "")));
+    return archive;
+  }
+  Result<engine::Token> PutContainerPath(const engine::PutRequest& request, os::UniqueFd archive,
+                                         engine::Done done) override {
+    TRY(Called("put " + request.container + " " + request.path + (request.keep_kinds ? " keep" : "") +
+               (request.to_user ? " user" : "")));
+    auto bytes = os::ReadAll(archive.get());
+    loaded = bytes.ok() ? *bytes : bytes.error().Message();
+    done(Ok());
+    return engine::Token{1};
+  }
 
   Result<apitypes::VolumeList> ListVolumes(const apitypes::Filters&) override {
     TRY(Called("volumes"));

@@ -124,6 +124,17 @@ struct OutputStream {
   os::UniqueFd bytes;             // the read end of a pipe
   std::function<Status()> ended;  // once it is at its end: whether that was all
 };
+// A path of a container: what docker tells of it, as JSON, and an archive of what is there.
+struct PathArchive {
+  std::string stat;
+  OutputStream stream;
+};
+struct PutRequest {
+  std::string container;
+  std::string path;         // of a directory
+  bool keep_kinds = false;  // no directory in the place of something else, and the other way round
+  bool to_user = false;     // all belongs to the container's user then, if it has one
+};
 struct SaveRequest {
   std::vector<std::string> names;
   // "docker-archive", "oci-archive"; into a directory "oci-dir", "docker-dir". Empty: docker's and OCI's in one.
@@ -298,6 +309,13 @@ class Engine {
   virtual Result<OutputStream> ExportContainer(const std::string& id) = 0;
   // docker's answer: [{"Path":"/etc","Kind":0},…].
   virtual Result<OutputStream> ContainerChanges(const std::string& id) = 0;
+  // What is at a path of a container, whether it runs or not, with what is mounted there: docker's path stat as JSON.
+  virtual Result<std::string> StatContainerPath(const std::string& id, const std::string& path) = 0;
+  // A tar archive of it, perhaps compressed, with the path's last name in front.
+  virtual Result<PathArchive> TakeContainerPath(const std::string& id, const std::string& path, bool gzip) = 0;
+  // A tar archive, plain or compressed, into a directory of a container; what had come when it failed stays. Cancelling
+  // ends it.
+  virtual Result<Token> PutContainerPath(const PutRequest& request, os::UniqueFd archive, Done done) = 0;
 
   // ---- volumes and networks
   // -------------------------------------------------------------------------------------

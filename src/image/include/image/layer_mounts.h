@@ -1,6 +1,6 @@
 #pragma once
-// The layers of a container that are EROFS images, mounted where no path leads, so that commit, diff and export read
-// them as the directories that other layers are. In estiba::image_work.
+// The layers of a container that are EROFS images, mounted where no path leads, so that commit, diff, export and cp
+// read them as the directories that other layers are. In estiba::image_work.
 
 #include <map>
 #include <string>
@@ -14,7 +14,8 @@ namespace estiba::image {
 
 class LayerMounts {
  public:
-  // Before the sandbox is entered, which cannot mount. Those of job.container: none for jobs of other kinds. The error
+  // Before the sandbox is entered, which cannot mount. Those of job.container and job.path: none for jobs of other
+  // kinds. The error
   // names the layer.
   static Result<LayerMounts> Make(const TransferJob& job, const store::Snapshots& snapshots);
 

@@ -1,10 +1,11 @@
 #pragma once
 // What the engine and estiba-transfer say to each other: one job as JSON on the program's descriptor 0 (to its end),
 // events as JSON lines on its descriptor 1. Descriptors: 3 the content store's directory, 4 the snapshots', 5 the
-// archive (read by load, import and fill, written by save, export, changes and pack; of load and save it may be a
-// directory), 6 the directory that pack reads and fill writes. The last event is kDone or kFailed; without one the
-// program died. The engine ends a transfer by killing it, and clears what it left by its lease (ContentStore and
-// Snapshots::DeleteLeftovers).
+// archive (read by load, import, fill and put, written by save, export, changes, pack and take; of load and save it
+// may be a directory), 6 the directory that pack and take read, and fill and put write: of stat, take and put, which
+// open no store, the root of a running container, or a directory of a user's. The last event is kDone or kFailed;
+// without one the program died. The engine ends a transfer by killing it, and clears what it left by its lease
+// (ContentStore and Snapshots::DeleteLeftovers).
 
 #include <cstdint>
 #include <string>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "image/ids.h"
 #include "oci/image.h"
 #include "oci/signature.h"
 #include "oci/registry_auth.h"
@@ -43,7 +45,10 @@ enum class JobKind : unsigned char {
   kPack,  // a directory that is no layer, a volume's, into an archive
   kFill,  // and an archive into one
   kCopy,
-  kUnpack  // the image for a platform of an index that is kept
+  kUnpack,    // the image for a platform of an index that is kept
+  kStatPath,  // what is at a path of a container; the answer is docker's
+  kTakePath,  // that answer, and what is there into an archive
+  kPutPath    // an archive into a directory of a container
 };
 
 // What a save writes: what docker 25 and later do, docker-save's manifest.json and an OCI layout in one; the one or the
@@ -137,6 +142,37 @@ struct NewImage {
   std::vector<std::string> names;  // normalised references to give it
 };
 
+// What a container that does not run would see mounted.
+struct ViewMount {
+  std::string source;               // on the host; empty: `layers`
+  std::string target;               // in the container
+  std::string subpath;              // of the source
+  std::vector<std::string> layers;  // chain ids of an image, lowest first
+  bool read_only = false;
+  bool recursive = true;
+  bool optional = false;            // without a source there is no mount
+};
+
+// Of stat, take and put.
+struct PathJob {
+  std::string container;  // as the client called it, for errors
+  std::string path;       // in the container. Of take and put of a user's directory: a name in it, or "."
+  // Without: `container` of the job does not run and is mounted by the program, with `mounts`.
+  bool running = false;
+  bool read_only = false;  // its root
+  std::vector<ViewMount> mounts;
+  std::vector<IdRange> uids;  // of a running container's user namespace; none: it has the host's ids
+  std::vector<IdRange> gids;
+  bool gzip = false;          // take: the archive is compressed
+  bool keep_kinds = false;    // put: no directory in the place of something else, and the other way round
+  std::string owner;          // put: "user[:group]" that all will belong to; empty: as the archive says
+
+  // Take and put of a user's own directory, kTreeFd.
+  bool on_host = false;
+  std::string base;  // take: what `path` is called in the archive; put: what stands for it there…
+  std::string name;  // …and put: what it is called instead
+};
+
 struct TransferJob {
   JobKind kind = JobKind::kPull;
   std::string lease;  // letters, digits, '.', '_': starts every temporary name
@@ -184,8 +220,9 @@ struct TransferJob {
   // check
   std::vector<CheckItem> checks;
 
-  // commit, export, changes
+  // commit, export, changes, and stat, take and put of one that does not run
   ContainerFiles container;
+  PathJob path;
   // commit, import
   NewImage image;
   std::string source;  // import: a URL to fetch the archive from; empty: it is kArchiveFd
@@ -243,6 +280,9 @@ struct TransferEvent {
   std::string message;
   std::string hint;
 };
+
+// Whether the job works on the paths of a container or a user, without the stores.
+bool WorksOnPaths(JobKind kind);
 
 std::string WriteJob(const TransferJob& job);
 Result<TransferJob> ParseJob(std::string_view json);

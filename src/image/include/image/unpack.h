@@ -2,7 +2,9 @@
 // A layer's tar into a destination. In estiba::image_work.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,8 @@ struct UnpackOptions {
   // The tree is no layer: '.wh.' names files, overlayfs's attributes are as good as any, and there is nothing below
   // that a hard link could mean.
   bool plain = false;
+  // Sees each entry first and may change it; false leaves it out. Its links and parents are looked at afterwards.
+  std::function<Result<bool>(codec::TarEntry&)> admit;
 };
 
 // A hard link to a file that this layer does not have: it is in one below.
@@ -45,7 +49,13 @@ Result<Unpacked> UnpackLayer(Destination& to, codec::ByteSource source, const Un
 // devices are left out.
 std::unique_ptr<Destination> MakeDirectoryDestination(os::DirFd root, bool user_xattrs);
 // A directory that is no layer, with what is in it already; others may write there meanwhile.
-std::unique_ptr<Destination> MakePlainDestination(os::DirFd root, bool in_user_namespace);
+// Links that lie in the way of an entry are followed only with `around`: as in that root, in which `root` is at `path`.
+struct Around {
+  int root = -1;  // borrowed
+  std::string path;
+};
+std::unique_ptr<Destination> MakePlainDestination(os::DirFd root, bool in_user_namespace,
+                                                  std::optional<Around> around = {});
 
 // An EROFS image that overlayfs reads as a layer: whiteouts and opaque directories as above. Borrows `file`, which is
 // empty. The same archive upon the same layers makes the same bytes.

@@ -27,7 +27,9 @@ struct Handles {
 using EventSink = std::function<void(const TransferEvent&)>;
 
 // Runs a job to its end; images and progress are told to `events`, kFailed and kDone are the caller's to send.
-// Nothing half-made stays, but what fill has written; blobs and layers that are whole do.
+// Nothing half-made stays, but what fill and put have written; blobs and layers that are whole do.
 Status RunJob(const TransferJob& job, const Stores& stores, const Handles& handles, const EventSink& events);
+// The same of those that work on paths (WorksOnPaths()), below `handles.tree`.
+Status RunPathJob(const TransferJob& job, const Handles& handles, const EventSink& events);
 
 }  // namespace estiba::image

@@ -1,0 +1,101 @@
+// Paths of containers as archives: HEAD, GET and PUT /containers/{id}/archive.
+
+#include <condition_variable>
+#include <future>
+
+#include "base/log.h"
+#include "engine_impl.h"
+
+namespace estiba::engine {
+namespace {
+
+// What a transfer answers before its archive, or why it failed before that.
+class FirstAnswer {
+ public:
+  void Tell(std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    if (!answer_.has_value()) answer_.emplace(std::string(line));
+    changed_.notify_all();
+  }
+  // Whether that is the answer.
+  bool End(const Status& status) {
+    const std::lock_guard lock(mutex_);
+    if (answer_.has_value()) return false;
+    if (status.ok()) {
+      answer_.emplace(Error(Code::kInternal, "the transfer has told nothing of the path"));
+    } else {
+      answer_.emplace(status.error().Clone());
+    }
+    changed_.notify_all();
+    return true;
+  }
+  Result<std::string> Await() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return answer_.has_value(); });
+    if (!answer_->ok()) return answer_->error().Clone();
+    return answer_->value();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<Result<std::string>> answer_;
+};
+
+}  // namespace
+
+Result<EngineImpl::PathTransfer> EngineImpl::TransferOf(image::JobKind kind, const std::string& id,
+                                                        const std::string& path) {
+  Containers::View view = TRY(containers_->ViewOf(id, kind == image::JobKind::kPutPath));
+  PathTransfer transfer;
+  transfer.job.kind = kind;
+  transfer.job.user_xattrs = config()->rootless;
+  transfer.job.container = std::move(view.container);
+  transfer.job.path = std::move(view.path);
+  transfer.job.path.container = id;
+  transfer.job.path.path = path;
+  transfer.root = std::move(view.root);
+  transfer.user = std::move(view.user);
+  transfer.hold = std::move(view.hold);
+  return transfer;
+}
+
+Result<std::string> EngineImpl::StatContainerPath(const std::string& id, const std::string& path) {
+  PathTransfer transfer = TRY(TransferOf(image::JobKind::kStatPath, id, path));
+  FirstAnswer answer;
+  TRY(transfers_->RunAndWait("", std::move(transfer.job), {{}, std::move(transfer.root)}, {},
+                             [&answer](std::string_view line) { answer.Tell(line); }));
+  answer.End(Ok());
+  return answer.Await();
+}
+
+Result<PathArchive> EngineImpl::TakeContainerPath(const std::string& id, const std::string& path, bool gzip) {
+  PathTransfer transfer = TRY(TransferOf(image::JobKind::kTakePath, id, path));
+  transfer.job.path.gzip = gzip;
+  const auto answer = std::make_shared<FirstAnswer>();
+  PathArchive out;
+  out.stream = TRY(StreamOut(std::move(transfer.job), "copy from a container", {}, std::move(transfer.root),
+                             [answer](std::string_view line) { answer->Tell(line); },
+                             [answer](const Status& status) { return answer->End(status); }));
+  out.stat = TRY(answer->Await());
+  containers_->TellCopied(id, "archive-path");
+  return out;
+}
+
+Result<Token> EngineImpl::PutContainerPath(const PutRequest& request, os::UniqueFd archive, Done done) {
+  PathTransfer transfer = TRY(TransferOf(image::JobKind::kPutPath, request.container, request.path));
+  transfer.job.path.keep_kinds = request.keep_kinds;
+  // As docker: without a user of its own, as the archive says.
+  if (request.to_user) transfer.job.path.owner = transfer.user;
+  ProgressCallbacks callbacks;
+  callbacks.line = [](std::string_view) {};
+  callbacks.done = [this, id = request.container, hold = std::move(transfer.hold), done](Status status) mutable {
+    hold.reset();
+    if (status.ok()) containers_->TellCopied(id, "extract-to-dir");
+    done(std::move(status));
+  };
+  return transfers_->Start("", std::move(transfer.job), {std::move(archive), std::move(transfer.root)},
+                           std::move(callbacks));
+}
+
+}  // namespace estiba::engine
