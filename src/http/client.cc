@@ -71,6 +71,7 @@ Status SendBody(int fd, const Request& request) {
     if (n < 0) return Error::Errno(errno, "read what to send");
     if (n == 0) return SendAll(fd, "0\r\n\r\n");
     TRY(SendAll(fd, Chunk(std::string_view(buffer, static_cast<std::size_t>(n)))));
+    if (request.body_sent) request.body_sent(static_cast<std::size_t>(n));
   }
 }
 

@@ -69,7 +69,8 @@ DOCS = pathlib.Path(__file__).parents[2] / "docs/commands"
 
 # Commands whose arguments are not one container; the help of the others asks for none or one.
 ARGUMENTS = {"exec": "web true", "history": "one", "rename": "web new",
-             "pull": "one", "push": "one", "copy": "one two", "search": "one", "image tags": "one",
+             "pull": "one", "push": "one", "copy": "one two", "cp": "web:/file -",
+             "search": "one", "image tags": "one",
              "image referrers": "one", "manifest inspect": "one", "rmi": "one", "save": "one", "tag": "one two",
              "network check": "back", "network connect": "back web", "network disconnect": "back web",
              "network create": "back", "network rm": "gone", "volume create": "data", "images": "",
@@ -106,11 +107,13 @@ CREATE = {"add-host": "a:1.2.3.4", "attach": "stdin", "annotation": "a=b", "cap-
 PULLING = ("pull", "quiet")  # what they do, tests/e2e/test_cli_run.py and test_images.py look at
 
 # Only an attached process shows these: tests/e2e/test_terminal.py and test_cli_run.py; or a lab: test_lab.py; or
-# networks: test_net_trace.py. The options of create and run that end up in the request are walked in
-# src/cli/tests/create_test.cc.
+# networks: test_net_trace.py; or a container's files: test_cp.py. The options of create and run that end up in the
+# request are walked in src/cli/tests/create_test.cc.
 ELSEWHERE = {("exec", "detach-keys"), ("attach", "detach-keys"), ("start", "detach-keys"), ("attach", "sig-proxy"),
              ("attach", "no-stdin"), ("start", "attach"), ("start", "interactive"),
              ("lab capture", "count"), ("lab capture", "snaplen"), ("lab capture", "write"),
+             ("cp", "archive"), ("cp", "follow-link"), ("cp", "quiet"),
+             ("container cp", "archive"), ("container cp", "follow-link"), ("container cp", "quiet"),
              ("net trace", "format"), ("net trace", "ipv6")}
 SWITCHED_OFF = {("history", "human"), ("commit", "pause")}  # true by default
 

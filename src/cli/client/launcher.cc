@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "os/file.h"
+#include "client/siblings.h"
 #include "os/process.h"
 #include "os/socket.h"
 
@@ -36,13 +36,10 @@ std::vector<std::string> ShortEnvironment() {
   return environment;
 }
 
-// Siblings live in ../libexec/estiba or beside us (docs/architecture.md).
 Result<std::string> FindEngine() {
-  const std::string folder = TRY(os::ProgramDirectory());
-  for (const std::string& path : {folder + "/../libexec/estiba/estibad", folder + "/estibad"})
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  return Error(Code::kNotFound, "find the engine's program 'estibad' beside this one in '" + folder + "'")
-      .Hint("install estibad, or point -H or ESTIBA_HOST at a running engine");
+  auto found = FindSibling("estibad");
+  if (found.ok()) return found;
+  return std::move(found).error().Hint("install estibad, or point -H or ESTIBA_HOST at a running engine");
 }
 
 int MillisecondsTo(Clock::time_point deadline) {

@@ -10,7 +10,7 @@ extern const Command kKill, kPause, kRename, kRestart, kRm, kStop, kUnpause, kUp
 extern const Command kHealthcheckRun;
 extern const Command kPs, kLogs, kPort, kStats, kTop, kExplain;
 extern const Command kInspect, kContainerInspect, kImageInspect, kNetworkInspect, kVolumeInspect;
-extern const Command kCommit, kDiff, kExport;
+extern const Command kCommit, kCp, kDiff, kExport;
 extern const Command kCopy, kHistory, kImages, kImport, kImagePrune, kLoad, kLogin, kLogout, kPull, kPush, kRmi, kSave;
 extern const Command kTag;
 extern const Command kVolumeCreate, kVolumeExport, kVolumeImport, kVolumeLs, kVolumePrune, kVolumeRename, kVolumeRm,

@@ -2,6 +2,7 @@
 // A blocking client over a UNIX socket, for the command line.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct Request {
   Headers headers{};
   std::string body{};  // with a Content-Length when not empty, or when the method is POST or PUT
   int body_fd = -1;    // borrowed: read to its end and sent in chunks instead of `body`
+  std::function<void(std::size_t)> body_sent{};  // hears of each piece of it
   int pass_fd = -1;    // borrowed: goes beside the head (SCM_RIGHTS); what it is for, the headers say
 };
 
