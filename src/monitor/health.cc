@@ -103,8 +103,10 @@ void Health::Probe() {
 
 void Health::OnProbed(Prober::Outcome outcome, bool ran) {
   peers_.Notify(Type::kNoticeProbeEnded, monitorapi::ProbeEnded{exec_id_, ran, outcome.ended_with});
-  const auto init = ReadProcStat(init_pid_);
-  if (outcome.exit_code != 0 && (!init || init->exiting)) return Dismiss();  // it died of the container's end
+  if (outcome.exit_code != 0 && IsEnding(init_pid_)) {  // it died of the container's end, which is told next
+    Dismiss();
+    return Schedule();
+  }
   const ProbeResult result{started_, Now(), outcome.exit_code, std::move(outcome.output)};
   const bool changed = rules_.Note(result.exit_code == 0, began_);
   Keep(result);

@@ -2,14 +2,17 @@
 
 #include <string>
 
+#include <fcntl.h>
+
 #include "base/parse.h"
 #include "base/text.h"
 #include "os/file.h"
 
 namespace estiba::monitor {
 
-std::optional<ProcStat> ReadProcStat(pid_t pid) {
-  const auto text = os::ReadFile("/proc/" + std::to_string(pid) + "/stat", 4096);
+std::optional<ProcStat> ReadProcStat(pid_t pid, pid_t thread) {
+  const std::string task = thread == 0 ? "" : "/task/" + std::to_string(thread);
+  const auto text = os::ReadFile("/proc/" + std::to_string(pid) + task + "/stat", 4096);
   if (!text.ok()) return std::nullopt;
   // The command name, in brackets, may itself hold blanks and brackets: count from the last bracket.
   const auto bracket = text->rfind(')');
@@ -31,6 +34,18 @@ std::optional<ProcStat> ReadProcStat(pid_t pid) {
   stat.ended = fields[kState] == "Z" || fields[kState] == "X";
   stat.exiting = stat.ended || (*flags & kExiting) != 0;
   return stat;
+}
+
+bool IsEnding(pid_t pid) {
+  const auto threads = os::ListDirectory({AT_FDCWD}, "/proc/" + std::to_string(pid) + "/task");
+  if (!threads.ok()) return true;
+  for (const std::string& name : *threads) {
+    const auto thread = ParseUint(name, INT32_MAX);
+    if (!thread.ok()) continue;
+    const auto stat = ReadProcStat(pid, static_cast<pid_t>(*thread));
+    if (stat && !stat->exiting) return false;
+  }
+  return true;
 }
 
 }  // namespace estiba::monitor

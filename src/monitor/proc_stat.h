@@ -12,11 +12,15 @@ struct ProcStat {
   pid_t parent = 0;
   pid_t session = 0;
   unsigned long long start_time = 0;
-  bool exiting = false;  // it has begun to end: PID 1 kills its namespace's processes on the way, and waits for them
+  bool exiting = false;  // it has begun to end
   bool ended = false;    // and was not reaped yet
 };
 
-// Nothing when there is no such process.
-std::optional<ProcStat> ReadProcStat(pid_t pid);
+// Of the process, or of a thread of it. Nothing when there is no such one.
+std::optional<ProcStat> ReadProcStat(pid_t pid, pid_t thread = 0);
+
+// True when no thread of it is left that has not begun to end. PID 1 kills the processes of its namespace on the way,
+// and waits for them: their ends are seen before its own.
+bool IsEnding(pid_t pid);
 
 }  // namespace estiba::monitor

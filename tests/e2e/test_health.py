@@ -253,6 +253,18 @@ def test_the_unhealthy_is_started_again_without_an_engine(engine, action, policy
     assert state["Running"] and state["Pid"] != first
 
 
+def test_one_that_ends_by_itself_while_it_is_probed_is_not_unhealthy(engine):
+    """The kernel ends the probe first: that is no failure of a container that goes on."""
+    names = [f"done{number}" for number in range(6)]
+    for name in names:
+        run(engine, name, "--health-on-failure", "restart", "--health-retries", "1", "--health-interval", "10ms",
+            check="sleep 1000", script="sleep 0.5; exit 3")
+    for name in names:
+        assert engine.out("wait", name) == "3"
+        state = engine.state(name)
+        assert (state["Status"], state["ExitCode"], state["Health"]["Log"]) == ("exited", 3, [])
+
+
 @pytest.mark.parametrize("action,code", [("stop", 7), ("kill", 137)])
 def test_the_unhealthy_is_ended(engine, action, code):
     run(engine, "ended", "--health-on-failure", action,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "containers.h"
 #include "journal_fold.h"
+#include "monitorapi/health.h"
 #include "os/file.h"
 #include "plan/wire.h"
 #include "restart.h"
@@ -241,6 +242,7 @@ void Containers::ConcludeRun(const ContainerPtr& container, const std::shared_pt
       data->state.phase = data->state.started_at == 0 ? Phase::kCreated : Phase::kExited;
       data->state.exit_code = 137;
       data->state.error = "monitor died";
+      if (!data->state.health.empty()) data->state.health = monitorapi::kHealthUnhealthy;
       data->state.finished_at = WallNow().time_since_epoch().count();
     }
     data->state.pid = 0;

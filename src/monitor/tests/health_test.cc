@@ -239,6 +239,25 @@ TEST_F(HealthTest, WithoutAnEngineItGoesOn) {
   client_ = std::make_unique<monitorapi::Client>(std::move(later));
 }
 
+TEST(ProcStat, AProcessIsEndingOnceNoThreadOfItGoesOn) {
+  EXPECT_FALSE(IsEnding(::getpid()));
+  EXPECT_EQ(ReadProcStat(::getpid())->parent, ::getppid());
+  EXPECT_EQ(ReadProcStat(::getpid())->session, ::getsid(0));
+  os::SpawnOptions options;
+  options.program = "/bin/sh";
+  options.argv = {"sh", "-c", "read x"};
+  ASSERT_OK_AND_ASSIGN(os::Pipe pipe, os::MakePipe());
+  options.fds.emplace_back(pipe.read.get(), 0);
+  ASSERT_OK_AND_ASSIGN(os::Process process, os::Spawn(options));
+  EXPECT_FALSE(IsEnding(process.pid()));
+  pipe = {};
+  EXPECT_TRUE(testing::Eventually([&] { return ReadProcStat(process.pid())->ended; }));
+  EXPECT_TRUE(IsEnding(process.pid()));
+  const pid_t pid = process.pid();
+  ASSERT_OK(process.Wait());
+  EXPECT_TRUE(IsEnding(pid));
+}
+
 TEST_F(HealthTest, WithoutACheckNobodyCanAsk) {
   launch_.health = {};
   ASSERT_OK(Launch(kStays));
