@@ -130,6 +130,27 @@ def test_an_images_check_is_taken_changed_and_switched_off(engine):
     assert not engine.out("ps", "--filter", "name=off", "--format", "{{.Status}}").endswith(")")
 
 
+def test_an_imported_images_check(engine, tmp_path):
+    engine.cli("create", "--name", "base", IMAGE)
+    engine.cli("export", "-o", str(tmp_path / "tree.tar"), "base")
+    engine.cli("import", "--change", "HEALTHCHECK --interval=100ms --retries=1 CMD echo imported",
+               str(tmp_path / "tree.tar"), "imported")
+    engine.docker("run", "-d", "--name", "web", "imported", "sleep", "1000")
+    assert until_status(engine, "web", "healthy")["Log"][-1]["Output"] == "imported\n"
+
+
+def test_a_program_that_is_not_there_is_a_failure(engine):
+    status, made = engine.api("POST", "/containers/create?name=web", {
+        "Image": IMAGE, "Cmd": ["sleep", "1000"],
+        "Healthcheck": {"Test": ["CMD", "no-such-program", "x"], "Interval": 10**8, "Retries": 1}})
+    assert status == 201, made
+    engine.docker("start", "web")
+    last = until_status(engine, "web", "unhealthy")["Log"][-1]
+    assert last["ExitCode"] == -1 and "no-such-program" in last["Output"] and "not found" in last["Output"]
+    events = engine.out("events", "--since", "10m", "--until", "0s")
+    assert "exec_start: no-such-program x" in events and "exec_die" not in events
+
+
 def test_a_probe_runs_as_the_container_does(engine):
     run(engine, "who", "-u", "1000:1001", "-w", "/tmp", "-e", "MINE=yes",
         check="id -u; id -g; pwd; echo $MINE; grep CapEff /proc/self/status; cat /proc/self/cgroup",
