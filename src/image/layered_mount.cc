@@ -3,7 +3,10 @@
 #include <cerrno>
 #include <string>
 
+#include <linux/capability.h>
 #include <unistd.h>
+
+#include "os/fsids.h"
 
 namespace estiba::image {
 namespace {
@@ -47,6 +50,8 @@ Result<os::DetachedMount> Mount(const LayeredMount& layers) {
 }  // namespace
 
 Result<os::DetachedMount> MountLayered(const LayeredMount& layers) {
+  // Files are written with the rights of who mounts it, and CAP_SYS_RESOURCE is above quotas.
+  const os::WithoutCapability bounded = TRY(os::WithoutCapability::Drop(CAP_SYS_RESOURCE));
   if (::chdir("/proc/self/fd") < 0) return Error::Errno(errno, "change to '/proc/self/fd'");
   auto mounted = Mount(layers);
   if (::chdir("/") < 0) return Error::Errno(errno, "change to '/'");

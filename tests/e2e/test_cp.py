@@ -440,6 +440,21 @@ def test_a_killed_engine_takes_its_copies_along(engine, tmp_path):
     engine.cli("wait", "box")
 
 
+@pytest.mark.parametrize("state", ["running", "created"])
+def test_a_killed_transfer_is_told_and_leaves_the_container_sound(engine, state):
+    engine.cli("create", "--name", "box", *QUIET, IMAGE, "sleep", "1000")
+    if state == "running":
+        engine.cli("start", "box")
+    connection = begin_put(engine, archive(("one", FILE, b"x" * 100_000))[:60_000], 99999999)
+    leaf, = transfers(engine)
+    os.kill(leaf, signal.SIGKILL)
+    assert b" 500 " in connection.recv(100)
+    connection.close()
+    if state == "created":
+        engine.cli("start", "box")
+    assert engine.out("exec", "box", "ls", "-d", "/tmp") == "/tmp"
+
+
 def test_a_start_waits_for_a_copy_into_the_stopped_container(engine):
     engine.cli("create", "--name", "box", *QUIET, IMAGE, "cat", "/tmp/one")
     data = archive(("one", FILE, b"x" * 100_000))
@@ -452,3 +467,105 @@ def test_a_start_waits_for_a_copy_into_the_stopped_container(engine):
     thread.join(60)
     assert started == ["x" * 100_000]
     connection.close()
+
+
+# ---- other users, other stores
+
+def both_ways(engine, tmp_path, *options):
+    """Puts and takes files of several owners in a container, before its start and after it."""
+    (tmp_path / "file").write_text("x")
+    engine.cli("create", "--name", "box", *options, *QUIET, "-v", "data:/data", IMAGE, "sleep", "1000")
+    for state in ("created", "running"):
+        if state == "running":
+            engine.cli("start", "box")
+        owned = archive((f"{state}/", DIRECTORY, ""), (f"{state}/file", FILE, b"x"))
+        for place in ("/tmp", "/data"):
+            status, _, body = ask(engine, "PUT", f"/containers/box/archive?path={place}", owned)
+            assert status == 200, body
+            _, _, data = ask(engine, "GET", f"/containers/box/archive?path={place}/{state}")
+            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+                assert [(member.name, member.uid, member.gid) for member in tar] == [(state, 0, 0),
+                                                                                     (f"{state}/file", 0, 0)]
+        engine.cli("cp", tmp_path / "file", f"box:/usr/{state}")
+        engine.cli("cp", f"box:/usr/{state}", tmp_path / "back")
+        assert (tmp_path / "back").read_text() == "x"
+    seen = engine.out("exec", "box", "sh", "-c", "stat -c %u:%g /tmp/*/file /data/*/file /tmp/*ed /data/running")
+    assert set(seen.split()) == {"0:0"}
+
+
+def test_a_container_with_a_user_namespace(engine, tmp_path):
+    both_ways(engine, tmp_path, "--userns=auto")
+
+
+def test_owners_in_a_user_namespace(engine):
+    engine.cli("run", "-d", "--name", "box", "--userns=auto", *QUIET, IMAGE, "sh", "-c",
+               "echo x > /tmp/file; chown 12:34 /tmp/file; sleep 1000")
+    wait_until(lambda: engine.cli("exec", "box", "stat", "-c", "%u", "/tmp/file").stdout == "12\n", "the file")
+    _, _, data = ask(engine, "GET", "/containers/box/archive?path=/tmp/file")
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        assert (tar.next().uid, tar.getmembers()[0].gid) == (12, 34)
+        info = tar.getmembers()[0]
+    info.name, info.uid, info.gid = "back", 56, 78
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        tar.addfile(info, io.BytesIO(b"x\n"))
+    assert ask(engine, "PUT", "/containers/box/archive?path=/tmp", file.getvalue())[0] == 200
+    assert engine.out("exec", "box", "stat", "-c", "%u:%g", "/tmp/back") == "56:78"
+
+
+def test_a_users_own_engine(rootless, tmp_path):
+    rootless.cli("create", "--name", "box", *QUIET, "-v", "data:/data", IMAGE, "sleep", "1000")
+    for state in ("created", "running"):
+        if state == "running":
+            rootless.cli("start", "box")
+        rootless.cli("cp", "/etc/hostname", f"box:/tmp/{state}")
+        rootless.cli("cp", "/etc/hostname", f"box:/data/{state}")
+        taken = rootless.cli("cp", f"box:/tmp/{state}", "-").stdout
+        assert open("/etc/hostname").read() in taken
+    assert rootless.out("exec", "box", "cat", "/data/created") == open("/etc/hostname").read().strip()
+
+
+def test_mounted_images_and_parts_of_volumes(engine, cp, tmp_path):
+    engine.cli("create", "--name", "box", *QUIET, "--mount", f"type=image,source={IMAGE},target=/image",
+               "--mount", "type=volume,source=data,target=/part,volume-subpath=sub", IMAGE, "sleep", "1000")
+    (engine.data_root / "volumes/data/_data/sub").mkdir()
+    (engine.data_root / "volumes/data/_data/sub/file").write_text("part")
+    for state in ("created", "running"):
+        if state == "running":
+            engine.cli("start", "box")
+        cp("box:/image/etc/passwd", tmp_path / "passwd")
+        assert "root" in (tmp_path / "passwd").read_text()
+        cp("box:/part/file", tmp_path / "part")
+        assert (tmp_path / "part").read_text() == "part"
+        cp(tmp_path / "part", f"box:/part/{state}")
+        assert "read-only" in cp(tmp_path / "part", "box:/image", code=1)
+    assert sorted(os.listdir(engine.data_root / "volumes/data/_data/sub")) == ["created", "file", "running"]
+
+
+def test_a_terminal_sees_how_far_it_is(engine, tmp_path):
+    engine.cli("create", "--name", "box", *QUIET, IMAGE)
+    (tmp_path / "empty").write_bytes(b"")
+    shown = engine.cli("cp", "--quiet=false", tmp_path / "empty", "box:/tmp")
+    assert shown.stderr.startswith("Successfully copied ") and shown.stderr.endswith("B to box:/tmp\n")
+    shown = engine.cli("cp", "--quiet=false", "box:/tmp/empty", tmp_path / "back")
+    assert shown.stderr.endswith(f"B to {tmp_path}/back\n")
+    assert engine.cli("cp", tmp_path / "empty", "box:/tmp").stderr == ""
+
+
+@pytest.mark.parametrize("packing", ["gzip", "bzip2", "xz", "zstd"])
+def test_an_archive_may_be_compressed(engine, packing):
+    engine.cli("create", "--name", "box", *QUIET, IMAGE)
+    plain = archive(("file", FILE, b"content"))
+    packed = subprocess.run([packing, "-c"], input=plain, capture_output=True, check=True)
+    assert ask(engine, "PUT", "/containers/box/archive?path=/tmp", packed.stdout)[0] == 200
+    assert names(ask(engine, "GET", "/containers/box/archive?path=/tmp/file")[2]) == ["file"]
+
+
+def test_events_tell_of_copies(engine, tmp_path):
+    engine.cli("create", "--name", "box", *QUIET, IMAGE)
+    (tmp_path / "file").write_bytes(b"")
+    engine.cli("cp", tmp_path / "file", "box:/tmp")
+    engine.cli("cp", "box:/tmp/file", tmp_path)
+    seen = engine.out("events", "--since", "1m", "--until", "0s", "--filter", "container=box", "--format",
+                      "{{.Action}}")
+    assert seen.split() == ["create", "extract-to-dir", "archive-path"]
