@@ -149,7 +149,7 @@ Result<Token> EngineImpl::ImportImage(const ImportRequest& request, os::UniqueFd
 Result<OutputStream> EngineImpl::StreamOut(image::TransferJob job, const std::string& what,
                                            std::function<void()> after, os::UniqueFd tree,
                                            std::function<void(std::string_view)> line,
-                                           std::function<bool(const Status&)> end) {
+                                           std::function<bool(const Status&)> end, Token* token) {
   os::Pipe pipe = TRY(os::MakePipe());
   (void)::fcntl(pipe.write.get(), F_SETPIPE_SZ, kPipeBytes);  // a smaller one only takes more turns
   auto ended = std::make_shared<std::promise<Status>>();
@@ -163,7 +163,9 @@ Result<OutputStream> EngineImpl::StreamOut(image::TransferJob job, const std::st
     ended->set_value(std::move(status));
   };
   const std::shared_future<Status> result = ended->get_future().share();
-  TRY(transfers_->Start("", std::move(job), {std::move(pipe.write), std::move(tree)}, std::move(callbacks)));
+  const Token started =
+      TRY(transfers_->Start("", std::move(job), {std::move(pipe.write), std::move(tree)}, std::move(callbacks)));
+  if (token != nullptr) *token = started;
   return OutputStream{std::move(pipe.read), [result, what] {
                         constexpr std::chrono::seconds kToEnd{30};  // from the last byte
                         if (result.wait_for(kToEnd) != std::future_status::ready)

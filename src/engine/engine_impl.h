@@ -141,7 +141,7 @@ class EngineImpl final : public Engine {
   Result<Saving> SavingOf(const SaveRequest& request);
   Result<OutputStream> StreamOut(image::TransferJob job, const std::string& what, std::function<void()> after = {},
                                  os::UniqueFd tree = {}, std::function<void(std::string_view)> line = {},
-                                 std::function<bool(const Status&)> end = {});
+                                 std::function<bool(const Status&)> end = {}, Token* token = nullptr);
   Result<OutputStream> StreamContainer(const std::string& id, image::JobKind kind, const std::string& what);
   // ---- engine_paths.cc
   struct PathTransfer {

@@ -1,13 +1,15 @@
 // Paths of containers as archives: HEAD, GET and PUT /containers/{id}/archive.
 
+#include <chrono>
 #include <condition_variable>
-#include <future>
 
 #include "base/log.h"
 #include "engine_impl.h"
 
 namespace estiba::engine {
 namespace {
+
+constexpr std::chrono::seconds kPatience{60};
 
 // What a transfer answers before its archive, or why it failed before that.
 class FirstAnswer {
@@ -29,9 +31,11 @@ class FirstAnswer {
     changed_.notify_all();
     return true;
   }
-  Result<std::string> Await() {
+  // A file system of the container's own making may never answer.
+  Result<std::string> Await(const std::string& path) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return answer_.has_value(); });
+    if (!changed_.wait_for(lock, kPatience, [this] { return answer_.has_value(); }))
+      return Error(Code::kDeadlineExceeded, "the file system at '" + path + "' does not answer");
     if (!answer_->ok()) return answer_->error().Clone();
     return answer_->value();
   }
@@ -62,11 +66,15 @@ Result<EngineImpl::PathTransfer> EngineImpl::TransferOf(image::JobKind kind, con
 
 Result<std::string> EngineImpl::StatContainerPath(const std::string& id, const std::string& path) {
   PathTransfer transfer = TRY(TransferOf(image::JobKind::kStatPath, id, path));
-  FirstAnswer answer;
-  TRY(transfers_->RunAndWait("", std::move(transfer.job), {{}, std::move(transfer.root)}, {},
-                             [&answer](std::string_view line) { answer.Tell(line); }));
-  answer.End(Ok());
-  return answer.Await();
+  const auto answer = std::make_shared<FirstAnswer>();
+  ProgressCallbacks callbacks;
+  callbacks.line = [answer](std::string_view line) { answer->Tell(line); };
+  callbacks.done = [answer](const Status& status) { answer->End(status); };
+  const Token token = TRY(
+      transfers_->Start("", std::move(transfer.job), {{}, std::move(transfer.root)}, std::move(callbacks)));
+  auto told = answer->Await(path);
+  if (!told.ok()) Cancel(token);
+  return told;
 }
 
 Result<PathArchive> EngineImpl::TakeContainerPath(const std::string& id, const std::string& path, bool gzip) {
@@ -74,10 +82,13 @@ Result<PathArchive> EngineImpl::TakeContainerPath(const std::string& id, const s
   transfer.job.path.gzip = gzip;
   const auto answer = std::make_shared<FirstAnswer>();
   PathArchive out;
+  Token token = 0;
   out.stream = TRY(StreamOut(std::move(transfer.job), "copy from a container", {}, std::move(transfer.root),
                              [answer](std::string_view line) { answer->Tell(line); },
-                             [answer](const Status& status) { return answer->End(status); }));
-  out.stat = TRY(answer->Await());
+                             [answer](const Status& status) { return answer->End(status); }, &token));
+  auto told = answer->Await(path);
+  if (!told.ok()) Cancel(token);
+  out.stat = TRY(std::move(told));
   containers_->TellCopied(id, "archive-path");
   return out;
 }
