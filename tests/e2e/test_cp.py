@@ -569,3 +569,15 @@ def test_events_tell_of_copies(engine, tmp_path):
     seen = engine.out("events", "--since", "1m", "--until", "0s", "--filter", "container=box", "--format",
                       "{{.Action}}")
     assert seen.split() == ["create", "extract-to-dir", "archive-path"]
+
+
+def test_the_python_library_copies(engine):
+    sdk = pytest.importorskip("docker")
+    engine.cli("run", "-d", "--name", "box", *QUIET, IMAGE, "sleep", "1000")
+    box = sdk.DockerClient(base_url=f"unix://{engine.socket}", timeout=30).containers.get("box")
+    assert box.put_archive("/tmp", archive(("made/", DIRECTORY, ""), ("made/file", FILE, b"x" * 3_000_000)))
+    stream, stat = box.get_archive("/tmp/made", encode_stream=True)
+    assert names(b"".join(stream)) == ["made", "made/file"]
+    assert (stat["name"], stat["mode"]) == ("made", 1 << 31 | 0o755)
+    with pytest.raises(sdk.errors.NotFound):
+        box.get_archive("/nothing")
