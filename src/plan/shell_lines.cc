@@ -46,6 +46,7 @@ std::string Overlay(const Step& step, ShellState& state) {
     if (step.text[i].empty()) options += ShellWord(std::exchange(plain, {})) + PathOf(state, InputOf(step, image++));
   }
   if (!TextAt(step, 0).empty()) plain += ",upperdir=" + step.text[0] + ",workdir=" + TextAt(step, 1);
+  if ((NumberAt(step, 0) & kOverlayVolatile) != 0) plain += ",volatile";
   if (!plain.empty()) options += ShellWord(plain);
   const bool bound = TextAt(step, 0).empty() && step.text.size() == 3;
   const std::string lower = TextAt(step, 2).empty() ? PathOf(state, InputOf(step, 2)) : Arg(step, 2);

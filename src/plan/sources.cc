@@ -157,6 +157,7 @@ struct Tree {
   int layers = kNoSlot;    // what the lowers are in
   int writable = kNoSlot;  // what upper and work are in
   bool limited = false;    // Storage::limited
+  bool transient = false;  // Storage::transient
 };
 
 // Of those lowers that are images; ids are mapped where those of the others are.
@@ -182,10 +183,11 @@ Result<int> AddOverlay(Builder& b, const oci::Linux& config, const Tree& tree, c
   const std::vector<int> images = TRY(AddImages(b, config, tree, why));
   std::vector<std::string> text = {tree.upper, tree.work};
   for (const Layer& lower : tree.lowers) text.push_back(lower.erofs ? "" : lower.path);
-  const std::uint64_t userxattr = b.facts().rootless ? 1 : 0;
+  const std::uint64_t flags =
+      (b.facts().rootless ? kOverlayUserXattr : 0U) | (tree.transient ? kOverlayVolatile : 0U);
   const std::uint64_t append = b.facts().kernel.overlay_lower_append ? 1 : 0;
   const int slot = b.NewSlot();
-  Step& step = b.Host(Op::kMountOverlay, why, std::move(text), {userxattr, append});
+  Step& step = b.Host(Op::kMountOverlay, why, std::move(text), {flags, append});
   step.out = slot;
   if (tree.layers != kNoSlot || !images.empty()) step.in = {tree.layers, tree.writable};
   step.in.insert(step.in.end(), images.begin(), images.end());
@@ -224,7 +226,7 @@ Status AddMappedStorage(Builder& b, const ContainerInput& input) {
   const Storage& storage = input.storage;
   TRY(CheckMapped(b, config));
   const std::vector<Layer> lowers = TRY(AllBelow(storage.layers_root, storage.lowers));
-  Tree tree{.lowers = lowers, .limited = storage.limited};
+  Tree tree{.lowers = lowers, .limited = storage.limited, .transient = storage.transient};
   b.mapped_layers = tree.layers = AddMappedTree(b, config, storage.layers_root, "linux.uidMappings");
   if (!storage.upper.empty()) {
     tree.upper = TRY(Below(storage.upper_root, storage.upper));
@@ -301,8 +303,11 @@ Status AddStorage(Builder& b, const ContainerInput& input) {
   }
   if (storage.lowers.empty()) return Error(Code::kInvalidArgument, "root: an overlay needs at least one layer");
   if (!storage.layers_root.empty()) return AddMappedStorage(b, input);
-  const Tree tree{
-      .lowers = storage.lowers, .upper = storage.upper, .work = storage.work, .limited = storage.limited};
+  const Tree tree{.lowers = storage.lowers,
+                  .upper = storage.upper,
+                  .work = storage.work,
+                  .limited = storage.limited,
+                  .transient = storage.transient};
   b.root = TRY(AddOverlay(b, input.spec.linux_config, tree, "root"));
   return Ok();
 }

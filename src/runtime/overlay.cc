@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "attached.h"
+#include "os/file.h"
 #include "os/fsids.h"
 #include "os/image_mount.h"
 #include "os/mount.h"
@@ -136,9 +137,10 @@ Status BindReadOnly(Session& session, const Step& step, const Lower& layer) {
 
 // Whatever the kernel's defaults are: no redirects and no files of metadata alone, which only overlayfs could read out
 // of a container's upper directory again, and no index (docs/adr/0010). "userxattr" says the first two by itself.
-Status SetBehaviour(os::FilesystemContext& overlay, bool userxattr) {
+Status SetBehaviour(os::FilesystemContext& overlay, std::uint64_t flags) {
   TRY(overlay.SetString("index", "off"));
-  if (userxattr) return overlay.SetFlag("userxattr");
+  if ((flags & plan::kOverlayVolatile) != 0) TRY(overlay.SetFlag("volatile"));
+  if ((flags & plan::kOverlayUserXattr) != 0) return overlay.SetFlag("userxattr");
   TRY(overlay.SetString("redirect_dir", "nofollow"));
   return overlay.SetString("metacopy", "off");
 }
@@ -150,8 +152,30 @@ void GiveUpImages(Session& session, const Step& step) {
   }
 }
 
+// A volatile overlay leaves a mark in its work directory that keeps it from being mounted again: after a crash of the
+// host its upper directory may be any state of it. Ours are removed after one, and go on after anything else.
+Status ForgetVolatile(int in, const std::string& work) {
+  const os::UniqueFd folder = TRY(os::OpenAt({in < 0 ? AT_FDCWD : in}, work, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  return os::DeleteTree({folder.get()}, "work");
+}
+
+Result<os::DetachedMount> MountOnce(const Session& session, const Step& step, const std::vector<Lower>& lowers,
+                                    std::uint64_t flags) {
+  const std::string& upper = step.text.at(0);
+  auto overlay = TRY(os::FilesystemContext::Open("overlay"));
+  TRY(overlay.SetString("source", "overlay"));
+  std::vector<LayerPath> keep;
+  std::optional<InDescriptors> relative;
+  if (step.numbers.at(1) == 0) relative.emplace(TRY(InDescriptors::Enter()));
+  TRY(AddLowers(overlay, lowers, step.numbers.at(1) != 0, keep));
+  if (!upper.empty()) TRY(SetUpper(overlay, session.In(step, 1), upper, step.text.at(1), keep));
+  TRY(SetBehaviour(overlay, flags));
+  return overlay.Mount(0);
+}
+
 Status MakeOverlay(Session& session, const Step& step) {
   const std::string& upper = step.text.at(0);
+  const std::uint64_t flags = step.numbers.at(0);
   const std::vector<Lower> lowers = TRY(LowersOf(session, step));
   if (upper.empty() && lowers.size() == 1) return BindReadOnly(session, step, lowers[0]);
   // What overlayfs makes for itself in the work directory is made by who mounts it.
@@ -162,16 +186,14 @@ Status MakeOverlay(Session& session, const Step& step) {
   std::optional<os::WithoutCapability> bounded;
   if (step.numbers.size() > 5 && step.numbers[5] != 0)
     bounded.emplace(TRY(os::WithoutCapability::Drop(CAP_SYS_RESOURCE)));
-  auto overlay = TRY(os::FilesystemContext::Open("overlay"));
-  TRY(overlay.SetString("source", "overlay"));
-  std::vector<LayerPath> keep;
-  std::optional<InDescriptors> relative;
-  if (step.numbers.at(1) == 0) relative.emplace(TRY(InDescriptors::Enter()));
-  TRY(AddLowers(overlay, lowers, step.numbers.at(1) != 0, keep));
-  if (!upper.empty()) TRY(SetUpper(overlay, session.In(step, 1), upper, step.text.at(1), keep));
-  TRY(SetBehaviour(overlay, /*userxattr=*/step.numbers.at(0) != 0));
-  auto mount = TRY(overlay.Mount(0));
-  session.Fill(step, mount.Release());
+  const bool is_volatile = (flags & plan::kOverlayVolatile) != 0;
+  if (is_volatile) TRY(ForgetVolatile(session.In(step, 1), step.text.at(1)));
+  auto mount = MountOnce(session, step, lowers, flags);
+  // A kernel before 5.10: its contents reach the disk, which takes longer.
+  if (is_volatile && !mount.ok() && mount.error().errnum() == EINVAL)
+    mount = MountOnce(session, step, lowers, flags & ~plan::kOverlayVolatile);
+  if (!mount.ok()) return std::move(mount).error();
+  session.Fill(step, mount->Release());
   return Ok();
 }
 

@@ -66,6 +66,7 @@ Result<plan::Storage> Containers::PlanStorage(const ContainerRecord& record) {
   storage.lowers = TRY(LayerPaths(record.layers));
   const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
   storage.limited = record.project != 0;
+  storage.transient = record.create.host_config.auto_remove;
   if (!record.ids.empty()) {
     storage.layers_root = w_.snapshots->LayersPath();
     storage.upper_root = paths.home;

@@ -291,6 +291,17 @@ TEST_F(ContainerTest, TheTimeNamespaceHasItsOffsets) {
   EXPECT_THAT(Run(spec), ::testing::StartsWith("1000"));
 }
 
+TEST_F(ContainerTest, ATransientRootIsMountedAgainAfterItsEnd) {
+  const std::string script = "grep -c '^overlay / .*volatile' /proc/mounts; cat /kept; echo again > /kept";
+  plan::ContainerInput input = box_.Input(ShellSpec(script + " 2>/dev/null"));
+  input.storage.transient = true;
+  EXPECT_THAT(Output(box_.Run(input)), ::testing::StartsWith("1\n"));
+  EXPECT_EQ(Output(box_.Run(input)), "1\nagain\n");
+  EXPECT_EQ(Output(box_.Run(input)), "1\nagain\n");
+  input.storage.transient = false;
+  EXPECT_THAT(Output(box_.Run(input)), ::testing::StartsWith("error: "));  // the kernel's own refusal
+}
+
 TEST_F(ContainerTest, ManyLayersWorkOnKernelsThatWantThemInOneString) {
   plan::ContainerInput input = box_.Input(DockerSpec({"sh", "-c", "ls / | grep -c layer"}));
   for (int i = 0; i < 40; ++i) {

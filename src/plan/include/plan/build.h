@@ -42,6 +42,8 @@ struct Storage {
   // one. The directories that hold every lower, and upper and work; one file system each, which can be id-mapped.
   std::string layers_root{};
   std::string upper_root{};
+  // Nothing of upper is kept when the container has ended: nothing has to reach the disk before.
+  bool transient = false;
   bool limited = false;             // a quota bounds the upper directory: who makes the overlay must not be above it
 };
 

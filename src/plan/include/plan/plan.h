@@ -26,7 +26,7 @@ enum class Op : std::uint16_t {
   kNone = 0,
   // ---- host, before the clone ----
   kOpenRoot = 1,         // text: path                                   out: mount tree
-  kMountOverlay = 2,     // text: upper, work, lowers… ("": an image)    numbers: userxattr, append[, 1, uid and gid of
+  kMountOverlay = 2,     // text: upper, work, lowers… ("": an image)    numbers: kOverlay…, append[, 1, uid and gid of
                          //                                              who makes it[, 1: bounded by a quota]]
                          //                                              in: [mount that the lowers are in, mount that
                          //                                              upper and work are in, then the images, which
@@ -109,6 +109,9 @@ enum BridgeFlag : std::uint64_t {
 
 // Numbers of the first descriptors of every plan.
 inline constexpr int kNoSlot = -1;
+// Of kMountOverlay.
+inline constexpr std::uint64_t kOverlayUserXattr = 1;  // its marks are attributes that a user may set
+inline constexpr std::uint64_t kOverlayVolatile = 2;   // nothing of it is written to the disk for its sake
 
 struct Step {
   Op op = Op::kNone;
