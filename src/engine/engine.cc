@@ -232,6 +232,7 @@ void EngineImpl::Stop() {
   if (containers_) containers_->ClearHost();
   if (transfers_) transfers_->Stop();
   workers_->Stop();
+  if (containers_) containers_->EmptyTrash();
   workers_.reset();
   if (database_.has_value()) {
     const Status checkpoint = database_->Checkpoint();

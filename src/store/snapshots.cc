@@ -96,10 +96,11 @@ Result<std::vector<std::string>> Snapshots::ListLayers() const {
   return names;
 }
 
-Result<std::string> Snapshots::MoveAway(os::DirFd parent, const std::string& name) const {
+Result<std::string> Snapshots::TakeAway(os::DirFd parent, const std::string& name) const {
   std::string away = TRY(TemporaryName(kDeletedLease));
-  if (::renameat(parent.fd, name.c_str(), tmp_.get(), away.c_str()) < 0 && errno != ENOENT)
-    return Error::Errno(errno, "delete '" + name + "'");
+  if (::renameat(parent.fd, name.c_str(), tmp_.get(), away.c_str()) == 0 || errno == ENOENT) return away;
+  if (errno != EXDEV) return Error::Errno(errno, "delete '" + name + "'");
+  TRY(os::DeleteTree(parent, name));
   return away;
 }
 
@@ -107,15 +108,15 @@ Result<std::string> Snapshots::TakeLayerAway(const std::string& chain_id) const 
   const std::string context = "delete layer '" + chain_id + "'";
   const std::string image = TRY(LayerName(chain_id, Form::kErofs));
   const std::string tree = TRY(LayerName(chain_id, Form::kDirectory));
-  std::string away = TRY_CTX(MoveAway({layers_.get()}, image), context);
+  std::string away = TRY_CTX(TakeAway({layers_.get()}, image), context);
   if (::faccessat(layers_.get(), tree.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0) return away;
   // In both forms: the file takes no time.
   TRY_CTX(os::DeleteFile({tmp_.get()}, away), context);
-  return TRY_CTX(MoveAway({layers_.get()}, tree), context);
+  return TRY_CTX(TakeAway({layers_.get()}, tree), context);
 }
 
 Status Snapshots::DeleteTakenAway(const std::string& name) const {
-  return TRY_CTX(os::DeleteTree({tmp_.get()}, name), "delete a layer");
+  return TRY_CTX(os::DeleteTree({tmp_.get()}, name), "delete what was taken away");
 }
 
 Result<Snapshots::Unfinished> Snapshots::CreateUnfinished(const std::string& lease, Form form) const {
@@ -217,11 +218,14 @@ Result<os::UniqueFd> Snapshots::OpenContainer(const std::string& container_id) c
   return os::OpenBeneath({containers_.get()}, container_id + "/fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-Status Snapshots::DeleteContainer(const std::string& container_id) const {
+Result<std::string> Snapshots::TakeContainerAway(const std::string& container_id) const {
   TRY(CheckId(container_id));
-  const std::string context = "delete the writable layer of '" + container_id + "'";
-  const std::string away = TRY_CTX(MoveAway({containers_.get()}, container_id), context);
-  return TRY_CTX(os::DeleteTree({tmp_.get()}, away), context);
+  return TRY_CTX(TakeAway({containers_.get()}, container_id), "delete the writable layer of '" + container_id + "'");
+}
+
+Status Snapshots::DeleteContainer(const std::string& container_id) const {
+  const std::string away = TRY(TakeContainerAway(container_id));
+  return TRY_CTX(os::DeleteTree({tmp_.get()}, away), "delete the writable layer of '" + container_id + "'");
 }
 
 Result<std::vector<std::string>> Snapshots::ListContainers() const {

@@ -259,6 +259,30 @@ def test_what_a_container_wrote_is_kept_and_goes_with_it(store, tmp_path):
         wait_until(lambda: os.listdir(store.data_root / "snapshots" / folder) == [], "nothing of it is left")
 
 
+def test_what_goes_with_its_container_is_not_written_to_the_disk_for_its_sake(store, driver):
+    def options(*more):
+        return store.out("run", *more, "--network", "none", "estiba/busybox", "grep", " / ", "/proc/mounts")
+    assert ("volatile" in options("--rm")) == (driver != "copy")
+    assert "volatile" not in options("--name", "kept")
+    store.cli("run", "-d", "--rm", "--name", "one", "--network", "none", "estiba/busybox", "sleep", "1000")
+    store.cli("exec", "one", "sh", "-c", "echo mine > /file")
+    for _ in range(2):  # which a volatile overlay refuses by itself
+        store.cli("restart", "-t", "0", "one")
+        assert store.out("exec", "one", "cat", "/file") == "mine"
+    store.cli("rm", "-f", "kept", "one")
+    for folder in ("containers", "tmp"):
+        wait_until(lambda: os.listdir(store.data_root / "snapshots" / folder) == [], "nothing of it is left")
+
+
+def test_an_engine_that_ends_has_deleted_what_was_removed(store):
+    for number in range(10):
+        store.cli("run", "-d", "--name", f"c{number}", "--network", "none", "estiba/busybox", "true")
+    store.cli("rm", "-f", *[f"c{number}" for number in range(10)])
+    store.stop()
+    assert os.listdir(store.data_root / "snapshots/tmp") == [] == os.listdir(store.data_root / "containers")
+    store.start()
+
+
 def test_a_user_namespace_and_images_as_mounts(store, driver, tmp_path):
     load(store, tmp_path, layer([directory("d"), entry("d/file", b"content", mode=0o640, uid=7, gid=8)]))
     mount = f"type=image,source={NAME},target=/image"

@@ -285,6 +285,7 @@ Containers::Counts Containers::Count() {
 }
 
 bool Containers::NothingRuns() {
+  if (!trash_.empty()) return false;
   for (const ContainerPtr& container : All()) {
     auto data = container->data.Lock();
     if (data->link || data->concluding || data->state.Running() || data->record.removing) return false;
@@ -293,5 +294,7 @@ bool Containers::NothingRuns() {
 }
 
 void Containers::Stop() { stopping_ = true; }
+
+void Containers::EmptyTrash() { trash_.Empty(); }
 
 }  // namespace estiba::engine

@@ -38,6 +38,7 @@
 #include "removed_exits.h"
 #include "store/database.h"
 #include "store/snapshots.h"
+#include "trash.h"
 
 namespace estiba::engine {
 
@@ -119,6 +120,8 @@ class Containers {
   // Meets living monitors again, clears after dead ones, carries out what was decided (reconcile.cc).
   Status Reconcile(bool host_restarted);
   void Stop();
+  // Waits until nothing is left of what was removed.
+  void EmptyTrash();
   // When an engine ends: what no running container needs of the host goes at once.
   void ClearHost();
   // When nobody has been there for a while.
@@ -219,7 +222,7 @@ class Containers {
     std::map<std::string, ContainerPtr> being_made;
   };
 
-  explicit Containers(Wiring wiring) : w_(std::move(wiring)) {}
+  explicit Containers(Wiring wiring) : w_(std::move(wiring)), trash_(w_.snapshots, w_.workers) {}
   Status Load();
 
   // ---- registry (containers.cc)
@@ -457,6 +460,7 @@ class Containers {
   // After a claim. What was begun is finished by the next rm or at the next start of the engine.
   Status FinishRemoval(const ContainerPtr& container);
   Status CarryOutRemoval(const ContainerPtr& container);
+  Status DeleteFiles(const ContainerRecord& record);
   void DeleteVolumesOf(const ContainerRecord& record);
   Status ForgetRecord(const ContainerPtr& container, const ContainerState& state);
   // What nobody waits for: `--rm` after the end, and removals that an earlier engine had decided. On a worker.
@@ -508,6 +512,7 @@ class Containers {
   Guarded<std::map<std::string, ExecRecord>> execs_;
   Guarded<std::set<std::string>> held_layers_;  // being repaired
   RemovedExits removed_exits_;
+  Trash trash_;
   std::mutex creation_;  // from finding free ids to registering who has them
   std::mutex name_files_;  // while one is read and written again
   std::atomic<bool> has_links_ = false;  // some container has links, or had

@@ -111,9 +111,7 @@ Status Containers::CarryOutRemoval(const ContainerPtr& container) {
     parked.swap(data->parked);
   }
   ForgetCni(record.id);
-  TRY(w_.snapshots->DeleteContainer(record.id));
-  if (record.project != 0) TRY(w_.snapshots->ReleaseProject(record.project));
-  TRY(os::DeleteTree({AT_FDCWD}, Folder(record.id)));
+  TRY(DeleteFiles(record));
   TRY(os::DeleteTree({AT_FDCWD}, RunFolder(record.id)));
   if (record.removes_volumes || record.create.host_config.auto_remove) DeleteVolumesOf(record);
   ForgetExecs(record.id);
@@ -127,6 +125,18 @@ Status Containers::CarryOutRemoval(const ContainerPtr& container) {
   w_.images->NoteUse(record.image_id, WallNow());
   Publish(container, "destroy");
   TellRemoved(container, state.exit_code);
+  return Ok();
+}
+
+Status Containers::DeleteFiles(const ContainerRecord& record) {
+  // A project's number may be another's only when no file has it.
+  if (record.project != 0) {
+    TRY(w_.snapshots->DeleteContainer(record.id));
+    TRY(w_.snapshots->ReleaseProject(record.project));
+  } else {
+    trash_.Add(TRY(w_.snapshots->TakeContainerAway(record.id)));
+  }
+  trash_.Add(TRY(w_.snapshots->TakeAway({AT_FDCWD}, Folder(record.id))));
   return Ok();
 }
 
@@ -183,6 +193,7 @@ Result<apitypes::PruneReport> Containers::Prune(const apitypes::Filters& filters
     if (size.ok()) report.space_reclaimed += size.value();
     report.deleted.push_back(container->id);
   }
+  trash_.Empty();  // who prunes needs the space
   return report;
 }
 

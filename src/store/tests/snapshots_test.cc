@@ -179,6 +179,24 @@ TEST(Snapshots, AContainersLayerComesAndGoes) {
   EXPECT_EQ(Files(dir, "tmp"), 0U);
 }
 
+TEST(Snapshots, WhatIsTakenAwayIsDeletedLater) {
+  const testing::TempDir dir;
+  ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));
+  ASSERT_OK_AND_ASSIGN(const auto paths, snapshots.EnsureContainer("c1", ""));
+  ASSERT_OK(os::ReplaceFile({AT_FDCWD}, paths.upper + "/f", "1234567", 0600));
+  ASSERT_OK(os::EnsureDirectory(dir / "folder/a", 0755));
+  ASSERT_OK_AND_ASSIGN(const std::string layer, snapshots.TakeContainerAway("c1"));
+  ASSERT_OK_AND_ASSIGN(const std::string folder, snapshots.TakeAway({AT_FDCWD}, dir / "folder"));
+  EXPECT_EQ(Files(dir, "containers"), 0U);
+  EXPECT_NE(::access((dir / "folder").c_str(), F_OK), 0);
+  EXPECT_EQ(Files(dir, "tmp"), 2U);
+  ASSERT_OK(snapshots.DeleteTakenAway(layer));
+  ASSERT_OK(snapshots.DeleteTakenAway(folder));
+  EXPECT_EQ(Files(dir, "tmp"), 0U);
+  ASSERT_OK_AND_ASSIGN(const std::string gone, snapshots.TakeContainerAway("c1"));
+  ASSERT_OK(snapshots.DeleteTakenAway(gone));
+}
+
 TEST(Snapshots, TakeNoPathForAnId) {
   const testing::TempDir dir;
   ASSERT_OK_AND_ASSIGN(Snapshots snapshots, Snapshots::Open(std::string(dir.path())));

@@ -44,6 +44,8 @@ class Snapshots {
   // the second. Succeeds if it is gone.
   Result<std::string> TakeLayerAway(const std::string& chain_id) const;
   Status DeleteTakenAway(const std::string& name) const;
+  // The same of any tree; one on another file system is deleted at once.
+  Result<std::string> TakeAway(os::DirFd parent, const std::string& name) const;
 
   // A layer to make: an empty directory, or an empty file for an image. CommitLayer gives it its place; if another
   // transfer was first, that one stays and this is deleted.
@@ -86,6 +88,8 @@ class Snapshots {
                        const SizeLimit& limit = SizeLimit()) const;
   // Its upper directory, or its copy.
   Result<os::UniqueFd> OpenContainer(const std::string& container_id) const;
+  // For DeleteTakenAway().
+  Result<std::string> TakeContainerAway(const std::string& container_id) const;
   // Succeeds if it is gone.
   Status DeleteContainer(const std::string& container_id) const;
   Result<std::vector<std::string>> ListContainers() const;  // ids
@@ -96,7 +100,6 @@ class Snapshots {
  private:
   Snapshots(std::string path, os::UniqueFd layers, os::UniqueFd tmp, os::UniqueFd containers)
       : path_(std::move(path)), layers_(std::move(layers)), tmp_(std::move(tmp)), containers_(std::move(containers)) {}
-  Result<std::string> MoveAway(os::DirFd parent, const std::string& name) const;
   Status CopyLayers(os::DirFd to, const std::vector<std::string>& chain_ids) const;
   // Mode and owner of the layer's "/"; root:root 0755 for none.
   Result<struct stat> RootOf(const std::string& chain_id) const;
