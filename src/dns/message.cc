@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "dns/name.h"
 
 namespace estiba::dns {
@@ -55,8 +56,6 @@ bool ReadAdditional(std::string_view packet, std::size_t at, unsigned count, Que
   }
   return at == packet.size();
 }
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 }  // namespace
 
@@ -151,7 +150,7 @@ std::optional<AnswerHead> ReadAnswerHead(std::string_view packet, std::uint16_t 
   if ((flags & kResponse) == 0 || (flags & kOpcode) != 0 || Number(packet, 4) != 1) return std::nullopt;
   // Lengths of labels are below every letter: comparing without case is safe across the whole question.
   const std::string_view echoed = packet.substr(kHeader, question_bytes.size());
-  if (!std::ranges::equal(echoed, question_bytes, {}, Lower, Lower)) return std::nullopt;
+  if (!std::ranges::equal(echoed, question_bytes, {}, LowerCase, LowerCase)) return std::nullopt;
   return AnswerHead{static_cast<Rcode>(flags & kRcode), (flags & kCut) != 0};
 }
 

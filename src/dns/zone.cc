@@ -12,12 +12,10 @@ namespace {
 
 using Found = Zone::Found;
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 bool Before(std::string_view a, std::string_view b) {
-  return std::ranges::lexicographical_compare(a, b, {}, Lower, Lower);
+  return std::ranges::lexicographical_compare(a, b, {}, LowerCase, LowerCase);
 }
-bool Same(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, Lower, Lower); }
+bool Same(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, LowerCase, LowerCase); }
 
 // Everything an endpoint is called in a network, once.
 std::vector<std::string_view> NamesIn(const Endpoint& endpoint, const Membership& network) {

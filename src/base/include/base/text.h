@@ -11,6 +11,7 @@ std::vector<std::string> Split(std::string_view text, char separator);
 std::string Join(const std::vector<std::string>& parts, std::string_view separator);
 // Blanks and line ends off both sides.
 std::string_view Trim(std::string_view text);
+char LowerCase(char c);  // of ASCII letters
 std::string ToLower(std::string_view text);
 // Lower-case hexadecimal.
 std::string Hex(std::string_view bytes);
