@@ -29,6 +29,7 @@ Status EngineImpl::UnpauseContainer(const std::string& id) { return containers_-
 void EngineImpl::RemoveContainer(const std::string& id, const RemoveRequest& request, Done done) {
   containers_->Remove(id, request, std::move(done));
 }
+Status EngineImpl::RemoveLink(const std::string& name) { return containers_->RemoveLink(name); }
 Status EngineImpl::RenameContainer(const std::string& id, const std::string& name) {
   return containers_->Rename(id, name);
 }

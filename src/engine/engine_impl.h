@@ -36,6 +36,7 @@ class EngineImpl final : public Engine {
   Status PauseContainer(const std::string& id) override;
   Status UnpauseContainer(const std::string& id) override;
   void RemoveContainer(const std::string& id, const RemoveRequest& request, Done done) override;
+  Status RemoveLink(const std::string& name) override;
   Status RenameContainer(const std::string& id, const std::string& name) override;
   Result<std::vector<std::string>> UpdateContainer(const std::string& id,
                                                    const apitypes::ContainerUpdate& update) override;

@@ -108,6 +108,28 @@ def test_on_the_default_network_links_are_in_hosts_and_the_environment_of_those_
     blue.cli("rm", "-f", "web", "store", "stranger")
 
 
+@pytest.mark.parametrize("client", ["estiba", "docker"])
+def test_a_link_is_removed(blue, client):
+    command = blue.cli if client == "estiba" else blue.docker
+    for name in ("db", "cache"):
+        blue.cli("run", "-d", "--name", name, IMAGE, "sleep", "1000")
+    blue.cli("run", "-d", "--name", "web", "--link", "db:store", "--link", "cache", IMAGE, "sleep", "1000")
+    command("rm", "--link", "/web/store")
+    assert {"store", "db"} & set(hosts(blue, "web")) == set() and "cache" in hosts(blue, "web")
+    assert blue.inspect("web")["HostConfig"]["Links"] == ["/cache:/web/cache"]
+    blue.kill()
+    blue.start()
+    assert blue.inspect("web")["HostConfig"]["Links"] == ["/cache:/web/cache"]
+    for name, message in (("web/store", "No such container: web/store"), ("nosuch/db", "No such container"),
+                          ("web", "cannot remove the default link name of the container")):
+        result = blue.cli("rm", "--link", name, check=False)
+        assert result.returncode == 1 and message in result.stderr
+    command("rm", "--link", "web/cache")
+    blue.cli("restart", "-t", "0", "web")
+    assert "cache" not in hosts(blue, "web") and not blue.inspect("web")["HostConfig"]["Links"]
+    blue.cli("rm", "-f", "web", "db", "cache")
+
+
 def test_after_a_restart_of_all_what_is_linked_to_runs_first(blue):
     blue.cli("run", "-d", "--restart", "always", "--name", "db", IMAGE, "sleep", "1000")
     blue.cli("run", "-d", "--restart", "always", "--name", "web", "--link", "db", IMAGE, "sleep", "1000")

@@ -93,7 +93,11 @@ Status Unpause(Call& call) {
 }
 
 Status Remove(Call& call) {
-  if (call.flag("link")) return Error(Code::kNotImplemented, "legacy container links are not supported");
+  if (call.flag("link")) {
+    TRY(call.engine->RemoveLink(call.id()));
+    RespondEmpty(*call.exchange, 204);
+    return Ok();
+  }
   const engine::RemoveRequest request{.force = call.flag("force"), .volumes = call.flag("v")};
   call.engine->RemoveContainer(call.id(), request, [exchange = call.exchange](const Status& status) {
     RespondStatus(*exchange, status);
@@ -192,7 +196,7 @@ void AddContainerRoutes(Router* router) {
   router->Add("GET", "/containers/{id}/changes", Changes);
   router->Add("GET", "/containers/{id}/export", Export);
   router->Add("POST", "/commit", Commit);
-  router->Add("DELETE", "/containers/{id}", Remove);
+  router->Add("DELETE", "/containers/{id*}", Remove);
 }
 
 }  // namespace estiba::api::docker

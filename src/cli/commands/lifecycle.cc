@@ -21,6 +21,7 @@ constexpr Flag kStopFlags[] = {
 constexpr Flag kKillFlags[] = {{'s', "signal", Kind::kString, "string", "Signal to send to the container"}};
 constexpr Flag kRmFlags[] = {
     {'f', "force", Kind::kBool, "", "Force the removal of a running container (uses SIGKILL)"},
+    {'l', "link", Kind::kBool, "", "Remove the specified link"},
     {'v', "volumes", Kind::kBool, "", "Remove anonymous volumes associated with the container"},
 };
 constexpr Flag kPruneFlags[] = {
@@ -59,15 +60,22 @@ Result<int> RunKill(App& app, const Options& options) {
   return PostEach(app, options, "kill", query);
 }
 
+// "/web/db": a container and the alias of one of its links.
+std::string LinkPath(std::string_view name) {
+  if (name.starts_with('/')) name.remove_prefix(1);
+  return "/containers/" + http::PercentEncode(name, /*keep_slash=*/true);
+}
+
 Result<int> RunRm(App& app, const Options& options) {
   http::Query query;
   if (options.On("force")) query.Add("force", "1");
   if (options.On("volumes")) query.Add("v", "1");
+  if (options.On("link")) query.Add("link", "1");
   Api* engine = TRY(app.Engine());
   return ForEachArg(
       engine, options,
       [&](Api* api, const std::string& id) -> Status {
-        TRY(api->Delete(ContainerPath(id), query));
+        TRY(api->Delete(options.On("link") ? LinkPath(id) : ContainerPath(id), query));
         return Ok();
       },
       /*forgive_missing=*/options.On("force"));

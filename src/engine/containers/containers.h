@@ -139,6 +139,8 @@ class Containers {
   Status Unpause(const std::string& id);
   void Remove(const std::string& id, const RemoveRequest& request, Done done);
   Status Rename(const std::string& id, const std::string& name);
+  // "container/alias" (links.cc).
+  Status RemoveLink(const std::string& name);
   Result<std::vector<std::string>> Update(const std::string& id, const apitypes::ContainerUpdate& update);
   Result<std::vector<apitypes::ContainerSummary>> List(const ListRequest& request);
   Result<apitypes::ContainerInspect> Inspect(const std::string& id, bool size);
@@ -372,6 +374,7 @@ class Containers {
   void TellLinked(const ContainerPtr& target);
   // As docker writes them: "/db:/web/alias".
   std::vector<std::string> LinkWords(const ContainerRecord& record);
+  // Its line in the container's /etc/hosts, in place of the one it had; none when it has no address.
   Status RewriteLink(const ContainerRecord& record, const LinkedContainer& link);
   // After a start of the host's: what it is linked to has to run before.
   void StartLinkedFirst(const ContainerPtr& container);

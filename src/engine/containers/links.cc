@@ -18,6 +18,11 @@ namespace {
 constexpr std::size_t kMaxFile = 1 << 20;
 constexpr const char* kDefaultNetwork = "bridge";
 
+LinkedContainer LinkOf(const std::string& alias, const ContainerRecord& target, std::string address) {
+  const apitypes::ContainerConfig& config = target.create.config;
+  return {alias, target.name, config.hostname, std::move(address), config.exposed_ports, config.env};
+}
+
 Error Bad(std::string what) { return {Code::kInvalidArgument, std::move(what)}; }
 
 }  // namespace
@@ -51,9 +56,7 @@ Result<LinkedContainer> Containers::LinkTo(const std::string& alias, const std::
   if (!address)
     return Error(Code::kFailedPrecondition,
                  "container /" + data->record.name + " not attached to default bridge network");
-  const apitypes::ContainerConfig& config = data->record.create.config;
-  const std::string& name = data->record.name;
-  return LinkedContainer{alias, name, config.hostname, ToString(address->address), config.exposed_ports, config.env};
+  return LinkOf(alias, data->record, ToString(address->address));
 }
 
 Status Containers::CheckLinks(const ContainerRecord& record) {
@@ -66,6 +69,42 @@ std::vector<LinkedContainer> Containers::LinksOf(const ContainerRecord& record) 
   for (const auto& [alias, id] : record.linked)
     if (auto link = LinkTo(alias, id); link.ok()) links.push_back(*std::move(link));
   return links;
+}
+
+// As docker has it, by the words of its own.
+Status Containers::RemoveLink(const std::string& name) {
+  const std::string full = name.starts_with('/') ? name.substr(1) : name;
+  const auto slash = full.rfind('/');
+  const auto container = Get(full.substr(0, slash));
+  if (slash != std::string::npos && !container.ok()) return Error(Code::kNotFound, "No such container: " + name);
+  if (!container.ok()) return Error(container.error().Clone());
+  if (slash == std::string::npos)
+    return Error(Code::kConflict, "Conflict, cannot remove the default link name of the container");
+  const std::string alias = full.substr(slash + 1);
+  const std::lock_guard operation((*container)->operation);
+  TRY(CheckThere(*container));
+  std::string target;
+  ContainerRecord before;
+  {
+    auto data = (*container)->data.Lock();
+    const auto found = data->record.linked.find(alias);
+    if (found == data->record.linked.end()) return Error(Code::kNotFound, "No such container: " + name);
+    before = data->record;
+    target = found->second;
+    data->record.linked.erase(found);
+    std::erase_if(data->record.create.host_config.links, [&](const std::string& text) {
+      const auto link = ParseLink(text);
+      return link.ok() && link->alias == alias;
+    });
+  }
+  if (Status saved = SaveRecord(*container); !saved.ok()) {
+    (*container)->data.Lock()->record = std::move(before);
+    return saved;
+  }
+  const auto linked = Get(target);
+  if (!linked.ok()) return Ok();
+  const LinkedContainer gone = LinkOf(alias, (*linked)->data.Lock()->record, /*address=*/"");
+  return RewriteLink(before, gone);
 }
 
 // One that comes back may have another address.
@@ -117,13 +156,13 @@ Status Containers::RewriteLink(const ContainerRecord& record, const LinkedContai
   const std::lock_guard writing(name_files_);
   const std::string path = Folder(record.id) + "/hosts";
   const std::string names = '\t' + LinkHostNames(link);
-  const std::string line = link.address + names;
   const std::string text = TRY(os::ReadFile(path, kMaxFile));
   std::vector<std::string> lines = Split(text, '\n');
+  const std::string line = link.address + names;
   if (std::ranges::find(lines, line) != lines.end()) return Ok();
   if (lines.back().empty()) lines.pop_back();
   std::erase_if(lines, [&](const std::string& other) { return other.ends_with(names); });
-  lines.push_back(line);
+  if (!link.address.empty()) lines.push_back(line);
   std::string changed;
   for (const std::string& one : lines) changed.append(one).append("\n");
   return RewriteFile(path, changed);

@@ -66,6 +66,7 @@ class FakeEngine : public engine::Engine {
                        engine::Done done) override {
     done(Called("remove " + id + (request.force ? " force" : "") + (request.volumes ? " volumes" : "")));
   }
+  Status RemoveLink(const std::string& name) override { return Called("unlink " + name); }
   Status RenameContainer(const std::string& id, const std::string& name) override {
     return Called("rename " + id + " " + name);
   }

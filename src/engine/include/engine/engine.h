@@ -239,6 +239,8 @@ class Engine {
   virtual void RemoveContainer(const std::string& id, const RemoveRequest& request, Done done) = 0;
   // Probes it now, by its health check. kConflict: it does not run, or has none.
   virtual void RunHealthcheck(const std::string& id, std::function<void(Result<apitypes::HealthRun>)> done) = 0;
+  // "container/alias": a link on the default network, of which the container is told no more.
+  virtual Status RemoveLink(const std::string& name) = 0;
   virtual Status RenameContainer(const std::string& id, const std::string& name) = 0;
   // Answers warnings.
   virtual Result<std::vector<std::string>> UpdateContainer(const std::string& id,
