@@ -179,7 +179,8 @@ class Networks {
   static Result<Ip> TakeAddress(std::vector<net::AddressAllocator>& from, const EndpointRequest& request, bool v6);
   static Status TakeAddresses(std::vector<net::AddressAllocator>& allocators, const EndpointRequest& request,
                               const NetworkRecord& network, Endpoint& endpoint);
-  Status Reserve(const std::vector<net::PublishedPort>& wanted, net::HostPortRange range, PortSet& set) const;
+  Status Reserve(const Endpoint& endpoint, const std::vector<net::PublishedPort>& wanted, net::HostPortRange range,
+                 PortSet& set) const;
   static Status Install(State& state, std::shared_ptr<const NetworkRecord> network);
 
   store::Database* database_;

@@ -39,10 +39,30 @@ Result<Places> PlacesOf(const net::PublishRequest& request, const BridgeOptions&
   return places;
 }
 
+// Without being told to: where the host has the family, and the container's own ports are not what is published.
+bool MayCross(const net::PublishRequest& request, const BridgeOptions& options, const Ip& host) {
+  return request.container.protocol != net::Protocol::kSctp && options.Mode(!host.v6) != net::GatewayMode::kRouted &&
+         (!host.v6 || net::HostHasIpv6());
+}
+
 Error NoWay(const net::PublishedPort& port, const std::string& why) {
   const std::string inside = net::ToString(net::ContainerPort{port.container_port, port.protocol});
   return Error(Code::kInvalidArgument,
                "cannot publish " + inside + " at " + ToString(port.host_ip) + ": " + why);
+}
+
+// Nothing where the container has no address for it, and nobody chose that place.
+Result<std::optional<net::PublishedPort>> LedFrom(const Ip& host, bool chosen, const net::PublishRequest& request,
+                                                  const BridgeOptions& options, const Endpoint& endpoint) {
+  auto address = endpoint.Address(host.v6);
+  // A relay passes on from one family to the other.
+  const bool crosses = !address && !endpoint.IsCni() && (chosen || MayCross(request, options, host));
+  if (crosses) address = endpoint.Address(!host.v6);
+  if (!address && !chosen) return std::optional<net::PublishedPort>();
+  const net::PublishedPort one = Wanted(request, host, address ? address->address : Ip{!host.v6, {}});
+  if (!address) return NoWay(one, std::string("the container has no ") + (host.v6 ? "IPv6" : "IPv4") + " address");
+  if (endpoint.IsCni() && one.NeedsProxy()) return NoWay(one, "CNI plugins lead nothing from there");
+  return std::optional(one);
 }
 
 }  // namespace
@@ -56,12 +76,9 @@ Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& reques
     const Places places = TRY(PlacesOf(request, options, default_bind_));
     std::vector<net::PublishedPort> wanted;
     for (const Ip& host : places.hosts) {
-      auto address = endpoint.Address(host.v6);
-      // A relay passes on from one family to the other.
-      if (!address && places.chosen) address = endpoint.Address(!host.v6);
-      if (!address && !places.chosen) continue;
-      const net::PublishedPort one = Wanted(request, host, address ? address->address : Ip{!host.v6, {}});
-      if (!address) return NoWay(one, std::string("the container has no ") + (host.v6 ? "IPv6" : "IPv4") + " address");
+      const auto led = TRY(LedFrom(host, places.chosen, request, options, endpoint));
+      if (!led) continue;
+      const net::PublishedPort& one = *led;
       // In a routed network the container's own address and port are what is published.
       const bool routed = options.Mode(host.v6) == net::GatewayMode::kRouted && !one.NeedsProxy();
       if (routed || (!options.trusted.empty() && !one.NeedsProxy())) {
@@ -71,15 +88,17 @@ Result<PortSet> Networks::Publish(const std::vector<net::PublishRequest>& reques
       }
       if (!routed) wanted.push_back(one);
     }
-    TRY(Reserve(wanted, {request.host_first, request.host_last}, set));
+    TRY(Reserve(endpoint, wanted, {request.host_first, request.host_last}, set));
   }
   return set;
 }
 
 // The same port for all of them.
-Status Networks::Reserve(const std::vector<net::PublishedPort>& wanted, net::HostPortRange range, PortSet& set) const {
-  const auto hold = [this](const net::PublishedPort& port) {
-    return config_.rootless || port.NeedsProxy() ? net::Hold::kRelay : net::Hold::kReserve;
+Status Networks::Reserve(const Endpoint& endpoint, const std::vector<net::PublishedPort>& wanted,
+                         net::HostPortRange range, PortSet& set) const {
+  const auto hold = [&](const net::PublishedPort& port) {
+    const bool relayed = !endpoint.IsCni() && (config_.rootless || port.IsRelayed());
+    return relayed ? net::Hold::kRelay : net::Hold::kReserve;
   };
   if (wanted.empty()) return Ok();
   constexpr unsigned kMostTries = 1024;

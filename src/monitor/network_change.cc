@@ -24,11 +24,11 @@ Status Supervisor::OnChangeNetwork(Frame& frame) {
     return Error(Code::kFailedPrecondition, "container " + launch_.id + " has no network of its own");
   auto changed = TRY(runner_->ChangeNetwork(between ? -1 : netns_.get(), change.revision));
   for (os::UniqueFd& socket : sockets) port_sockets_.push_back(std::move(socket));
-  ClosePortsBut(changed.host_ports);
   if (changed.host_use.valid()) host_use_ = std::move(changed.host_use);
   used_host_ = used_host_ || host_use_.valid();
   if (!changed.uses_host) host_use_.Reset();
   RelayPorts();
+  ClosePortsBut(changed.host_ports);
   if (!between) netd_.WatchRulesIn(changed.host_network);
   if (!between) netd_.Change(std::move(changed.names), changed.has_names, changed.rules);
   return Ok();

@@ -34,9 +34,26 @@ bool Has(const plan::Plan& plan, plan::Op op) {
   return std::ranges::find(plan.steps, op, &plan::Step::op) != plan.steps.end();
 }
 
-// All published ports of a user's, or those of root's that the kernel does not lead.
+// All published ports of a user's, or some of root's.
 bool IsRelayed(const plan::Plan& plan) {
   return plan::UserNetworkOf(plan) != nullptr || plan::PortRelayOf(plan) != nullptr;
+}
+
+// Of the published ports those that are relayed, as far as a socket holds them.
+Result<std::vector<uplink::Port>> RelayedPorts(const plan::Plan& plan, const std::vector<int>& sockets) {
+  const bool all = plan::UserNetworkOf(plan) != nullptr;
+  std::map<std::string, int> held;
+  for (const int socket : sockets) held[TRY(PortOf(socket))] = socket;
+  std::vector<uplink::Port> ports;
+  for (const plan::Step& step : plan.steps) {
+    if (step.op != plan::Op::kPublishPorts) continue;
+    for (const std::string& line : step.text) {
+      const auto found = held.find(plan::HostPort(line));
+      const bool relayed = all || TRY(net::ParseLine(line)).IsRelayed();
+      if (relayed && found != held.end()) ports.push_back({line, found->second});
+    }
+  }
+  return ports;
 }
 
 // While it waits to be let go, its namespaces are what we made; the program may enter others later.
@@ -66,7 +83,6 @@ Result<Running> PlanRunner::Run(const Stdio& stdio, const Created& created) {
   options.stdio = {stdio.in, stdio.out, stdio.err};
   options.measure = true;
   options.host_network = TRY(network_.Reach(decoded));
-  TRY(network_.ReachRelay(decoded));
   if (failpoint_->set()) options.on_step = [this] { failpoint_->Hit("step"); };
   auto container = TRY(runtime::Container::Create(decoded, options));
   TRY(created(container.pid()));
@@ -125,21 +141,11 @@ Status PlanRunner::RestoreRules() {
 
 Status PlanRunner::RelayPorts(const std::vector<int>& sockets) {
   const plan::Plan decoded = TRY(Load());
-  if (!IsRelayed(decoded)) return Ok();
-  TRY(network_.ReachRelay(decoded));
-  const bool all = plan::PortRelayOf(decoded) == nullptr;
-  std::map<std::string, int> held;
-  for (const int socket : sockets) held[TRY(PortOf(socket))] = socket;
-  std::vector<uplink::Port> ports;
-  for (const plan::Step& step : decoded.steps) {
-    if (step.op != plan::Op::kPublishPorts) continue;
-    for (const std::string& line : step.text) {
-      const auto found = held.find(plan::HostPort(line));
-      const bool relayed = all || TRY(net::ParseLine(line)).NeedsProxy();
-      if (relayed && found != held.end()) ports.push_back({line, found->second});
-    }
-  }
-  return network_.Publish(std::move(ports));
+  if (plan::UserNetworkOf(decoded) != nullptr) return network_.Publish(TRY(RelayedPorts(decoded, sockets)));
+  const plan::Step* step = plan::PortRelayOf(decoded);
+  if (step == nullptr) return relay_.Serve({}, {});
+  const uplink::Place place{step->text.at(0), step->text.at(1), /*of_host=*/true};
+  return relay_.Serve(place, TRY(RelayedPorts(decoded, sockets)));
 }
 
 Status PlanRunner::ClearHost() {
@@ -159,7 +165,6 @@ Result<Runner::Changed> PlanRunner::ChangeNetwork(int netns, std::uint64_t revis
   if (next.revision != revision) return Error(Code::kDataLoss, "the container's next plan is another one");
   Changed changed;
   if (netns >= 0) {
-    TRY(network_.ReachRelay(next));
     const plan::NetworkChange change = plan::ChangeOf(present, next);
     TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(change.noted), 0600));
     failpoint_->Hit("change-noted");
@@ -182,7 +187,7 @@ Result<Runner::Changed> PlanRunner::ChangeNetwork(int netns, std::uint64_t revis
   failpoint_->Hit("change-made");
   TRY(os::ReplaceFile(dir_, kPlan, plan::Encode(next), 0600));
   failpoint_->Hit("change-kept");
-  if (!IsRelayed(next)) network_.Release();
+  if (plan::UserNetworkOf(next) == nullptr) network_.Release();
   changed.has_names = Has(next, plan::Op::kServeNames);
   changed.uses_host = Has(next, plan::Op::kUseHost);
   changed.rules = runtime::MakesRules(next);

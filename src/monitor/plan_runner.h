@@ -5,6 +5,7 @@
 #include "cgroup/cgroup.h"
 #include "failpoint.h"
 #include "plan/plan.h"
+#include "port_relay.h"
 #include "runner.h"
 #include "runtime/container.h"
 #include "user_network.h"
@@ -19,7 +20,10 @@ class PlanRunner : public Runner {
   PlanRunner(os::DirFd container_dir, Failpoint* failpoint) : dir_(container_dir), failpoint_(failpoint) {}
 
   // What the container needs beyond its own runs is looked after there.
-  void WatchIn(os::Loop& loop) { network_.WatchIn(loop); }
+  void WatchIn(os::Loop& loop) {
+    network_.WatchIn(loop);
+    relay_.WatchIn(loop);
+  }
 
   Result<Running> Run(const Stdio& stdio, const Created& created) override;
   Result<Running> Exec(const std::string& encoded_plan, pid_t init_pid, int init_pidfd,
@@ -30,7 +34,10 @@ class PlanRunner : public Runner {
   Status RestoreRules() override;
   Status ClearHost() override;
   Status RelayPorts(const std::vector<int>& sockets) override;
-  void LeaveNetwork() override { network_.Release(); }
+  void LeaveNetwork() override {
+    network_.Release();
+    relay_.Release();
+  }
   Status TellNames() override;
   Result<Changed> ChangeNetwork(int netns, std::uint64_t revision) override;
   std::vector<Error> RunPoststopHooks() override;
@@ -52,6 +59,7 @@ class PlanRunner : public Runner {
 
   os::DirFd dir_;
   UserNetwork network_;
+  PortRelay relay_;
   Failpoint* failpoint_;
   std::optional<std::string> cgroup_path_;  // once the plan was read
   bool has_hooks_ = true;  // until a plan without any was seen

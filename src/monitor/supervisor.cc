@@ -385,7 +385,7 @@ void Supervisor::Close() {
     log::Warn("a poststop hook failed", {{"container", launch_.id}, {"error", warning.Message()}});
   // Whoever is told of the end finds the ports free.
   if (!port_sockets_.empty()) {
-    port_sockets_.clear();
+    const std::vector<os::UniqueFd> closing = std::exchange(port_sockets_, {});
     RelayPorts();
   }
   execs_.RecordAll();  // after the last record the journal may be another monitor's

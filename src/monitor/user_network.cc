@@ -32,14 +32,6 @@ Result<int> UserNetwork::Reach(const plan::Plan& plan) {
   return network_.netns.get();
 }
 
-Status UserNetwork::ReachRelay(const plan::Plan& plan) {
-  const plan::Step* step = plan::PortRelayOf(plan);
-  if (step == nullptr || connection_.valid()) return Ok();
-  place_ = {step->text.at(0), step->text.at(1), /*of_host=*/true};
-  TRY_CTX(ReachPlace(), "reach who relays ports");
-  return Ok();
-}
-
 Status UserNetwork::ReachPlace() {
   const bool known = network_.netns.valid();
   auto reached = TRY(uplink::Reach(place_, known ? &network_ : nullptr, way_out_, kPatience));

@@ -1,8 +1,7 @@
 #pragma once
 // The network namespace of the user whose container this is, where his containers' bridges are (uplink/client.h): held
 // for as long as the container needs it, with a connection to estiba-uplink. When that is gone, whoever notices first
-// starts another, which goes on with what we hold. Of root's containers, where some of their ports are relayed on the
-// host: the same of the host's own network.
+// starts another, which goes on with what we hold.
 
 #include <chrono>
 #include <functional>
@@ -26,8 +25,6 @@ class UserNetwork {
 
   // For a plan that has a kUserNetwork: the namespace, made or found; -1 for others. Waits.
   Result<int> Reach(const plan::Plan& plan);
-  // For a plan that has a kRelayPorts: who passes on what comes to ports. Waits. Nothing to do for others.
-  Status ReachRelay(const plan::Plan& plan);
   // Of a plan that is to be taken back: -1 also when the namespace is gone, with all that was in it.
   Result<int> Find(const plan::Plan& plan);
   // Runs `work` there, or where we are when `netns` is below 0.

@@ -114,6 +114,11 @@ Result<std::vector<PublishedPort>> ListPublished() {
   return ports;
 }
 
+bool HostHasIpv6() {
+  const auto loopback = ParseIp("::1");
+  return loopback.ok() && os::BindInet(SOCK_STREAM, {loopback->Bytes(), 0}).ok();
+}
+
 Result<os::UniqueFd> HoldPort(Hold hold, Protocol protocol, const Ip& host_ip, std::uint16_t port) {
   const std::string what = WithPort(host_ip, port) + '/' + std::string(ToString(protocol));
   if (hold == Hold::kRelay && protocol == Protocol::kSctp)

@@ -79,7 +79,7 @@ void AddPorts(Builder& b, const Network& network) {
   for (const Endpoint& endpoint : network.endpoints) {
     for (const net::PublishedPort& port : endpoint.ports) {
       ports.push_back(net::ToLine(port));
-      relayed = relayed || (port.NeedsProxy() && !network.relay.folder.empty());
+      relayed = relayed || (port.IsRelayed() && !port.IsOpened() && !network.relay.folder.empty());
     }
   }
   if (relayed) b.Add(Op::kRelayPorts, Where::kHostChild, kPortsField, {network.relay.folder, network.relay.program});

@@ -1,9 +1,21 @@
 #include "ports.h"
 
+#include <sys/socket.h>
+
 #include "net/ports.h"
 #include "os/socket.h"
 
 namespace estiba::uplink {
+namespace {
+
+// One that does not would be reported to us without end.
+bool Listens(int socket) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  return ::getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+}
+
+}  // namespace
 
 Status Ports::Take(const std::vector<std::string>& lines, std::vector<os::UniqueFd>& sockets, bool last) {
   if (lines.size() != sockets.size())
@@ -30,6 +42,8 @@ Result<Ports::Port> Ports::Serve(const std::string& line, os::UniqueFd socket) {
   const os::InetPeer target{port.container_ip.Bytes(), port.container_port};
   Port made;
   if (port.protocol == net::Protocol::kTcp) {
+    if (!Listens(socket.get()))
+      return Error(Code::kInvalidArgument, "take port '" + line + "' over: its socket does not listen");
     made.tcp = TRY(TcpPort::Create(loop_, relays_, std::move(socket), target));
   } else if (port.protocol == net::Protocol::kUdp) {
     made.udp = TRY(UdpPort::Create(loop_, std::move(socket), target, datagram_));

@@ -207,11 +207,10 @@ Status Server::Rep::Adopt(std::vector<os::UniqueFd>& fds) {
     if (SameFile(network.netns.get(), fds[0].get())) return Ok();
     return Error(Code::kConflict, "take a network over: there is another one");
   }
-  const bool same = SameFile(TRY(OpenNetwork()).get(), fds[0].get());
   if (::setns(fds[0].get(), CLONE_NEWNET) < 0) return Error::Errno(errno, "enter the user's network");
   network = {std::move(fds[0]), std::move(fds[1])};
   loop.Cancel(lease_timer);
-  return Settle(same);
+  return Settle(/*on_host=*/false);
 }
 
 // Nothing has to be led out of the host's own network.

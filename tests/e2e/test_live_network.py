@@ -154,7 +154,7 @@ def test_a_published_port_follows_the_default_route(engine, networks):
     engine.cli("rm", "-f", "other")
     engine.cli("network", "connect", "aaa", "web")
     assert answers(here, "127.0.0.1", 8080)
-    assert engine.out("port", "web") == "7/tcp -> 0.0.0.0:8080"
+    assert shown(engine, "web") == both("7/tcp", 8080)
 
 
 def test_a_connection_that_cannot_be_leaves_everything_as_it_was(engine, networks):
@@ -300,14 +300,18 @@ def shown(engine, name):
     return sorted(engine.out("port", name).splitlines())
 
 
+def both(port, host_port):
+    return [f"{port} -> 0.0.0.0:{host_port}", f"{port} -> [::]:{host_port}"]
+
+
 def test_ports_are_added_and_removed_while_it_runs(engine):
     run(engine, "web", command=ECHO)
     here = engine.host.prefix()
-    assert engine.out("port", "add", "web", "8080:7") == "7/tcp -> 0.0.0.0:8080"
+    assert engine.out("port", "add", "web", "8080:7").splitlines() == both("7/tcp", 8080)
     assert answers(here, "127.0.0.1", 8080)
     engine.cli("port", "add", "web", "127.0.0.1:8081:7", "9000-9001:7-8")
-    assert shown(engine, "web") == ["7/tcp -> 0.0.0.0:8080", "7/tcp -> 0.0.0.0:9000", "7/tcp -> 127.0.0.1:8081",
-                                    "8/tcp -> 0.0.0.0:9001"]
+    assert shown(engine, "web") == sorted([*both("7/tcp", 8080), *both("7/tcp", 9000), "7/tcp -> 127.0.0.1:8081",
+                                           *both("8/tcp", 9001)])
     assert answers(here, "127.0.0.1", 8081) and answers(here, "127.0.0.1", 9000)
     assert "0.0.0.0:8080->7/tcp" in engine.out("ps", "--format", "{{.Ports}}")
     bound = engine.inspect("web")["HostConfig"]["PortBindings"]
@@ -319,9 +323,9 @@ def test_ports_are_added_and_removed_while_it_runs(engine):
     assert answers(here, "127.0.0.1", 8081)
     run(engine, "other", "-p", "8080:7", command=ECHO)  # the port is free again
     engine.cli("port", "rm", "web", "7")
-    assert shown(engine, "web") == ["8/tcp -> 0.0.0.0:9001"]
+    assert shown(engine, "web") == both("8/tcp", 9001)
     engine.cli("restart", "-t", "0", "web")
-    assert shown(engine, "web") == ["8/tcp -> 0.0.0.0:9001"]
+    assert shown(engine, "web") == both("8/tcp", 9001)
 
 
 def test_ports_that_are_taken_or_not_there(engine):
@@ -344,7 +348,7 @@ def test_ports_of_a_stopped_container_are_published_when_it_starts(engine):
     engine.cli("port", "add", "web", "8081:7")
     engine.cli("port", "rm", "web", "8080:7")
     engine.cli("start", "web")
-    assert shown(engine, "web") == ["7/tcp -> 0.0.0.0:8081"]
+    assert shown(engine, "web") == both("7/tcp", 8081)
     assert answers(engine.host.prefix(), "127.0.0.1", 8081)
 
 

@@ -57,6 +57,10 @@ struct PublishedPort {
   bool IsOpened() const { return host_port == 0; }
   // The kernel cannot lead it there: from one family to the other, or from ::1, which leaves no host.
   bool NeedsProxy() const { return host_ip.v6 != container_ip.v6 || (host_ip.v6 && host_ip.IsLoopback()); }
+  // Somebody has to pass on what comes, or, of [::], what comes to ::1 alone.
+  bool IsRelayed() const {
+    return NeedsProxy() || (host_ip.v6 && host_ip.IsAny() && protocol != Protocol::kSctp);
+  }
 };
 // "0.0.0.0:8080 172.17.0.2:80 tcp", "[::]:80 [fd00::2]:80 tcp": as plans have it, and back (kDataLoss).
 std::string ToLine(const PublishedPort& port);

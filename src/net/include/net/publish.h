@@ -22,6 +22,8 @@ enum class Hold {
   kReserve,  // a bound socket that nobody listens on: the kernel leads the port elsewhere
   kRelay,    // one that takes connections and datagrams, which are passed on (estiba-uplink); not of SCTP
 };
+// A port of ::1 can be had.
+bool HostHasIpv6();
 // No process of the host can take the port while the socket is open. kConflict with PortTaken's text when somebody has
 // it; an address the host does not have is EADDRNOTAVAIL.
 Result<os::UniqueFd> HoldPort(Hold hold, Protocol protocol, const Ip& host_ip, std::uint16_t port);
