@@ -133,11 +133,16 @@ def test_a_link_is_removed(blue, client):
 def test_after_a_restart_of_all_what_is_linked_to_runs_first(blue):
     blue.cli("run", "-d", "--restart", "always", "--name", "db", IMAGE, "sleep", "1000")
     blue.cli("run", "-d", "--restart", "always", "--name", "web", "--link", "db", IMAGE, "sleep", "1000")
+    before = {blue.state(name)["Pid"] for name in ("web", "db")}
     blue.kill()
     for pid in blue.monitors():
         os.kill(pid, signal.SIGKILL)
     blue.start()
-    wait_until(lambda: blue.state("web")["Running"] and blue.state("db")["Running"], "both run again")
+
+    def again(name):
+        state = blue.state(name)
+        return state["Running"] and state["Pid"] not in before
+    wait_until(lambda: again("web") and again("db"), "both run again")
     assert hosts(blue, "web")["db"] == address(blue, "db", "bridge")
     blue.cli("rm", "-f", "web", "db")
 
