@@ -138,6 +138,7 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"store", "check", &kStoreCheck},
     {"system", "check", &kStoreCheck, true},
     {"system", "df", &kSystemDf},
+    {"system", "dial-stdio", &kDialStdio},
     {"system", "events", &kEvents},
     {"system", "info", &kInfo},
     {"system", "prune", &kSystemPrune},
