@@ -100,6 +100,16 @@ std::string Whose(const std::string& container) {
 
 }  // namespace
 
+std::optional<Ip> Container::Address(bool v6) const {
+  std::optional<Ip> other;
+  for (const Membership& network : networks)
+    for (const Ip& address : network.addresses) {
+      if (address.v6 == v6) return address;
+      if (!other) other = address;
+    }
+  return other;
+}
+
 const Container* Facts::FindContainer(std::string_view name) const {
   for (const Container& one : containers)
     if (one.name == name) return &one;

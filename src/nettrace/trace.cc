@@ -1,7 +1,9 @@
 #include "nettrace/trace.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <iterator>
 #include <set>
 
 #include <fcntl.h>
@@ -106,6 +108,8 @@ class Tracer {
   void JudgeUnseen();
   void JudgeLost(const Stage& stage, Place& place);
   Status JudgeArrival(Place& place, const Flow& flow);
+  const Published* PublishedAt(const Flow& flow) const;
+  Status FollowRelay(const Published& port, const Flow& flow);
   bool JudgeRule(const Stage& stage, Place& place);
   void Hop(const Place& place, std::string step, std::string detail) {
     answer_.hops.push_back({NameOf(place), std::move(step), std::move(detail)});
@@ -374,6 +378,36 @@ bool Tracer::JudgeRule(const Stage& stage, Place& place) {
   return Judged();
 }
 
+// What the rules have not led away: who listens there is ours.
+const Published* Tracer::PublishedAt(const Flow& flow) const {
+  const auto found = std::ranges::find_if(facts_.published, [&](const Published& port) {
+    return port.protocol == flow.protocol && port.host_port == flow.port && Takes(port.host, flow.destination);
+  });
+  return found == facts_.published.end() ? nullptr : &*found;
+}
+
+// From the host on it is another connection.
+Status Tracer::FollowRelay(const Published& port, const Flow& flow) {
+  const Container* container = facts_.FindContainer(port.container);
+  const auto to = container == nullptr ? std::nullopt : container->Address(flow.destination.v6);
+  if (!to) {
+    Unknown("it is passed on to '" + port.container + "', which has no address any more");
+    return Ok();
+  }
+  Hop(*host_, "relay", "estiba-uplink passes it on to '" + port.container + "', " + Endpoint(*to, port.port));
+  Question onward;
+  onward.destination = *to;
+  onward.protocol = flow.protocol;
+  onward.port = port.port;
+  Answer rest = TRY(Trace(facts_, onward, process_of_));
+  answer_.hops.insert(answer_.hops.end(), std::make_move_iterator(rest.hops.begin()),
+                      std::make_move_iterator(rest.hops.end()));
+  answer_.verdict = rest.verdict;
+  answer_.reason = std::move(rest.reason);
+  answer_.next = std::move(rest.next);
+  return Ok();
+}
+
 Status Tracer::JudgeArrival(Place& place, const Flow& flow) {
   const std::string where = place.name().empty() ? "the host" : "'" + place.name() + "'";
   if (flow.protocol == Protocol::kPing) {
@@ -388,6 +422,8 @@ Status Tracer::JudgeArrival(Place& place, const Flow& flow) {
   for (const Ip& at : *listeners) {
     if (!Takes(at, flow.destination)) continue;
     Hop(place, "listener", Endpoint(at, flow.port));
+    const Published* published = place.name().empty() ? PublishedAt(flow) : nullptr;
+    if (published != nullptr) return FollowRelay(*published, flow);
     Passes("a program in " + where + " listens on " + Endpoint(at, flow.port));
     return Ok();
   }

@@ -64,6 +64,18 @@ def test_a_port_of_every_address_is_reached_by_both_families(engine, both):
     assert engine.host.run("ss", "-Hltn").stdout == ""
 
 
+def test_the_way_is_told_to_the_container(engine, both):
+    engine.cli("run", "-d", "--name", "four", "-p", "8080:80", *SERVER)
+    engine.cli("run", "-d", "--name", "two", "--network", both, "-p", "8081:80", *SERVER)
+    for name, port in (("four", 8080), ("two", 8081)):
+        answers(engine.host, "::1", port)
+        told = engine.out("net", "trace", "host", "::1", port)
+        assert f"estiba-uplink passes it on to '{name}'" in told and f"passes: a program in '{name}' listens" in told
+    engine.cli("run", "-d", "--name", "idle", "-p", "8082:80", "estiba/busybox", "sleep", "1000")
+    told = engine.cli("net", "trace", "host", "::1", "8082", check=False)
+    assert told.returncode == 1 and "passes it on to 'idle'" in told.stdout and "dropped:" in told.stdout
+
+
 def test_nobody_relays_before_the_first_client(engine):
     engine.cli("run", "-d", "--name", "one", "-p", "8080:80", "-p", "9090:90/udp", *SERVER)
     answers(engine.host, "127.0.0.1", 8080)

@@ -32,6 +32,9 @@ struct Container {
   std::string name;
   bool host_network = false;  // it has none of its own
   std::vector<Membership> networks;
+
+  // Of that family, else of the other.
+  std::optional<Ip> Address(bool v6) const;
 };
 struct Network {
   std::string name;
