@@ -2,20 +2,17 @@
 
 #include <cerrno>
 #include <optional>
-#include <thread>
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "archive_input.h"
 #include "container_user.h"
-#include "image/unpack.h"
 #include "os/mount.h"
 #include "path_jobs.h"
 #include "path_lookup.h"
 #include "path_names.h"
-#include "pipe.h"
+#include "plain_archive.h"
 
 namespace estiba::image {
 namespace {
@@ -96,27 +93,8 @@ class Admission {
   const std::optional<ContainerUser> owner_;
 };
 
-Status UnpackAll(Destination& to, BytePipe& from, const Admission& admission) {
-  UnpackOptions options;
-  options.plain = true;
-  options.admit = [&admission](TarEntry& entry) { return admission(entry); };
-  TRY(UnpackLayer(to, [&from] { return from.Read(); }, options));
-  TRY(Drain(from));  // so that whoever writes the archive sees no broken pipe
-  return to.Finish(/*diff_id=*/"");
-}
-
 Status Unpack(Destination& to, int archive, const Admission& admission) {
-  constexpr std::size_t kPieces = 8;
-  PiecePool pool;
-  BytePipe pipe(pool, kPieces);
-  std::thread inflating([&] {
-    const SendBytes packed = [archive](const codec::ByteSink& sink) { return ReadToEnd(archive, sink); };
-    pipe.CloseWriter(InflateArchive(packed, pipe));
-  });
-  Status done = UnpackAll(to, pipe, admission);
-  pipe.CloseReader();
-  inflating.join();
-  return done;
+  return UnpackPlainArchive(to, archive, [&admission](TarEntry& entry) { return admission(entry); });
 }
 
 // In docker's words. The kernel refuses what gets past this by a link.

@@ -5,8 +5,6 @@
 #include <sys/epoll.h>
 
 #include "base/log.h"
-#include "os/socket.h"
-#include "uplink/protocol.h"
 
 namespace estiba::monitor {
 namespace {
@@ -81,9 +79,7 @@ void PortRelay::OnClient() {
 
 // It was killed: the next client has another one started.
 void PortRelay::OnConnection() {
-  auto message = os::ReceiveMessage(connection_.get(), uplink::kMaxMessage);
-  const bool over = message.ok() ? message->bytes.empty() : message.error().errnum() != EAGAIN;
-  if (!over) return;
+  if (!uplink::HasEnded(connection_.get())) return;
   loop_->Forget(token_);
   connection_.Reset();
   network_ = {};

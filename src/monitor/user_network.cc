@@ -6,8 +6,6 @@
 
 #include "base/log.h"
 #include "os/netns.h"
-#include "os/socket.h"
-#include "uplink/protocol.h"
 
 namespace estiba::monitor {
 namespace {
@@ -80,9 +78,7 @@ void UserNetwork::Release() {
 void UserNetwork::Watch() {
   if (loop_ == nullptr) return;
   auto token = loop_->Watch(connection_.get(), EPOLLIN, [this](std::uint32_t) {
-    auto message = os::ReceiveMessage(connection_.get(), uplink::kMaxMessage);
-    const bool over = message.ok() ? message->bytes.empty() : message.error().errnum() != EAGAIN;
-    if (over) Again(std::chrono::milliseconds(0));
+    if (uplink::HasEnded(connection_.get())) Again(std::chrono::milliseconds(0));
   });
   if (token.ok()) token_ = *token;
 }

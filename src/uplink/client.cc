@@ -138,4 +138,9 @@ Result<std::string> WayOutTrouble(const std::string& folder) {
   return DecodeAnswer(answer.bytes);
 }
 
+bool HasEnded(int connection) {
+  const auto message = os::ReceiveMessage(connection, kMaxMessage);
+  return message.ok() ? message->bytes.empty() : message.error().errnum() != EAGAIN;
+}
+
 }  // namespace estiba::uplink

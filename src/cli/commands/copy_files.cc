@@ -28,7 +28,13 @@ constexpr Flag kFlags[] = {
      "Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached"},
 };
 constexpr const char* kStatField = "X-Docker-Container-Path-Stat";
-constexpr std::size_t kPipeBytes = 1 << 20;
+
+Result<os::Pipe> MakeWidePipe() {
+  constexpr int kBytes = 1 << 20;
+  os::Pipe pipe = TRY(os::MakePipe());
+  (void)::fcntl(pipe.write.get(), F_SETPIPE_SZ, kBytes);  // a smaller one only takes more turns
+  return pipe;
+}
 
 struct CopyRun {
   Api* engine;
@@ -94,8 +100,7 @@ Status Unpack(const CopyRun& run, http::ResponseStream& stream, const Source& so
   job.path.name = plan.name;
   job.path.keep_kinds = true;
   const os::UniqueFd directory = TRY(os::OpenAt({AT_FDCWD}, plan.directory, O_RDONLY | O_DIRECTORY));
-  os::Pipe pipe = TRY(os::MakePipe());
-  (void)::fcntl(pipe.write.get(), F_SETPIPE_SZ, kPipeBytes);  // a smaller one only takes more turns
+  os::Pipe pipe = TRY(MakeWidePipe());
   HostCopier copier = TRY(HostCopier::Start(std::move(job), directory.get(), pipe.read.get()));
   pipe.read.Reset();
   CopyProgress progress("Copying from container - ", run.quiet);
@@ -176,8 +181,7 @@ Result<int> CopyIn(const CopyRun& run, const std::string& from, const std::strin
   job.path.path = at.name == "/" ? "." : at.name;
   job.path.base = plan.name.empty() ? at.name : plan.name;
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, at.folder, O_RDONLY | O_DIRECTORY));
-  os::Pipe pipe = TRY(os::MakePipe());
-  (void)::fcntl(pipe.write.get(), F_SETPIPE_SZ, kPipeBytes);  // a smaller one only takes more turns
+  os::Pipe pipe = TRY(MakeWidePipe());
   HostCopier copier = TRY(HostCopier::Start(std::move(job), folder.get(), pipe.write.get()));
   pipe.write.Reset();
   CopyProgress progress("Copying to container - ", run.quiet);

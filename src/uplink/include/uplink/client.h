@@ -42,6 +42,9 @@ struct Port {
 };
 Status GivePorts(int connection, const std::vector<Port>& ports, std::chrono::milliseconds patience);
 
+// Of a connection that has become readable: estiba-uplink has ended.
+bool HasEnded(int connection);
+
 // The network where there is one now; nothing is started or kept waiting long.
 Result<std::optional<Network>> Find(const std::string& folder);
 // "pasta (it does not run: …)"; empty while it does, or nobody needs it.
