@@ -223,6 +223,14 @@ class SupervisorTest : public ::testing::Test {
     TRY(client_->Acknowledge(frame));
     return frame.Decode<monitorapi::Exited>();
   }
+  // As an engine after the one that launched it: it listens soon after it has told of the start.
+  bool ConnectAgain() {
+    return testing::Eventually([this] {
+      auto later = monitorapi::Client::Connect(dir_ / "run/sock");
+      if (later.ok()) client_ = std::make_unique<monitorapi::Client>(std::move(*later));
+      return later.ok();
+    });
+  }
   void AwaitFinished() { ASSERT_OK(client_->AwaitNotice(monitorapi::Type::kNoticeFinished, kPatience)); }
   template <class T>
   Status Call(const T& request, const std::vector<int>& fds = {}) {

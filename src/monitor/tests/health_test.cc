@@ -235,8 +235,7 @@ TEST_F(HealthTest, WithoutAnEngineItGoesOn) {
   Touch("well");
   EXPECT_TRUE(testing::Eventually([&] { return Recorded().size() == 2; }));
   EXPECT_THAT(Recorded(), ::testing::ElementsAre("starting", "healthy"));
-  ASSERT_OK_AND_ASSIGN(auto later, monitorapi::Client::Connect(dir_ / "run/sock"));
-  client_ = std::make_unique<monitorapi::Client>(std::move(later));
+  ASSERT_TRUE(ConnectAgain());
 }
 
 TEST(ProcStat, AProcessIsEndingOnceNoThreadOfItGoesOn) {

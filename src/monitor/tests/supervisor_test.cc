@@ -327,8 +327,7 @@ TEST_F(SupervisorTest, PauseIsRefusedTwiceAndKillThaws) {
 TEST_F(SupervisorTest, AnEngineThatConnectsLaterLearnsTheState) {
   ASSERT_OK_AND_ASSIGN(const auto started, Launch("while :; do sleep 0.01; done"));
   client_.reset();  // the engine is gone
-  ASSERT_OK_AND_ASSIGN(auto later, monitorapi::Client::Connect(dir_ / "run/sock"));
-  client_ = std::make_unique<monitorapi::Client>(std::move(later));
+  ASSERT_TRUE(ConnectAgain());
   ASSERT_OK_AND_ASSIGN(const auto answer, client_->Call(monitorapi::Subscribe{}, {}, kPatience));
   ASSERT_OK_AND_ASSIGN(const auto state, answer.Decode<monitorapi::State>());
   EXPECT_EQ(state.phase, monitorapi::Phase::kRunning);
