@@ -21,7 +21,8 @@ cut -d' ' -f3- /proc/net/route | head -1; ip addr show lo | grep -c 'LOOPBACK,UP
 awk '{ print $5, $6 }' /proc/self/mountinfo | sort
 wc -c < /proc/keys; ls /proc/scsi /sys/firmware | wc -l; cat /secret
 ls -l /dev | awk '{ print $1, $5, $6, $NF }'
-env | grep -vE '^(PWD|OLDPWD|SHLVL)=' | sort; readlink /proc/self/ns/pid | cut -d: -f1; ps | wc -l
+env | grep -vE '^(PWD|OLDPWD|SHLVL)=' | sort; readlink /proc/self/ns/pid | cut -d: -f1
+set -- /proc/[0-9]*; echo $#
 """
 
 
