@@ -214,10 +214,10 @@ def test_an_answer_arrives_whole_after_the_client_has_closed_its_side(engine):
         wait_until(lambda: listens(other, 80), "the server listens")
         run(engine, "one")
         got = half_closed(Inside(engine, "one").prefix())
-        if engine.helper == "pasta" and got < 5_000_000:  # Debian 12's stops in the middle, whoever starts it
+        if engine.helper == "pasta" and got != 5_000_000:  # Debian 12's stops in the middle or repeats a part
             alone = [*engine.host.prefix(), "pasta", "--config-net", "--no-map-gw", "--quiet", "-t", "none", "-u",
                      "none", "-T", "none", "-U", "none", "--"]
-            assert half_closed(alone, 5) < 5_000_000, "pasta alone does it"
+            assert half_closed(alone, 5) != 5_000_000, "pasta alone does it not"
         else:
             assert got == 5_000_000
         engine.cli("rm", "-f", "one")
