@@ -7,8 +7,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "container_user.h"
 #include "os/mount.h"
+#include "os/passwd.h"
 #include "path_jobs.h"
 #include "path_lookup.h"
 #include "path_names.h"
@@ -27,7 +27,7 @@ std::string Quoted(const std::string& text) { return "\"" + text + "\""; }
 // What is done to entries before they are unpacked.
 class Admission {
  public:
-  Admission(const PathJob& job, Destination& to, std::string shown, std::optional<ContainerUser> owner)
+  Admission(const PathJob& job, Destination& to, std::string shown, std::optional<os::ResolvedUser> owner)
       : job_(job), to_(to), shown_(std::move(shown)), owner_(owner) {}
 
   Result<bool> operator()(TarEntry& entry) const {
@@ -90,7 +90,7 @@ class Admission {
   const PathJob& job_;
   Destination& to_;
   const std::string shown_;  // the directory, for errors
-  const std::optional<ContainerUser> owner_;
+  const std::optional<os::ResolvedUser> owner_;
 };
 
 Status Unpack(Destination& to, int archive, const Admission& admission) {
@@ -108,13 +108,19 @@ Status CheckWritable(int directory, int root) {
                                                                      : "mounted volume is marked read-only");
 }
 
+// By the container's own files.
+Result<os::ResolvedUser> OwnerOf(const PathJob& job, int root) {
+  const std::string passwd = TRY(os::ReadUserFile({root}, "etc/passwd"));
+  return os::ResolveUser(passwd, TRY(os::ReadUserFile({root}, "etc/group")), job.owner);
+}
+
 }  // namespace
 
 Status PutPath(const TransferJob& job, int root, int archive) {
   const FoundPath found = TRY(FindDirectory(job.path, root));
   TRY(CheckWritable(found.file.get(), root));
-  std::optional<ContainerUser> owner;
-  if (!job.path.owner.empty()) owner = TRY(FindContainerUser(root, job.path.owner));
+  std::optional<os::ResolvedUser> owner;
+  if (!job.path.owner.empty()) owner = TRY(OwnerOf(job.path, root));
   const os::UniqueFd directory = TRY(os::OpenAt({found.file.get()}, ".", O_RDONLY | O_DIRECTORY));
   const auto to = MakePlainDestination({directory.get()}, job.user_xattrs, Around{root, found.path});
   return Unpack(*to, archive, Admission(job.path, *to, found.path, owner));

@@ -33,7 +33,7 @@ void LowerHook(Lowered& lowered, const Session& session, const plan::Step& step,
   out.in[0] = static_cast<std::int32_t>(session.plan.slots);  // the slot behind the plan's: the state document
 }
 
-std::string GroupsOf(const ResolvedUser& user, const std::string& plans) {
+std::string GroupsOf(const os::ResolvedUser& user, const std::string& plans) {
   std::vector<std::uint32_t> groups = user.groups;
   for (std::size_t at = 0; at + sizeof(std::uint32_t) <= plans.size(); at += sizeof(std::uint32_t)) {
     std::uint32_t group = 0;
@@ -46,7 +46,7 @@ std::string GroupsOf(const ResolvedUser& user, const std::string& plans) {
 }
 
 // A user given as text was not known when the plan was built.
-void ApplyUser(Lowered& lowered, const ResolvedUser& user, child::Step& step) {
+void ApplyUser(Lowered& lowered, const os::ResolvedUser& user, child::Step& step) {
   switch (step.op) {
     case child::Op::kChownStdio:
       step.n[0] = user.uid;

@@ -8,22 +8,19 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include "attached.h"
 #include "os/file.h"
 #include "os/fsids.h"
 #include "os/image_mount.h"
 #include "os/mount.h"
+#include "os/overlay.h"
 #include "session.h"
 
 namespace estiba::runtime {
 namespace {
 
 using plan::Step;
-
-// fsconfig(2) takes strings of up to 255 bytes; a longer path goes by its descriptor.
-constexpr std::size_t kLongestParameter = 255;
 
 struct LayerPath {
   std::string text;
@@ -37,7 +34,7 @@ Result<os::UniqueFd> OpenLayer(int in, const std::string& path) {
 // `in`: the mount that it is in, or none.
 Result<LayerPath> LayerPathOf(int in, const std::string& path) {
   LayerPath layer;
-  if (in < 0 && path.size() <= kLongestParameter) {
+  if (in < 0 && path.size() <= os::kLongestParameter) {
     layer.text = path;
     return layer;
   }
@@ -45,26 +42,6 @@ Result<LayerPath> LayerPathOf(int in, const std::string& path) {
   layer.text = "/proc/self/fd/" + std::to_string(layer.fd.get());
   return layer;
 }
-
-// The working directory is /proc/self/fd while this lives: "7" is then descriptor 7.
-class InDescriptors {
- public:
-  static Result<InDescriptors> Enter() {
-    InDescriptors inside;
-    inside.back_ = TRY(os::OpenAt({AT_FDCWD}, ".", O_PATH | O_DIRECTORY));
-    if (::chdir("/proc/self/fd") == 0) return inside;
-    const int err = errno;
-    return Error::Errno(err, "change to '/proc/self/fd'");
-  }
-  InDescriptors(InDescriptors&&) = default;
-  ~InDescriptors() {
-    if (back_.valid() && ::fchdir(back_.get()) != 0) ::abort();  // we came from there
-  }
-
- private:
-  InDescriptors() = default;
-  os::UniqueFd back_;
-};
 
 // A lower: a path in a mount, or anywhere.
 struct Lower {
@@ -96,20 +73,12 @@ Status AddLowers(os::FilesystemContext& overlay, const std::vector<Lower>& lower
     }
     return Ok();
   }
-  // Kernels before 6.5: one string of at most 255 bytes, so layers are descriptors relative to /proc/self/fd, where
-  // InDescriptors puts us meanwhile.
-  std::string joined;
+  std::vector<int> layers;
   for (const Lower& lower : lowers) {
-    LayerPath layer;
-    layer.fd = TRY_CTX(OpenLayer(lower.in, lower.path), "layer");
-    joined += (joined.empty() ? "" : ":") + std::to_string(layer.fd.get());
-    keep.push_back(std::move(layer));
+    keep.push_back({.text = {}, .fd = TRY_CTX(OpenLayer(lower.in, lower.path), "layer")});
+    layers.push_back(keep.back().fd.get());
   }
-  if (joined.size() > kLongestParameter) {
-    return Error(Code::kFailedPrecondition, "an image of " + std::to_string(lowers.size()) + " layers")
-        .Hint("this kernel's overlay takes about 80 layers by descriptor; from 6.5 on it takes any number");
-  }
-  return overlay.SetString("lowerdir", joined);
+  return os::AddLowers(overlay, layers);
 }
 
 // With `upper` and `work` a writable overlay.
@@ -135,16 +104,6 @@ Status BindReadOnly(Session& session, const Step& step, const Lower& layer) {
   return Ok();
 }
 
-// Whatever the kernel's defaults are: no redirects and no files of metadata alone, which only overlayfs could read out
-// of a container's upper directory again, and no index (docs/adr/0010). "userxattr" says the first two by itself.
-Status SetBehaviour(os::FilesystemContext& overlay, std::uint64_t flags) {
-  TRY(overlay.SetString("index", "off"));
-  if ((flags & plan::kOverlayVolatile) != 0) TRY(overlay.SetFlag("volatile"));
-  if ((flags & plan::kOverlayUserXattr) != 0) return overlay.SetFlag("userxattr");
-  TRY(overlay.SetString("redirect_dir", "nofollow"));
-  return overlay.SetString("metacopy", "off");
-}
-
 // The overlay has a hold of its own on images.
 void GiveUpImages(Session& session, const Step& step) {
   for (std::size_t i = kFirstImage; i < step.in.size(); ++i) {
@@ -165,11 +124,12 @@ Result<os::DetachedMount> MountOnce(const Session& session, const Step& step, co
   auto overlay = TRY(os::FilesystemContext::Open("overlay"));
   TRY(overlay.SetString("source", "overlay"));
   std::vector<LayerPath> keep;
-  std::optional<InDescriptors> relative;
-  if (step.numbers.at(1) == 0) relative.emplace(TRY(InDescriptors::Enter()));
+  std::optional<os::InDescriptors> relative;
+  if (step.numbers.at(1) == 0) relative.emplace(TRY(os::InDescriptors::Enter()));
   TRY(AddLowers(overlay, lowers, step.numbers.at(1) != 0, keep));
   if (!upper.empty()) TRY(SetUpper(overlay, session.In(step, 1), upper, step.text.at(1), keep));
-  TRY(SetBehaviour(overlay, flags));
+  TRY(os::SetBehaviour(overlay, {.user_xattrs = (flags & plan::kOverlayUserXattr) != 0,
+                                 .is_volatile = (flags & plan::kOverlayVolatile) != 0}));
   return overlay.Mount(0);
 }
 

@@ -15,21 +15,13 @@
 #include "cgroup/hierarchy.h"
 #include "net/setup.h"
 #include "os/fd.h"
+#include "os/passwd.h"
 #include "os/process.h"
 #include "plan/explain.h"
 #include "plan/plan.h"
 #include "runtime/trace.h"
 
 namespace estiba::runtime {
-
-// The answer to "user[:group]" in the container's own passwd and group files.
-struct ResolvedUser {
-  bool by_name = false;  // it came as text: uid, gid and groups are the answer, not the plan's numbers
-  std::uint32_t uid = 0;
-  std::uint32_t gid = 0;
-  std::vector<std::uint32_t> groups;
-  std::string home;
-};
 
 struct Session {
   explicit Session(plan::Plan p) : plan(std::move(p)), slots(plan.slots), executed(plan.steps.size()) {}
@@ -40,7 +32,7 @@ struct Session {
   std::optional<cgroup::Hierarchies> hierarchies;
   std::optional<cgroup::Cgroup> cgroup;
   bool anothers_scope = false;  // the unit was there, with somebody else's processes
-  std::optional<ResolvedUser> user;
+  std::optional<os::ResolvedUser> user;
   os::UniqueFd document;       // memfd: the state document of hooks inside
   os::UniqueFd said;           // memfd: what hooks inside print
   os::UniqueFd root_of_exec;   // /proc/PID/root, for exec
@@ -96,8 +88,6 @@ Status MoveLink(const Session& session, const plan::Step& step);
 Result<os::UniqueFd> OpenNetns(const Session& session);  // the container's
 Status JoinResctrl(Session& session, const plan::Step& step);  // resctrl_steps.cc
 Status ResolveUser(Session& session, const plan::Step& step);
-Result<ResolvedUser> ResolveUserIn(const std::string& passwd, const std::string& group, const std::string& user,
-                                   std::uint32_t uid, std::uint32_t gid);
 Status CopyUp(Session& session, const plan::Step& step);
 std::string StateDocument(const plan::Plan& plan, const char* status, pid_t pid);
 // Hands the listener of the plan's step, a kSendSeccompListener, to the agent that it names.

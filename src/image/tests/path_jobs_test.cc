@@ -11,7 +11,6 @@
 
 #include "codec/json.h"
 #include "codec/tar.h"
-#include "container_user.h"
 #include "os/file.h"
 #include "os/memfd.h"
 #include "path_lookup.h"
@@ -184,22 +183,6 @@ TEST_F(PathJobs, ProcfsIsNoContent) {
   EXPECT_EQ(Stat("/proc/self/environ"), "Could not find the file /proc/self/environ in container web");
   EXPECT_THAT(Take("/proc"), ElementsAre("proc/"));
   EXPECT_EQ(Put(Job(JobKind::kPutPath, "/proc"), {}), "Could not find the file /proc in container web");
-}
-
-TEST_F(PathJobs, UsersAreTheContainers) {
-  Write("root/etc/passwd", "root:x:0:0::/:\nme:x:12:34::/:\n");
-  Write("root/etc/group", "users:x:56:\n");
-  const auto find = [this](const char* text) {
-    const auto user = FindContainerUser(root_.get(), text);
-    return user.ok() ? std::to_string(user->uid) + ":" + std::to_string(user->gid) : user.error().Message();
-  };
-  EXPECT_EQ(find("me"), "12:34");
-  EXPECT_EQ(find("12"), "12:34");
-  EXPECT_EQ(find("me:users"), "12:56");
-  EXPECT_EQ(find("7"), "7:0");
-  EXPECT_EQ(find("7:8"), "7:8");
-  EXPECT_THAT(find("nobody"), HasSubstr("unable to find user nobody"));
-  EXPECT_THAT(find("me:none"), HasSubstr("unable to find group none"));
 }
 
 TEST(IdRanges, BothWays) {
