@@ -39,7 +39,7 @@ bool Read(const Frame& frame, T& notice) {
 Status Containers::WriteHealthPlan(const ContainerRecord& record, const SpecContext& context, os::DirFd folder) {
   apitypes::ExecCreate create;
   create.cmd = ProbeCommand(record.create.config);
-  if (create.cmd.empty()) return os::DeleteFile(folder, monitorapi::kHealthPlanName);
+  if (create.cmd.empty()) return Ok();
   create.attach_stdout = create.attach_stderr = true;
   const std::string plan = TRY_CTX(EncodeExecPlan(record, context, create), "Healthcheck");
   return os::ReplaceFile(folder, monitorapi::kHealthPlanName, plan, 0600);

@@ -12,8 +12,7 @@ void Trash::Add(std::string taken) {
     heap->names.push_back(std::move(taken));
     if (std::exchange(heap->told, true)) return;
   }
-  if (workers_->Submit([this] { Empty(); })) return;
-  heap_.Lock()->told = false;  // the next one asks again
+  if (!workers_->Submit([this] { Empty(); })) Empty();
 }
 
 bool Trash::DeleteOne() {
