@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "api/docker/api.h"
@@ -26,23 +27,36 @@ using namespace std::chrono_literals;
 constexpr auto kIdleLimit = 60s;
 constexpr auto kIdleStep = 5s;
 
+Status GiveToGroup(const engine::Config& config) {
+  if (config.rootless || config.socket_group.empty()) return Ok();
+  char buffer[16384];
+  struct group entry{};
+  struct group* found = nullptr;
+  if (::getgrnam_r(config.socket_group.c_str(), &entry, buffer, sizeof buffer, &found) != 0 ||
+      found == nullptr) {
+    return Ok();  // without such a group it is root's alone
+  }
+  if (::chown(config.socket.c_str(), 0, found->gr_gid) != 0) {
+    return Error::Errno(errno, "give '" + config.socket + "' to group '" + config.socket_group + "'");
+  }
+  return Ok();
+}
+
+// systemd would need to know whether there is such a group.
+bool IsAtOurPath(const os::UniqueFd& socket, const engine::Config& config) {
+  sockaddr_un address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+  return address.sun_family == AF_UNIX && config.socket == address.sun_path;
+}
+
 // The lock on the data root is held, so a socket that is there is a dead engine's.
 Result<os::UniqueFd> OpenSocket(const engine::Config& config) {
   TRY(os::EnsureDirectory(config.socket.substr(0, config.socket.rfind('/')), 0711));
   if (::unlink(config.socket.c_str()) != 0 && errno != ENOENT)
     return Error::Errno(errno, "remove '" + config.socket + "'");
   os::UniqueFd listener = TRY(os::ListenUnix(config.socket, SOCK_STREAM, 0660));
-  if (config.rootless || config.socket_group.empty()) return listener;
-  char buffer[16384];
-  struct group entry{};
-  struct group* found = nullptr;
-  if (::getgrnam_r(config.socket_group.c_str(), &entry, buffer, sizeof buffer, &found) != 0 ||
-      found == nullptr) {
-    return listener;  // without such a group it is root's alone
-  }
-  if (::chown(config.socket.c_str(), 0, found->gr_gid) != 0) {
-    return Error::Errno(errno, "give '" + config.socket + "' to group '" + config.socket_group + "'");
-  }
+  TRY(GiveToGroup(config));
   return listener;
 }
 
@@ -71,7 +85,10 @@ class Run {
       passed.push_back(TRY(OpenSocket(config_)));
       own_socket_ = true;
     }
-    for (os::UniqueFd& socket : passed) TRY(server_->Listen(std::move(socket)));
+    for (os::UniqueFd& socket : passed) {
+      if (!own_socket_ && IsAtOurPath(socket, config_)) TRY(GiveToGroup(config_));
+      TRY(server_->Listen(std::move(socket)));
+    }
     TRY(loop_->AddFd(signals_->fd(), EPOLLIN, [this](std::uint32_t) { OnSignal(); }));
     Tick();
     return TellReady();

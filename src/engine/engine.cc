@@ -26,7 +26,6 @@ namespace estiba::engine {
 namespace {
 
 constexpr const char* kBuiltinImage = "docker.io/estiba/busybox:latest";
-constexpr const char* kMeta = "meta";
 
 constexpr std::chrono::seconds kLockPatience{3};
 // A socket that takes connections for so long is that of an engine that lives: one that is being killed has its files
@@ -117,13 +116,6 @@ Status EngineImpl::FindStorage() {
       .error()
       .Context("storage_driver \"erofs\" cannot be used here")
       .Hint("it takes Linux 6.12 with EROFS from files; \"auto\" takes what there is");
-}
-
-Result<bool> EngineImpl::NoteBoot() {
-  const std::optional<std::string> last = TRY(database_->Find(kMeta, "boot"));
-  if (last.has_value() && *last == host_.boot_id) return false;
-  TRY(database_->Put(kMeta, "boot", host_.boot_id));
-  return last.has_value();
 }
 
 Result<const monitorapi::Program*> EngineImpl::Monitor() {
@@ -217,8 +209,9 @@ Status EngineImpl::Open() {
   TRY(OpenStores());
   TRY(FindStorage());
   TRY(OpenNouns());
-  const bool host_restarted = TRY(NoteBoot());
+  const bool host_restarted = TRY(HostRestarted());
   TRY_CTX(containers_->Reconcile(host_restarted), "meet the containers again");
+  if (host_restarted) containers_->StartWithHost([this] { NoteBoot(); });
   ClearLater();
   containers_->ClearCniLater();
   containers_->ClearHostLater();  // an engine before us may have been killed before it did
@@ -241,7 +234,7 @@ void EngineImpl::Stop() {
 }
 
 bool EngineImpl::Idle() {
-  return tokens_.empty() && transfers_->Idle() && !collecting_ && containers_->NothingRuns();
+  return tokens_.empty() && transfers_->Idle() && !collecting_ && !containers_->Booting() && containers_->NothingRuns();
 }
 
 std::vector<std::string> EngineImpl::Reload(const Config& fresh) {

@@ -20,6 +20,8 @@
 
 namespace estiba::engine {
 
+inline constexpr const char* kMeta = "meta";  // the table of what is the engine's own
+
 class EngineImpl final : public Engine {
  public:
   explicit EngineImpl(EngineOptions options);
@@ -100,6 +102,8 @@ class EngineImpl final : public Engine {
   Status RemovePorts(const std::string& container, const std::vector<std::string>& ports) override;
   Result<apitypes::PruneReport> PruneNetworks(const apitypes::Filters& filters) override;
 
+  void StartWithHost(std::function<void(Result<std::vector<BootStart>>)> done) override;
+  void StopWithHost(const StopRequest& request, Done done) override;
   apitypes::Version GetVersion() override;
   Result<apitypes::Info> GetInfo() override;
   Result<codec::Json> DiskUsage(const std::set<std::string>& types) override;
@@ -120,8 +124,11 @@ class EngineImpl final : public Engine {
   Status FindStorage();
   bool CopiesLayers(StorageDriver driver) const;
   Status OpenNouns();
-  // True when the host was restarted since the last engine ran.
-  Result<bool> NoteBoot();
+  // ---- engine_boot.cc
+  // True when the host was restarted since an engine has last brought back what is to come back with it.
+  Result<bool> HostRestarted();
+  void NoteBoot();
+  // ----
   std::shared_ptr<const Config> config() const;
   Result<ImagePtr> FindImage(const std::string& name);
   Status LoadBuiltin(const std::string& archive);

@@ -57,7 +57,7 @@ Status Recover(Frame& frame) {
   const os::UniqueFd lock = TRY(TakeLock({folders.run.get()}));
   Failpoint failpoint = TRY(Failpoint::Parse(recover.failpoint));
   PlanRunner runner({folders.container.get()}, &failpoint);
-  return RecoverContainer({folders.container.get()}, {folders.run.get()}, runner, failpoint);
+  return RecoverContainer({folders.container.get()}, {folders.run.get()}, runner, failpoint, recover.other_boot);
 }
 
 // What a Supervisor needs, in the order it is taken.

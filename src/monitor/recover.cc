@@ -62,12 +62,13 @@ Status KillProcess(pid_t pid, unsigned long long start_time) {
 
 }  // namespace
 
-Status RecoverContainer(os::DirFd container_dir, os::DirFd run_dir, Runner& runner, Failpoint& failpoint) {
+Status RecoverContainer(os::DirFd container_dir, os::DirFd run_dir, Runner& runner, Failpoint& failpoint,
+                        bool other_boot) {
   const auto read = TRY(monitorapi::ReadJournal(container_dir));
   const LastRun last = Fold(read.records);
   JournalWriter journal = TRY(JournalWriter::Open(container_dir));
   failpoint.Hit("recover-locked");
-  if (last.pid > 0) TRY(KillProcess(last.pid, last.start_time));
+  if (last.pid > 0 && !other_boot) TRY(KillProcess(last.pid, last.start_time));
   failpoint.Hit("recover-killed");
   const auto kills = runner.OomKills();
   TRY(runner.Undo());

@@ -11,6 +11,8 @@ namespace estiba::monitor {
 
 // Ends and undoes what a killed monitor left. Every step may be repeated by the next recovery, should this
 // one be killed as well. The caller holds the container's lock.
-Status RecoverContainer(os::DirFd container_dir, os::DirFd run_dir, Runner& runner, Failpoint& failpoint);
+// `other_boot`: as of monitorapi::Recover.
+Status RecoverContainer(os::DirFd container_dir, os::DirFd run_dir, Runner& runner, Failpoint& failpoint,
+                        bool other_boot);
 
 }  // namespace estiba::monitor

@@ -55,6 +55,7 @@ ANSWERS = [
     ("GET /events", EVENT),
     ("GET /system/df", {}),
     ("POST /estiba/v1/store/check", {"status": "checked"}),
+    ("POST /estiba/v1/system/up", [{"Id": ID, "Name": "web", "Error": ""}]),
     ("POST /images/load", {"stream": "loaded"}),
     ("POST /images/create", {"status": "pulled"}),
     ("POST /images/.*/push", {"status": "pushed"}),

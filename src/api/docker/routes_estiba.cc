@@ -2,6 +2,9 @@
 // of a container that is not made; the body is that of /containers/create. `format` is text (default), json
 // or shell. POST /estiba/v1/containers/{id}/healthcheck: probes the container's health now and answers what was found.
 // POST /estiba/v1/store/check?repair=1: progress lines, the last an error when something broken is left.
+// POST /estiba/v1/system/up: what the host's start was to bring back, [{"Id","Name","Error"}], once all of it was
+// tried; "Error" is empty for one that runs. POST /estiba/v1/system/down?t=SECONDS: all containers stopped for the
+// host's end.
 #include "call.h"
 #include "progress.h"
 #include "router.h"
@@ -49,6 +52,26 @@ Status RunHealthcheck(Call& call) {
 
 Status CheckStore(Call& call) { return call.engine->CheckStore(call.flag("repair"), ProgressTo(call.exchange)); }
 
+Status SystemUp(Call& call) {
+  call.engine->StartWithHost([exchange = call.exchange](Result<std::vector<engine::BootStart>> starts) {
+    if (!starts.ok()) return RespondStatus(*exchange, std::move(starts).error());
+    codec::Json list = codec::Json::MakeArray();
+    for (const engine::BootStart& start : *starts)
+      list.Append(codec::Json::MakeObject({{"Id", start.id}, {"Name", start.name}, {"Error", start.error}}));
+    RespondJson(*exchange, 200, list);
+  });
+  return Ok();
+}
+
+Status SystemDown(Call& call) {
+  engine::StopRequest request;
+  request.timeout_seconds = TRY(call.number("t"));
+  call.engine->StopWithHost(request, [exchange = call.exchange](const Status& status) {
+    RespondStatus(*exchange, status);
+  });
+  return Ok();
+}
+
 }  // namespace
 
 void AddEstibaRoutes(Router* router) {
@@ -56,6 +79,8 @@ void AddEstibaRoutes(Router* router) {
   router->Add("POST", "/estiba/plan", ExplainCreate);
   router->Add("POST", "/estiba/v1/containers/{id}/healthcheck", RunHealthcheck);
   router->Add("POST", "/estiba/v1/store/check", CheckStore);
+  router->Add("POST", "/estiba/v1/system/up", SystemUp);
+  router->Add("POST", "/estiba/v1/system/down", SystemDown);
 }
 
 }  // namespace estiba::api::docker

@@ -66,6 +66,7 @@ class Container {
     bool told = false;                  // waiters know of the last exit
     bool uncleared = false;             // what its last run left on the host could not be taken away
     bool end_due = false;               // of a run whose start was told: its "die" was not yet
+    bool boot_due = false;              // the host's start has yet to bring it back, in its turn
     bool removal_runs = false;          // somebody of this engine carries it out
     bool removed = false;               // nothing of it is written to the store any more
     int copies = 0;                     // into its files, while it does not run
@@ -74,6 +75,7 @@ class Container {
     std::uint16_t columns = 0;
     std::vector<ExitWaiter> waiters;
     std::vector<std::function<void()>> when_gone;  // once there is no monitor any more
+    std::vector<std::function<void()>> when_settled;  // once it is known whether there is one
   };
 
   const std::string id;
@@ -117,9 +119,19 @@ class Containers {
   };
   static Result<std::unique_ptr<Containers>> Open(Wiring wiring);
 
-  // Meets living monitors again, clears after dead ones, carries out what was decided (reconcile.cc).
+  // Meets living monitors again, clears after dead ones, carries out what was decided (reconcile.cc). After a restart
+  // of the host, StartWithHost() is to follow.
   Status Reconcile(bool host_restarted);
   void Stop();
+  // ---- boot.cc
+  // Starts what the restart policies bring back after a start of the host, each after those that it needs. `ended` is
+  // called when all were tried, unless the engine ends before.
+  void StartWithHost(std::function<void()> ended);
+  // What that has done, once it is over; told once.
+  void AwaitBoot(std::function<void(std::vector<BootStart>)> done);
+  bool Booting();
+  // Stops all that runs, in the other order; they come back with the host.
+  void StopWithHost(const StopRequest& request, Done done);
   // Waits until nothing is left of what was removed.
   void EmptyTrash();
   // When an engine ends: what no running container needs of the host goes at once.
@@ -376,7 +388,7 @@ class Containers {
   std::vector<std::string> LinkWords(const ContainerRecord& record);
   // Its line in the container's /etc/hosts, in place of the one it had; none when it has no address.
   Status RewriteLink(const ContainerRecord& record, const LinkedContainer& link);
-  // After a start of the host's: what it is linked to has to run before.
+  // Before it is started again: what it is linked to has to run.
   void StartLinkedFirst(const ContainerPtr& container);
 
   // ---- name_files.cc
@@ -448,13 +460,31 @@ class Containers {
   Status EnsureCleared(const ContainerPtr& container);
   void TellWaiters(const ContainerPtr& container, bool final_exit);
   void TellRemoved(const ContainerPtr& container, std::int32_t code);
-  // On a worker: what a dead monitor or a host that was restarted left down.
+  // On a worker: what a dead monitor left down.
   void StartAgain(const ContainerPtr& container, std::uint64_t restart_count);
+  // Nothing for one that somebody else has started, or removes.
+  Status StartIfDown(const ContainerPtr& container, std::uint64_t restart_count);
+
+  // ---- boot.cc
+  struct GroupRun;
+  struct Boot {
+    bool runs = false;
+    std::vector<BootStart> starts;
+    std::vector<std::function<void(std::vector<BootStart>)>> waiting;
+  };
+  static bool ComesBack(const ContainerRecord& record, const ContainerState& state);
+  // Ids in groups, each needing only those before it.
+  std::vector<std::vector<std::string>> OrderOf(const std::vector<ContainerPtr>& containers);
+  void RunGroup(const std::shared_ptr<GroupRun>& run, std::size_t index);
+  void StartOfBoot(const ContainerPtr& container);
+  void StopGroup(const std::shared_ptr<std::vector<std::vector<std::string>>>& order, std::size_t index,
+                 const StopRequest& request, Done done);
 
   // ---- stop.cc, remove.cc
   Result<std::shared_ptr<MonitorLink>> RunningLink(const ContainerPtr& container, const char* what);
   bool WaitGone(const ContainerPtr& container, std::chrono::milliseconds timeout);
   void WhenGone(const ContainerPtr& container, std::function<void()> then);
+  static void WhenSettled(const ContainerPtr& container, std::function<void()> then);
   Status EndRun(const ContainerPtr& container);
   // False when somebody removes it already, or has.
   static bool ClaimRemoval(const ContainerPtr& container);
@@ -515,6 +545,7 @@ class Containers {
   Guarded<std::map<std::string, ExecRecord>> execs_;
   Guarded<std::set<std::string>> held_layers_;  // being repaired
   RemovedExits removed_exits_;
+  Guarded<Boot> boot_;
   Trash trash_;
   std::mutex creation_;  // from finding free ids to registering who has them
   std::mutex name_files_;  // while one is read and written again

@@ -1,5 +1,8 @@
 // What monitors say, and what follows when one has ended.
 
+#include <algorithm>
+#include <iterator>
+
 #include <fcntl.h>
 
 #include "base/clock.h"
@@ -163,6 +166,7 @@ Status Containers::Recover(const ContainerPtr& container) {
   {
     auto data = container->data.Lock();
     recover.name = data->record.name;
+    recover.other_boot = !data->state.boot.empty() && data->state.boot != w_.host->boot_id;
   }
   TRY_CTX(spawned.client.Call(recover, {folder.get(), run_folder.get()}, kRecoverPatience + plugins),
           "clear after a monitor that died");
@@ -200,7 +204,14 @@ void Containers::ConcludeLater(const ContainerPtr& container) {
     w_.workers->Submit([this, container] { Conclude(container, nullptr); });  // waits a while for the lock again
     return;
   }
-  const bool removing = container->data.Lock()->record.removing;
+  bool removing = false;
+  std::vector<std::function<void()>> then;
+  {
+    auto data = container->data.Lock();
+    removing = data->record.removing;
+    then.swap(data->when_settled);
+  }
+  for (const auto& next : then) next();
   log::Info("met a monitor that was still starting its container", {{"id", container->id}});
   FoldOrLog(container);
   SaveStateOrLog(container);
@@ -235,6 +246,7 @@ void Containers::ConcludeRun(const ContainerPtr& container, const std::shared_pt
   ContainerRecord record;
   ContainerState state;
   bool told = false;
+  bool boot_due = false;
   {
     auto data = container->data.Lock();
     if (data->state.Running() || data->state.phase == Phase::kStarting) {
@@ -251,6 +263,7 @@ void Containers::ConcludeRun(const ContainerPtr& container, const std::shared_pt
     data->state.last_endpoints = endpoints;
     data->state.ports.clear();
     told = std::exchange(data->told, true);
+    boot_due = data->boot_due;
     record = data->record;
     state = data->state;
   }
@@ -263,6 +276,7 @@ void Containers::ConcludeRun(const ContainerPtr& container, const std::shared_pt
     data->link.reset();
     data->concluding = false;  // not before: the next start has the same folder and may have the same addresses
     then.swap(data->when_gone);
+    std::ranges::move(std::exchange(data->when_settled, {}), std::back_inserter(then));
   }
   SaveStateOrLog(container);
   TellEnd(container, state.exit_code);
@@ -271,22 +285,26 @@ void Containers::ConcludeRun(const ContainerPtr& container, const std::shared_pt
   if (!endpoints.empty()) ClearHostLater();
   if (RemovesItself(record, state)) return RemoveByItself(container);
   const bool ran = state.phase == Phase::kExited;
-  if (died && ran && ShouldRestart(record, state, /*host_restarted=*/false)) {
+  if (died && ran && !boot_due && ShouldRestart(record, state, /*host_restarted=*/false)) {
     StartAgain(container, state.restart_count + 1);
   }
 }
 
 void Containers::StartAgain(const ContainerPtr& container, std::uint64_t restart_count) {
   StartLinkedFirst(container);
+  const Status started = StartIfDown(container, restart_count);
+  if (!started.ok())
+    log::Warn("start a container again", {{"id", container->id}, {"error", started.error().Message()}});
+}
+
+Status Containers::StartIfDown(const ContainerPtr& container, std::uint64_t restart_count) {
   const std::lock_guard operation(container->operation);
   {
     auto data = container->data.Lock();
     // Somebody was quicker, to start it or to remove it.
-    if (data->link || data->state.Running() || data->record.removing || data->removed) return;
+    if (data->link || data->state.Running() || data->record.removing || data->removed) return Ok();
   }
-  const Status started = StartLocked(container, restart_count);
-  if (!started.ok())
-    log::Warn("start a container again", {{"id", container->id}, {"error", started.error().Message()}});
+  return StartLocked(container, restart_count);
 }
 
 }  // namespace estiba::engine

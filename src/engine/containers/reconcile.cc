@@ -136,7 +136,11 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
     return;
   }
   if (was_up || !clean) {
-    container->data.Lock()->concluding = true;
+    {
+      auto data = container->data.Lock();
+      data->concluding = true;
+      data->boot_due = host_restarted && ComesBack(data->record, data->state);
+    }
     w_.workers->Submit([this, container] { Conclude(container, nullptr); });
   }
   ContainerRecord record;
@@ -147,11 +151,7 @@ void Containers::ReconcileOne(const ContainerPtr& container, bool host_restarted
     state = data->state;
   }
   // Conclude() sees to --rm by itself.
-  if (record.removing || (RemovesItself(record, state) && !was_up && clean)) return RemoveWhenGone(container);
-  if (!host_restarted || !state.starts || !ShouldRestart(record, state, /*host_restarted=*/true)) return;
-  WhenGone(container, [this, container] {
-    w_.workers->Submit([this, container] { StartAgain(container, 0); });
-  });
+  if (record.removing || (RemovesItself(record, state) && !was_up && clean)) RemoveWhenGone(container);
 }
 
 Status Containers::Reconcile(bool host_restarted) {

@@ -232,6 +232,7 @@ Json ContainerState::ToJson() const {
   json.Set("finished_at", finished_at);
   json.Set("restart_count", restart_count);
   json.Set("stopped_by_user", stopped_by_user);
+  if (!boot.empty()) json.Set("boot", boot);
   if (paused_by_commit) json.Set("paused_by_commit", true);
   json.Set("journal_seq", journal_seq);
   json.Set("starts", starts);
@@ -262,6 +263,7 @@ Result<ContainerState> ContainerState::FromJson(const Json& json) {
   reader.Read("finished_at", &state.finished_at);
   reader.Read("restart_count", &state.restart_count);
   reader.Read("stopped_by_user", &state.stopped_by_user);
+  reader.Read("boot", &state.boot);
   reader.Read("paused_by_commit", &state.paused_by_commit);
   reader.Read("journal_seq", &state.journal_seq);
   reader.Read("starts", &state.starts);

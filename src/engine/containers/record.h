@@ -70,6 +70,7 @@ struct ContainerState {
   std::uint64_t restart_count = 0;
   bool paused_by_commit = false; // while its files are read; the next engine lets it go on
   bool stopped_by_user = false;  // unless-stopped stays down after an engine's or host's restart
+  std::string boot;              // the host's boot id at its last start: a pid of another boot is somebody else's
   std::uint64_t journal_seq = 0; // records up to here are folded in
   std::uint64_t starts = 0;      // tells two runs apart
   // Held while a monitor may need them.

@@ -294,6 +294,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     data->state.phase = Phase::kStarting;
     data->state.ports = launch.ports.ports;
     data->state.stopped_by_user = false;
+    data->state.boot = w_.host->boot_id;
     data->state.oom_killed = false;
     data->state.error.clear();
     data->state.apparmor_profile = context.apparmor_profile;

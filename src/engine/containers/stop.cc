@@ -48,6 +48,17 @@ void Containers::WhenGone(const ContainerPtr& container, std::function<void()> t
   then();
 }
 
+void Containers::WhenSettled(const ContainerPtr& container, std::function<void()> then) {
+  {
+    auto data = container->data.Lock();
+    if (data->concluding) {
+      data->when_settled.push_back(std::move(then));
+      return;
+    }
+  }
+  then();
+}
+
 Result<std::shared_ptr<MonitorLink>> Containers::RunningLink(const ContainerPtr& container, const char* what) {
   auto data = container->data.Lock();
   if (data->link && !data->concluding && (data->state.Running() || data->state.phase == Phase::kStarting)) {
@@ -84,7 +95,7 @@ void Containers::StopOne(const std::string& id, const StopRequest& request, Done
     if (!signal.ok()) return done(std::move(signal).error());
     stop.signal = signal.value();
     stop.timeout_ms = StopTimeoutMs(data->record, request);
-    if (link) data->state.stopped_by_user = true;
+    if (link && !request.with_host) data->state.stopped_by_user = true;
   }
   if (!link) return done(Error(Code::kNotModified, "container " + container->id + " is already stopped"));
   // Before the word is out: after a crash of ours it must not come back.

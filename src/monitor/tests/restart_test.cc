@@ -180,7 +180,7 @@ class NoRunner : public Runner {
 
 class RecoverTest : public JournalWriterTest {
  protected:
-  Status Recover() { return RecoverContainer({fd_.get()}, {fd_.get()}, runner_, none_); }
+  Status Recover() { return RecoverContainer({fd_.get()}, {fd_.get()}, runner_, none_, /*other_boot=*/false); }
   NoRunner runner_;
   Failpoint none_;
 };

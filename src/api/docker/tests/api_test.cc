@@ -115,6 +115,16 @@ TEST_F(Api, AHealthcheckOnRequestIsAnswered) {
   EXPECT_EQ(Send("POST", "/estiba/v1/containers/web/healthcheck").status, 409);
 }
 
+TEST_F(Api, AHostsStartAndEndAreTheEnginesToSeeTo) {
+  const http::Response up = Send("POST", "/estiba/v1/system/up");
+  EXPECT_EQ(engine_.last(), "start with host");
+  EXPECT_EQ(up.body, "[{\"Id\":\"id1\",\"Name\":\"web\",\"Error\":\"\"},"
+                     "{\"Id\":\"id2\",\"Name\":\"db\",\"Error\":\"no such device\"}]\n");
+  EXPECT_EQ(Called(204, "POST", "/estiba/v1/system/down?t=3"), "stop with host 3");
+  EXPECT_EQ(Called(204, "POST", "/estiba/v1/system/down"), "stop with host -99");
+  EXPECT_EQ(Send("POST", "/estiba/v1/system/down?t=x").status, 400);
+}
+
 TEST_F(Api, CodesMapToStatuses) {
   const std::pair<Code, int> kStatuses[] = {
       {Code::kNotFound, 404},      {Code::kInvalidArgument, 400}, {Code::kConflict, 409},

@@ -57,6 +57,14 @@ class FakeEngine : public engine::Engine {
     if (!called.ok()) return done(called.error().Clone());
     done(apitypes::HealthRun{"unhealthy", 7, "no"});
   }
+  void StartWithHost(std::function<void(Result<std::vector<engine::BootStart>>)> done) override {
+    const Status called = Called("start with host");
+    if (!called.ok()) return done(called.error().Clone());
+    done(std::vector<engine::BootStart>{{"id1", "web", ""}, {"id2", "db", "no such device"}});
+  }
+  void StopWithHost(const engine::StopRequest& request, engine::Done done) override {
+    done(Called("stop with host " + std::to_string(request.timeout_seconds.value_or(-99))));
+  }
   Status KillContainer(const std::string& id, const std::string& signal) override {
     return Called("kill " + id + " " + signal);
   }

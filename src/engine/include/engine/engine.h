@@ -77,6 +77,14 @@ struct LogsRequest {
 struct StopRequest {
   std::optional<std::int64_t> timeout_seconds;  // below 0: wait for ever
   std::string signal;                           // empty: the container's
+  bool with_host = false;                       // no user's wish: it comes back with the host
+};
+
+// A container that a start of the host was to bring back.
+struct BootStart {
+  std::string id;
+  std::string name;
+  std::string error;  // why it does not run; empty: it does
 };
 
 struct RemoveRequest {
@@ -354,6 +362,11 @@ class Engine {
 
   // ---- system
   // ---------------------------------------------------------------------------------------------------
+  // `done` once what the host's start was to bring back has been tried: what nobody was told of yet. After a
+  // StopWithHost() it is brought back now.
+  virtual void StartWithHost(std::function<void(Result<std::vector<BootStart>>)> done) = 0;
+  // Stops all that runs, to come back with the host: who needs another first.
+  virtual void StopWithHost(const StopRequest& request, Done done) = 0;
   virtual apitypes::Version GetVersion() = 0;  // without API versions, which the API layer knows
   virtual Result<apitypes::Info> GetInfo() = 0;
   // Docker's answer, with "Blobs" (Count, Size, Reclaimable) of ours. `types` are of container, image, volume and

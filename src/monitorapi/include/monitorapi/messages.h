@@ -108,7 +108,8 @@ struct Recover {
   std::string id;
   std::string name;
   std::string failpoint;
-  template <class V> void Fields(V& v) { v(1, id); v(2, name); v(3, failpoint); }
+  bool other_boot = false;  // the host was restarted since: its processes are gone, their numbers somebody else's
+  template <class V> void Fields(V& v) { v(1, id); v(2, name); v(3, failpoint); v(4, other_boot); }
 };
 
 // Descriptor: the connection, its HTTP head already written. Answer: Ok.
