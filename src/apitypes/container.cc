@@ -16,6 +16,11 @@ void Describe(A& f, Port& v) {
   f("Type", v.type);
 }
 template <typename A>
+void Describe(A& f, HealthSummary& v) {
+  f("Status", v.status);
+  f("FailingStreak", v.failing_streak);
+}
+template <typename A>
 void Describe(A& f, ContainerSummary& v) {
   f("Id", v.id);
   f("Names", v.names);
@@ -29,7 +34,11 @@ void Describe(A& f, ContainerSummary& v) {
   f("Labels", v.labels);
   f("State", v.state);
   f("Status", v.status);
-  f.Inside("HostConfig", [&](auto& h) { h.Omit("NetworkMode", v.network_mode); });
+  f.Inside("HostConfig", [&](auto& h) {
+    h.Omit("NetworkMode", v.network_mode);
+    h.Omit("Annotations", v.annotations);
+  });
+  f("Health", v.health);
   f.Inside("NetworkSettings", [&](auto& n) { n("Networks", v.networks); });
   f("Mounts", v.mounts);
 }

@@ -38,7 +38,7 @@ void Describe(A& f, ContainerState& v) {
   f.Omit("Health", v.health);
 }
 
-// Members that Docker still writes and that always hold nothing here.
+// Members that Docker wrote until API 1.52 and that always hold nothing here.
 static void WriteLegacy(Writer& f) {
   f("HairpinMode", false);
   f("LinkLocalIPv6Address", std::string());
@@ -88,6 +88,7 @@ void Describe(A& f, ContainerInspect& v) {
   f.Null("ExecIDs", v.exec_ids);
   f("HostConfig", v.host_config);
   f("GraphDriver", v.graph_driver);
+  f.Omit("ImageManifestDescriptor", v.image_manifest);
   f.Omit("SizeRw", v.size_rw);
   f.Omit("SizeRootFs", v.size_root_fs);
   f("Mounts", v.mounts);

@@ -152,6 +152,15 @@ void Describe(A& f, GraphDriver& v) {
 }
 
 template <typename A>
+void Describe(A& f, ManifestDescriptor& v) {
+  f("mediaType", v.media_type);
+  f("digest", v.digest);
+  f("size", v.size);
+  f.Omit("artifactType", v.artifact_type);
+  f.Omit("annotations", v.annotations);
+}
+
+template <typename A>
 void Describe(A& f, MountPoint& v) {
   f.Omit("Type", v.type);
   f.Omit("Name", v.name);

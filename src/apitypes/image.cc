@@ -14,14 +14,7 @@ void Describe(A& f, ImageSummary& v) {
   f("RepoTags", v.repo_tags);
   f("SharedSize", v.shared_size);
   f("Size", v.size);
-}
-template <typename A>
-void Describe(A& f, ManifestDescriptor& v) {
-  f("mediaType", v.media_type);
-  f("digest", v.digest);
-  f("size", v.size);
-  f.Omit("artifactType", v.artifact_type);
-  f.Omit("annotations", v.annotations);
+  f.Omit("Descriptor", v.descriptor);
 }
 template <typename A>
 void Describe(A& f, ImageInspect& v) {
@@ -63,9 +56,42 @@ void Describe(A& f, ImageDeleteItem& v) {
   f.Omit("Deleted", v.deleted);
 }
 
-codec::Json ImageSummary::ToJson() const { return Write(*this); }
+codec::Json ManifestSummary::ToJson() const {
+  Writer f;
+  f("ID", id);
+  f("Descriptor", descriptor);
+  f("Available", available);
+  f.Inside("Size", [&](Writer& size) {
+    size("Content", content_size);
+    size("Total", content_size + unpacked_size);
+  });
+  f("Kind", kind);
+  if (kind == "image") {
+    f.Inside("ImageData", [&](Writer& data) {
+      data.Inside("Platform", [&](Writer& platform) {
+        platform("architecture", architecture);
+        platform("os", os);
+        platform.Omit("os.version", os_version);
+        platform.Omit("variant", variant);
+      });
+      data("Containers", containers);
+      data.Inside("Size", [&](Writer& size) { size("Unpacked", unpacked_size); });
+    });
+  }
+  if (kind == "attestation") f.Inside("AttestationData", [&](Writer& data) { data("For", attested); });
+  return f.Take();
+}
+
+static codec::Json WithManifests(codec::Json image, const std::vector<ManifestSummary>& manifests) {
+  if (manifests.empty()) return image;
+  codec::Json& list = image.Add("Manifests", codec::Json::MakeArray());
+  for (const ManifestSummary& one : manifests) list.Append(one.ToJson());
+  return image;
+}
+
+codec::Json ImageSummary::ToJson() const { return WithManifests(Write(*this), manifests); }
 Result<ImageSummary> ImageSummary::FromJson(const codec::Json& json) { return Load<ImageSummary>(json); }
-codec::Json ImageInspect::ToJson() const { return Write(*this); }
+codec::Json ImageInspect::ToJson() const { return WithManifests(Write(*this), manifests); }
 Result<ImageInspect> ImageInspect::FromJson(const codec::Json& json) { return Load<ImageInspect>(json); }
 codec::Json ImageHistoryItem::ToJson() const { return Write(*this); }
 Result<ImageHistoryItem> ImageHistoryItem::FromJson(const codec::Json& json) {

@@ -47,6 +47,11 @@ void Describe(A& f, NetworkContainer& v) {
   f("IPv6Address", v.ipv6_address);
 }
 template <typename A>
+void Describe(A& f, SubnetUsage& v) {
+  f("IPsInUse", v.in_use);
+  f("DynamicIPsAvailable", v.available);
+}
+template <typename A>
 void Describe(A& f, Network& v) {
   f("Name", v.name);
   f("Id", v.id);
@@ -64,6 +69,7 @@ void Describe(A& f, Network& v) {
   f("Containers", v.containers);
   f("Options", v.options);
   f("Labels", v.labels);
+  f.Inside("Status", [&](auto& s) { s.Inside("IPAM", [&](auto& i) { i.Omit("Subnets", v.subnets); }); });
 }
 template <typename A>
 void Describe(A& f, NetworkConnect& v) {

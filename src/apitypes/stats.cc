@@ -47,6 +47,7 @@ void Describe(A& f, NetworkStats& v) {
 }
 template <typename A>
 void Describe(A& f, Stats& v) {
+  f("os_type", std::string("linux"));
   f("read", v.read);
   f("preread", v.preread);
   f.Inside("pids_stats", [&](auto& p) {

@@ -84,6 +84,7 @@ void Describe(A& f, Info& v) {
   f("LiveRestoreEnabled", v.live_restore_enabled);
   f("InitBinary", v.init_binary);
   f("SecurityOptions", v.security_options);
+  f.Inside("FirewallBackend", [&](auto& b) { b("Driver", v.firewall_backend); });
   f.Null("Warnings", v.warnings);
 }
 

@@ -12,8 +12,7 @@ Status EngineImpl::AddImageUsage(Json& report) {
   Json images = Json::MakeArray();
   const std::vector<apitypes::ImageSummary> summaries = TRY(images_->List({}));
   for (apitypes::ImageSummary summary : summaries) {
-    const auto shared = usage.shared.find(summary.id);
-    summary.shared_size = shared == usage.shared.end() ? 0 : static_cast<std::int64_t>(shared->second);
+    summary.shared_size = usage.SharedOf(summary.id);
     images.Append(summary.ToJson());
   }
   report.Set("LayersSize", usage.layers);

@@ -347,29 +347,29 @@ void EngineImpl::TidyHourly() {
 
 // ---- images ---------------------------------------------------------------------------------------------------------
 
-Result<std::vector<apitypes::ImageSummary>> EngineImpl::ListImages(bool all, const apitypes::Filters& filters) {
-  (void)all;  // shows intermediate images, which this store has none of
-  return images_->List(filters);
-}
-
-Result<apitypes::ImageInspect> EngineImpl::InspectImage(const std::string& name) {
-  apitypes::ImageInspect inspect = TRY(images_->Inspect(name));
-  if (host_.copies) inspect.graph_driver = {.data = {}, .name = "vfs"};
-  return inspect;
-}
-
-Result<std::vector<apitypes::ImageHistoryItem>> EngineImpl::ImageHistory(const std::string& name) {
-  return images_->History(name);
+Result<std::vector<apitypes::ImageSummary>> EngineImpl::ListImages(const ImageListRequest& request) {
+  std::vector<apitypes::ImageSummary> images = TRY(images_->List(request.filters));
+  if (request.shared_size) {
+    const Images::Usage usage = TRY(images_->MeasureUsage());
+    for (apitypes::ImageSummary& image : images) image.shared_size = usage.SharedOf(image.id);
+  }
+  if (!request.manifests) return images;
+  for (apitypes::ImageSummary& summary : images) {
+    const auto image = images_->Get(summary.id);
+    if (image.ok()) summary.manifests = images_->Manifests(**image);
+  }
+  return images;
 }
 
 Status EngineImpl::TagImage(const std::string& name, const std::string& repository, const std::string& tag) {
   return images_->Tag(name, repository, tag);
 }
 
-Result<std::vector<apitypes::ImageDeleteItem>> EngineImpl::RemoveImage(const std::string& name, bool force,
-                                                                       bool no_prune) {
-  auto items = TRY(images_->Remove(name, force));
-  if (!no_prune) CollectLater();
+Result<std::vector<apitypes::ImageDeleteItem>> EngineImpl::RemoveImage(const std::string& name,
+                                                                       const ImageRemoveRequest& request) {
+  TRY(CheckRemovedPlatforms(name, request.platforms));
+  auto items = TRY(images_->Remove(name, request.force));
+  if (!request.no_prune) CollectLater();
   return items;
 }
 

@@ -58,12 +58,13 @@ class EngineImpl final : public Engine {
   Result<apitypes::ExecInspect> InspectExec(const std::string& exec_id) override;
   Status ResizeExec(const std::string& exec_id, std::uint16_t rows, std::uint16_t columns) override;
 
-  Result<std::vector<apitypes::ImageSummary>> ListImages(bool all, const apitypes::Filters& filters) override;
-  Result<apitypes::ImageInspect> InspectImage(const std::string& name) override;
-  Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name) override;
+  Result<std::vector<apitypes::ImageSummary>> ListImages(const ImageListRequest& request) override;
+  Result<apitypes::ImageInspect> InspectImage(const std::string& name, const ImageQuestion& question) override;
+  Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name,
+                                                               const std::string& platform) override;
   Status TagImage(const std::string& name, const std::string& repository, const std::string& tag) override;
-  Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name, bool force,
-                                                             bool no_prune) override;
+  Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name,
+                                                             const ImageRemoveRequest& request) override;
   Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) override;
   Result<Token> CheckLogin(const apitypes::AuthConfig& auth, ProgressCallbacks callbacks) override;
   Result<Token> PullImage(const PullRequest& request, ProgressCallbacks callbacks) override;
@@ -137,6 +138,10 @@ class EngineImpl final : public Engine {
   // `image`, or if it is for another platform, one of the index it came from (pull --all-platforms, load), which is
   // unpacked when it is asked for first. `image` too when none is here whole.
   Result<ImagePtr> ForPlatform(ImagePtr image, const std::string& platform);
+  // The same of a name, where only an image for that platform will do.
+  Result<ImagePtr> OfPlatform(const std::string& name, const std::string& platform);
+  // Whether all that is here of the image is for these platforms.
+  Status CheckRemovedPlatforms(const std::string& name, const std::vector<std::string>& platforms);
   // ---- engine_formats.cc
   Result<image::NewImage> ImageOf(const CommitRequest& request, const Containers::Source& source);
   void TellNamed(const std::string& id, const std::string& name);

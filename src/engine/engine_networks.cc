@@ -92,7 +92,11 @@ Result<std::vector<apitypes::Network>> EngineImpl::ListNetworks(const apitypes::
 
 Result<apitypes::Network> EngineImpl::InspectNetwork(const std::string& name) {
   const auto record = TRY(networks_->Get(name));
-  return NetworkView(*record);
+  apitypes::Network view = NetworkView(*record);
+  const auto counts = networks_->CountAddresses(*record);
+  for (std::size_t i = 0; i < counts.size() && i < record->pools.size(); ++i)
+    view.subnets[ToString(record->pools[i].subnet)] = {counts[i].in_use, counts[i].free};
+  return view;
 }
 
 Result<apitypes::NetworkCreateResponse> EngineImpl::CreateNetwork(const apitypes::NetworkCreate& create) {

@@ -12,6 +12,11 @@ std::uint64_t OrZero(const Result<std::uint64_t>& size) { return size.ok() ? *si
 
 }  // namespace
 
+std::int64_t Images::Usage::SharedOf(const std::string& id) const {
+  const auto found = shared.find(id);
+  return found == shared.end() ? 0 : static_cast<std::int64_t>(found->second);
+}
+
 Result<Images::Usage> Images::MeasureUsage() const {
   struct Layer {
     std::uint64_t bytes = 0;

@@ -114,6 +114,7 @@ Result<std::vector<apitypes::ImageSummary>> Images::List(const apitypes::Filters
     const std::set<std::string>& patterns = filters.Get("reference");
     std::erase_if(summary.repo_tags, [&](const std::string& tag) { return !ReferenceMatches(patterns, {tag}); });
     summary.containers = callbacks_.users ? static_cast<std::int64_t>(callbacks_.users(id).size()) : -1;
+    summary.descriptor = Describe(*image);
     summaries.push_back(std::move(summary));
   }
   std::stable_sort(summaries.begin(), summaries.end(),
@@ -122,6 +123,11 @@ Result<std::vector<apitypes::ImageSummary>> Images::List(const apitypes::Filters
 }
 
 std::optional<apitypes::ManifestDescriptor> Images::Describe(const ImageRecord& image) const {
+  {
+    auto state = state_.Lock();
+    const auto known = state->described.find(image.id);
+    if (known != state->described.end() && known->second.digest == image.manifest_digest) return known->second;
+  }
   const auto text = content_->Read(image.manifest_digest);
   const auto manifest = text.ok() ? oci::ParseManifest(*text) : text.error().Clone();
   if (!manifest.ok()) return std::nullopt;
@@ -131,6 +137,8 @@ std::optional<apitypes::ManifestDescriptor> Images::Describe(const ImageRecord& 
   out.size = static_cast<std::int64_t>(text->size());
   out.artifact_type = image.artifact_type;
   out.annotations = manifest->annotations;
+  auto state = state_.Lock();
+  if (state->by_id.contains(image.id)) state->described.insert_or_assign(image.id, out);
   return out;
 }
 

@@ -244,6 +244,7 @@ Status Images::Record(const image::LoadedImage& loaded, const std::string& pulle
   {
     auto state = state_.Lock();
     state->by_id[record.id] = std::make_shared<const ImageRecord>(record);
+    state->described.erase(record.id);  // its manifest may be another one
     for (const std::string& name : loaded.names) state->tags[name] = record.id;
   }
   NoteUse(record.id, WallNow());
@@ -328,6 +329,7 @@ Result<std::vector<apitypes::ImageDeleteItem>> Images::DeleteImage(const ImagePt
     auto state = state_.Lock();
     state->by_id.erase(image->id);
     state->used.erase(image->id);
+    state->described.erase(image->id);
     for (const std::string& name : names) state->tags.erase(name);
   }
   std::vector<apitypes::ImageDeleteItem> items;

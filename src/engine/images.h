@@ -97,6 +97,10 @@ class Images {
   Status Record(const image::LoadedImage& loaded, const std::string& pulled_reference);
 
   Result<std::vector<apitypes::ImageSummary>> List(const apitypes::Filters& filters) const;
+  // Its manifest; nothing when that cannot be read.
+  std::optional<apitypes::ManifestDescriptor> Describe(const ImageRecord& image) const;
+  // Of the index that the image came from, if it is here; else of the image alone.
+  std::vector<apitypes::ManifestSummary> Manifests(const ImageRecord& image) const;
   Result<apitypes::ImageInspect> Inspect(const std::string& name) const;
   Result<std::vector<apitypes::ImageHistoryItem>> History(const std::string& name) const;
   Status Tag(const std::string& name, const std::string& repository, const std::string& tag);
@@ -130,6 +134,7 @@ class Images {
     std::uint64_t droppable = 0;   // of the blobs: layers that a registry has too
     std::size_t blob_count = 0;
     std::map<std::string, std::uint64_t> shared;  // image id → unpacked bytes of layers that other images have too
+    std::int64_t SharedOf(const std::string& id) const;
   };
   Result<Usage> MeasureUsage() const;
 
@@ -138,17 +143,27 @@ class Images {
     std::map<std::string, ImagePtr> by_id;
     std::map<std::string, std::string> tags;  // normalised reference → id
     std::map<std::string, WallTime> used;     // id → when it was used last
+    std::map<std::string, apitypes::ManifestDescriptor> described;  // by id, once it was asked for
+  };
+
+  // What of a manifest is here: all that it names, and its bytes.
+  struct Presence {
+    bool whole = false;
+    std::uint64_t bytes = 0;
   };
 
   Images(store::Database* database, store::ContentStore* content, store::Snapshots* snapshots)
       : database_(database), content_(content), snapshots_(snapshots) {}
+  std::vector<oci::Descriptor> ManifestsBeside(const ImageRecord& image) const;
+  Presence PresenceOf(const std::string& manifest_digest) const;
+  apitypes::ManifestSummary SummaryOf(const oci::Descriptor& descriptor,
+                                      const std::map<std::string, ImagePtr>& by_manifest) const;
   Status Load();
   Status LoadUses(WallTime now);
   // These three hold `changes_`.
   Result<std::vector<apitypes::ImageDeleteItem>> Untag(const ImagePtr& image, const std::string& reference, bool force);
   Result<std::vector<apitypes::ImageDeleteItem>> DeleteImage(const ImagePtr& image, bool force);
   apitypes::ImageSummary Summary(const ImageRecord& image, const std::map<std::string, std::string>& tags) const;
-  std::optional<apitypes::ManifestDescriptor> Describe(const ImageRecord& image) const;
   Result<bool> Passes(const ImageRecord& image, const apitypes::ImageSummary& summary,
                       const apitypes::Filters& filters) const;
   struct Unused {

@@ -218,6 +218,15 @@ Status Networks::Delete(const NetworkRecord& network) {
   return Ok();
 }
 
+std::vector<net::AddressAllocator::Counts> Networks::CountAddresses(const NetworkRecord& network) const {
+  std::vector<net::AddressAllocator::Counts> counts;
+  auto state = state_.Lock();
+  const auto found = state->allocators.find(network.id);
+  if (found == state->allocators.end()) return counts;
+  for (const net::AddressAllocator& allocator : found->second) counts.push_back(allocator.Count());
+  return counts;
+}
+
 // Of one family: the one that is wanted, else the one that it had last, else the next that is free.
 Result<Ip> Networks::TakeAddress(std::vector<net::AddressAllocator>& allocators, const EndpointRequest& request,
                                  bool v6) {

@@ -142,6 +142,9 @@ class Networks {
   // All of them, and files that cannot be used.
   cni::Folder LookAtCni() const;
 
+  // How many addresses of its subnets are left, in the order of its pools; nothing for a network of driver cni.
+  std::vector<net::AddressAllocator::Counts> CountAddresses(const NetworkRecord& network) const;
+
   // What the host's end of a container's interface is called.
   static std::string LinkName(const std::string& container_id, unsigned index);
   // An address for one container; `index` numbers its interfaces.

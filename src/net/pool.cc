@@ -95,6 +95,18 @@ Result<AddressAllocator> AddressAllocator::Create(const IpPrefix& subnet, std::o
   return allocator;
 }
 
+AddressAllocator::Counts AddressAllocator::Count() const {
+  std::set<Ip> taken = used_;
+  taken.insert(subnet_.address);
+  if (!subnet_.address.v6) taken.insert(subnet_.Last());
+  taken.insert(gateway_);
+  for (const Ip& address : reserved_)
+    if (subnet_.Contains(address)) taken.insert(address);
+  const auto in_range = std::ranges::count_if(taken, [&](const Ip& address) { return range_.Contains(address); });
+  const Wide free = SizeOf(range_) - static_cast<Wide>(in_range);
+  return {taken.size(), free > UINT64_MAX ? UINT64_MAX : static_cast<std::uint64_t>(free)};
+}
+
 bool AddressAllocator::Reserved(const Ip& address) const {
   const bool broadcast = !subnet_.address.v6 && address == subnet_.Last();
   return address == subnet_.address || broadcast || address == gateway_ ||

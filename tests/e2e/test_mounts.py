@@ -159,7 +159,7 @@ def test_tmpfs_options(engine):
     ({"Type": "image", "Target": "/d"}, "field Source must not be empty"),
 ])
 def test_mounts_that_the_api_refuses(engine, mount, says):
-    status, answer = engine.api("POST", "/v1.47/containers/create", {"Image": BOX, "Cmd": ["true"],
+    status, answer = engine.api("POST", "/v1.48/containers/create", {"Image": BOX, "Cmd": ["true"],
                                                                      "HostConfig": {"Mounts": [mount]}})
     assert status == 400 and says in answer["message"]
 

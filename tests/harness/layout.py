@@ -60,7 +60,8 @@ class Layout:
                            CONFIG)
         made = self.manifest(config, [self.blob({"_type": "in-toto"}, "application/vnd.in-toto+json")])
         return {**made, "platform": {"os": "unknown", "architecture": "unknown"},
-                "annotations": {"vnd.docker.reference.digest": of["digest"]}}
+                "annotations": {"vnd.docker.reference.type": "attestation-manifest",
+                                "vnd.docker.reference.digest": of["digest"]}}
 
     def finish(self, named):
         """`named`: names and what they stand for."""

@@ -13,6 +13,7 @@
 #include "codec/json.h"
 #include "engine/engine.h"
 #include "http/exchange.h"
+#include "versions.h"
 
 namespace estiba::api::docker {
 
@@ -49,6 +50,14 @@ void RespondError(http::Exchange& exchange, const Error& error);
 void RespondStatus(http::Exchange& exchange, const Status& status);
 
 int HttpStatus(Code code);
+
+// As a client of the call's version knows them (versions.h).
+template <typename T>
+codec::Json ListForVersion(const Call& call, const std::vector<T>& items) {
+  codec::Json list = codec::Json::MakeArray();
+  for (const T& item : items) list.Append(ForVersion(call.minor, item));
+  return list;
+}
 
 template <typename T>
 codec::Json JsonList(const std::vector<T>& items) {

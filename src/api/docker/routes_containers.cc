@@ -1,4 +1,7 @@
 // Containers, but for what streams (routes_streams.cc).
+#include <algorithm>
+#include <iterator>
+
 #include "base/parse.h"
 #include "call.h"
 #include "router.h"
@@ -17,23 +20,24 @@ Status List(Call& call) {
   TRY(request.filters.Allow({"ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation",
                              "label", "name", "network", "publish", "since", "status", "volume"}));
   const auto containers = TRY(call.engine->ListContainers(request));
-  RespondJson(call, 200, JsonList(containers));
+  RespondJson(call, 200, ListForVersion(call, containers));
   return Ok();
 }
 
 Status Create(Call& call) {
   const codec::Json body = TRY(call.body(/*required=*/true));
   apitypes::ContainerCreate create = TRY(apitypes::ContainerCreate::FromJson(body));
-  if (call.minor < 44 && create.config.healthcheck) create.config.healthcheck->start_interval = 0;
-  const auto created =
-      TRY(call.engine->CreateContainer(call.query("name"), call.query("platform"), std::move(create)));
+  std::vector<std::string> warnings = TRY(AdaptCreate(call.minor, create));
+  const std::string platform = call.minor < 41 ? "" : call.query("platform");
+  auto created = TRY(call.engine->CreateContainer(call.query("name"), platform, std::move(create)));
+  std::ranges::move(warnings, std::back_inserter(created.warnings));
   RespondJson(call, 201, created.ToJson());
   return Ok();
 }
 
 Status Inspect(Call& call) {
   const auto inspect = TRY(call.engine->InspectContainer(call.id(), call.flag("size")));
-  RespondJson(call, 200, inspect.ToJson());
+  RespondJson(call, 200, ForVersion(call.minor, inspect));
   return Ok();
 }
 
@@ -113,7 +117,8 @@ Status Rename(Call& call) {
 
 Status Update(Call& call) {
   const codec::Json body = TRY(call.body(/*required=*/true));
-  const auto update = TRY(apitypes::ContainerUpdate::FromJson(body));
+  auto update = TRY(apitypes::ContainerUpdate::FromJson(body));
+  AdaptUpdate(call.minor, update);
   const auto warnings = TRY(call.engine->UpdateContainer(call.id(), update));
   RespondJson(call, 200, codec::Json::MakeObject({{"Warnings", warnings}}));
   return Ok();

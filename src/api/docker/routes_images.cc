@@ -10,31 +10,58 @@
 namespace estiba::api::docker {
 namespace {
 
-// Until API 1.44 images had their size under a second name.
-codec::Json WithVirtualSize(codec::Json image, int minor) {
-  if (minor < 44) image.Set("VirtualSize", image.GetInt("Size"));
-  return image;
+// OCI's platform as JSON, unlike a pull's.
+Result<std::string> ReadPlatform(const std::string& text) {
+  const codec::Json platform = TRY_CTX(codec::ParseJson(text), "failed to parse platform");
+  const std::string os = platform.GetString("os");
+  const std::string architecture = platform.GetString("architecture");
+  const std::string variant = platform.GetString("variant");
+  if (os.empty() || architecture.empty())
+    return Error(Code::kInvalidArgument, "both OS and Architecture must be provided");
+  return os + "/" + architecture + (variant.empty() ? "" : "/" + variant);
+}
+
+// The parameter `platform` of calls that know it since `since`; older ones leave it unread. Where it is `plain`,
+// people's own way to write it will do.
+Result<std::string> PlatformFrom(const Call& call, int since, bool plain = false) {
+  const std::vector<std::string> asked = call.exchange->query().GetAll("platform");
+  if (call.minor < since || asked.empty() || asked.front().empty()) return std::string();
+  if (asked.size() > 1 && call.minor < 52)
+    return Error(Code::kInvalidArgument,
+                 "multiple platform parameters are not supported in this API version; use API version 1.52 or later");
+  if (asked.size() > 1)
+    return Error(Code::kNotImplemented, "several platforms at once are not supported")
+        .Hint("name one, or none for all that are here");
+  if (plain && !asked.front().starts_with('{')) return asked.front();
+  return ReadPlatform(asked.front());
 }
 
 Status List(Call& call) {
-  apitypes::Filters filters = TRY(call.filters());
-  TRY(filters.Allow({"before", "dangling", "label", "label!", "reference", "since", "until"}));
-  if (call.minor < 41 && call.has("filter")) filters.Add("reference", call.query("filter"));
-  const auto images = TRY(call.engine->ListImages(call.flag("all"), filters));
-  codec::Json list = codec::Json::MakeArray();
-  for (const apitypes::ImageSummary& image : images) list.Append(WithVirtualSize(image.ToJson(), call.minor));
-  RespondJson(call, 200, list);
+  engine::ImageListRequest request;
+  request.filters = TRY(call.filters());
+  TRY(request.filters.Allow({"before", "dangling", "label", "label!", "reference", "since", "until"}));
+  if (call.minor < 41 && call.has("filter")) request.filters.Add("reference", call.query("filter"));
+  request.shared_size = call.minor >= 42 && call.flag("shared-size");
+  request.manifests = call.minor >= 47 && call.flag("manifests");
+  const auto images = TRY(call.engine->ListImages(request));
+  RespondJson(call, 200, ListForVersion(call, images));
   return Ok();
 }
 
 Status Inspect(Call& call) {
-  const auto image = TRY(call.engine->InspectImage(call.id()));
-  RespondJson(call, 200, WithVirtualSize(image.ToJson(), call.minor));
+  engine::ImageQuestion question;
+  question.manifests = call.minor >= 48 && call.flag("manifests");
+  question.platform = TRY(PlatformFrom(call, 49));
+  if (question.manifests && !question.platform.empty())
+    return Error(Code::kInvalidArgument, "conflicting options: manifests and platform options cannot both be set");
+  const auto image = TRY(call.engine->InspectImage(call.id(), question));
+  RespondJson(call, 200, ForVersion(call.minor, image));
   return Ok();
 }
 
 Status History(Call& call) {
-  const auto history = TRY(call.engine->ImageHistory(call.id()));
+  const std::string platform = TRY(PlatformFrom(call, 48));
+  const auto history = TRY(call.engine->ImageHistory(call.id(), platform));
   RespondJson(call, 200, JsonList(history));
   return Ok();
 }
@@ -46,7 +73,12 @@ Status Tag(Call& call) {
 }
 
 Status Remove(Call& call) {
-  const auto items = TRY(call.engine->RemoveImage(call.id(), call.flag("force"), call.flag("noprune")));
+  engine::ImageRemoveRequest request{.force = call.flag("force"), .no_prune = call.flag("noprune"), .platforms = {}};
+  if (call.minor >= 50) {
+    for (const std::string& platform : call.exchange->query().GetAll("platforms"))
+      request.platforms.push_back(TRY(ReadPlatform(platform)));
+  }
+  const auto items = TRY(call.engine->RemoveImage(call.id(), request));
   RespondJson(call, 200, JsonList(items));
   return Ok();
 }
@@ -98,21 +130,11 @@ Status Pull(Call& call) {
   return Ok();
 }
 
-// OCI's platform as JSON, unlike a pull's; or, where that is `plain`, as people write it.
-Result<std::string> PlatformFrom(const Call& call, bool plain) {
-  const std::string& text = call.query("platform");
-  if (text.empty() || (plain && !text.starts_with('{'))) return text;
-  const codec::Json platform = TRY_CTX(codec::ParseJson(text), "invalid value of 'platform'");
-  const std::string variant = platform.GetString("variant");
-  const std::string out = platform.GetString("os") + "/" + platform.GetString("architecture");
-  return variant.empty() ? out : out + "/" + variant;
-}
-
 Status Push(Call& call) {
   engine::PushRequest request;
   request.name = call.id();
   request.tag = call.query("tag");
-  if (call.minor >= 46) request.platform = TRY(PlatformFrom(call, /*plain=*/false));
+  request.platform = TRY(PlatformFrom(call, 46));
   request.auth = apitypes::AuthConfig::FromHeader(call.exchange->headers().Get("X-Registry-Auth"));
   const engine::Token token = TRY(call.engine->PushImage(request, ProgressTo(call.exchange)));
   CancelWhenGone(call, token);
@@ -176,7 +198,7 @@ Result<os::UniqueFd> ArchiveOf(Call& call) {
 Status Load(Call& call) {
   engine::LoadRequest request;
   request.quiet = call.flag("quiet");
-  request.platform = TRY(PlatformFrom(call, /*plain=*/true));
+  request.platform = TRY(PlatformFrom(call, 48, /*plain=*/true));
   os::UniqueFd archive = TRY(ArchiveOf(call));
   const engine::Token token =
       TRY(call.engine->LoadImages(request, std::move(archive), ProgressTo(call.exchange)));
@@ -188,7 +210,7 @@ Status SendArchive(Call& call, const std::vector<std::string>& names) {
   engine::SaveRequest request;
   request.names = names;
   request.format = call.query("format");
-  request.platform = TRY(PlatformFrom(call, /*plain=*/true));
+  request.platform = TRY(PlatformFrom(call, 48, /*plain=*/true));
   os::UniqueFd file = TRY(FileForAnswer(call));
   const bool directory = file.valid() && !IsFile(file.get());
   if (directory != request.format.ends_with("-dir"))

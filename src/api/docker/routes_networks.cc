@@ -8,19 +8,20 @@ Status List(Call& call) {
   const apitypes::Filters filters = TRY(call.filters());
   TRY(filters.Allow({"dangling", "driver", "id", "label", "name", "scope", "type"}));
   const auto networks = TRY(call.engine->ListNetworks(filters));
-  RespondJson(call, 200, JsonList(networks));
+  RespondJson(call, 200, ListForVersion(call, networks));
   return Ok();
 }
 
 Status Inspect(Call& call) {
   const auto network = TRY(call.engine->InspectNetwork(call.id()));
-  RespondJson(call, 200, network.ToJson());
+  RespondJson(call, 200, ForVersion(call.minor, network));
   return Ok();
 }
 
 Status Create(Call& call) {
   const codec::Json body = TRY(call.body(/*required=*/true));
-  const auto create = TRY(apitypes::NetworkCreate::FromJson(body));
+  auto create = TRY(apitypes::NetworkCreate::FromJson(body));
+  AdaptNetworkCreate(call.minor, create);
   const auto created = TRY(call.engine->CreateNetwork(create));
   RespondJson(call, 201, created.ToJson());
   return Ok();

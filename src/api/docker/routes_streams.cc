@@ -123,10 +123,10 @@ Status Stats(Call& call) {
   const bool one_shot = call.flag("one-shot");
   if (stream && one_shot) return Error(Code::kInvalidArgument, "cannot have stream=true and one-shot=true");
   engine::StatsCallbacks callbacks;
-  callbacks.sample = [exchange = call.exchange, stream](bool, const apitypes::Stats& stats) {
-    if (!stream) return RespondJson(*exchange, 200, stats.ToJson());
+  callbacks.sample = [exchange = call.exchange, stream, minor = call.minor](bool, const apitypes::Stats& stats) {
+    if (!stream) return RespondJson(*exchange, 200, ForVersion(minor, stats));
     if (!exchange->answered()) exchange->StartStream(200, {{"Content-Type", "application/json"}});
-    exchange->Write(stats.ToJson().Dump() + "\n");
+    exchange->Write(ForVersion(minor, stats).Dump() + "\n");
   };
   callbacks.ended = [exchange = call.exchange](const Status& status) {
     if (exchange->answered()) return exchange->Finish();
@@ -148,12 +148,12 @@ Status Events(Call& call) {
                                              ") cannot be after `until` time (" + call.query("until") + ")");
   }
   request.filters = TRY(call.filters());
+  const std::string type = EventsType(call.minor, call.exchange->headers());
   engine::EventsCallbacks callbacks;
-  callbacks.accepted = [exchange = call.exchange] {
-    exchange->StartStream(200, {{"Content-Type", "application/json"}});
-  };
-  callbacks.event = [exchange = call.exchange](const apitypes::Event& event) {
-    exchange->Write(event.ToJson().Dump() + "\n");
+  callbacks.accepted = [exchange = call.exchange, type] { exchange->StartStream(200, {{"Content-Type", type}}); };
+  callbacks.event = [exchange = call.exchange, type, minor = call.minor](const apitypes::Event& event) {
+    const std::string text = EventText(minor, type, event);
+    if (!text.empty()) exchange->Write(text);
   };
   callbacks.ended = [exchange = call.exchange] { exchange->Finish(); };
   const engine::Token token = TRY(call.engine->SubscribeEvents(request, std::move(callbacks)));

@@ -33,19 +33,20 @@ Status Version(Call& call) {
 
 Status Info(Call& call) {
   const apitypes::Info info = TRY(call.engine->GetInfo());
-  RespondJson(call, 200, info.ToJson());
+  RespondJson(call, 200, ForVersion(call.minor, info));
   return Ok();
 }
 
 Status DiskUsage(Call& call) {
   std::set<std::string> types;
-  for (const std::string& type : call.exchange->query().GetAll("type")) {
+  const auto asked = call.minor < 42 ? std::vector<std::string>() : call.exchange->query().GetAll("type");
+  for (const std::string& type : asked) {
     if (type != "container" && type != "image" && type != "volume" && type != "build-cache")
       return Error(Code::kInvalidArgument, "unknown object type: " + type);
     types.insert(type);
   }
-  const codec::Json usage = TRY(call.engine->DiskUsage(types));
-  RespondJson(call, 200, usage);
+  codec::Json usage = TRY(call.engine->DiskUsage(types));
+  RespondJson(call, 200, DiskUsageForVersion(call.minor, std::move(usage), call.flag("verbose")));
   return Ok();
 }
 

@@ -212,7 +212,10 @@ apitypes::ContainerSummary Containers::Summary(const ContainerRecord& record, co
   summary.labels = record.create.config.labels;
   summary.state = StateName(record, state);
   summary.status = StatusText(state, record.removing, Now());
+  summary.health.status = "none";
+  if (const auto health = HealthView(record.id, state)) summary.health = {health->status, health->failing_streak};
   summary.network_mode = record.create.host_config.network_mode;
+  summary.annotations = record.create.host_config.annotations;
   summary.networks = Settings(record, state).networks;
   for (const MountPoint& mount : record.mounts) {
     if (mount.kind != MountPoint::Kind::kTmpfs) summary.mounts.push_back(MountView(mount));
@@ -345,6 +348,11 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
   view.host_config = record.create.host_config;
   if (!record.linked.empty()) view.host_config.links = LinkWords(record);
   view.config = record.create.config;
+  // As docker shows it to clients that know of one address alone.
+  if (view.config.mac_address.empty())
+    view.config.mac_address = record.SettingsIn(record.create.host_config.network_mode).mac_address;
+  if (const auto image = w_.images->Get(record.image_id); image.ok())
+    view.image_manifest = w_.images->Describe(**image);
   const store::Snapshots::ContainerPaths paths = w_.snapshots->PathsOf(record.id);
   view.graph_driver = DescribeLayers(*w_.snapshots, record.layers);
   if (record.copied) {

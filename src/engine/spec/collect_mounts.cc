@@ -150,11 +150,15 @@ Result<std::vector<MountPoint>> CollectMounts(const apitypes::ContainerCreate& c
     mounts.push_back(std::move(mount));
   };
   for (std::size_t i = 0; i < host.binds.size(); ++i) {
-    add(TRY(ParseBind(host.binds[i])), "HostConfig.Binds[" + std::to_string(i) + "]");
+    MountPoint mount = TRY(ParseBind(host.binds[i]));
+    if (create.read_only_is_flat) mount.read_only_recursive = false;
+    add(std::move(mount), "HostConfig.Binds[" + std::to_string(i) + "]");
   }
   for (std::size_t i = 0; i < host.mounts.size(); ++i) {
     const std::string field = "HostConfig.Mounts[" + std::to_string(i) + "]";
-    add(TRY(FromMount(host.mounts[i], field)), field);
+    MountPoint mount = TRY(FromMount(host.mounts[i], field));
+    if (create.read_only_is_flat) mount.read_only_recursive = false;
+    add(std::move(mount), field);
   }
   for (const auto& [target, options] : host.tmpfs) {
     add(TRY(ParseTmpfs(target, options)), "HostConfig.Tmpfs[" + target + "]");

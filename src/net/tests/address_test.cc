@@ -57,6 +57,22 @@ TEST(ChooseSubnet, OfIpv6AsOfIpv4) {
   EXPECT_FALSE(ChooseSubnet({{Net("ffff:ffff:ffff:ff00::/56"), 64}}, {Net("ffff::/16")}, true).ok());
 }
 
+TEST(AddressAllocator, CountsWhatIsTakenAndWhatIsLeft) {
+  const auto counts = [](const char* subnet, const char* range, std::vector<Ip> reserved, int take) {
+    const IpPrefix whole = *ParseSubnet(subnet);
+    auto allocator =
+        std::move(*AddressAllocator::Create(whole, std::nullopt, *ParseSubnet(range), std::move(reserved)));
+    for (int i = 0; i < take; ++i) EXPECT_TRUE(allocator.Take().ok());
+    const AddressAllocator::Counts count = allocator.Count();
+    return std::pair(count.in_use, count.free);
+  };
+  using Pair = std::pair<std::uint64_t, std::uint64_t>;
+  EXPECT_EQ(counts("10.0.0.0/24", "10.0.0.0/24", {}, 0), Pair(3, 253));  // itself, the gateway, broadcast
+  EXPECT_EQ(counts("10.0.0.0/24", "10.0.0.128/25", {*ParseIp("10.0.0.5"), *ParseIp("10.1.0.0")}, 2), Pair(6, 125));
+  EXPECT_EQ(counts("fd00::/64", "fd00::/64", {}, 1), Pair(3, UINT64_MAX - 2));  // 2^64 addresses
+  EXPECT_EQ(counts("fd00::/48", "fd00::/48", {}, 1), Pair(3, UINT64_MAX));
+}
+
 TEST(AddressAllocator, OfIpv6TheLastIsGivenToo) {
   ASSERT_OK_AND_ASSIGN(auto a, AddressAllocator::Create(Net("fd00::/126"), std::nullopt, std::nullopt, {}));
   EXPECT_EQ(ToString(a.gateway()), "fd00::1");

@@ -2,16 +2,10 @@
 
 #include <gmock/gmock.h>
 
-#include <thread>
-
 #include <fcntl.h>
-#include <sys/socket.h>
 
-#include "fake_engine.h"
-#include "http/client.h"
+#include "api_fixture.h"
 #include "os/file.h"
-#include "os/socket.h"
-#include "tests/support.h"
 
 namespace estiba::api::docker {
 namespace {
@@ -20,56 +14,11 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
-class Api : public ::testing::Test {
- protected:
-  void SetUp() override {
-    loop_ = std::move(http::Loop::Create()).value();
-    server_ =
-        std::move(http::Server::Create(loop_.get(), ServerOptions("1.0"), MakeHandler(&engine_))).value();
-    ASSERT_OK_AND_ASSIGN(os::UniqueFd listener, os::ListenUnix(path(), SOCK_STREAM, 0600));
-    ASSERT_OK(server_->Listen(std::move(listener)));
-    thread_ = std::thread([this] { (void)loop_->Run().ok(); });
-  }
-  void TearDown() override {
-    loop_->Stop();
-    thread_.join();
-    server_.reset();
-  }
-  std::string path() const { return dir_ / "sock"; }
-
-  http::Response Send(const std::string& method, const std::string& target, const std::string& body = "",
-                      http::Headers headers = {}) {
-    http::Request request;
-    request.method = method;
-    request.target = target;
-    request.headers = std::move(headers);
-    request.body = body;
-    if (!body.empty() && !request.headers.Has("Content-Type"))
-      request.headers.Set("Content-Type", "application/json");
-    http::Client client(path());
-    auto response = client.Send(request);
-    return response.ok() ? std::move(response).value() : http::Response{0, {}, response.error().ToString()};
-  }
-  // The call that a request made, when it was answered with `status`.
-  std::string Called(int status, const std::string& method, const std::string& target,
-                     const std::string& body = "") {
-    const http::Response response = Send(method, target, body);
-    if (response.status != status) return std::to_string(response.status) + " " + response.body;
-    return engine_.last();
-  }
-
-  FakeEngine engine_;
-  testing::TempDir dir_;
-  std::unique_ptr<http::Loop> loop_;
-  std::unique_ptr<http::Server> server_;
-  std::thread thread_;
-};
-
 TEST_F(Api, PingCarriesTheNegotiation) {
   for (const char* method : {"GET", "HEAD"}) {
     const http::Response ping = Send(method, "/_ping");
     EXPECT_EQ(ping.status, 200);
-    EXPECT_EQ(ping.headers.Get("Api-Version"), "1.47");
+    EXPECT_EQ(ping.headers.Get("Api-Version"), "1.52");
     EXPECT_EQ(ping.headers.Get("Ostype"), "linux");
     EXPECT_EQ(ping.headers.Get("Builder-Version"), "1");
     EXPECT_EQ(ping.headers.Get("Swarm"), "inactive");
@@ -322,8 +271,8 @@ TEST_F(Api, AttachTakesTheConnectionWithTheRightType) {
         {.method = "POST", .target = version + "/containers/a/attach?stdin=1&stdout=1&stream=1"});
     return result.ok() && result->connection ? result->connection->headers.Get("Content-Type") : "refused";
   };
-  EXPECT_EQ(attach("/v1.47", false), "application/vnd.docker.multiplexed-stream");
-  EXPECT_EQ(attach("/v1.47", true), "application/vnd.docker.raw-stream");
+  EXPECT_EQ(attach("/v1.52", false), "application/vnd.docker.multiplexed-stream");
+  EXPECT_EQ(attach("/v1.52", true), "application/vnd.docker.raw-stream");
   EXPECT_EQ(attach("/v1.41", false), "application/vnd.docker.raw-stream");
   EXPECT_EQ(engine_.last(), "attach a in out stream");
 }
@@ -457,13 +406,13 @@ TEST_F(Api, APushNamesItsTagAndPlatform) {
   apitypes::AuthConfig auth;
   auth.username = "me";
   const http::Headers headers{{"X-Registry-Auth", auth.ToHeader()}};
-  EXPECT_EQ(Send("POST", "/v1.47/images/h:5000/a/push?tag=1", "", headers).status, 401);
+  EXPECT_EQ(Send("POST", "/v1.52/images/h:5000/a/push?tag=1", "", headers).status, 401);
   EXPECT_THAT(engine_.calls(), Contains("push h:5000/a '1'  me"));
   const std::string platform =
       "%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22arm%22%2C%22variant%22%3A%22v7%22%7D";
-  Send("POST", "/v1.47/images/h:5000/a/push?platform=" + platform);
+  Send("POST", "/v1.52/images/h:5000/a/push?platform=" + platform);
   EXPECT_THAT(engine_.calls(), Contains("push h:5000/a '' linux/arm/v7 "));
-  EXPECT_EQ(Send("POST", "/v1.47/images/h:5000/a/push?platform=linux").status, 400);
+  EXPECT_EQ(Send("POST", "/v1.52/images/h:5000/a/push?platform=linux").status, 400);
 }
 
 TEST_F(Api, ALoginIsAnsweredByTheRegistrysWord) {

@@ -34,6 +34,12 @@ class FakeEngine : public engine::Engine {
   std::function<void(engine::EventsCallbacks)> on_events;
   std::function<void(engine::StatsCallbacks)> on_stats;
   apitypes::ContainerCreate created;
+  apitypes::ContainerSummary listed = [] {
+    apitypes::ContainerSummary item;
+    item.id = "id1";
+    item.names = {"/web"};
+    return item;
+  }();
   std::string loaded;
   std::string stat = R"({"name":"etc"})";
 
@@ -87,16 +93,13 @@ class FakeEngine : public engine::Engine {
       const engine::ListRequest& request) override {
     TRY(Called("list " + std::to_string(request.limit) + (request.all ? " all" : "") + " " +
                request.filters.ToJson()));
-    apitypes::ContainerSummary item;
-    item.id = "id1";
-    item.names = {"/web"};
-    return std::vector<apitypes::ContainerSummary>{item};
+    return std::vector<apitypes::ContainerSummary>{listed};
   }
+  apitypes::ContainerInspect inspected;
   Result<apitypes::ContainerInspect> InspectContainer(const std::string& id, bool size) override {
     TRY(Called("inspect " + id + (size ? " size" : "")));
-    apitypes::ContainerInspect inspect;
-    inspect.id = id;
-    return inspect;
+    inspected.id = id;
+    return inspected;
   }
   Result<engine::Token> WaitContainer(const std::string& id, engine::WaitCondition condition,
                                       engine::WaitCallbacks callbacks) override {
@@ -151,29 +154,36 @@ class FakeEngine : public engine::Engine {
     return Called("resize exec " + id + " " + std::to_string(rows) + "x" + std::to_string(columns));
   }
 
-  Result<std::vector<apitypes::ImageSummary>> ListImages(bool all,
-                                                         const apitypes::Filters& filters) override {
-    TRY(Called("images " + std::to_string(all) + " " + filters.ToJson()));
+  apitypes::ImageSummary listed_image = [] {
     apitypes::ImageSummary image;
     image.size = 5;
-    return std::vector<apitypes::ImageSummary>{image};
-  }
-  Result<apitypes::ImageInspect> InspectImage(const std::string& name) override {
-    TRY(Called("inspect image " + name));
-    apitypes::ImageInspect image;
-    image.id = name;
     return image;
+  }();
+  Result<std::vector<apitypes::ImageSummary>> ListImages(const engine::ImageListRequest& request) override {
+    TRY(Called("images " + request.filters.ToJson() + (request.shared_size ? " shared" : "") +
+               (request.manifests ? " manifests" : "")));
+    return std::vector<apitypes::ImageSummary>{listed_image};
   }
-  Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name) override {
-    TRY(Called("history " + name));
+  apitypes::ImageInspect inspected_image;
+  Result<apitypes::ImageInspect> InspectImage(const std::string& name,
+                                              const engine::ImageQuestion& question) override {
+    TRY(Called("inspect image " + name + (question.platform.empty() ? "" : " " + question.platform) +
+               (question.manifests ? " manifests" : "")));
+    inspected_image.id = name;
+    return inspected_image;
+  }
+  Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name,
+                                                               const std::string& platform) override {
+    TRY(Called("history " + name + (platform.empty() ? "" : " " + platform)));
     return std::vector<apitypes::ImageHistoryItem>{};
   }
   Status TagImage(const std::string& name, const std::string& repository, const std::string& tag) override {
     return Called("tag " + name + " " + repository + " " + tag);
   }
-  Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name, bool force,
-                                                             bool) override {
-    TRY(Called("rmi " + name + (force ? " force" : "")));
+  Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name,
+                                                             const engine::ImageRemoveRequest& request) override {
+    TRY(Called("rmi " + name + (request.force ? " force" : "") +
+               (request.platforms.empty() ? "" : " of " + Join(request.platforms, " "))));
     return std::vector<apitypes::ImageDeleteItem>{{"a:1", ""}, {"", "sha256:x"}};
   }
   Result<apitypes::PruneReport> PruneImages(const apitypes::Filters&) override { return Pruned("images"); }
@@ -317,12 +327,13 @@ class FakeEngine : public engine::Engine {
     TRY(Called("networks"));
     return std::vector<apitypes::Network>{};
   }
+  apitypes::Network inspected_network;
   Result<apitypes::Network> InspectNetwork(const std::string& name) override {
     TRY(Called("inspect network " + name));
-    return apitypes::Network{};
+    return inspected_network;
   }
   Result<apitypes::NetworkCreateResponse> CreateNetwork(const apitypes::NetworkCreate& create) override {
-    TRY(Called("create network " + create.name));
+    TRY(Called("create network " + create.name + (create.enable_ipv4 ? " says IPv4" : "")));
     return apitypes::NetworkCreateResponse{"net1", ""};
   }
   Status RemoveNetwork(const std::string& name) override { return Called("remove network " + name); }
@@ -352,12 +363,18 @@ class FakeEngine : public engine::Engine {
     version.components.push_back({"Engine", "1", {}});
     return version;
   }
+  apitypes::Info info;
   Result<apitypes::Info> GetInfo() override {
     TRY(Called("info"));
-    return apitypes::Info{};
+    return info;
   }
   Status CheckStore(bool, engine::ProgressCallbacks) override { return Called("check"); }
-  Result<codec::Json> DiskUsage(const std::set<std::string>&) override { return codec::Json::MakeObject(); }
+  std::set<std::string> usage_types;
+  codec::Json usage = codec::Json::MakeObject();
+  Result<codec::Json> DiskUsage(const std::set<std::string>& types) override {
+    usage_types = types;
+    return usage;
+  }
   Result<engine::Token> SubscribeEvents(const engine::EventsRequest& request,
                                         engine::EventsCallbacks callbacks) override {
     TRY(Called("events " + std::to_string(request.since) + " " + std::to_string(request.until)));

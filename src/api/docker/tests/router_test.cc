@@ -43,7 +43,7 @@ TEST(SplitVersion, RefusesWithDockersWords) {
             "client to a "
             "newer version");
   EXPECT_EQ(SplitVersion("/v1.99/info").error().Message(),
-            "client version 1.99 is too new. Maximum supported API version is 1.47");
+            "client version 1.99 is too new. Maximum supported API version is 1.52");
 }
 
 }  // namespace

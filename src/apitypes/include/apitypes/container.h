@@ -61,6 +61,8 @@ struct ContainerCreate {
   ContainerConfig config;
   HostConfig host_config;
   std::map<std::string, EndpointSettings> endpoints;  // NetworkingConfig.EndpointsConfig
+  // Of clients before API 1.44, and not part of the body: a bind that is read-only leaves the mounts below it writable.
+  bool read_only_is_flat = false;
 
   codec::Json ToJson() const;
   static Result<ContainerCreate> FromJson(const codec::Json& json);
@@ -93,6 +95,11 @@ struct Port {
   bool operator==(const Port&) const = default;
 };
 
+struct HealthSummary {
+  std::string status;  // "none", "starting", "healthy", "unhealthy"
+  std::int64_t failing_streak = 0;
+};
+
 // One element of GET /containers/json.
 struct ContainerSummary {
   std::string id;
@@ -107,7 +114,9 @@ struct ContainerSummary {
   std::map<std::string, std::string> labels;
   std::string state;   // "running"
   std::string status;  // "Up 5 minutes"
+  HealthSummary health;
   std::string network_mode;
+  std::map<std::string, std::string> annotations;
   std::map<std::string, EndpointSettings> networks;
   std::vector<MountPoint> mounts;
 

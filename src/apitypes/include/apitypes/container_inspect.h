@@ -56,6 +56,16 @@ struct GraphDriver {
   std::string name;                         // "overlay2"
 };
 
+// What an image's name stands for, as registries describe it (OCI image-spec, "Descriptor"); `annotations` are those of
+// its manifest.
+struct ManifestDescriptor {
+  std::string media_type;
+  std::string digest;
+  std::int64_t size = 0;
+  std::string artifact_type;  // of what is no image
+  std::map<std::string, std::string> annotations;
+};
+
 struct NetworkSettings {
   std::string bridge;
   std::string sandbox_id;
@@ -95,6 +105,7 @@ struct ContainerInspect {
   std::vector<std::string> exec_ids;
   HostConfig host_config;
   GraphDriver graph_driver;
+  std::optional<ManifestDescriptor> image_manifest;
   std::optional<std::int64_t> size_rw;
   std::optional<std::int64_t> size_root_fs;
   std::vector<MountPoint> mounts;

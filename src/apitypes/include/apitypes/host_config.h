@@ -1,5 +1,5 @@
 #pragma once
-// What the host grants a container: Docker's HostConfig, every field of API 1.47. What the engine does not do
+// What the host grants a container: Docker's HostConfig, every field of API 1.52. What the engine does not do
 // yet it refuses by name; nothing is dropped here.
 
 #include <cstdint>

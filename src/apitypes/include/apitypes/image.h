@@ -13,6 +13,21 @@
 
 namespace estiba::apitypes {
 
+// Of an image that stands in an index: one of the manifests that the index names.
+struct ManifestSummary {
+  std::string id;  // its digest
+  ManifestDescriptor descriptor;
+  bool available = false;          // with its config and all its layers
+  std::int64_t content_size = 0;   // of its blobs that are here
+  std::string kind;                // "image", "attestation", "unknown"
+  std::string os, architecture, variant, os_version;  // of an image
+  std::vector<std::string> containers;                // of an image: their ids
+  std::int64_t unpacked_size = 0;                     // of an image
+  std::string attested;                               // of an attestation: the digest of the manifest it is for
+
+  codec::Json ToJson() const;
+};
+
 // Element of GET /images/json.
 struct ImageSummary {
   std::string id;  // "sha256:…"
@@ -24,19 +39,11 @@ struct ImageSummary {
   std::int64_t shared_size = -1;
   std::map<std::string, std::string> labels;
   std::int64_t containers = -1;
+  std::optional<ManifestDescriptor> descriptor;
+  std::vector<ManifestSummary> manifests;  // when they are asked for
 
   codec::Json ToJson() const;
   static Result<ImageSummary> FromJson(const codec::Json& json);
-};
-
-// What an image's name stands for, as registries describe it (OCI image-spec, "Descriptor"); `annotations` are those of
-// its manifest.
-struct ManifestDescriptor {
-  std::string media_type;
-  std::string digest;
-  std::int64_t size = 0;
-  std::string artifact_type;  // of what is no image
-  std::map<std::string, std::string> annotations;
 };
 
 struct ImageInspect {
@@ -58,6 +65,7 @@ struct ImageInspect {
   std::vector<std::string> layers;  // RootFS.Layers: diff ids
   std::string last_tag_time = "0001-01-01T00:00:00Z";
   std::optional<ManifestDescriptor> descriptor;
+  std::vector<ManifestSummary> manifests;  // when they are asked for
 
   codec::Json ToJson() const;
   static Result<ImageInspect> FromJson(const codec::Json& json);

@@ -87,6 +87,12 @@ struct NetworkContainer {
   std::string ipv6_address;
 };
 
+// The addresses of one of a network's subnets.
+struct SubnetUsage {
+  std::uint64_t in_use = 0;     // or reserved
+  std::uint64_t available = 0;  // where addresses are chosen from
+};
+
 // Element of GET /networks and GET /networks/{id}.
 struct Network {
   std::string name;
@@ -105,6 +111,7 @@ struct Network {
   std::map<std::string, NetworkContainer> containers;
   std::map<std::string, std::string> options;
   std::map<std::string, std::string> labels;
+  std::map<std::string, SubnetUsage> subnets;  // of one that is inspected
 
   codec::Json ToJson() const;
   static Result<Network> FromJson(const codec::Json& json);

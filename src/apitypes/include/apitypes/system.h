@@ -86,6 +86,7 @@ struct Info {
   bool live_restore_enabled = true;
   std::string init_binary;
   std::vector<std::string> security_options;  // "name=seccomp,profile=builtin"
+  std::string firewall_backend = "nftables";
   std::vector<std::string> warnings;
 
   codec::Json ToJson() const;

@@ -153,6 +153,21 @@ struct LoadRequest {
   std::string platform = {};  // of an index; empty: the host's, with the others if they are all there
   bool quiet = false;
 };
+struct ImageListRequest {
+  apitypes::Filters filters;
+  bool shared_size = false;  // measured: reads what every layer takes
+  bool manifests = false;
+};
+// Which of a name's images is meant.
+struct ImageQuestion {
+  std::string platform;    // empty: the image's own
+  bool manifests = false;  // of the index that it stands in
+};
+struct ImageRemoveRequest {
+  bool force = false;
+  bool no_prune = false;
+  std::vector<std::string> platforms;  // of an index's images only these; empty: all
+};
 struct CommitRequest {
   std::string container;
   std::string repository;  // of the name to give; empty: none
@@ -281,13 +296,14 @@ class Engine {
 
   // ---- images
   // -------------------------------------------------------------------------------------------------
-  virtual Result<std::vector<apitypes::ImageSummary>> ListImages(bool all,
-                                                                 const apitypes::Filters& filters) = 0;
-  virtual Result<apitypes::ImageInspect> InspectImage(const std::string& name) = 0;
-  virtual Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name) = 0;
+  virtual Result<std::vector<apitypes::ImageSummary>> ListImages(const ImageListRequest& request) = 0;
+  // kNotFound when the image for the platform is not here.
+  virtual Result<apitypes::ImageInspect> InspectImage(const std::string& name, const ImageQuestion& question) = 0;
+  virtual Result<std::vector<apitypes::ImageHistoryItem>> ImageHistory(const std::string& name,
+                                                                       const std::string& platform) = 0;
   virtual Status TagImage(const std::string& name, const std::string& repository, const std::string& tag) = 0;
-  virtual Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name, bool force,
-                                                                     bool no_prune) = 0;
+  virtual Result<std::vector<apitypes::ImageDeleteItem>> RemoveImage(const std::string& name,
+                                                                     const ImageRemoveRequest& request) = 0;
   virtual Result<apitypes::PruneReport> PruneImages(const apitypes::Filters& filters) = 0;
   // What a name stands for by registries.conf's rules for short names; PullImage itself takes names by Docker's.
   // `alias` is what the client's own aliases say of it ("": that it has none), in the place of registries.conf's.

@@ -42,6 +42,12 @@ class AddressAllocator {
   const IpPrefix& subnet() const { return subnet_; }
   const Ip& gateway() const { return gateway_; }
   const std::set<Ip>& used() const { return used_; }
+  // As many as a number holds: those that are given out or never will be, and those of the range that can be.
+  struct Counts {
+    std::uint64_t in_use = 0;
+    std::uint64_t free = 0;
+  };
+  Counts Count() const;
 
   // The next free one after the last given, then from the start again: a released address rests, since the kernel takes
   // down the namespace that answered for it in its own time and neighbours remember it.
