@@ -25,13 +25,24 @@ void AwaitRead(int fd, std::chrono::milliseconds limit) {
   }
 }
 
+// The first bytes on an empty socket buffer: they fit.
+Status SendHead(int fd, const std::string& head) {
+  const ssize_t sent = ::send(fd, head.data(), head.size(), MSG_NOSIGNAL);
+  if (sent == static_cast<ssize_t>(head.size())) return Ok();
+  return Error(Code::kUnavailable, "take over the connection: the client has gone");
+}
+
 bool HasBody(int status) { return status >= 200 && status != 204 && status != 304; }
 
 }  // namespace
 
-ExchangeImpl::ExchangeImpl(Loop* loop, const ServerOptions* options, std::weak_ptr<Connection> connection,
-                           std::shared_ptr<ExchangeState> state)
-    : loop_(loop), options_(options), connection_(std::move(connection)), state_(std::move(state)) {}
+ExchangeImpl::ExchangeImpl(Loop* loop, const ServerOptions* options, std::shared_ptr<WebSocketRelays> relays,
+                           std::weak_ptr<Connection> connection, std::shared_ptr<ExchangeState> state)
+    : loop_(loop),
+      options_(options),
+      relays_(std::move(relays)),
+      connection_(std::move(connection)),
+      state_(std::move(state)) {}
 
 // Runs `f(connection)` on the loop's thread if the connection still exists then.
 template <typename F>
@@ -244,13 +255,22 @@ Result<Detached> ExchangeImpl::Detach(std::string_view content_type, std::chrono
   const std::string head = detached.upgraded ? "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + type +
                                                    "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
                                              : "HTTP/1.1 200 OK\r\nContent-Type: " + type + "\r\n\r\n";
-  // The first bytes on an empty socket buffer: they fit.
-  const ssize_t sent = ::send(detached.fd.get(), head.data(), head.size(), MSG_NOSIGNAL);
-  if (sent != static_cast<ssize_t>(head.size())) {
-    return Error(Code::kUnavailable, "take over the connection: the client has gone");
-  }
+  TRY(SendHead(detached.fd.get(), head));
   AwaitRead(detached.fd.get(), settle);
   return detached;
+}
+
+Result<os::UniqueFd> ExchangeImpl::OpenWebSocket(WebSocketOptions options) {
+  os::SocketPair stream = TRY(os::MakeSocketPair(SOCK_STREAM));
+  TRY(os::SetNonBlocking(stream.ours.get(), true));
+  TRY(os::SetNonBlocking(stream.theirs.get(), true));
+  Detached detached = TRY(TakeConnection());
+  TRY(SendHead(detached.fd.get(), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                  "Connection: Upgrade\r\nSec-WebSocket-Accept: " + options.accept + "\r\n\r\n"));
+  auto relay = std::make_shared<WebSocketRelay>(loop_, std::move(options), std::move(detached.fd),
+                                                std::move(stream.ours), std::move(detached.leftover));
+  loop_->Post([relays = relays_, relay = std::move(relay)] { relays->Add(relay); });
+  return std::move(stream.theirs);
 }
 
 void ExchangeImpl::OnPeerGone(std::function<void()> callback) {

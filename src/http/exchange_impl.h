@@ -5,14 +5,15 @@
 #include "connection.h"
 #include "exchange_state.h"
 #include "http/exchange.h"
+#include "websocket_relay.h"
 
 namespace estiba::http {
 
 // The handler's half: any thread. Work for the connection is posted to the loop.
 class ExchangeImpl final : public Exchange {
  public:
-  ExchangeImpl(Loop* loop, const ServerOptions* options, std::weak_ptr<Connection> connection,
-               std::shared_ptr<ExchangeState> state);
+  ExchangeImpl(Loop* loop, const ServerOptions* options, std::shared_ptr<WebSocketRelays> relays,
+               std::weak_ptr<Connection> connection, std::shared_ptr<ExchangeState> state);
   ~ExchangeImpl() override;
 
   const RequestHead& head() const override { return state_->head; }
@@ -31,6 +32,7 @@ class ExchangeImpl final : public Exchange {
   void Abort() override;
   bool answered() const override;
   Result<Detached> Detach(std::string_view content_type, std::chrono::milliseconds settle) override;
+  Result<os::UniqueFd> OpenWebSocket(WebSocketOptions options) override;
   void OnPeerGone(std::function<void()> callback) override;
   bool peer_gone() const override;
   void OnDrained(std::function<void()> callback) override;
@@ -50,6 +52,7 @@ class ExchangeImpl final : public Exchange {
 
   Loop* loop_;
   const ServerOptions* options_;
+  std::shared_ptr<WebSocketRelays> relays_;
   std::weak_ptr<Connection> connection_;
   std::shared_ptr<ExchangeState> state_;
 };

@@ -43,6 +43,7 @@ class ServerImpl final : public Server {
       connection->Close();
     }
     workers_.Stop();
+    relays_->EndAll();
   }
 
   Status Listen(os::UniqueFd listener) override {
@@ -62,7 +63,7 @@ class ServerImpl final : public Server {
     for (const auto& connection : all) connection->CloseIfIdle();
   }
 
-  std::size_t connections() const override { return connections_.size(); }
+  std::size_t connections() const override { return connections_.size() + relays_->size(); }
 
  private:
   void AcceptFrom(int listener) {
@@ -95,7 +96,7 @@ class ServerImpl final : public Server {
   }
 
   bool Dispatch(const std::shared_ptr<Connection>& connection, const std::shared_ptr<ExchangeState>& state) {
-    auto exchange = std::make_shared<ExchangeImpl>(loop_, &options_, connection, state);
+    auto exchange = std::make_shared<ExchangeImpl>(loop_, &options_, relays_, connection, state);
     return workers_.Submit([this, exchange]() mutable { handler_(std::move(exchange)); });
   }
 
@@ -106,6 +107,7 @@ class ServerImpl final : public Server {
   std::vector<os::UniqueFd> listeners_;
   std::map<int, Loop::TimerId> pauses_;  // listeners that rest, and until when
   std::set<std::shared_ptr<Connection>> connections_;
+  std::shared_ptr<WebSocketRelays> relays_ = std::make_shared<WebSocketRelays>();
   Workers workers_;
 };
 

@@ -26,6 +26,7 @@ std::shared_ptr<const Router> AllRoutes() {
   AddContainerRoutes(router.get());
   AddArchiveRoutes(router.get());
   AddStreamRoutes(router.get());
+  AddWebSocketRoutes(router.get());
   AddExecRoutes(router.get());
   AddImageRoutes(router.get());
   AddRegistryRoutes(router.get());

@@ -46,6 +46,7 @@ Result<VersionedPath> SplitVersion(const std::string& path);
 void AddContainerRoutes(Router* router);
 void AddArchiveRoutes(Router* router);
 void AddStreamRoutes(Router* router);
+void AddWebSocketRoutes(Router* router);
 void AddExecRoutes(Router* router);
 void AddImageRoutes(Router* router);
 void AddRegistryRoutes(Router* router);

@@ -17,7 +17,6 @@ Status NoPlugins(Call& call) {
   return Ok();
 }
 Status NoManagedPlugins(Call&) { return Error(Code::kNotImplemented, "managed plugins are not supported"); }
-Status NoWebSocket(Call&) { return Error(Code::kNotImplemented, "attaching by WebSocket is not supported"); }
 Status NoCheckpoints(Call&) { return Error(Code::kNotImplemented, "checkpoints are not supported"); }
 Status NoBuild(Call&) { return Error(Code::kNotImplemented, "building images is not supported"); }
 
@@ -37,7 +36,6 @@ void AddRefusedRoutes(Router* router) {
   router->Add("PUT", "/volumes/{id}", NoSwarm);
   router->Add("GET", "/plugins", NoPlugins);
   RefuseAll(router, {"/plugins/{x*}"}, NoManagedPlugins);
-  router->Add("GET", "/containers/{id}/attach/ws", NoWebSocket);
   RefuseAll(router, {"/containers/{id}/checkpoints", "/containers/{id}/checkpoints/{x}"}, NoCheckpoints);
   for (const char* path : {"/build", "/build/prune", "/build/cancel", "/session", "/grpc"}) {
     router->Add("POST", path, NoBuild);

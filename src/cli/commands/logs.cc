@@ -1,9 +1,9 @@
 #include <unistd.h>
 
+#include "apitypes/stdcopy.h"
 #include "commands/commands.h"
 #include "options/values.h"
 #include "os/file.h"
-#include "term/stdcopy.h"
 
 namespace estiba::cli {
 namespace {
@@ -52,7 +52,8 @@ Result<int> RunLogs(App& app, const Options& options) {
   const auto stream = TRY(engine->Open(request));
   // A container with a terminal has one stream, which comes as it is.
   const bool raw = stream->headers().Get("Content-Type") == "application/vnd.docker.raw-stream";
-  Demultiplexer frames([](Stream to, std::string_view bytes) -> Status {
+  using apitypes::Stream;
+  apitypes::Demultiplexer frames([](Stream to, std::string_view bytes) -> Status {
     if (to == Stream::kSystemError)
       return Error(Code::kInternal, "error from daemon in stream: " + std::string(bytes));
     return os::WriteAll(to == Stream::kStderr ? STDERR_FILENO : STDOUT_FILENO, bytes);

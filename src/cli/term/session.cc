@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "apitypes/stdcopy.h"
 #include "os/event.h"
 #include "os/file.h"
 #include "term/detach.h"
-#include "term/stdcopy.h"
 
 namespace estiba::cli {
 namespace {
@@ -43,7 +43,7 @@ class Session {
       : connection_(std::move(connection)),
         options_(std::move(options)),
         keys_(options_.detach_keys),
-        frames_([this](Stream stream, std::string_view bytes) { return ShowFrame(stream, bytes); }) {}
+        frames_([this](apitypes::Stream stream, std::string_view bytes) { return ShowFrame(stream, bytes); }) {}
 
   // The signal that ended the session because nobody asked to pass it on, or 0.
   int killed_by() const { return killed_by_; }
@@ -185,10 +185,10 @@ class Session {
     return Ok();
   }
 
-  Status ShowFrame(Stream stream, std::string_view bytes) {
-    if (stream == Stream::kSystemError)
+  Status ShowFrame(apitypes::Stream stream, std::string_view bytes) {
+    if (stream == apitypes::Stream::kSystemError)
       return Error(Code::kInternal, "error from daemon in stream: " + std::string(bytes));
-    const bool error = stream == Stream::kStderr;
+    const bool error = stream == apitypes::Stream::kStderr;
     if (error ? options_.error : options_.output) Queue(error ? STDERR_FILENO : STDOUT_FILENO, bytes);
     return Ok();
   }
@@ -196,7 +196,7 @@ class Session {
   http::Upgraded connection_;
   SessionOptions options_;
   DetachFilter keys_;
-  Demultiplexer frames_;
+  apitypes::Demultiplexer frames_;
   std::string pending_;  // input not yet sent
   struct Output {
     int fd;

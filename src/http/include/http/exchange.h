@@ -29,6 +29,14 @@ struct Detached {
   bool upgraded = false;  // 101 was written rather than 200
 };
 
+// A WebSocket (RFC 6455) in the place of a connection.
+struct WebSocketOptions {
+  std::string accept;  // the field Sec-WebSocket-Accept, made from WebSocketChallenge()
+  bool text = false;   // output in text frames
+  // What of the stream's bytes is for the client; all of it when unset. On the loop's thread.
+  std::function<std::string(std::string_view bytes)> payload{};
+};
+
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -75,6 +83,11 @@ class Exchange {
   // lose what comes in the same read. Never on the loop's thread then.
   virtual Result<Detached> Detach(std::string_view content_type,
                                   std::chrono::milliseconds settle = std::chrono::milliseconds(0)) = 0;
+
+  // Takes the connection as a WebSocket, and answers the other end of it as a stream: what is written there the client
+  // gets as frames, what it sends in frames can be read there. The stream's end closes the WebSocket, and the other way
+  // round. It is passed on for as long as the server lives.
+  virtual Result<os::UniqueFd> OpenWebSocket(WebSocketOptions options) = 0;
 
   // `callback` runs once on the loop's thread when the client has gone (or shut down its side) before the
   // answer was whole; at once (posted) when that has happened already. Several may be set.

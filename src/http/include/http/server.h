@@ -47,6 +47,7 @@ class Server {
   virtual Status Listen(os::UniqueFd listener) = 0;
   // Closes listeners and idle connections; requests under way are answered.
   virtual void StopListening() = 0;
+  // WebSockets, too; other connections that were taken over are not the server's any more.
   virtual std::size_t connections() const = 0;
 };
 

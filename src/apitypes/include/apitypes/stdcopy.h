@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 
-namespace estiba::cli {
+namespace estiba::apitypes {
 
 enum class Stream : unsigned char { kStdin = 0, kStdout = 1, kStderr = 2, kSystemError = 3 };
 
@@ -30,4 +30,4 @@ class Demultiplexer {
   std::size_t left_ = 0;  // of the current frame's payload
 };
 
-}  // namespace estiba::cli
+}  // namespace estiba::apitypes

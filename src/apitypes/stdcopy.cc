@@ -1,8 +1,8 @@
-#include "term/stdcopy.h"
+#include "apitypes/stdcopy.h"
 
 #include <algorithm>
 
-namespace estiba::cli {
+namespace estiba::apitypes {
 
 Status Demultiplexer::Feed(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -31,4 +31,4 @@ Status Demultiplexer::Finish() const {
   return Error(Code::kDataLoss, "the stream ended in the middle of a frame");
 }
 
-}  // namespace estiba::cli
+}  // namespace estiba::apitypes
