@@ -17,6 +17,8 @@ const char kUsage[] =
     "  --check-config   read the configuration, say what is wrong with it, and end\n"
     "  --spawned        started by a command: leave the caller's surroundings, end when idle\n"
     "  --ready-fd N     write one byte to descriptor N when the socket answers\n"
+    "  --record-answers FILE\n"
+    "                   append every answer in JSON to FILE, as tests want it\n"
     "  --version        print the version\n"
     "  --help           print this\n";
 
@@ -42,6 +44,8 @@ Result<Arguments> ParseArguments(const std::vector<std::string>& words) {
     } else if (word == "--ready-fd") {
       const std::string text = TRY(take());
       arguments.ready_fd = static_cast<int>(TRY(ParseUint(text, 1'000'000)));
+    } else if (word == "--record-answers") {
+      arguments.record_answers = TRY(take());
     } else if (word == "--check-config") {
       arguments.check_config = true;
     } else if (word == "--spawned") {

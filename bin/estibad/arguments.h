@@ -16,6 +16,7 @@ struct Arguments {
   bool spawned = false;  // by a command of ours, which goes on when it reads a byte from `ready_fd`
   int ready_fd = -1;
   unsigned uid = 0;  // whose engine it is: in a user namespace of ours we would be told 0
+  std::optional<std::string> record_answers;  // to this file
   bool help = false;
   bool version = false;
 };

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include "os/event.h"
 #include "os/file.h"
 #include "os/socket.h"
+#include "record_answers.h"
 #include "surroundings.h"
 
 namespace estiba::estibad {
@@ -79,7 +81,9 @@ class Run {
     options.before_spawn = std::move(before_spawn);
     options.log_fd = log_.has_value() ? log_->fd() : STDERR_FILENO;
     engine_ = TRY(engine::Engine::Start(std::move(options)));
-    server_ = TRY(http::Server::Create(loop_.get(), api::docker::ServerOptions(ESTIBA_VERSION), Handler()));
+    http::Handler handler = TRY(Recording(Handler()));
+    server_ =
+        TRY(http::Server::Create(loop_.get(), api::docker::ServerOptions(ESTIBA_VERSION), std::move(handler)));
     ends_when_idle_ = arguments_.spawned || !passed.empty();
     if (passed.empty()) {
       passed.push_back(TRY(OpenSocket(config_)));
@@ -125,6 +129,13 @@ class Run {
           if (!exchange->headers().Get("User-Agent").starts_with("estiba")) foreign_ = true;
           handler(std::move(exchange));
         };
+  }
+
+  Result<http::Handler> Recording(http::Handler handler) {
+    if (!arguments_.record_answers.has_value()) return handler;
+    os::UniqueFd file =
+        TRY(os::OpenAt({AT_FDCWD}, *arguments_.record_answers, O_WRONLY | O_CREAT | O_APPEND, 0600));
+    return RecordAnswers(std::move(handler), std::move(file));
   }
 
   Status TellReady() {

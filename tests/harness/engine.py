@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import uuid
 
-from harness import leaks
+from harness import answers, leaks
 from harness.host import Host
 from harness.wait import wait_until
 
@@ -43,6 +43,7 @@ def running(engine):
         yield engine
         engine.remove_everything()
         engine.assert_no_leaks()
+        engine.assert_answers_are_described()
     finally:
         print(engine.log_text()[-8000:])  # pytest shows it when the test has failed
         engine.destroy()
@@ -76,7 +77,8 @@ class Engine:
         if self.before is None:
             self.before = leaks.Snapshot.take(self)
         self.log = open(self.folder / "estibad.log", "ab")
-        command = [*self.host.prefix(), *wrapper, str(BIN / "estibad"), "--config", str(self.config), *self.arguments]
+        command = [*self.host.prefix(), *wrapper, str(BIN / "estibad"), "--config", str(self.config),
+                   "--record-answers", str(self.folder / "answers"), *self.arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         env=dict(os.environ, HOME=str(self.folder)))
         wait_until(self.answers, "the engine answers", 30)
@@ -217,6 +219,11 @@ class Engine:
         crashes = [line for line in self.log_text().splitlines()
                    if "a monitor was ended by a signal" in line and "signal=9" not in line]
         assert not crashes, crashes
+
+    def assert_answers_are_described(self):
+        """What it answered to anybody is as its description of the API says."""
+        wrong = answers.complaints(self.folder / "answers")
+        assert not wrong, "answers that openapi.json does not describe:\n  " + "\n  ".join(wrong)
 
     def destroy(self):
         """Whatever happened, this test leaves nothing: its own processes, cgroups and namespace go."""

@@ -20,6 +20,22 @@ http::BodyMode ModeOf(const http::RequestHead& head) {
   return archive ? http::BodyMode::kPipe : http::BodyMode::kBuffer;
 }
 
+void Serve(const Router& router, engine::Engine* engine, const ExchangePtr& exchange) {
+  auto split = SplitVersion(exchange->path());
+  if (!split.ok()) return RespondError(*exchange, split.error());
+  auto match = router.Find(exchange->method(), split->path);
+  if (!match.has_value()) {
+    return exchange->Respond(404, {{"Content-Type", "application/json"}},
+                             apitypes::ErrorBody("page not found"));
+  }
+  Call call{exchange, engine, split->minor.value_or(kMaxMinor), std::move(match->path)};
+  const Status status = match->route(call);
+  // Once a stream has begun or the connection is handed over, the route has told the client itself.
+  if (!status.ok() && !exchange->answered()) RespondError(*exchange, status.error());
+}
+
+}  // namespace
+
 std::shared_ptr<const Router> AllRoutes() {
   auto router = std::make_shared<Router>();
   AddSystemRoutes(router.get());
@@ -36,22 +52,6 @@ std::shared_ptr<const Router> AllRoutes() {
   AddRefusedRoutes(router.get());
   return router;
 }
-
-void Serve(const Router& router, engine::Engine* engine, const ExchangePtr& exchange) {
-  auto split = SplitVersion(exchange->path());
-  if (!split.ok()) return RespondError(*exchange, split.error());
-  auto match = router.Find(exchange->method(), split->path);
-  if (!match.has_value()) {
-    return exchange->Respond(404, {{"Content-Type", "application/json"}},
-                             apitypes::ErrorBody("page not found"));
-  }
-  Call call{exchange, engine, split->minor.value_or(kMaxMinor), std::move(match->path)};
-  const Status status = match->route(call);
-  // Once a stream has begun or the connection is handed over, the route has told the client itself.
-  if (!status.ok() && !exchange->answered()) RespondError(*exchange, status.error());
-}
-
-}  // namespace
 
 http::ServerOptions ServerOptions(const std::string& version) {
   http::ServerOptions options;

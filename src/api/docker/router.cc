@@ -55,6 +55,12 @@ std::optional<Router::Match> Router::Find(std::string_view method, std::string_v
   return std::nullopt;
 }
 
+std::vector<std::pair<std::string, std::string>> Router::Routes() const {
+  std::vector<std::pair<std::string, std::string>> routes;
+  for (const Entry& entry : entries_) routes.emplace_back(entry.method, "/" + Join(entry.segments, "/"));
+  return routes;
+}
+
 Result<VersionedPath> SplitVersion(const std::string& path) {
   if (!path.starts_with("/v") || path.size() < 3 || path[2] < '0' || path[2] > '9')
     return VersionedPath{path, {}};

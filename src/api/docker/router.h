@@ -1,9 +1,11 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -25,6 +27,8 @@ class Router {
     std::map<std::string, std::string> path;
   };
   std::optional<Match> Find(std::string_view method, std::string_view path) const;
+  // Methods and patterns, in the order they were added.
+  std::vector<std::pair<std::string, std::string>> Routes() const;
 
  private:
   struct Entry {
@@ -42,6 +46,9 @@ struct VersionedPath {
 };
 // kInvalidArgument when the version is none we serve, with Docker's words.
 Result<VersionedPath> SplitVersion(const std::string& path);
+
+// Everything that is served.
+std::shared_ptr<const Router> AllRoutes();
 
 void AddContainerRoutes(Router* router);
 void AddArchiveRoutes(Router* router);

@@ -4,8 +4,9 @@
 // POST /estiba/v1/store/check?repair=1: progress lines, the last an error when something broken is left.
 // POST /estiba/v1/system/up: what the host's start was to bring back, [{"Id","Name","Error"}], once all of it was
 // tried; "Error" is empty for one that runs. POST /estiba/v1/system/down?t=SECONDS: all containers stopped for the
-// host's end.
+// host's end. GET /estiba/v1/openapi.json: what is served.
 #include "call.h"
+#include "openapi.h"
 #include "progress.h"
 #include "router.h"
 
@@ -52,6 +53,11 @@ Status RunHealthcheck(Call& call) {
 
 Status CheckStore(Call& call) { return call.engine->CheckStore(call.flag("repair"), ProgressTo(call.exchange)); }
 
+Status Describe(Call& call) {
+  call.exchange->Respond(200, {{"Content-Type", "application/json"}}, std::string(OpenApi()));
+  return Ok();
+}
+
 Status SystemUp(Call& call) {
   call.engine->StartWithHost([exchange = call.exchange](Result<std::vector<engine::BootStart>> starts) {
     if (!starts.ok()) return RespondStatus(*exchange, std::move(starts).error());
@@ -79,6 +85,7 @@ void AddEstibaRoutes(Router* router) {
   router->Add("POST", "/estiba/plan", ExplainCreate);
   router->Add("POST", "/estiba/v1/containers/{id}/healthcheck", RunHealthcheck);
   router->Add("POST", "/estiba/v1/store/check", CheckStore);
+  router->Add("GET", "/estiba/v1/openapi.json", Describe);
   router->Add("POST", "/estiba/v1/system/up", SystemUp);
   router->Add("POST", "/estiba/v1/system/down", SystemDown);
 }
