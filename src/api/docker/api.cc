@@ -20,10 +20,25 @@ http::BodyMode ModeOf(const http::RequestHead& head) {
   return archive ? http::BodyMode::kPipe : http::BodyMode::kBuffer;
 }
 
+// Clients that old print what they get as it is.
+void RefuseOldVersion(http::Exchange& exchange, const std::string& message) {
+  exchange.Respond(400, {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Content-Type-Options", "nosniff"}},
+                   message + "\n");
+}
+
+// "/containers//web/json", as clients make it of a name that begins with a slash, as lists show names.
+std::string WithoutNamesSlash(std::string path) {
+  constexpr std::string_view kContainers = "/containers/";
+  if (path.starts_with(kContainers) && path[kContainers.size()] == '/') path.erase(kContainers.size(), 1);
+  return path;
+}
+
 void Serve(const Router& router, engine::Engine* engine, const ExchangePtr& exchange) {
   auto split = SplitVersion(exchange->path());
+  if (!split.ok() && split.error().code() == Code::kOutOfRange)
+    return RefuseOldVersion(*exchange, split.error().Message());
   if (!split.ok()) return RespondError(*exchange, split.error());
-  auto match = router.Find(exchange->method(), split->path);
+  auto match = router.Find(exchange->method(), WithoutNamesSlash(std::move(split->path)));
   if (!match.has_value()) {
     return exchange->Respond(404, {{"Content-Type", "application/json"}},
                              apitypes::ErrorBody("page not found"));

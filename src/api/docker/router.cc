@@ -74,7 +74,7 @@ Result<VersionedPath> SplitVersion(const std::string& path) {
   if (!major.ok() || !minor.ok()) return VersionedPath{path, {}};
   const auto number = static_cast<int>(*minor);
   if (*major < 1 || (*major == 1 && number < kMinMinor)) {
-    return Error(Code::kInvalidArgument,
+    return Error(Code::kOutOfRange,
                  "client version " + version + " is too old. Minimum supported API version is 1." +
                      std::to_string(kMinMinor) + ", please upgrade your client to a newer version");
   }

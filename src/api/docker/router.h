@@ -44,7 +44,7 @@ struct VersionedPath {
   std::string path;
   std::optional<int> minor;
 };
-// kInvalidArgument when the version is none we serve, with Docker's words.
+// kOutOfRange when the version is older than what we serve, kInvalidArgument when it is newer, with Docker's words.
 Result<VersionedPath> SplitVersion(const std::string& path);
 
 // Everything that is served.
