@@ -88,8 +88,9 @@ Status Prune(Call& call) {
   TRY(filters.Allow({"dangling", "label", "label!", "until"}));
   const auto report = TRY(call.engine->PruneImages(filters));
   codec::Json deleted = codec::Json::MakeArray();
-  for (const std::string& image : report.deleted)
-    deleted.Append(codec::Json::MakeObject({{"Deleted", image}}));
+  // Ids of images, and names that they had.
+  for (const std::string& gone : report.deleted)
+    deleted.Append(codec::Json::MakeObject({{gone.starts_with("sha256:") ? "Deleted" : "Untagged", gone}}));
   RespondJson(call, 200,
               codec::Json::MakeObject(
                   {{"ImagesDeleted", std::move(deleted)}, {"SpaceReclaimed", report.space_reclaimed}}));

@@ -186,7 +186,10 @@ class FakeEngine : public engine::Engine {
                (request.platforms.empty() ? "" : " of " + Join(request.platforms, " "))));
     return std::vector<apitypes::ImageDeleteItem>{{"a:1", ""}, {"", "sha256:x"}};
   }
-  Result<apitypes::PruneReport> PruneImages(const apitypes::Filters&) override { return Pruned("images"); }
+  Result<apitypes::PruneReport> PruneImages(const apitypes::Filters&) override {
+    TRY(Called("prune images"));
+    return apitypes::PruneReport{{"a:1", "sha256:x"}, 3};
+  }
   Result<engine::Token> CheckLogin(const apitypes::AuthConfig& auth, engine::ProgressCallbacks callbacks) override {
     TRY(Called("login " + auth.server_address + " " + auth.username));
     on_transfer(std::move(callbacks));

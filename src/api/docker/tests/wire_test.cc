@@ -285,6 +285,7 @@ TEST_F(Wire, WhatOtherEnginesGotWrong) {
   Exchange("before it", "GET /v1.43/images/json");
   Json("an entry point that is empty", "POST /v1.52/containers/create",
        R"({"Image":"x","Entrypoint":[],"HostConfig":{"CgroupnsMode":"private"}})");
+  Exchange("names and images that went", "POST /v1.52/images/prune");
   engine_.usage = *codec::ParseJson(
       R"({"LayersSize":0,"Images":[],"Containers":[],"Volumes":[],"BuildCache":[]})");
   Exchange("the disk's usage", "GET /v1.41/system/df");
