@@ -547,6 +547,7 @@ class Containers {
   RemovedExits removed_exits_;
   Guarded<Boot> boot_;
   Trash trash_;
+  const std::shared_ptr<SeccompProfiles> seccomp_ = std::make_shared<SeccompProfiles>();
   std::mutex creation_;  // from finding free ids to registering who has them
   std::mutex name_files_;  // while one is read and written again
   std::atomic<bool> has_links_ = false;  // some container has links, or had

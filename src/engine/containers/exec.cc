@@ -128,7 +128,11 @@ Result<std::string> Containers::EncodeExecPlan(const ContainerRecord& record, co
   input.name = record.name;
   input.spec = TRY(BuildSpec(record, context));
   input.process = TRY(BuildExecProcess(record, context, create));
-  if (create.privileged) input.spec.linux_config.seccomp.reset();
+  if (create.privileged) {
+    input.spec.linux_config.seccomp.reset();
+  } else if (const auto seccomp = TRY(SeccompOf(record, context))) {
+    input.seccomp = seccomp->compiled;
+  }
   input.cgroup_path = context.cgroup_path;
   const plan::Plan plan = TRY(plan::BuildExec(input, w_.host->facts));
   return plan::Encode(plan);

@@ -44,6 +44,7 @@ Result<SpecContext> Containers::ContextOf(const ContainerRecord& record) {
   context.recursive_read_only = w_.host->facts.kernel.mount_setattr;
   context.capabilities = w_.host->capabilities;
   context.apparmor_profile = TRY(ChooseAppArmorProfile(host, w_.apparmor->Look()));
+  context.seccomp = seccomp_;
   context.devices = TRY(FindDevices(host));
   TRY(AddVolumeDevices(record, context));
   for (const LinkedContainer& link : LinksOf(record))
@@ -122,6 +123,7 @@ Result<plan::Plan> Containers::MakePlan(const ContainerRecord& record, const Spe
   input.id = record.id;
   input.name = record.name;
   input.spec = TRY(BuildSpec(record, context));
+  if (const auto seccomp = TRY(SeccompOf(record, context))) input.seccomp = seccomp->compiled;
   input.storage = TRY(PlanStorage(record));
   input.network = TRY(PlanNetwork(record, endpoints, ports));
   input.cgroup_path = context.cgroup_path;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "engine/config.h"
 #include "oci/runtime_spec.h"
+#include "seccomp_profiles.h"
 #include "volume_device.h"
 
 namespace estiba::engine {
@@ -34,6 +36,7 @@ struct SpecContext {
   bool recursive_read_only = true;  // the kernel can make a whole tree of mounts read-only (mount_setattr(2))
   std::uint64_t capabilities = ~std::uint64_t{0};  // what this process may give at all
   std::string apparmor_profile;  // empty: none is set
+  std::shared_ptr<SeccompProfiles> seccomp = std::make_shared<SeccompProfiles>();  // the engine has one for all
   std::vector<HostDevice> devices;
   std::vector<std::string> link_env;  // what containers that it is linked to are (links.h)
   // PID 1 of the container whose namespace is joined: {"pid": 4711, "ipc": …, "network": …}.
@@ -53,6 +56,8 @@ oci::Resources BuildResources(const apitypes::Resources& wanted, const SpecConte
 // Docker's default mounts, the three name files, then the container's own, parents first.
 Result<std::vector<oci::Mount>> BuildMounts(const ContainerRecord& record, const SpecContext& context);
 Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, oci::RuntimeSpec& spec);
+// What confines its processes; null where nothing does (`--privileged`, seccomp=unconfined).
+Result<std::shared_ptr<const ReadySeccomp>> SeccompOf(const ContainerRecord& record, const SpecContext& context);
 
 // What of `--security-opt` applies. kInvalidArgument for an option nobody knows.
 struct SecurityOptions {

@@ -2,7 +2,6 @@
 #include "build.h"
 #include "security/apparmor.h"
 #include "security/capability.h"
-#include "security/seccomp.h"
 
 namespace estiba::engine {
 namespace {
@@ -95,6 +94,15 @@ Status CheckSelinuxOptions(const HostConfig& host, bool selinux, std::vector<std
   return Ok();
 }
 
+Result<std::shared_ptr<const ReadySeccomp>> SeccompOf(const ContainerRecord& record, const SpecContext& context) {
+  const HostConfig& host = record.create.host_config;
+  const SecurityOptions options = TRY(ParseSecurityOptions(host.security_opt));
+  const bool unconfined = host.privileged || options.seccomp_unconfined;
+  if (options.seccomp_profile.empty() && unconfined) return std::shared_ptr<const ReadySeccomp>();
+  const security::CapabilitySet set = TRY_CTX(CapabilitiesOf(host, context.capabilities), "invalid capability");
+  return context.seccomp->Get(options.seccomp_profile, set);
+}
+
 Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, oci::RuntimeSpec& spec) {
   const HostConfig& host = record.create.host_config;
   const SecurityOptions options = TRY(ParseSecurityOptions(host.security_opt));
@@ -113,12 +121,7 @@ Status BuildSecurity(const ContainerRecord& record, const SpecContext& context, 
     config.masked_paths = host.masked_paths.value_or(MaskedPaths());
     config.readonly_paths = host.readonly_paths.value_or(ReadonlyPaths());
   }
-  if (!options.seccomp_profile.empty()) {
-    config.seccomp = TRY_CTX(security::ParseDockerSeccomp(options.seccomp_profile, set),
-                             "decode the seccomp profile of --security-opt");
-  } else if (!host.privileged && !options.seccomp_unconfined) {
-    config.seccomp = security::DefaultSeccompProfile(set);
-  }
+  if (const auto seccomp = TRY(SeccompOf(record, context))) config.seccomp = seccomp->profile;
   return Ok();
 }
 

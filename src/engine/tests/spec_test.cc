@@ -67,6 +67,21 @@ TEST(Spec, PrivilegedLiftsWhatDockersLifts) {
   EXPECT_TRUE(Has(At(spec, "/sys")->options, "rw"));
 }
 
+TEST(Spec, SeccompProfilesAreMadeOnceForAllThatHaveTheSame) {
+  SpecContext context = Context();
+  ContainerRecord record = Record();
+  ASSERT_OK_AND_ASSIGN(const auto usual, SeccompOf(record, context));
+  EXPECT_EQ(SeccompOf(record, context).value(), usual);
+  record.create.host_config.cap_add = {"SYS_ADMIN"};
+  ASSERT_OK_AND_ASSIGN(const auto more, SeccompOf(record, context));
+  EXPECT_NE(more->compiled.program.size(), usual->compiled.program.size()) << "what a capability is for is let through";
+  record.create.host_config.security_opt = {"seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}"};
+  ASSERT_OK_AND_ASSIGN(const auto own, SeccompOf(record, context));
+  EXPECT_EQ(own->profile.default_action, oci::SeccompAction::kAllow);
+  record.create.host_config.security_opt = {"seccomp=unconfined"};
+  EXPECT_EQ(SeccompOf(record, context).value(), nullptr);
+}
+
 TEST(Spec, AMountOfTheUserReplacesADefaultOne) {
   ContainerRecord record = Record();
   ASSERT_OK_AND_ASSIGN(MountPoint shm, ParseBind("/host/shm:/dev/shm:ro"));
