@@ -36,7 +36,9 @@ constexpr File kFiles[] = {
     {"etc/group", 0644,
      "root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\nmail:x:8:\nwheel:x:10:root\n"
      "kmem:x:15:\nutmp:x:43:\naudio:x:29:\nvideo:x:44:\nwww-data:x:33:\nusers:x:100:\nnogroup:x:65534:\n"},
+    // Engines mount their own over these: where they are missing, every container would have to make them.
     {"etc/hostname", 0644, "localhost\n"},
+    {"etc/hosts", 0644, "127.0.0.1\tlocalhost\n::1\tlocalhost\n"},
     {"etc/nsswitch.conf", 0644, "passwd: files\ngroup: files\nhosts: files dns\n"},
     {"etc/passwd", 0644,
      "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nbin:x:2:2:bin:/bin:/bin/false\n"
@@ -44,6 +46,7 @@ constexpr File kFiles[] = {
      "www-data:x:33:33:www-data:/var/www:/bin/false\noperator:x:37:37:operator:/var:/bin/false\n"
      "nobody:x:65534:65534:nobody:/home:/bin/false\n"},
     {"etc/profile", 0644, "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"},
+    {"etc/resolv.conf", 0644, ""},
     {"etc/shadow", 0600,
      "root:*:::::::\ndaemon:*:::::::\nbin:*:::::::\nsys:*:::::::\nmail:*:::::::\nwww-data:*:::::::\n"
      "operator:*:::::::\nnobody:*:::::::\n"},
