@@ -113,16 +113,12 @@ class Docker13(InRoot, Networked, peers.Docker):
         self.socket = self.folder / "docker.sock"
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
-            self.inside("dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
+            self.inside("dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.runs}/exec",
                         "--pidfile", f"{self.folder}/pid", "-H", f"unix://{self.socket}"),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until(lambda: subprocess.run(self.command("version"), env=self.environment, check=False,
                                           **QUIET).returncode == 0, "dockerd answers", 60)
         self.run("load", "-i", str(self.folder / "busybox.tar"))
-
-    def client(self):
-        # This machine's own client: it speaks to the daemon of either root, and needs no chroot first.
-        return [shutil.which("docker", path="/usr/bin") or "docker", "-H", f"unix://{self.socket}"]
 
     def stop(self):
         super().stop()
@@ -137,8 +133,8 @@ class Podman13(InRoot, Networked, peers.Podman):
         self.prepare(root)
         self.run("load", "-i", str(self.folder / "busybox.tar"))
 
-    def command(self, *arguments):
-        return self.inside(*self.client(), *arguments)
+    def entering(self):
+        return self.inside()
 
     def stop(self):
         super().stop()

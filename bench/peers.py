@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -17,6 +16,7 @@ from harness.wait import wait_until  # noqa: E402
 
 BIN = pathlib.Path(os.environ.get("ESTIBA_BIN", ROOT / "build/release/bin"))
 IMAGE = BIN.parent / "share/estiba/images/busybox.tar"
+TIMED = BIN.parent / "bench/timed"
 # Debian 13's peers run in a root of their own, which sees this machine's kernel and the benchmark's folder at its path:
 # a shell script for the first process of a mount namespace, to go on with what is done there.
 ROOT_OF_ITS_OWN = """set -e
@@ -26,13 +26,14 @@ for name in proc sys dev; do mount --rbind /$name $ROOT/$name; done
 mount -t tmpfs tmpfs $ROOT/run
 mount -t tmpfs tmpfs $ROOT/tmp
 mkdir -p $ROOT$FOLDER
-mount --bind $FOLDER $ROOT$FOLDER
+mount --rbind $FOLDER $ROOT$FOLDER
 """
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 class Peer:
-    """`command` runs the peer's client with arguments; `extra` are options its `run` needs on this host."""
+    """`command` runs the peer's client with arguments; `extra` are options its `run` needs on this host. What a peer
+    would keep below /run is in a tmpfs, as /run is."""
     name = ""
     image = "estiba/busybox"
     extra = ()
@@ -40,6 +41,10 @@ class Peer:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder) / self.name
         self.folder.mkdir(parents=True)
+        self.runs = self.folder / "run"
+        self.runs.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self.runs], check=True)
+        shutil.copy(TIMED, self.folder / "timed")
         self.host = Host()
         self.environment = dict(os.environ, HOME=str(self.folder))
 
@@ -49,8 +54,12 @@ class Peer:
     def client(self):
         raise NotImplementedError
 
+    def entering(self):
+        """What goes to where the client runs; not timed."""
+        return self.prefix()
+
     def command(self, *arguments):
-        return [*self.prefix(), *self.client(), *arguments]
+        return [*self.entering(), *self.client(), *arguments]
 
     def run(self, *arguments, check=True):
         return subprocess.run(self.command(*arguments), env=self.environment, check=check, capture_output=True,
@@ -58,13 +67,28 @@ class Peer:
 
     def timed(self, *arguments):
         """Milliseconds of one client call, process start to exit."""
-        command = self.command(*arguments)
-        started = time.perf_counter()
-        subprocess.run(command, env=self.environment, check=True, **QUIET)
-        return (time.perf_counter() - started) * 1000
+        return self.measured([*self.entering(), str(self.folder / "timed"), *self.client(), *arguments])
+
+    def timed_by_docker(self, *arguments):
+        return self.measured([*self.prefix(), str(self.folder / "timed"), *self.docker_client(), *arguments])
+
+    def measured(self, command):
+        told = subprocess.run(command, env=self.environment, check=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120).stdout.split()
+        if told[2] != b"0":
+            raise RuntimeError(f"{' '.join(command)}: wait status {told[2].decode()}")
+        return int(told[0]) / 1e6
 
     def version(self):
         raise NotImplementedError
+
+    def api(self):
+        """The path of a socket where it speaks Docker's API."""
+        raise NotImplementedError
+
+    def docker_client(self):
+        """Debian's own client of docker's, where it is beside another one on PATH."""
+        return [shutil.which("docker", path="/usr/bin") or "docker", "-H", f"unix://{self.api()}"]
 
     def memory(self):
         """{process name: (resident kB, private kB, proportional kB)} of what stays resident."""
@@ -76,6 +100,7 @@ class Peer:
 
     def stop(self):
         self.host.destroy()
+        subprocess.run(["umount", "-l", self.runs], check=True)
 
 
 class Estiba(Peer):
@@ -84,7 +109,7 @@ class Estiba(Peer):
     def __init__(self, folder):
         super().__init__(folder)
         config = self.folder / "estibad.toml"
-        config.write_text(f'data_root = "{self.folder}/data"\nrun_root = "{self.folder}/run"\n'
+        config.write_text(f'data_root = "{self.folder}/data"\nrun_root = "{self.runs}"\n'
                           'cgroup_parent = "estiba-bench"\n')
         self.environment["ESTIBA_CONFIG"] = str(config)
         self.engine = [*self.prefix(), str(BIN / "estibad"), "--config", str(config)]
@@ -96,6 +121,9 @@ class Estiba(Peer):
 
     def client(self):
         return [str(BIN / "estiba")]
+
+    def api(self):
+        return self.runs / "estiba.sock"
 
     def version(self):
         return "estiba " + self.run("version", "--format", "{{.Server.Version}}").stdout.strip()
@@ -139,14 +167,16 @@ class Docker(Peer):
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             [*self.prefix(), "unshare", "--mount", "dockerd", "--data-root", str(self.folder / "data"), "--exec-root",
-             str(self.folder / "exec"), "--pidfile", str(self.folder / "pid"), "-H", f"unix://{self.socket}"],
+             str(self.runs / "exec"), "--pidfile", str(self.folder / "pid"), "-H", f"unix://{self.socket}"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until(lambda: self.run("version", check=False).returncode == 0, "dockerd answers", 60)
         self.run("load", "-i", str(IMAGE))
 
     def client(self):
-        # Debian's own client where it is beside another one on PATH.
-        return [shutil.which("docker", path="/usr/bin") or "docker", "-H", f"unix://{self.socket}"]
+        return self.docker_client()
+
+    def api(self):
+        return self.socket
 
     def version(self):
         return "docker " + self.run("version", "--format", "{{.Server.Version}}").stdout.strip()
@@ -170,12 +200,22 @@ class Podman(Peer):
     # Without CAP_SYS_RESOURCE Debian's podman cannot raise the limits it sets by default.
     extra = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
 
+    service = None
+
     def __init__(self, folder):
         super().__init__(folder)
         self.run("load", "-i", str(IMAGE))
 
+    def api(self):
+        socket = self.folder / "podman.sock"
+        if self.service is None:
+            self.service = subprocess.Popen(self.command("system", "service", "--time", "0", f"unix://{socket}"),
+                                            env=self.environment, **QUIET)
+            wait_until(socket.exists, "podman's service listens")
+        return socket
+
     def client(self):
-        return ["podman", "--root", str(self.folder / "root"), "--runroot", str(self.folder / "run"),
+        return ["podman", "--root", str(self.folder / "root"), "--runroot", str(self.runs / "run"),
                 "--cgroup-manager", "cgroupfs", "--runtime", "runc"]
 
     def version(self):
@@ -185,6 +225,9 @@ class Podman(Peer):
         return {"conmon": smaps(pid) for pid in pids_named("conmon", self.host)}
 
     def stop(self):
+        if self.service is not None:
+            self.service.terminate()
+            self.service.wait(30)
         self.run("rm", "-fa", check=False)
         super().stop()
 

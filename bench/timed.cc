@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
   int status = 0;
   rusage usage{};
   const long long start = Now();
-  if (::posix_spawn(&pid, argv[1], &quiet, nullptr, argv + 1, environ) != 0) return 2;
+  if (::posix_spawnp(&pid, argv[1], &quiet, nullptr, argv + 1, environ) != 0) return 2;
   if (::wait4(pid, &status, 0, &usage) != pid) return 2;
   const long long end = Now();
   std::printf("%lld %ld %d\n", end - start, usage.ru_maxrss, status);
