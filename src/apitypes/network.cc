@@ -70,6 +70,7 @@ void Describe(A& f, Network& v) {
   f("Options", v.options);
   f("Labels", v.labels);
   f.Inside("Status", [&](auto& s) { s.Inside("IPAM", [&](auto& i) { i.Omit("Subnets", v.subnets); }); });
+  f.Omit("Interface", v.interface);
 }
 template <typename A>
 void Describe(A& f, NetworkConnect& v) {

@@ -55,7 +55,9 @@ apitypes::Network EngineImpl::NetworkView(const NetworkRecord& record) {
   view.options = record.options;
   view.labels = record.labels;
   for (const NetworkPool& pool : record.pools) view.ipam.config.push_back(PoolView(pool));
-  if (record.driver == "bridge") {
+  if (record.driver == "bridge") view.interface = record.bridge;
+  // An option that nobody gave makes compose 1.x take a network for another one.
+  if (record.driver == "bridge" && record.predefined) {
     view.options.emplace("com.docker.network.bridge.name", record.bridge);
     view.options.emplace("com.docker.network.driver.mtu", std::to_string(record.mtu));
   }

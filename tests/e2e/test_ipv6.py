@@ -275,7 +275,7 @@ def test_a_bridge_without_an_ipv4_address_connects_its_containers_all_the_same(e
     server = place(engine, "server", "bare")["IPAddress"]
     wait_until(lambda: get(engine, "client", server, 80) == "served", "an answer")
     addresses = json.loads(engine.host.run("ip", "-j", "-4", "addr", "show",
-                                           view["Options"]["com.docker.network.bridge.name"]).stdout)
+                                           view["Interface"]).stdout)
     assert not [one for link in addresses for one in link.get("addr_info", [])]
     assert fetch(engine.host, server, 80) == ""
 

@@ -68,9 +68,7 @@ void AddNetwork(const Json& json, NetFacts& facts) {
   nettrace::Network network;
   network.name = json.GetString("Name");
   network.internal = json.GetBool("Internal");
-  const Json* bridge = json.FindPath({"Options", "com.docker.network.bridge.name"});
-  if (json.GetString("Driver") == "bridge" && bridge != nullptr && bridge->IfString() != nullptr)
-    network.bridge = *bridge->IfString();
+  network.bridge = json.GetString("Interface");
   for (const Json& pool : Items(json.FindPath({"IPAM", "Config"})))
     if (auto subnet = ParseIpPrefix(pool.GetString("Subnet")); subnet.ok()) network.subnets.push_back(*subnet);
   facts.facts.networks.push_back(std::move(network));

@@ -112,6 +112,7 @@ struct Network {
   std::map<std::string, std::string> options;
   std::map<std::string, std::string> labels;
   std::map<std::string, SubnetUsage> subnets;  // of one that is inspected
+  std::string interface;  // ours: the bridge's name. Docker tells it as an option of the default network's alone
 
   codec::Json ToJson() const;
   static Result<Network> FromJson(const codec::Json& json);
