@@ -121,6 +121,8 @@ def add_systemd(guest):
         shutil.copy(program, guest / program.lstrip("/"))
         copy_libraries(program, guest)
     write(guest / "etc/systemd/system/tests.service", SERVICE)
+    for unit in (BIN.parent / "packaging/systemd/system").iterdir():
+        write(guest / "guest/units" / unit.name, re.sub("=.*/bin/estiba", "=/bin/estiba", unit.read_text()))
     write(guest / "etc/machine-id", "0123456789abcdef0123456789abcdef\n")
 
 
