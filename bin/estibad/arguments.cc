@@ -15,6 +15,7 @@ const char kUsage[] =
     "                   how layers to come are stored: auto, overlay (overlay2),\n"
     "                   erofs or copy (vfs); as storage_driver in FILE\n"
     "  --check-config   read the configuration, say what is wrong with it, and end\n"
+    "  --doctor         tell as JSON what of this host works ('estiba doctor'), and end\n"
     "  --spawned        started by a command: leave the caller's surroundings, end when idle\n"
     "  --ready-fd N     write one byte to descriptor N when the socket answers\n"
     "  --record-answers FILE\n"
@@ -48,6 +49,10 @@ Result<Arguments> ParseArguments(const std::vector<std::string>& words) {
       arguments.record_answers = TRY(take());
     } else if (word == "--check-config") {
       arguments.check_config = true;
+    } else if (word == "--doctor") {
+      arguments.doctor = true;
+    } else if (word == "--doctor-inside") {
+      arguments.doctor_inside = true;
     } else if (word == "--spawned") {
       arguments.spawned = true;
     } else if (word == "--version") {

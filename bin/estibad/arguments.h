@@ -19,6 +19,8 @@ struct Arguments {
   std::optional<std::string> record_answers;  // to this file
   bool help = false;
   bool version = false;
+  bool doctor = false;         // examine the host, print what was found as JSON, and end
+  bool doctor_inside = false;  // its other process
 };
 
 extern const char kUsage[];

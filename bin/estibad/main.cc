@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "codec/json.h"
 #include "engine/config.h"
+#include "engine/doctor.h"
 #include "engine/rootless.h"
+#include "os/file.h"
 #include "serve.h"
 #include "surroundings.h"
 
@@ -47,6 +50,21 @@ Status Start(Arguments arguments) {
   return Serve(arguments, std::move(config), std::move(passed), [&departure] { departure.Wait(); });
 }
 
+// {"Healthy": bool, "Findings": [...]}; of the other process, a finding a line.
+Status Examine(const Arguments& arguments) {
+  const engine::Config config = TRY(LoadConfig(arguments, ::geteuid() != 0));
+  if (arguments.doctor_inside) return engine::ExamineInside(config);
+  const std::string programs = TRY(os::ProgramDirectory());
+  bool healthy = true;
+  codec::Json list = codec::Json::MakeArray();
+  for (const engine::Finding& finding : engine::ExamineHost({config, arguments.uid, programs})) {
+    healthy = healthy && (!finding.needed || finding.state != engine::Finding::State::kMissing);
+    list.Append(finding.ToJson());
+  }
+  const codec::Json report = codec::Json::MakeObject({{"Healthy", healthy}, {"Findings", std::move(list)}});
+  return os::WriteAll(STDOUT_FILENO, report.Dump() + "\n");
+}
+
 int Main(const std::vector<std::string>& words) {
   const auto parsed = ParseArguments(words);
   if (!parsed.ok()) {
@@ -63,6 +81,10 @@ int Main(const std::vector<std::string>& words) {
     const std::string& file = config.value().file;
     std::printf("%s\n", file.empty() ? "no configuration file: defaults hold" : (file + ": fine").c_str());
     return 0;
+  }
+  if (arguments.doctor || arguments.doctor_inside) {
+    const Status examined = Examine(arguments);
+    return examined.ok() ? 0 : Fail(examined.error());
   }
   const Status status = Start(arguments);
   return status.ok() ? 0 : Fail(status.error());

@@ -104,20 +104,20 @@ Result<std::vector<os::IdRange>> ReadMap(const char* file, const std::string& us
       "root can give some: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 " + user);
 }
 
-Status MakeNamespace() {
+}  // namespace
+
+Status MakeUserNamespace() {
   const std::string user = TRY(UserName(::geteuid()));
   const std::vector<os::IdRange> uids = TRY(ReadMap("/etc/subuid", user, ::geteuid()));
   const std::vector<os::IdRange> gids = TRY(ReadMap("/etc/subgid", user, ::getegid()));
   return os::EnterNewUserNamespace(uids, gids);
 }
 
-}  // namespace
-
 Status EnterRootless(const std::string& run_root) {
   const os::UniqueFd folder = TRY_CTX(OpenRunRoot(run_root), "start the engine of a user");
   const os::UniqueFd lock = TRY_CTX(Lock({folder.get()}), "start the engine of a user");
   const bool joined = TRY_CTX(JoinLivingMonitor({folder.get()}, run_root), "start the engine of a user");
-  if (!joined) TRY_CTX(MakeNamespace(), "start the engine of a user");
+  if (!joined) TRY_CTX(MakeUserNamespace(), "start the engine of a user");
   TRY_CTX(os::EnterNewMountNamespace(), "start the engine of a user");
   return Ok();
 }

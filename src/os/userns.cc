@@ -13,6 +13,7 @@
 
 #include "base/parse.h"
 #include "base/text.h"
+#include "os/clone.h"
 #include "os/file.h"
 #include "os/process.h"
 
@@ -174,6 +175,28 @@ Status EnterNewUserNamespace(const std::vector<IdRange>& uids, const std::vector
   if (err != 0) return UserNamespaceRefused(err);
   if (!first.ok()) return first;
   return last;
+}
+
+Result<UniqueFd> CreateUserNamespace(const std::string& uids, const std::string& gids) {
+  if (!SingleThreaded()) return Error(Code::kInternal, "make a user namespace: the process has several threads");
+  Pipe hold = TRY(MakePipe());
+  clone_args arguments{};
+  arguments.flags = CLONE_NEWUSER;
+  arguments.exit_signal = SIGCHLD;
+  const long pid = Clone3(arguments);
+  if (pid < 0) return UserNamespaceRefused(errno);
+  if (pid == 0) {
+    ::close(hold.write.get());
+    char byte = 0;
+    (void)!::read(hold.read.get(), &byte, 1);  // until the parent has what it wants, or is gone
+    ::_exit(0);
+  }
+  const Status mapped = MapIds(static_cast<pid_t>(pid), uids, gids);
+  auto made = OpenAt({AT_FDCWD}, "/proc/" + std::to_string(pid) + "/ns/user", O_RDONLY);
+  hold.write.Reset();
+  while (::waitpid(static_cast<pid_t>(pid), nullptr, 0) < 0 && errno == EINTR) {}
+  if (!mapped.ok()) return mapped.error().Clone();
+  return made;
 }
 
 Status JoinUserNamespace(int pidfd) {

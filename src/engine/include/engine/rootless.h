@@ -13,4 +13,7 @@ namespace estiba::engine {
 // Call before anything is opened or made that containers shall own.
 Status EnterRootless(const std::string& run_root);
 
+// Moves this process, which must have one thread, into a new user namespace with the user's subordinate ids.
+Status MakeUserNamespace();
+
 }  // namespace estiba::engine

@@ -36,6 +36,8 @@ Status MapIds(pid_t pid, const std::string& uids, const std::string& gids);
 // Moves this process, which must have one thread, into a new user namespace with these maps, written by newuidmap and
 // newgidmap; it is root there. On failure the process may be left in a namespace without maps and should end.
 Status EnterNewUserNamespace(const std::vector<IdRange>& uids, const std::vector<IdRange>& gids);
+// A new user namespace with these maps (MapText), which nobody is in; this process, of one thread, stays where it is.
+Result<UniqueFd> CreateUserNamespace(const std::string& uids, const std::string& gids);
 // Why the kernel would not make one (an errno of clone3(2) or unshare(2)), and what to look at.
 Error UserNamespaceRefused(int err);
 // Moves this process, which must have one thread, into the user namespace of the process.
