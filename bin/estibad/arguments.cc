@@ -16,6 +16,7 @@ const char kUsage[] =
     "                   erofs or copy (vfs); as storage_driver in FILE\n"
     "  --check-config   read the configuration, say what is wrong with it, and end\n"
     "  --doctor         tell as JSON what of this host works ('estiba doctor'), and end\n"
+    "  --reset          remove all that is ours ('estiba system reset'), and end\n"
     "  --spawned        started by a command: leave the caller's surroundings, end when idle\n"
     "  --ready-fd N     write one byte to descriptor N when the socket answers\n"
     "  --record-answers FILE\n"
@@ -53,6 +54,8 @@ Result<Arguments> ParseArguments(const std::vector<std::string>& words) {
       arguments.doctor = true;
     } else if (word == "--doctor-inside") {
       arguments.doctor_inside = true;
+    } else if (word == "--reset") {
+      arguments.reset = true;
     } else if (word == "--spawned") {
       arguments.spawned = true;
     } else if (word == "--version") {

@@ -21,6 +21,7 @@ struct Arguments {
   bool version = false;
   bool doctor = false;         // examine the host, print what was found as JSON, and end
   bool doctor_inside = false;  // its other process
+  bool reset = false;          // remove all that is ours, and end
 };
 
 extern const char kUsage[];

@@ -14,6 +14,7 @@
 #include "engine/doctor.h"
 #include "engine/rootless.h"
 #include "os/file.h"
+#include "reset.h"
 #include "serve.h"
 #include "surroundings.h"
 
@@ -86,7 +87,7 @@ int Main(const std::vector<std::string>& words) {
     const Status examined = Examine(arguments);
     return examined.ok() ? 0 : Fail(examined.error());
   }
-  const Status status = Start(arguments);
+  const Status status = arguments.reset ? Reset(arguments) : Start(arguments);
   return status.ok() ? 0 : Fail(status.error());
 }
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -74,7 +75,11 @@ Status EngineImpl::TakeDataRoot() {
     const timespec step{0, 10'000'000};
     ::nanosleep(&step, nullptr);
   }
-  return Ok();
+  // Who held it may have deleted it with the rest (reset): then it keeps nobody out.
+  struct stat ours{};
+  struct stat named{};
+  const bool there = ::fstat(lock_.get(), &ours) == 0 && ::stat((now->data_root + "/engine.lock").c_str(), &named) == 0;
+  return there && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev ? Ok() : TakeDataRoot();
 }
 
 Status EngineImpl::OpenStores() {

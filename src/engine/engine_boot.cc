@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kBoot = "boot";
 constexpr const char* kDown = " down";
+constexpr std::chrono::milliseconds kAnswered{20};
 
 }  // namespace
 
@@ -38,6 +39,10 @@ void EngineImpl::StopWithHost(const StopRequest& request, Done done) {
   const Status noted = database_->Put(kMeta, kBoot, host_.boot_id + kDown);
   if (!noted.ok()) return done(noted.error().Clone());
   containers_->StopWithHost(request, std::move(done));
+}
+
+void EngineImpl::End() {
+  options_.loop->Post([loop = options_.loop] { loop->AddTimer(kAnswered, [loop] { loop->Stop(); }); });
 }
 
 }  // namespace estiba::engine

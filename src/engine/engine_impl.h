@@ -105,6 +105,7 @@ class EngineImpl final : public Engine {
 
   void StartWithHost(std::function<void(Result<std::vector<BootStart>>)> done) override;
   void StopWithHost(const StopRequest& request, Done done) override;
+  void End() override;
   apitypes::Version GetVersion() override;
   Result<apitypes::Info> GetInfo() override;
   Result<codec::Json> DiskUsage(const std::set<std::string>& types) override;

@@ -115,7 +115,8 @@ ELSEWHERE = {("exec", "detach-keys"), ("attach", "detach-keys"), ("start", "deta
              ("lab capture", "count"), ("lab capture", "snaplen"), ("lab capture", "write"),
              ("cp", "archive"), ("cp", "follow-link"), ("cp", "quiet"),
              ("container cp", "archive"), ("container cp", "follow-link"), ("container cp", "quiet"),
-             ("net trace", "format"), ("net trace", "ipv6")}
+             ("net trace", "format"), ("net trace", "ipv6"),
+             ("system reset", "force")}  # test_reset.py
 SWITCHED_OFF = {("history", "human"), ("commit", "pause")}  # true by default
 
 

@@ -4,7 +4,8 @@
 // POST /estiba/v1/store/check?repair=1: progress lines, the last an error when something broken is left.
 // POST /estiba/v1/system/up: what the host's start was to bring back, [{"Id","Name","Error"}], once all of it was
 // tried; "Error" is empty for one that runs. POST /estiba/v1/system/down?t=SECONDS: all containers stopped for the
-// host's end. GET /estiba/v1/openapi.json: what is served.
+// host's end. POST /estiba/v1/system/end: the engine ends; containers do not notice. GET /estiba/v1/openapi.json: what
+// is served.
 #include "call.h"
 #include "openapi.h"
 #include "progress.h"
@@ -78,6 +79,12 @@ Status SystemDown(Call& call) {
   return Ok();
 }
 
+Status SystemEnd(Call& call) {
+  call.engine->End();
+  RespondEmpty(*call.exchange, 204);
+  return Ok();
+}
+
 }  // namespace
 
 void AddEstibaRoutes(Router* router) {
@@ -88,6 +95,7 @@ void AddEstibaRoutes(Router* router) {
   router->Add("GET", "/estiba/v1/openapi.json", Describe);
   router->Add("POST", "/estiba/v1/system/up", SystemUp);
   router->Add("POST", "/estiba/v1/system/down", SystemDown);
+  router->Add("POST", "/estiba/v1/system/end", SystemEnd);
 }
 
 }  // namespace estiba::api::docker

@@ -18,7 +18,7 @@ extern const Command kVolumeCreate, kVolumeExport, kVolumeImport, kVolumeLs, kVo
 extern const Command kSearch, kImageTags, kImageReferrers, kManifestInspect;
 extern const Command kNetworkCheck, kNetworkConnect, kNetworkCreate, kNetworkDisconnect, kNetworkLs,
     kNetworkPrune, kNetworkRm;
-extern const Command kDialStdio, kDoctor, kEvents, kInfo, kSystemDf, kSystemDown, kSystemPrune, kSystemUp;
+extern const Command kDialStdio, kDoctor, kEvents, kInfo, kSystemDf, kSystemDown, kSystemPrune, kSystemReset, kSystemUp;
 extern const Command kVersionCommand;
 extern const Command kStoreCheck;
 extern const Command kLabCapture, kLabCheck, kLabDown, kLabExec, kLabExplain, kLabGraph, kLabPs, kLabUp;

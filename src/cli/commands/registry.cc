@@ -145,6 +145,7 @@ constexpr auto kEntries = std::to_array<Entry>({
     {"system", "events", &kEvents},
     {"system", "info", &kInfo},
     {"system", "prune", &kSystemPrune},
+    {"system", "reset", &kSystemReset},
     {"system", "up", &kSystemUp},
     {"volume", "create", &kVolumeCreate},
     {"volume", "export", &kVolumeExport},

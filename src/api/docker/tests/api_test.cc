@@ -72,6 +72,7 @@ TEST_F(Api, AHostsStartAndEndAreTheEnginesToSeeTo) {
   EXPECT_EQ(Called(204, "POST", "/estiba/v1/system/down?t=3"), "stop with host 3");
   EXPECT_EQ(Called(204, "POST", "/estiba/v1/system/down"), "stop with host -99");
   EXPECT_EQ(Send("POST", "/estiba/v1/system/down?t=x").status, 400);
+  EXPECT_EQ(Called(204, "POST", "/estiba/v1/system/end"), "end");
 }
 
 TEST_F(Api, CodesMapToStatuses) {

@@ -68,6 +68,7 @@ class FakeEngine : public engine::Engine {
     if (!called.ok()) return done(called.error().Clone());
     done(std::vector<engine::BootStart>{{"id1", "web", ""}, {"id2", "db", "no such device"}});
   }
+  void End() override { (void)Called("end").ok(); }
   void StopWithHost(const engine::StopRequest& request, engine::Done done) override {
     done(Called("stop with host " + std::to_string(request.timeout_seconds.value_or(-99))));
   }

@@ -381,6 +381,8 @@ class Engine {
   // `done` once what the host's start was to bring back has been tried: what nobody was told of yet. After a
   // StopWithHost() it is brought back now.
   virtual void StartWithHost(std::function<void(Result<std::vector<BootStart>>)> done) = 0;
+  // The engine ends a moment later, once this was answered; containers do not notice.
+  virtual void End() = 0;
   // Stops all that runs, to come back with the host: who needs another first.
   virtual void StopWithHost(const StopRequest& request, Done done) = 0;
   virtual apitypes::Version GetVersion() = 0;  // without API versions, which the API layer knows
