@@ -49,8 +49,25 @@ Status LogWriter::Rotate() {
   return Ok();
 }
 
+void LogWriter::SetOutlet(std::unique_ptr<LogOutlet> outlet) {
+  outlet_ = std::move(outlet);
+  outlet_->SetDrained([this] {
+    for (LogListener* listener : std::vector(listeners_)) listener->OnLogDrained();
+  });
+}
+
+void LogWriter::Close() {
+  if (outlet_) outlet_->Finish();
+}
+
+void LogWriter::Add(std::string& entries, std::int64_t time, monitorapi::Stream stream, bool partial,
+                    std::string_view text) {
+  monitorapi::AppendLogEntry(entries, monitorapi::FormatLogTime(time), stream, partial, text);
+  if (outlet_) outlet_->Send(stream, time, partial, text);
+}
+
 void LogWriter::Append(monitorapi::Stream stream, std::string_view bytes) {
-  const std::string time = monitorapi::FormatLogTime(WallNow().time_since_epoch().count());
+  const std::int64_t time = WallNow().time_since_epoch().count();
   std::string& line = lines_[Index(stream)];
   std::string entries;
   while (!bytes.empty()) {
@@ -65,18 +82,18 @@ void LogWriter::Append(monitorapi::Stream stream, std::string_view bytes) {
       break;
     }
     if (!line.empty()) line += text;
-    monitorapi::AppendLogEntry(entries, time, stream, !ends, line.empty() ? text : std::string_view(line));
+    Add(entries, time, stream, !ends, line.empty() ? text : std::string_view(line));
     line = {};
   }
   if (!entries.empty()) Write(entries);
 }
 
 void LogWriter::Flush() {
-  const std::string time = monitorapi::FormatLogTime(WallNow().time_since_epoch().count());
+  const std::int64_t time = WallNow().time_since_epoch().count();
   std::string entries;
   for (const auto stream : {monitorapi::Stream::kOut, monitorapi::Stream::kErr}) {
     std::string& line = lines_[Index(stream)];
-    if (!line.empty()) monitorapi::AppendLogEntry(entries, time, stream, /*partial=*/true, line);
+    if (!line.empty()) Add(entries, time, stream, /*partial=*/true, line);
     line = {};
   }
   if (!entries.empty()) Write(entries);

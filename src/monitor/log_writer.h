@@ -3,10 +3,12 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "log_outlet.h"
 #include "monitorapi/log.h"
 #include "os/fd.h"
 
@@ -18,6 +20,8 @@ class LogListener {
   virtual ~LogListener() = default;
   virtual void OnLogWritten() = 0;
   virtual void OnLogRotated() = 0;
+  // It takes more again (LogWriter::Full).
+  virtual void OnLogDrained() {}
 };
 
 class LogWriter {
@@ -33,6 +37,13 @@ class LogWriter {
   // The begun line of a stream that no entry holds yet.
   std::string_view Pending(monitorapi::Stream stream) const { return lines_[Index(stream)]; }
 
+  // Every entry goes there, too, from now on.
+  void SetOutlet(std::unique_ptr<LogOutlet> outlet);
+  // The outlet holds all that it may: whoever writes should wait.
+  bool Full() const { return outlet_ != nullptr && outlet_->Full(); }
+  // Nothing more is written. Waits a little for the outlet's other side.
+  void Close();
+
   void AddListener(LogListener* listener) { listeners_.push_back(listener); }
   void RemoveListener(LogListener* listener) { std::erase(listeners_, listener); }
 
@@ -46,6 +57,7 @@ class LogWriter {
   Status OpenCurrent();
   Status Rotate();
   void Write(const std::string& entries);
+  void Add(std::string& entries, std::int64_t time, monitorapi::Stream stream, bool partial, std::string_view text);
 
   os::DirFd dir_;
   monitorapi::LogConfig config_;
@@ -55,6 +67,7 @@ class LogWriter {
   std::uint64_t rotations_ = 0;
   std::array<std::string, 2> lines_;
   std::vector<LogListener*> listeners_;
+  std::unique_ptr<LogOutlet> outlet_;
 };
 
 }  // namespace estiba::monitor

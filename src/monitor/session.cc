@@ -153,6 +153,7 @@ void Session::Deliver(Stream stream, std::string_view bytes) {
         held_ = true;
       }
     }
+  if (log_ != nullptr && log_->Full()) held_ = true;
   if (held_) HoldOutputs();
 }
 
@@ -165,7 +166,8 @@ void Session::HoldOutputs() {
 void Session::ReleaseOutputs() {
   if (!held_) return;
   for (const auto& client : clients_)
-    if (!client.over && client.connection->pending() > kLowPending) return;
+    if (log_ == nullptr && !client.over && client.connection->pending() > kLowPending) return;
+  if (log_ != nullptr && log_->Full()) return;
   held_ = false;
   for (auto& output : outputs_)
     if (output.fd.valid() && output.token == 0 && !WatchOutput(output).ok()) EndOutput(output);

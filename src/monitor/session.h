@@ -58,6 +58,7 @@ class Session : public LogListener {
 
   void OnLogWritten() override;
   void OnLogRotated() override;
+  void OnLogDrained() override { ReleaseOutputs(); }
 
  private:
   static constexpr std::size_t kMaxPending = 256U << 10;  // of one client, before it is fed from the log

@@ -89,6 +89,8 @@ Status Supervisor::Prepare(std::vector<os::UniqueFd>& fds) {
   TRY(journal_.Append(std::move(record)));
   failpoint_.Hit("launched");
   if (launch_.log.enabled) log_ = TRY(LogWriter::Open({folders_.container.get()}, launch_.log));
+  if (log_ && launch_.log.outlet.kind != monitorapi::OutletKind::kNone)
+    log_->SetOutlet(std::make_unique<LogOutlet>(loop_, launch_.log.outlet));
   session_ = MakeSession();
   for (std::size_t i = 0; i < fds.size(); ++i) {
     if (i < launch_.port_sockets) {
@@ -401,6 +403,7 @@ void Supervisor::Close() {
   // From here on the container may be started again; we only linger for clients that still take output.
   lock_.Reset();
   finished_ = true;
+  if (log_) log_->Close();
   for (auto& follower : followers_) follower->LogEnds();
   peers_.Notify(Type::kNoticeFinished, monitorapi::Finished{journal_.seq()});
   loop_.Defer([this] { CheckOver(); });

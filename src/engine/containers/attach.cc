@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "../spec/log_driver.h"
 #include "base/log.h"
 #include "containers.h"
 #include "monitorapi/detach_keys.h"
@@ -20,10 +21,7 @@ constexpr std::size_t kLogPiece = 64 << 10;
 // The words after which a client reads our log lines ("a=b,c=d ") with `details`.
 std::string Details(const ContainerRecord& record) {
   std::string details;
-  for (const auto& [key, value] : record.create.host_config.log_config.config) {
-    if (key == "max-size" || key == "max-file") continue;
-    details += (details.empty() ? "" : ",") + key + "=" + value;
-  }
+  for (const auto& [key, value] : LogAttributes(record)) details += (details.empty() ? "" : ",") + key + "=" + value;
   return details.empty() ? "" : details + " ";
 }
 

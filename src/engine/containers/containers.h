@@ -288,6 +288,8 @@ class Containers {
     std::vector<Endpoint> endpoints;
     PortSet ports;
   };
+  // ---- log_outlet.cc: looks up, and tries, who takes its log; waits some seconds for one that does not answer
+  Result<monitorapi::LogOutlet> OutletOf(const ContainerRecord& record);
   Status CheckLayersSettled(const ContainerRecord& record);
   Status StartLocked(const ContainerPtr& container, std::uint64_t restart_count);
   Result<SpecContext> ContextOf(const ContainerRecord& record);
@@ -359,8 +361,8 @@ class Containers {
   // `last`: the endpoints of the run before.
   Status Allocate(const ContainerRecord& record, const std::vector<Endpoint>& last, Launch& launch);
   monitorapi::Launch LaunchMessage(const ContainerRecord& record, const Container::Data& data) const;
-  Status SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count,
-                    std::chrono::milliseconds patience);
+  Status SendLaunch(const ContainerPtr& container, PortSet& ports, const monitorapi::LogOutlet& outlet,
+                    std::uint64_t restart_count, std::chrono::milliseconds patience);
   // `used` false: no container has had them.
   void Release(const std::vector<Endpoint>& endpoints, bool used = true);
 

@@ -7,6 +7,7 @@
 #include "../config_reader.h"
 #include "../network_drivers.h"
 #include "../spec/health.h"
+#include "../spec/log_driver.h"
 #include "../spec/network_mode.h"
 #include "../user_network.h"
 #include "base/clock.h"
@@ -181,14 +182,9 @@ monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
   monitorapi::Launch launch;
   launch.id = record.id;
   launch.name = record.name;
-  launch.log.enabled = host.log_config.type != "none";
   launch.log.max_size = static_cast<std::uint64_t>(config->container_log_max_size);
   launch.log.max_files = static_cast<std::uint32_t>(config->container_log_max_files);
-  for (const auto& [key, value] : host.log_config.config) {
-    // Both were checked when the container was made.
-    if (key == "max-size") launch.log.max_size = static_cast<std::uint64_t>(ParseSize(value).value());
-    if (key == "max-file") launch.log.max_files = static_cast<std::uint32_t>(ParseUint(value).value());
-  }
+  SetLogFiles(host.log_config, launch.log);
   launch.restart = MonitorPolicy(host.restart_policy);
   launch.tty = record.create.config.tty;
   launch.open_stdin = record.create.config.open_stdin;
@@ -203,8 +199,8 @@ monitorapi::Launch Containers::LaunchMessage(const ContainerRecord& record,
   return launch;
 }
 
-Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std::uint64_t restart_count,
-                              std::chrono::milliseconds patience) {
+Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, const monitorapi::LogOutlet& outlet,
+                              std::uint64_t restart_count, std::chrono::milliseconds patience) {
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(container->id), O_RDONLY | O_DIRECTORY));
   TRY(os::EnsureDirectory(RunFolder(container->id), 0700));
   const os::UniqueFd run_folder =
@@ -225,6 +221,7 @@ Status Containers::SendLaunch(const ContainerPtr& container, PortSet& ports, std
     data->link = link;
     data->told = false;
   }
+  launch.log.outlet = outlet;
   launch.port_sockets = static_cast<std::uint32_t>(ports.sockets.size());
   launch.restart_count = static_cast<std::uint32_t>(restart_count);
   for (const Parked& connection : parked) {
@@ -265,6 +262,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   }
   TRY(CheckLinks(record));
   const std::vector<Endpoint> last = container->data.Lock()->state.last_endpoints;
+  const monitorapi::LogOutlet outlet = TRY(OutletOf(record));
   Launch launch;
   TRY(Allocate(record, last, launch));
   Rollback rollback;
@@ -305,7 +303,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   }
   TRY(CheckLayersSettled(record));
   TRY(SaveState(container));
-  Status sent = SendLaunch(container, launch.ports, restart_count, kStartPatience + CniPatience(plan));
+  Status sent = SendLaunch(container, launch.ports, outlet, restart_count, kStartPatience + CniPatience(plan));
   if (!sent.ok()) {
     // If a monitor was reached, Conclude() gives back what was allocated when it has ended.
     bool linked = false;

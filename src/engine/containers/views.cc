@@ -337,7 +337,8 @@ Result<apitypes::ContainerInspect> Containers::Inspect(const std::string& id, bo
     view.hostname_path = names.value() + "/hostname";
     view.hosts_path = names.value() + "/hosts";
   }
-  if (record.create.host_config.log_config.type != "none") view.log_path = Folder(record.id) + "/log";
+  const std::string& log = record.create.host_config.log_config.type;
+  if (log.empty() || log == "json-file" || log == "local") view.log_path = Folder(record.id) + "/log";
   view.name = "/" + record.name;
   view.restart_count = static_cast<std::int64_t>(state.restart_count);
   view.app_armor_profile = state.apparmor_profile;

@@ -7,6 +7,7 @@
 #include "build.h"
 #include "health.h"
 #include "id_maps.h"
+#include "log_driver.h"
 #include "network_mode.h"
 
 namespace estiba::engine {
@@ -62,25 +63,6 @@ Status ValidateModes(const HostConfig& host) {
   TRY(ParseUserns(host.userns_mode));
   if (!OneOf(host.pid_mode, {"", "private", "host"}) && JoinedContainer(host.pid_mode).empty()) {
     return Bad("invalid PID mode: " + host.pid_mode);
-  }
-  return Ok();
-}
-
-Status ValidateLog(apitypes::LogConfig& log) {
-  if (log.type.empty()) log.type = "json-file";
-  if (!OneOf(log.type, {"json-file", "local", "none"})) {
-    return Bad("logger: no log driver named '" + log.type + "' is registered");
-  }
-  for (const auto& [key, value] : log.config) {
-    if (key == "max-size") {
-      const auto size = ParseSize(value);
-      if (!size.ok() || size.value() <= 0) return Bad("invalid value for log opt 'max-size': '" + value + "'");
-    } else if (key == "max-file") {
-      const auto count = ParseUint(value, 1000);
-      if (!count.ok() || count.value() == 0) return Bad("invalid value for log opt 'max-file': '" + value + "'");
-    } else {
-      return Bad("unknown log opt '" + key + "' for " + log.type + " log driver");
-    }
   }
   return Ok();
 }

@@ -46,7 +46,7 @@ struct Info {
   std::vector<std::vector<std::string>> driver_status;
   std::vector<std::string> volume_plugins = {"local"};
   std::vector<std::string> network_plugins = {"bridge", "host", "null"};
-  std::vector<std::string> log_plugins = {"json-file", "none"};
+  std::vector<std::string> log_plugins = {"journald", "json-file", "local", "none", "syslog"};
   bool memory_limit = false;
   bool swap_limit = false;
   bool cpu_cfs_period = false;

@@ -30,11 +30,34 @@ struct RestartPolicy {
   template <class V> void Fields(V& v) { v(1, kind); v(2, max_retries); }
 };
 
+// Where entries of the log go besides its files.
+enum class OutletKind : std::uint8_t { kNone, kJournald, kSyslog };
+enum class OutletTransport : std::uint8_t { kUnixDatagram, kUnixStream, kUdp, kTcp };
+enum class SyslogFormat : std::uint8_t { kUnix, kRfc3164, kRfc5424, kRfc5424Micro };
+struct LogOutlet {
+  OutletKind kind = OutletKind::kNone;
+  OutletTransport transport = OutletTransport::kUnixDatagram;
+  std::string address;      // a path; of UDP and TCP the 4 or 16 bytes of an address, in network order
+  std::uint16_t port = 0;
+  std::string fields;       // journald: what every entry has, as its protocol has it ("CONTAINER_ID=…\n")
+  SyslogFormat format = SyslogFormat::kUnix;
+  std::uint8_t facility = 3;
+  std::string host;         // syslog: the host's name
+  std::string tag;          // syslog
+  bool blocks = true;       // the container waits when nothing more can be held; false: entries are lost
+  std::uint64_t max_held = 1U << 20;  // bytes that wait for whoever takes them
+  template <class V> void Fields(V& v) {
+    v(1, kind); v(2, transport); v(3, address); v(4, port); v(5, fields); v(6, format); v(7, facility); v(8, host);
+    v(9, tag); v(10, blocks); v(11, max_held);
+  }
+};
+
 struct LogConfig {
   bool enabled = true;  // false: nothing is kept (--log-driver none)
   std::uint64_t max_size = 10U << 20;  // bytes of one file
   std::uint32_t max_files = 3;         // with the current one; 1 truncates
-  template <class V> void Fields(V& v) { v(1, enabled); v(2, max_size); v(3, max_files); }
+  LogOutlet outlet;
+  template <class V> void Fields(V& v) { v(1, enabled); v(2, max_size); v(3, max_files); v(4, outlet); }
 };
 
 // One attached connection: raw bytes for a terminal, stdcopy frames else. Exactly one of the three flags at least.
