@@ -143,10 +143,9 @@ Json ForVersion(int minor, const apitypes::ImageSummary& image) {
 Json ForVersion(int minor, const apitypes::ImageInspect& image) {
   Json json = image.ToJson();
   if (minor < 44) json.Set("VirtualSize", image.size);
-  if (minor < 45) {
-    json.Set("Container", "");
-    json.Set("ContainerConfig", apitypes::ContainerConfig{}.ToJson());
-  }
+  // Docker has neither since 1.45. docker-compose 1.29 asks for the newest version and cannot do without.
+  json.Set("Container", "");
+  json.Set("ContainerConfig", apitypes::ContainerConfig{}.ToJson());
   if (minor < 48) json.Remove("Descriptor");
   if (minor < 50) return json;
   Json* config = json.Find("Config");

@@ -50,10 +50,9 @@ std::string EventsType(int minor, const http::Headers& headers) {
 
 std::string EventText(int minor, const std::string& type, const apitypes::Event& event) {
   if (minor < 46 && event.type == "image" && event.action == "create") return {};
-  codec::Json json = event.ToJson();
-  if (minor >= 52)
-    for (const char* old : {"status", "id", "from"}) json.Remove(old);
-  std::string text = json.Dump() + "\n";
+  // With "status", "id" and "from", which Docker has no more since 1.52: docker-compose 1.29 asks for that version and
+  // cannot do without.
+  std::string text = event.ToJson().Dump() + "\n";
   if (type == kSequence) text.insert(text.begin(), kRecordSeparator);
   return text;
 }

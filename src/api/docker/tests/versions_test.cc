@@ -139,16 +139,16 @@ TEST(VersionsOf, DiskUsage) {
 
 // ---- events
 
-TEST(VersionsOf, EventsHaveTheOldFieldsUntil152) {
+TEST(VersionsOf, EventsHaveTheOldFieldsForCompose1) {
   const apitypes::Event event{"container", "start", "c1", {{"image", "busybox"}}, "local", 1'600'000'000'000'000'001};
   const std::string rest =
       R"("Type":"container","Action":"start","Actor":{"ID":"c1","Attributes":{"image":"busybox"}},"scope":"local",)"
       R"("time":1600000000,"timeNano":1600000000000000001})"
       "\n";
-  EXPECT_EQ(EventText(52, "application/jsonl", event), "{" + rest);
-  EXPECT_EQ(EventText(51, "application/json", event),
-            R"({"status":"start","id":"c1","from":"busybox",)" + rest);
-  EXPECT_EQ(EventText(52, "application/json-seq", event), "\x1e{" + rest);
+  const std::string whole = R"({"status":"start","id":"c1","from":"busybox",)" + rest;
+  EXPECT_EQ(EventText(52, "application/jsonl", event), whole);
+  EXPECT_EQ(EventText(51, "application/json", event), whole);
+  EXPECT_EQ(EventText(52, "application/json-seq", event), "\x1e" + whole);
 }
 
 TEST(VersionsOf, ImagesThatAreCreatedAreToldSince146) {
