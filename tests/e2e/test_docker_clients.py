@@ -5,6 +5,7 @@ import pathlib
 
 import pytest
 
+from harness import newer
 from harness.need import need_program
 
 IMAGE = "estiba/busybox"
@@ -17,22 +18,23 @@ def docker_programs():
     return sorted({str(path.resolve()) for path in found if os.access(path, os.X_OK)}) or ["docker"]
 
 
-@pytest.fixture(params=docker_programs())
+@pytest.fixture(params=[*docker_programs(), "Debian 13's"])
 def docker(engine, request):
     need_program("docker")
+    program = newer.docker() if request.param == "Debian 13's" else request.param
     engine.cli("run", "--rm", *QUIET, IMAGE, "true")  # the built-in image is there
 
     def run(*arguments, code=0, **options):
-        result = engine.docker(*arguments, program=request.param, check=False, **options)
+        result = engine.docker(*arguments, program=program, check=False, **options)
         assert result.returncode == code, result.stdout + result.stderr
         return result.stdout.strip()
 
     def refused(code, says, *arguments):
-        result = engine.docker(*arguments, program=request.param, check=False)
+        result = engine.docker(*arguments, program=program, check=False)
         assert result.returncode == code, result.stdout + result.stderr
         assert says in result.stdout + result.stderr
 
-    run.raw = lambda *arguments: engine.docker(*arguments, program=request.param, check=False)
+    run.raw = lambda *arguments: engine.docker(*arguments, program=program, check=False)
     run.refused = refused
     return run
 
