@@ -1,19 +1,16 @@
 #include "apitypes/stdcopy.h"
 
+#include "tests/stdcopy_frame.h"
 #include "tests/support.h"
 
 namespace estiba::apitypes {
 namespace {
 
-std::string Frame(char stream, std::string_view payload) {
-  std::string frame(8, '\0');
-  frame[0] = stream;
-  frame[7] = static_cast<char>(payload.size());
-  return frame + std::string(payload);
-}
+using testing::StdcopyFrame;
 
 TEST(Demultiplexer, DoesNotCareWhereItsInputIsCut) {
-  const std::string bytes = Frame(1, "out") + Frame(2, "") + Frame(2, "err") + Frame(1, "more");
+  const std::string bytes =
+      StdcopyFrame(1, "out") + StdcopyFrame(2, "") + StdcopyFrame(2, "err") + StdcopyFrame(1, "more");
   for (std::size_t step = 1; step <= bytes.size(); ++step) {
     std::string out;
     std::string err;
@@ -32,7 +29,7 @@ TEST(Demultiplexer, RefusesWhatIsNoFrame) {
   Demultiplexer frames([](Stream, std::string_view) { return Ok(); });
   EXPECT_FALSE(frames.Feed("plain text").ok());
   Demultiplexer cut([](Stream, std::string_view) { return Ok(); });
-  ASSERT_OK(cut.Feed(Frame(1, "whole").substr(0, 10)));
+  ASSERT_OK(cut.Feed(StdcopyFrame(1, "whole").substr(0, 10)));
   EXPECT_FALSE(cut.Finish().ok());
 }
 

@@ -31,13 +31,8 @@ constexpr Flag kFlags[] = {
 // It is the user's environment that is examined.
 Result<Json> Examine() {
   os::Pipe out = TRY(os::MakePipe());
-  os::SpawnOptions spawn;
-  spawn.program = TRY(FindSibling("estibad"));
-  spawn.argv = {"estibad", "--doctor"};
-  if (const char* config = std::getenv("ESTIBA_CONFIG"); config != nullptr && *config != '\0')
-    spawn.argv.insert(spawn.argv.end(), {"--config", config});
-  for (char** variable = ::environ; *variable != nullptr; ++variable) spawn.env.emplace_back(*variable);
-  spawn.fds = {{out.write.get(), STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}};
+  os::SpawnOptions spawn = TRY(EngineFor("--doctor"));
+  spawn.fds.push_back({out.write.get(), STDOUT_FILENO});
   os::Process process = TRY(os::Spawn(spawn));
   out.write.Reset();
   const std::string text = TRY(os::ReadAll(out.read.get(), kMostOutput));

@@ -1,12 +1,9 @@
 // system reset: everything of ours goes.
 
-#include <cstdlib>
-
 #include <unistd.h>
 
 #include "client/siblings.h"
 #include "commands/commands.h"
-#include "os/process.h"
 
 namespace estiba::cli {
 namespace {
@@ -43,13 +40,8 @@ Result<std::string> Inventory(Api* engine) {
 }
 
 Result<int> RunEstibad() {
-  os::SpawnOptions spawn;
-  spawn.program = TRY(FindSibling("estibad"));
-  spawn.argv = {"estibad", "--reset"};
-  if (const char* config = std::getenv("ESTIBA_CONFIG"); config != nullptr && *config != '\0')
-    spawn.argv.insert(spawn.argv.end(), {"--config", config});
-  for (char** variable = ::environ; *variable != nullptr; ++variable) spawn.env.emplace_back(*variable);
-  spawn.fds = {{STDOUT_FILENO, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}};
+  os::SpawnOptions spawn = TRY(EngineFor("--reset"));
+  spawn.fds.push_back({STDOUT_FILENO, STDOUT_FILENO});
   os::Process process = TRY(os::Spawn(spawn));
   const os::ExitStatus status = TRY(process.Wait());
   return status.ToShell();

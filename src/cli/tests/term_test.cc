@@ -9,17 +9,13 @@
 #include "term/detach.h"
 #include "term/session.h"
 #include "term/terminal.h"
+#include "tests/stdcopy_frame.h"
 #include "tests/support.h"
 
 namespace estiba::cli {
 namespace {
 
-std::string Frame(char stream, std::string_view payload) {
-  std::string frame(8, '\0');
-  frame[0] = stream;
-  frame[7] = static_cast<char>(payload.size());
-  return frame + std::string(payload);
-}
+using testing::StdcopyFrame;
 
 TEST(DetachKeys, AreParsed) {
   EXPECT_EQ(*ParseDetachKeys("ctrl-p,ctrl-q"), "\x10\x11");
@@ -99,7 +95,7 @@ TEST(Session, SendsInputHalfClosesAndShowsOutput) {
     char bytes[64];
     for (ssize_t n = 0; (n = ::read(fd.get(), bytes, sizeof bytes)) > 0;)
       got.append(bytes, static_cast<std::size_t>(n));
-    const std::string answer = Frame(1, "got " + got);
+    const std::string answer = StdcopyFrame(1, "got " + got);
     (void)!::write(fd.get(), answer.data(), answer.size());
   });
   SessionOptions options;
@@ -107,7 +103,7 @@ TEST(Session, SendsInputHalfClosesAndShowsOutput) {
   Result<SessionEnd> end = SessionEnd::kDetached;
   {
     const Redirected redirected(input.read.get(), output.write.get());
-    end = RunSession({std::move(pair.ours), Frame(1, "left over "), {}}, std::move(options));
+    end = RunSession({std::move(pair.ours), StdcopyFrame(1, "left over "), {}}, std::move(options));
   }
   ASSERT_OK(end);
   EXPECT_EQ(*end, SessionEnd::kClosed);
