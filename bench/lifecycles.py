@@ -15,7 +15,6 @@ import json
 import os
 import pathlib
 import socket
-import statistics
 import sys
 import tempfile
 import threading
@@ -23,7 +22,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from network_peers import Estiba, docker, podman  # noqa: E402  (the path above comes first)
+from figures import cell  # noqa: E402  (the path above comes first)
+from network_peers import Estiba, docker, podman  # noqa: E402
 
 STEPS = ("create", "start", "stop", "remove")
 ENDS_ON_TERM = ["sh", "-c", "trap 'exit 0' TERM; sleep 1d & wait"]
@@ -90,11 +90,6 @@ def seconds(peer, options, took):
     if failures:
         raise failures[0]
     return time.perf_counter() - started
-
-
-def cell(values, digits):
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 
 def main():

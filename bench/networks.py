@@ -29,20 +29,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from network_peers import Estiba, Handmade, docker, podman  # noqa: E402  (the path above comes first)
+from figures import cell  # noqa: E402  (the path above comes first)
+from network_peers import Estiba, Handmade, docker, podman  # noqa: E402
 from network_rootless import rootless_peers  # noqa: E402
 from traffic import Stalled, measure  # noqa: E402
 
 PARTS = ("run", "many", "traffic", "published", "rootless")
-
-
-def cell(values, digits=1):
-    if not values:
-        return ""
-    if len(values) < 2:
-        return f"{values[0]:.{digits}f}"
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
 
 
 def table(title, figures, digits=1):

@@ -11,13 +11,13 @@ import argparse
 import datetime
 import os
 import pathlib
-import statistics
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import network_peers  # noqa: E402  (the path above comes first)
+from figures import cell  # noqa: E402
 from peers import Docker, Estiba, Podman  # noqa: E402
 
 PEERS = {"estiba": Estiba, "docker": Docker, "podman": Podman}
@@ -51,15 +51,10 @@ def measure(peers, runs):
     return times
 
 
-def row(values):
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:.1f} ({low:.1f}–{high:.1f})"
-
-
 def table(times, peers):
     print("| | " + " | ".join(peer.name for peer in peers) + " |\n|---" * 1 + "|---" * len(peers) + "|")
     for name in sorted(times[peers[0].name], key=lambda case: case.endswith("command line")):
-        print(f"| {name} | " + " | ".join(row(times[peer.name][name]) for peer in peers) + " |")
+        print(f"| {name} | " + " | ".join(cell(times[peer.name][name]) for peer in peers) + " |")
 
 
 def main():
@@ -87,7 +82,7 @@ def main():
                     print(f"| {name} | {resident} | {private} | {proportional} |")
             for peer in peers:
                 for name, values in peer.without_engine(options.runs).items():
-                    print(f"\n{peer.name}: {name}: {row(values)} ms")
+                    print(f"\n{peer.name}: {name}: {cell(values)} ms")
         finally:
             for peer in peers:
                 peer.run("rm", "-f", "sleeper", check=False)
