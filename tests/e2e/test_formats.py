@@ -85,7 +85,8 @@ def test_a_commit_runs_as_the_container_was(engine):
     assert looks.stdout.splitlines() == ["z", "4755 33 44 regular empty file", "644 0 0 fifo", "711 0 0 directory",
                                          "linked"]
     assert "No such file" in looks.stderr
-    assert unfinished(engine) == set()
+    # What a removed container leaves is deleted a moment after.
+    wait_until(lambda: unfinished(engine) == set(), "nothing half-made is left")
 
 
 def test_a_commit_of_a_commit_and_of_nothing(engine):
@@ -135,7 +136,8 @@ def test_a_commit_that_cannot_be_is_told(engine, words, says):
     engine.cli("create", "--name", "c", *NONE, "estiba/busybox")
     failed = engine.cli("commit", *words, check=False)
     assert failed.returncode == 1 and says in failed.stderr
-    assert unfinished(engine) == set()
+    # What a removed container leaves is deleted a moment after.
+    wait_until(lambda: unfinished(engine) == set(), "nothing half-made is left")
 
 
 def test_what_a_layer_cannot_hold_is_named(engine):

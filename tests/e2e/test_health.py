@@ -371,7 +371,7 @@ def test_probes_leave_nothing_that_grows(engine):
     assert memory_of(monitor) <= memory + 16
     engine.cli("run", "-d", "--name", "plain", IMAGE, "sleep", "1000")
     engine.cli("exec", "plain", "true")
-    assert memory_of(monitor) <= memory_of(engine.monitor("plain")) + 64
+    assert memory_of(monitor) <= memory_of(engine.monitor("plain")) + 96
 
 
 def test_a_monitor_killed_while_it_probes_leaves_nothing(engine):
