@@ -107,6 +107,7 @@ def main():
         try:
             for name in options.only.split(","):
                 peers.append(makers[name](folder))
+                peers[-1].api()  # podman's has to be started
             whole = {peer.name: [] for peer in peers}
             took = {peer.name: {step: [] for step in STEPS} for peer in peers}
             for number in range(options.rounds + 1):  # one to warm up, not counted

@@ -222,7 +222,13 @@ class Podman(Peer):
         return "podman " + self.run("version", "--format", "{{.Client.Version}}").stdout.strip()
 
     def memory(self):
-        return {"conmon": smaps(pid) for pid in pids_named("conmon", self.host)}
+        found = {}
+        for pid in pids_named("conmon", self.host):
+            try:
+                found["conmon"] = smaps(pid)
+            except OSError:  # of a container that has just gone
+                continue
+        return found
 
     def stop(self):
         if self.service is not None:
