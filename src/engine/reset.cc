@@ -49,9 +49,7 @@ Status DeleteIn(os::DirFd folder, const std::string& name) {
 }
 
 // A folder that has something else in it stays, and so does one that is a mount.
-void DeleteFolder(const std::string& path) {
-  if (::rmdir(path.c_str()) != 0) return;
-}
+void DeleteFolder(const std::string& path) { (void)::rmdir(path.c_str()); }
 
 Status DeleteNamed(const std::string& path, const std::vector<std::string>& names) {
   const auto folder = os::OpenAt({AT_FDCWD}, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);

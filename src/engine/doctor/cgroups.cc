@@ -115,7 +115,7 @@ void ExamineCgroups(bool rootless, Findings& findings) {
                                 : "none");
   }
   ExamineControllers(groups, any, findings);
-  if (any) Tell(findings, kKill, kills, kills ? "there" : "not there", FindingState::kLimited);
+  if (any) TellThere(findings, kKill, kills, FindingState::kLimited);
   if (groups.Has("memory") && any)
     Tell(findings, kSwap, groups.swap_accounting, groups.swap_accounting ? "on" : "off",
          FindingState::kLimited);

@@ -118,6 +118,10 @@ void Tell(Findings& findings, const Feature& feature, const Status& tried, std::
   Tell(findings, feature, tried.ok(), tried.ok() ? std::move(detail) : tried.error().Message(), otherwise);
 }
 
+void TellThere(Findings& findings, const Feature& feature, bool there, FindingState otherwise) {
+  Tell(findings, feature, there, there ? "there" : "not there", otherwise);
+}
+
 std::vector<Finding> ExamineHost(const DoctorOptions& options) {
   Findings findings;
   const auto inside = RunInside(options.config);

@@ -22,6 +22,9 @@ void Tell(Findings& findings, const Feature& feature, bool works, std::string de
           FindingState otherwise = FindingState::kMissing);
 void Tell(Findings& findings, const Feature& feature, const Status& tried, std::string detail,
           FindingState otherwise = FindingState::kMissing);
+// Of what is there or not, and that is all there is to say.
+void TellThere(Findings& findings, const Feature& feature, bool there,
+               FindingState otherwise = FindingState::kMissing);
 
 // ---- outside
 void ExamineCgroups(bool rootless, Findings& findings);

@@ -67,20 +67,16 @@ void ExamineKernel(bool rootless, Findings& findings) {
   const os::KernelFeatures features = os::ProbeFeatures();
   Tell(findings, kCalls, TryCalls(), "all there");
   Tell(findings, kMounts, TryMount(), "a tmpfs was made");
-  Tell(findings, kAttributes, features.mount_setattr, features.mount_setattr ? "there" : "not there",
-       FindingState::kLimited);
-  Tell(findings, kSeccomp, features.seccomp_filter, features.seccomp_filter ? "there" : "not there");
-  Tell(findings, kUserNamespaces, features.user_namespace, features.user_namespace ? "there" : "not there",
-       FindingState::kLimited);
-  Tell(findings, kCgroupNamespaces, features.cgroup_namespace,
-       features.cgroup_namespace ? "there" : "not there", FindingState::kLimited);
-  Tell(findings, kTimeNamespaces, features.time_namespace, features.time_namespace ? "there" : "not there",
-       FindingState::kLimited);
+  TellThere(findings, kAttributes, features.mount_setattr, FindingState::kLimited);
+  TellThere(findings, kSeccomp, features.seccomp_filter);
+  TellThere(findings, kUserNamespaces, features.user_namespace, FindingState::kLimited);
+  TellThere(findings, kCgroupNamespaces, features.cgroup_namespace, FindingState::kLimited);
+  TellThere(findings, kTimeNamespaces, features.time_namespace, FindingState::kLimited);
   const int landlock = os::LandlockAbi();
   constexpr int kRenames = 2;  // what the sandbox of transfers needs
   Tell(findings, kLandlock, landlock >= kRenames, "ABI " + std::to_string(landlock), FindingState::kLimited);
   const bool keys = ::access("/proc/key-users", F_OK) == 0;
-  Tell(findings, kKeys, keys, keys ? "there" : "not there", FindingState::kLimited);
+  TellThere(findings, kKeys, keys, FindingState::kLimited);
   ExamineModules(rootless, features, findings);
 }
 

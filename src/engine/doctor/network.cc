@@ -53,7 +53,7 @@ void ExamineNetwork(bool rootless, Findings& findings) {
   if (table.ok()) Tell(findings, kBridge, made, "made, with its address");
   if (made.ok()) Tell(findings, kPair, TryPair(bridge.name), "made, on the bridge");
   const bool v6 = ::access("/proc/sys/net/ipv6", F_OK) == 0;
-  Tell(findings, kIpv6, v6, v6 ? "there" : "not there", FindingState::kLimited);
+  TellThere(findings, kIpv6, v6, FindingState::kLimited);
   if (!rootless) return;
   const auto tun = os::OpenAt({AT_FDCWD}, "/dev/net/tun", O_RDWR);
   Tell(findings, kTun, tun.ok() ? Ok() : Status(tun.error().Clone()), "can be opened",

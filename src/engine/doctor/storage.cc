@@ -83,7 +83,7 @@ void ExamineForms(const Config& config, const std::string& folder, Findings& fin
   Tell(findings, kOverlay, store::ProbeOverlay(*snapshots, config.rootless), "mounted on " + name,
        FindingState::kLimited);
   const bool appends = os::ProbeFeatures(/*overlays=*/true).overlay_lower_append;
-  Tell(findings, kLowers, appends, appends ? "there" : "not there", FindingState::kLimited);
+  TellThere(findings, kLowers, appends, FindingState::kLimited);
   if (config.rootless || !directory.ok()) return;  // neither is a user's to have
   Tell(findings, kErofs, store::ProbeImages({directory->get()}), "mounted", FindingState::kLimited);
   Tell(findings, kIdMaps, TryIdMap(directory->get()), "on " + name, FindingState::kLimited);
