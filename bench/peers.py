@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -117,7 +118,11 @@ class Estiba(Peer):
 
     def start(self):
         self.process = subprocess.Popen(self.engine, **QUIET)
-        wait_until(lambda: self.run("version", check=False).returncode == 0, "estibad answers")
+        wait_until(self.listens, "estibad listens")  # a command would start another one meanwhile
+
+    def listens(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.api())) == 0
 
     def client(self):
         return [str(BIN / "estiba")]
@@ -207,12 +212,12 @@ class Podman(Peer):
         self.run("load", "-i", str(IMAGE))
 
     def api(self):
-        socket = self.folder / "podman.sock"
+        path = self.folder / "podman.sock"
         if self.service is None:
-            self.service = subprocess.Popen(self.command("system", "service", "--time", "0", f"unix://{socket}"),
+            self.service = subprocess.Popen(self.command("system", "service", "--time", "0", f"unix://{path}"),
                                             env=self.environment, **QUIET)
-            wait_until(socket.exists, "podman's service listens")
-        return socket
+            wait_until(path.exists, "podman's service listens")
+        return path
 
     def client(self):
         return ["podman", "--root", str(self.folder / "root"), "--runroot", str(self.runs / "run"),
