@@ -23,7 +23,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from figures import cell  # noqa: E402  (the path above comes first)
-from network_peers import Estiba, docker, podman  # noqa: E402
+from network_peers import engine  # noqa: E402
 
 STEPS = ("create", "start", "stop", "remove")
 ENDS_ON_TERM = ["sh", "-c", "trap 'exit 0' TERM; sleep 1d & wait"]
@@ -100,13 +100,11 @@ def main():
     parser.add_argument("--only", default="estiba,docker,podman")
     parser.add_argument("--root-13")
     options = parser.parse_args()
-    makers = {"estiba": Estiba, "docker": lambda folder: docker(folder, options.root_13),
-              "podman": lambda folder: podman(folder, options.root_13)}
     with tempfile.TemporaryDirectory(prefix="estiba-bench.") as folder:
         peers = []
         try:
             for name in options.only.split(","):
-                peers.append(makers[name](folder))
+                peers.append(engine(name, folder, options.root_13))
                 peers[-1].api()  # podman's has to be started
             whole = {peer.name: [] for peer in peers}
             took = {peer.name: {step: [] for step in STEPS} for peer in peers}

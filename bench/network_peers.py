@@ -141,12 +141,11 @@ class Podman13(InRoot, Networked, peers.Podman):
         self.release()
 
 
-def docker(folder, root):
-    return Docker13(folder, root) if root else Docker(folder)
-
-
-def podman(folder, root):
-    return Podman13(folder, root) if root else Podman(folder)
+def engine(name, folder, root):
+    """The peer of this name; docker and podman from `root`, if there is one."""
+    if root and name != "estiba":
+        return {"docker": Docker13, "podman": Podman13}[name](folder, root)
+    return {"estiba": Estiba, "docker": Docker, "podman": Podman}[name](folder)
 
 
 class Handmade:

@@ -30,7 +30,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from figures import cell  # noqa: E402  (the path above comes first)
-from network_peers import Estiba, Handmade, docker, podman  # noqa: E402
+from network_peers import Handmade, engine  # noqa: E402
 from network_rootless import rootless_peers  # noqa: E402
 from traffic import Stalled, measure  # noqa: E402
 
@@ -179,13 +179,11 @@ def main():
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench/networks.py needs root")
-    makers = {"estiba": lambda folder: Estiba(folder), "docker": lambda folder: docker(folder, options.root_13),
-              "podman": lambda folder: podman(folder, options.root_13)}
     with tempfile.TemporaryDirectory(prefix="estiba-bench.") as folder:
         peers = []
         try:
             for name in options.only.split(","):
-                peers.append(makers[name](folder))
+                peers.append(engine(name, folder, options.root_13))
             started = time.monotonic()
             print(f"{datetime.date.today()}, Linux {os.uname().release}, {os.cpu_count()} cores, " +
                   ", ".join(peer.version() for peer in peers) + f"; median (quartiles) of {options.rounds}", flush=True)

@@ -52,7 +52,7 @@ def measure(peers, runs):
 
 
 def table(times, peers):
-    print("| | " + " | ".join(peer.name for peer in peers) + " |\n|---" * 1 + "|---" * len(peers) + "|")
+    print("| | " + " | ".join(peer.name for peer in peers) + " |\n|---" + "|---" * len(peers) + "|")
     for name in sorted(times[peers[0].name], key=lambda case: case.endswith("command line")):
         print(f"| {name} | " + " | ".join(cell(times[peer.name][name]) for peer in peers) + " |")
 
