@@ -9,10 +9,12 @@ import concurrent.futures
 import dataclasses
 import os
 import pathlib
+import queue
 import random
 import re
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 
@@ -26,6 +28,8 @@ UNTRUSTED = ["codec", "codec_stream", "oci", "http", "apitypes", "security", "ne
              "image", "cni",
              "image_work", "erofs"]
 
+
+LOG_LOCK = threading.Lock()
 
 # Of libFuzzer for each target in a --long run.
 FUZZ_MINUTES = 2
@@ -188,21 +192,81 @@ def suite_fuzz(options, log):
     return counts
 
 
-def pytest(options, log, folder, timeout=2400):
-    results = LOGS / f"{folder.replace('/', '-')}.xml"
+def pytest(options, log, target, timeout, before=(), **variables):
+    """Counts of the tests of a folder or a file below tests/; `before` is a command that runs pytest and becomes it."""
+    results = LOGS / f"{target.replace('/', '-')}.xml"
     results.unlink(missing_ok=True)
     env = dict(os.environ, ESTIBA_BIN=str(RELEASE / "bin"), ESTIBA_SEED=str(options.seed),
-               ESTIBA_LONG="1" if options.long else "")
-    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-x" if options.stop else "-q", "-p", "no:cacheprovider",
-               f"--junitxml={results}", f"tests/{folder}"]
+               ESTIBA_LONG="1" if options.long else "", **variables)
+    command = [*before, "/usr/bin/python3", "-m", "pytest", "-q", "-x" if options.stop else "-q", "-p",
+               "no:cacheprovider", f"--junitxml={results}", f"tests/{target}"]
     code = run(log, command, timeout, env)
-    return from_junit(results, folder, code)
+    return from_junit(results, target, code)
+
+
+def pytest_timeout(options):
+    return 36000 if options.long else 2400
 
 
 def pytest_suite(folder):
     def suite(options, log):
-        return pytest(options, log, folder, 36000 if options.long else 2400)
+        return pytest(options, log, folder, pytest_timeout(options))
     return suite
+
+
+def tests_in(path):
+    return path.read_text().count("def test_")
+
+
+def pytest_beside(folder):
+    """A suite whose files run side by side, one a processor at a time: each in a mount namespace of its own, so that
+    the leak check sees what its own tests mounted, and each lane with a test user of its own."""
+    def suite(options, log):
+        paths = sorted((ROOT / "tests" / folder).glob("test_*.py"), reverse=True,
+                       key=lambda path: path.read_text().count("def test_"))
+        files = queue.SimpleQueue()
+        for path in paths:
+            files.put(path)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            lanes = [pool.submit(lane, options, log, folder, files, number) for number in range(os.cpu_count())]
+        counts = Counts()
+        for one in lanes:
+            counts.add(one.result())
+        append_failures(log, [own_log(folder, path) for path in paths])
+        return counts
+    return suite
+
+
+def own_log(folder, path):
+    return LOGS / f"{folder}-{path.stem}.log"
+
+
+def lane(options, log, folder, files, number):
+    """Runs files until there are none left."""
+    counts = Counts()
+    while True:
+        try:
+            path = files.get_nowait()
+        except queue.Empty:
+            return counts
+        own_log(folder, path).unlink(missing_ok=True)
+        started = time.monotonic()
+        found = pytest(options, own_log(folder, path), f"{folder}/{path.name}", pytest_timeout(options),
+                       ["unshare", "--mount"], ESTIBA_TEST_USER=f"estiba-test{number}")
+        counts.add(found)
+        with LOG_LOCK, open(log, "a") as out:
+            print(f"{path.name} {time.monotonic() - started:.0f} s, {found.passed} passed, {found.failed} failed",
+                  file=out)
+        if not found.failed:
+            own_log(folder, path).unlink()
+
+
+def append_failures(log, logs):
+    """The logs that are there, at the end of `log`, where the end of it is what is shown."""
+    with open(log, "ab") as out:
+        for one in logs:
+            if one.exists():
+                out.write(one.read_bytes())
 
 
 SUITES = {
@@ -211,9 +275,14 @@ SUITES = {
     "unit": suite_unit,
     "asan": suite_asan,
     "fuzz": suite_fuzz,
-    **{name: pytest_suite(name) for name in ["harness", "conformance", "attacks", "engines", "image", "e2e", "crash",
-                                               "programs", "vm"]
-       if list((ROOT / "tests" / name).glob("test_*.py"))},
+    "conformance": pytest_beside("conformance"),
+    "attacks": pytest_beside("attacks"),
+    "engines": pytest_suite("engines"),
+    "image": pytest_beside("image"),
+    "e2e": pytest_beside("e2e"),
+    "crash": pytest_beside("crash"),
+    "programs": pytest_suite("programs"),
+    "vm": pytest_suite("vm"),
 }
 
 
