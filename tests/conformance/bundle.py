@@ -21,10 +21,11 @@ import uuid
 from harness import leaks
 from harness.engine import BIN
 from harness.need import need, need_program
+from harness.rootless import NAME
 from harness.wait import wait_until
 
 RUNTIME = os.environ.get("ESTIBA_RUNTIME", str(BIN.resolve() / "estiba-oci"))
-CGROUPS = "estiba-conformance"
+CGROUPS = f"{NAME}-conformance"
 BUSYBOX = "/bin/busybox"
 DIRECTORIES = ["bin", "dev", "etc", "home", "proc", "root", "sys", "tmp", "var"]
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",

@@ -7,7 +7,7 @@ import pytest
 
 from bundle import Receiver, whole_life
 from harness.need import need
-from harness.rootless import User
+from harness.rootless import NAME, User
 from not_rootless import NOT_ROOTLESS
 
 FOLDER = pathlib.Path(__file__).parent
@@ -35,7 +35,7 @@ def names(item):
 @pytest.fixture(scope="session")
 def plain_user():
     need(os.geteuid() == 0, "root")
-    one = User("estiba-plain")
+    one = User(f"{NAME}-plain")
     yield one
     one.remove()
 

@@ -30,7 +30,10 @@ class User:
         self.name = name
         self.made = not exists(name)
         if self.made:
-            kind = [] if subordinate_ids else ["--system"]  # system accounts are given no subordinate ids
+            # Subordinate ids beyond those that tests map by number, whose processes remove() would end. System accounts
+            # are given none.
+            kind = (["--key", "SUB_UID_MIN=300000000", "--key", "SUB_GID_MIN=300000000"] if subordinate_ids
+                    else ["--system"])
             subprocess.run(["useradd", "--no-create-home", "--shell", "/bin/sh", *kind, name],
                            check=True, capture_output=True)
         entry = pwd.getpwnam(name)
