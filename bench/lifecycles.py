@@ -10,11 +10,8 @@ bench/networks.py.
 
 import argparse
 import datetime
-import http.client
-import json
 import os
 import pathlib
-import socket
 import sys
 import tempfile
 import threading
@@ -23,31 +20,12 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from figures import cell  # noqa: E402  (the path above comes first)
-from network_peers import engine  # noqa: E402
+from network_peers import engine  # noqa: E402  (it adds the tests' harness)
+from harness.api import Connection  # noqa: E402
 
 STEPS = ("create", "start", "stop", "remove")
 ENDS_ON_TERM = ["sh", "-c", "trap 'exit 0' TERM; sleep 1d & wait"]
 LIMITS = [{"Name": name, "Soft": 1024, "Hard": 1024} for name in ("nofile", "nproc")]
-
-
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("engine", timeout=120)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-    def ask(self, method, path, body=None):
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        self.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = self.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {text.decode()}")
-        return json.loads(text) if text else None
 
 
 def live(connection, peer, count, took):

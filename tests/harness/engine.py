@@ -71,13 +71,13 @@ class Engine:
 
     # -- the engine's life -------------------------------------------------------------------------------------
 
-    def start(self, wrapper=()):
+    def start(self, wrapper=(), programs=BIN):
         """Starts estibad in the foreground of this test and waits until it answers. `wrapper` is a command that
-        runs it and becomes it (strace -D)."""
+        runs it and becomes it (strace -D); `programs` the folder of another build's."""
         if self.before is None:
             self.before = leaks.Snapshot.take(self)
         self.log = open(self.folder / "estibad.log", "ab")
-        command = [*self.host.prefix(), *wrapper, str(BIN / "estibad"), "--config", str(self.config),
+        command = [*self.host.prefix(), *wrapper, str(programs / "estibad"), "--config", str(self.config),
                    "--record-answers", str(self.folder / "answers"), *self.arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         env=dict(os.environ, HOME=str(self.folder)))

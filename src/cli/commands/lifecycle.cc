@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "client/exit_waiter.h"
 #include "commands/commands.h"
 #include "commands/list.h"
 #include "commands/prune.h"
@@ -89,15 +90,23 @@ Result<int> RunRename(App& app, const Options& options) {
   return 0;
 }
 
+// By the full id, which the next engine knows too when this one has renamed or removed the container.
+Result<int> WaitFor(Api* api, const std::string& name) {
+  const auto container = api->Get(ContainerPath(name, "json"));
+  const std::string id = container.ok() ? container->GetString("Id") : name;
+  auto waiter = TRY(ExitWaiter::Begin(api, id, /*removed=*/false, "not-running"));
+  return waiter.Finish();
+}
+
 Result<int> RunWait(App& app, const Options& options) {
   Api* engine = TRY(app.Engine());
   int code = 0;
-  for (const std::string& id : options.args()) {
-    const auto answer = engine->Post(ContainerPath(id, "wait"));
-    if (answer.ok()) {
-      PrintLine(std::to_string(answer->GetInt("StatusCode")));
+  for (const std::string& name : options.args()) {
+    const auto exit_code = WaitFor(engine, name);
+    if (exit_code.ok()) {
+      PrintLine(std::to_string(*exit_code));
     } else {
-      PrintError(answer.error());
+      PrintError(exit_code.error());
       code = 1;
     }
   }

@@ -94,4 +94,15 @@ FoldedRecords FoldRecords(const std::vector<Record>& records, bool until_start, 
   return folded;
 }
 
+void EndUntold(std::int64_t now_ns, ContainerState& state) {
+  const bool ran = state.Running();
+  if (!ran && state.phase != Phase::kStarting) return;
+  state.phase = state.started_at == 0 ? Phase::kCreated : Phase::kExited;
+  if (!ran) return;  // what is known of the run before stays
+  state.exit_code = 137;
+  state.error = "monitor died";
+  if (!state.health.empty()) state.health = monitorapi::kHealthUnhealthy;
+  state.finished_at = now_ns;
+}
+
 }  // namespace estiba::engine

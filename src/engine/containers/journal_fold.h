@@ -1,6 +1,7 @@
 #pragma once
 // What a monitor's journal says, applied to a container's state. Pure; applying a record twice changes nothing.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,5 +24,9 @@ struct FoldedRecords {
 
 // Records up to state.journal_seq are known already. With `until_start` it ends before an exit.
 FoldedRecords FoldRecords(const std::vector<monitorapi::Record>& records, bool until_start, ContainerState& state);
+
+// For a state that goes on by its last word where nobody is left: a run whose end no record tells (the host lost power,
+// or the journal is gone) has ended by now, with 137; a start that reached no monitor has never been.
+void EndUntold(std::int64_t now_ns, ContainerState& state);
 
 }  // namespace estiba::engine

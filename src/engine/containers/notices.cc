@@ -249,14 +249,7 @@ void Containers::ConcludeRun(const ContainerPtr& container, const std::shared_pt
   bool boot_due = false;
   {
     auto data = container->data.Lock();
-    if (data->state.Running() || data->state.phase == Phase::kStarting) {
-      // Nobody left a word: the host lost power, or the journal is gone.
-      data->state.phase = data->state.started_at == 0 ? Phase::kCreated : Phase::kExited;
-      data->state.exit_code = 137;
-      data->state.error = "monitor died";
-      if (!data->state.health.empty()) data->state.health = monitorapi::kHealthUnhealthy;
-      data->state.finished_at = WallNow().time_since_epoch().count();
-    }
+    EndUntold(WallNow().time_since_epoch().count(), data->state);
     data->state.pid = 0;
     data->uncleared = !cleared.ok();
     endpoints.swap(data->state.endpoints);

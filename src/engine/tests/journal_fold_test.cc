@@ -36,6 +36,36 @@ TEST(Fold, AStartAndAnExitAreTakenOver) {
   EXPECT_EQ(state.pid, 0);
 }
 
+TEST(EndUntold, ARunThatNobodySawTheEndOfHasEndedByNow) {
+  ContainerState state;
+  FoldRecords(Journal({RecordType::kLaunched, RecordType::kStarted}), false, state);
+  EndUntold(9000, state);
+  EXPECT_EQ(state.phase, Phase::kExited);
+  EXPECT_EQ(state.exit_code, 137);
+  EXPECT_EQ(state.error, "monitor died");
+  EXPECT_EQ(state.finished_at, 9000);
+}
+
+TEST(EndUntold, AStartThatReachedNoMonitorLeavesTheEndBeforeIt) {
+  ContainerState state;
+  FoldRecords(Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kExited, RecordType::kFinished}), false,
+              state);
+  state.phase = Phase::kStarting;
+  EndUntold(9000, state);
+  EXPECT_EQ(state.phase, Phase::kExited);
+  EXPECT_EQ(state.exit_code, 3);
+  EXPECT_EQ(state.finished_at, 3000);
+}
+
+TEST(EndUntold, AFirstStartThatReachedNoMonitorLeavesItCreated) {
+  ContainerState state;
+  state.phase = Phase::kStarting;
+  EndUntold(9000, state);
+  EXPECT_EQ(state.phase, Phase::kCreated);
+  EXPECT_EQ(state.exit_code, 0);
+  EXPECT_EQ(state.finished_at, 0);
+}
+
 TEST(Fold, HealthIsThatOfTheLastRecordAndUnhealthyAfterTheEnd) {
   ContainerState state;
   auto records = Journal({RecordType::kLaunched, RecordType::kStarted, RecordType::kHealth, RecordType::kHealth});
