@@ -83,6 +83,10 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   const auto now = config();
   const Containers::Counts counts = containers_->Count();
   const cgroup::Hierarchies& groups = host_.facts.cgroups;
+  const auto limits = [&groups](std::string_view controller) {
+    const cgroup::Hierarchy* found = groups.Find(controller);
+    return found != nullptr && found->delegated;
+  };
   apitypes::Info info;
   info.id = host_.boot_id;
   info.containers_running = counts.running;
@@ -93,12 +97,12 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   if (now->LayersAreImages()) info.driver = "erofs";
   if (host_.copies) info.driver = "vfs";
   info.driver_status = DriverStatus(backing_, host_.copies, now->rootless);
-  info.memory_limit = groups.Has("memory");
-  info.swap_limit = host_.limits.swap_limit;
-  info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares = groups.Has("cpu");
-  info.cpu_set = groups.Has("cpuset");
-  info.pids_limit = groups.Has("pids");
-  info.oom_kill_disable = groups.Has("memory") && groups.mode != cgroup::Mode::kUnified;
+  info.memory_limit = limits("memory");
+  info.swap_limit = info.memory_limit && host_.limits.swap_limit;
+  info.cpu_cfs_period = info.cpu_cfs_quota = info.cpu_shares = limits("cpu");
+  info.cpu_set = limits("cpuset");
+  info.pids_limit = limits("pids");
+  info.oom_kill_disable = info.memory_limit && groups.mode != cgroup::Mode::kUnified;
   info.ipv4_forwarding = Forwarding();
   info.debug = now->log_level == log::Level::kDebug;
   info.n_fd = CountEntries("/proc/self/fd");
@@ -127,6 +131,12 @@ Result<apitypes::Info> EngineImpl::GetInfo() {
   if (now->rootless) TellUserNetwork(*now, info);
   if (!info.memory_limit) info.warnings.emplace_back("WARNING: No memory limit support");
   if (!info.swap_limit) info.warnings.emplace_back("WARNING: No swap limit support");
+  if (!info.cpu_shares) info.warnings.emplace_back("WARNING: No cpu shares support");
+  if (!info.cpu_set) info.warnings.emplace_back("WARNING: No cpuset support");
+  if (now->rootless && !host_.facts.cgroups_writable)
+    info.warnings.emplace_back(
+        "WARNING: This host delegates no cgroup to the user: containers have no limits and no statistics, and cannot "
+        "be paused");
   if (apparmor.on && !apparmor.by_default && !now->rootless)
     info.warnings.push_back("WARNING: AppArmor does not confine containers: " + apparmor.lacks);
   if (!now->rootless) {

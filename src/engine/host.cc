@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include <fcntl.h>
@@ -82,7 +83,8 @@ Result<Host> ProbeHost(bool rootless) {
   host.facts.cgroups = TRY_CTX(cgroup::Probe(), "find the control groups");
   host.facts.kernel = os::ProbeFeatures(/*overlays=*/true);
   host.facts.rootless = rootless;
-  host.facts.cgroups_writable = !rootless;
+  host.facts.cgroups_writable =
+      !rootless || std::ranges::any_of(host.facts.cgroups.hierarchies, &cgroup::Hierarchy::delegated);
   host.limits.cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
   host.limits.swap_limit = SwapLimit(host.facts.cgroups);
   host.capabilities = BoundingSet();

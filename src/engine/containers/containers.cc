@@ -171,11 +171,17 @@ void Containers::Publish(const ContainerPtr& container, const std::string& actio
   w_.events->Publish("container", action, container->id, std::move(extra));
 }
 
+// Absolute: a relative one is another for an engine that a user starts from another session.
 std::string Containers::CgroupPath(const ContainerRecord& record) const {
   std::string parent = record.create.host_config.resources.cgroup_parent;
   if (parent.empty()) parent = w_.config()->cgroup_parent;
-  const std::string begin = parent.starts_with("/") ? "" : "/";
-  return begin + parent + "/" + record.id;
+  return w_.host->facts.cgroups.Resolve(parent) + "/" + record.id;
+}
+
+std::string Containers::CgroupInUse(const Container::Data& data) const {
+  // Engines that did not write it down made one for each container of root's, and none for users'.
+  const bool known = !data.state.cgroup_path.empty() || w_.config()->rootless;
+  return known ? data.state.cgroup_path : CgroupPath(data.record);
 }
 
 std::vector<ImageUser> Containers::UsersOfImage(const std::string& image_id) {

@@ -263,7 +263,9 @@ class Containers {
   void Publish(const ContainerPtr& container, const std::string& action, Events::Attributes extra = {});
   std::string Folder(const std::string& id) const { return w_.config()->data_root + "/containers/" + id; }
   std::string RunFolder(const std::string& id) const { return w_.config()->run_root + "/c/" + id; }
+  // For its next start; and what the last one had, which is empty where the host delegates none.
   std::string CgroupPath(const ContainerRecord& record) const;
+  std::string CgroupInUse(const Container::Data& data) const;
 
   // ---- create.cc
   struct Draft {

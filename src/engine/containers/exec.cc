@@ -109,12 +109,15 @@ Result<std::string> Containers::CreateExec(const std::string& id, const apitypes
 Result<std::string> Containers::ExecPlan(const ContainerPtr& container, const ExecRecord& exec) {
   ContainerRecord record;
   std::string profile;
+  std::string cgroup;
   {
     auto data = container->data.Lock();
     record = data->record;
     profile = data->state.apparmor_profile;
+    cgroup = CgroupInUse(*data);
   }
   SpecContext context = TRY(ContextOf(record));
+  context.cgroup_path = cgroup;
   // The container's own, whatever has become of the host's since it was started; --privileged does not take it away.
   context.apparmor_profile = profile;
   TRY(w_.apparmor->Ensure(profile));
@@ -134,7 +137,10 @@ Result<std::string> Containers::EncodeExecPlan(const ContainerRecord& record, co
     input.seccomp = seccomp->compiled;
   }
   input.cgroup_path = context.cgroup_path;
-  const plan::Plan plan = TRY(plan::BuildExec(input, w_.host->facts));
+  // The container has one, or has none, wherever this engine may make others.
+  plan::HostFacts facts = w_.host->facts;
+  facts.cgroups_writable = !context.cgroup_path.empty();
+  const plan::Plan plan = TRY(plan::BuildExec(input, facts));
   return plan::Encode(plan);
 }
 

@@ -227,6 +227,7 @@ Json ContainerState::ToJson() const {
   json.Set("error", error);
   if (!health.empty()) json.Set("health", health);
   json.Set("apparmor_profile", apparmor_profile);
+  json.Set("cgroup_path", cgroup_path);
   json.Set("start_time", start_time);
   json.Set("started_at", started_at);
   json.Set("finished_at", finished_at);
@@ -258,6 +259,7 @@ Result<ContainerState> ContainerState::FromJson(const Json& json) {
   reader.Read("error", &state.error);
   reader.Read("health", &state.health);
   reader.Read("apparmor_profile", &state.apparmor_profile);
+  reader.Read("cgroup_path", &state.cgroup_path);
   reader.Read("start_time", &state.start_time);
   reader.Read("started_at", &state.started_at);
   reader.Read("finished_at", &state.finished_at);

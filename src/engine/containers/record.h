@@ -65,6 +65,7 @@ struct ContainerState {
   std::string error;
   std::string health;            // "starting", "healthy", "unhealthy"; empty: it has never been probed
   std::string apparmor_profile;  // of the last start; empty: none
+  std::string cgroup_path;       // of the last start; empty: none, or an earlier engine's
   std::int64_t started_at = 0;   // ns, 0: never
   std::int64_t finished_at = 0;
   std::uint64_t restart_count = 0;

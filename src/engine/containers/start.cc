@@ -280,10 +280,11 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
   });
   container->data.Lock()->state.endpoints = launch.endpoints;
   TRY(WriteNameFiles(record, launch.endpoints));
-  const SpecContext context = TRY(ContextOf(record));
+  SpecContext context = TRY(ContextOf(record));
   // Now: the monitor that runs the plan, perhaps many times, loads nothing.
   TRY(w_.apparmor->Ensure(context.apparmor_profile));
   plan::Plan plan = TRY(MakePlan(record, context, launch.endpoints, launch.ports.ports));
+  context.cgroup_path = plan.cgroup_path;  // empty where there is none to enter
   plan.revision = container->data.Lock()->state.network_revision;
   for (const std::string& warning : plan.warnings) log::Warn(warning, {{"container", record.name}});
   const os::UniqueFd folder = TRY(os::OpenAt({AT_FDCWD}, Folder(record.id), O_RDONLY | O_DIRECTORY));
@@ -298,6 +299,7 @@ Status Containers::StartLocked(const ContainerPtr& container, std::uint64_t rest
     data->state.oom_killed = false;
     data->state.error.clear();
     data->state.apparmor_profile = context.apparmor_profile;
+    data->state.cgroup_path = context.cgroup_path;
     data->state.restart_count = restart_count;
     ++data->state.starts;
   }

@@ -1,5 +1,6 @@
 // What a container uses, from its control groups and its network namespace; and its processes.
 
+#include <algorithm>
 #include <charconv>
 #include <fcntl.h>
 #include <pwd.h>
@@ -119,6 +120,38 @@ std::vector<std::string> ProcessRow(pid_t pid) {
 
 }  // namespace
 
+namespace {
+
+std::optional<ino_t> PidNamespace(const std::string& pid) {
+  struct stat info {};
+  if (::stat(("/proc/" + pid + "/ns/pid").c_str(), &info) != 0) return std::nullopt;
+  return info.st_ino;
+}
+
+// Of a container without a cgroup: who is in its PID namespace. Where that is ours (--pid host), its first one alone
+// can be told from others.
+std::vector<pid_t> ProcessesBeside(pid_t first) {
+  const auto inside = PidNamespace(std::to_string(first));
+  const auto names = os::ListDirectory({AT_FDCWD}, "/proc");
+  if (!inside || !names.ok()) return {};
+  if (inside == PidNamespace("self")) return {first};
+  std::vector<pid_t> pids;
+  for (const std::string& name : *names) {
+    const auto pid = ParseUint(name);
+    if (pid.ok() && PidNamespace(name) == inside) pids.push_back(static_cast<pid_t>(*pid));
+  }
+  std::ranges::sort(pids);
+  return pids;
+}
+
+Result<std::vector<pid_t>> ProcessesOf(const cgroup::Hierarchies& hierarchies, const std::string& path, pid_t first) {
+  if (path.empty()) return ProcessesBeside(first);
+  const cgroup::Cgroup group = TRY(cgroup::Cgroup::Open(hierarchies, path));
+  return group.Processes();
+}
+
+}  // namespace
+
 struct Containers::Sampling {
   ContainerPtr container;
   StatsCallbacks callbacks;
@@ -132,10 +165,12 @@ struct Containers::Sampling {
 
 Result<apitypes::Stats> Containers::Sample(const ContainerPtr& container) {
   ContainerRecord record;
+  std::string path;
   int pid = 0;
   {
     auto data = container->data.Lock();
     record = data->record;
+    path = CgroupInUse(*data);
     pid = data->state.pid;
   }
   apitypes::Stats stats;
@@ -143,7 +178,10 @@ Result<apitypes::Stats> Containers::Sample(const ContainerPtr& container) {
   stats.name = "/" + record.name;
   if (pid == 0) return stats;  // as docker: a container that does not run uses nothing
   stats.read = FormatRfc3339(WallNow());
-  const cgroup::Cgroup group = TRY(cgroup::Cgroup::Open(w_.host->facts.cgroups, CgroupPath(record)));
+  if (path.empty())
+    return Error(Code::kFailedPrecondition, "container " + record.name + " has no cgroup to read its statistics from")
+        .Hint("statistics need a cgroup that is delegated to the user (systemd: Delegate=yes)");
+  const cgroup::Cgroup group = TRY(cgroup::Cgroup::Open(w_.host->facts.cgroups, path));
   const cgroup::Stats sample = TRY(cgroup::ReadStats(group));
   ReadCgroup(sample, static_cast<std::uint64_t>(w_.host->memory), stats);
   stats.cpu.system_usage = SystemCpu();
@@ -206,13 +244,14 @@ Result<apitypes::ContainerTop> Containers::Top(const std::string& id, const std:
   if (!ps_args.empty() && ps_args != "-ef") {
     return Error(Code::kNotImplemented, "ps_args '" + ps_args + "' is not supported; only -ef is");
   }
-  ContainerRecord record;
+  std::string path;
+  pid_t first = 0;
   {
     auto data = container->data.Lock();
-    record = data->record;
+    path = CgroupInUse(*data);
+    first = data->state.pid;
   }
-  const cgroup::Cgroup group = TRY(cgroup::Cgroup::Open(w_.host->facts.cgroups, CgroupPath(record)));
-  const std::vector<pid_t> pids = TRY(group.Processes());
+  const std::vector<pid_t> pids = TRY(ProcessesOf(w_.host->facts.cgroups, path, first));
   apitypes::ContainerTop top;
   top.titles = {"UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"};
   for (const pid_t pid : pids) {

@@ -72,9 +72,9 @@ void ExamineControllers(const cgroup::Hierarchies& groups, bool delegated, Findi
   for (const Controller& controller : kControllers) {
     const cgroup::Hierarchy* found = groups.Find(controller.name);
     if (found == nullptr) found = groups.Find(controller.v1);
-    const bool works = found != nullptr && delegated;
+    const bool works = found != nullptr && delegated && found->delegated;
     const std::string detail = found == nullptr ? "not there"
-                               : !delegated     ? "not delegated"
+                               : !works         ? "not delegated"
                                : found->unified ? "on version 2"
                                                 : "on version 1";
     // A controller that the kernel has none of cannot be mended by a command.
