@@ -12,13 +12,33 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from harness.engine import Engine, running  # noqa: E402  (the path above comes first)
+from harness import whose  # noqa: E402  (the path above comes first)
+from harness.engine import running  # noqa: E402
 from harness.need import need  # noqa: E402
 
 
 # nohup and shells without job control start us with these ignored, and programs under test would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    if whose.ROOTLESS and not config.option.basetemp:
+        config.option.basetemp = whose.base_folder() / "run"
+
+
+def pytest_unconfigure(config):
+    if whose.ROOTLESS and config.option.basetemp:
+        whose.remove_base(config.option.basetemp)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def whose_engines():
+    """The user of a rootless run."""
+    whose.begin()
+    yield
+    whose.end()
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +62,7 @@ def full():
 def engine(tmp_path):
     """A running engine; when the test ends nothing of its containers may be left on the host."""
     need(os.geteuid() == 0, "root")
-    with running(Engine(tmp_path)) as one:
+    with running(whose.engine_in(tmp_path)) as one:
         yield one
 
 
@@ -52,7 +72,7 @@ def module_engine_factory(tmp_path_factory):
     made = []
 
     def make(**settings):
-        one = Engine(tmp_path_factory.mktemp("engine"), **settings)
+        one = whose.engine_in(tmp_path_factory.mktemp("engine"), **settings)
         made.append(one)
         return one
 

@@ -22,7 +22,7 @@ def gone(pid):
 def processes_of(engine, container):
     """Pids in the container's cgroups; none when those are gone."""
     found = set()
-    for procs in leaks.CGROUPS.glob(f"*/{engine.cgroup_parent}/{container}/cgroup.procs"):
+    for procs in leaks.CGROUPS.glob(f"*/{engine.cgroup_path}/{container}/cgroup.procs"):
         try:
             found |= {int(pid) for pid in procs.read_text().split()}
         except OSError:

@@ -116,7 +116,8 @@ def test_mounts_below_a_read_only_bind(engine, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("needs root")
     (tmp_path / "below").mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "none", tmp_path / "below"], check=True)
+    place = engine.among_its_mounts()
+    subprocess.run([*place, "mount", "-t", "tmpfs", "-o", "mode=1777", "none", tmp_path / "below"], check=True)
     try:
         for version, code in (("v1.43", 0), ("v1.44", 1)):
             status, made = engine.api("POST", f"/{version}/containers/create", {
@@ -127,7 +128,7 @@ def test_mounts_below_a_read_only_bind(engine, tmp_path):
             assert engine.state(made["Id"])["ExitCode"] == code
             engine.cli("rm", made["Id"])
     finally:
-        subprocess.run(["umount", tmp_path / "below"], check=True)
+        subprocess.run([*place, "umount", tmp_path / "below"], check=True)
 
 
 def test_health_in_a_list(engine):

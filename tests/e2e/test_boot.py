@@ -14,8 +14,10 @@ from harness.engine import end_cgroup, is_alive, kill_quietly
 from harness.host import Host
 from harness.wait import wait_until
 
-# The engine sees another boot id; everything it starts does, too.
-OTHER_BOOT = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
+# The engine sees another boot id; everything it starts does, too. A user namespace may mount a /proc only where there
+# is one with nothing mounted over it.
+OTHER_BOOT = ('mkdir -p "$0.proc" && mount -t proc proc "$0.proc" && '
+              'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"')
 
 
 def run(engine, name, *options, command=("sleep", "1000")):
@@ -27,11 +29,11 @@ def cut_power(engine):
     engine.kill_all()
     for monitor in engine.monitors():
         kill_quietly(monitor)
-    for path in sorted(leaks.cgroups(engine.cgroup_parent), key=len, reverse=True):
+    for path in sorted(leaks.cgroups(engine.cgroup_path), key=len, reverse=True):
         end_cgroup(path)
-    for pid in engine.host.processes():
+    for pid in engine.processes():
         kill_quietly(pid)
-    wait_until(lambda: not any(map(is_alive, engine.host.processes())), "all processes are gone")
+    wait_until(lambda: not any(map(is_alive, engine.processes())), "all processes are gone")
     engine.host.destroy()
     engine.host = Host()
     shutil.rmtree(engine.run_root)
@@ -40,7 +42,7 @@ def cut_power(engine):
 def power_on(engine):
     boot_id = engine.folder / "boot_id"
     boot_id.write_text(str(uuid.uuid4()) + "\n")
-    engine.start(wrapper=["unshare", "--mount", "sh", "-c", OTHER_BOOT, str(boot_id)])
+    engine.start(outer=["unshare", "--mount", "sh", "-c", OTHER_BOOT, str(boot_id)])
 
 
 def up(engine, **options):
@@ -79,7 +81,7 @@ def test_restart_policies_bring_containers_back_as_docker_does(engine):
     assert up(engine) == []
     assert "always" not in running(engine)
     engine.kill()
-    engine.start(wrapper=["unshare", "--mount", "sh", "-c", OTHER_BOOT, str(engine.folder / "boot_id")])
+    engine.start(outer=["unshare", "--mount", "sh", "-c", OTHER_BOOT, str(engine.folder / "boot_id")])
     assert up(engine) == []
     assert running(engine) == set(back) - {"always"}
 
@@ -133,7 +135,7 @@ def test_an_engine_that_dies_amid_it_leaves_the_rest_to_the_next(engine):
     power_on(engine)
     wait_until(lambda: running(engine), "the first is up")
     engine.kill()
-    engine.start(wrapper=["unshare", "--mount", "sh", "-c", OTHER_BOOT, str(engine.folder / "boot_id")])
+    engine.start(outer=["unshare", "--mount", "sh", "-c", OTHER_BOOT, str(engine.folder / "boot_id")])
     up(engine)
     assert running(engine) == set(names)
 

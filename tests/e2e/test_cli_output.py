@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -201,7 +202,7 @@ def test_help_needs_no_engine(engine):
 
 
 def test_a_reader_that_went_away_is_no_failure_to_talk_about(engine, web):
-    command = " ".join(engine.command("inspect", "web")) + " | head -1"
+    command = shlex.join(engine.command("inspect", "web")) + " | head -1"
     result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, env=engine.environment(),
                             check=False)
     assert result.stdout == "[\n" and result.stderr == ""

@@ -8,9 +8,10 @@ import textwrap
 import pytest
 
 from harness import newer
-from harness.engine import Engine, running
+from harness.engine import running
 from harness.need import need_program
 from harness.wait import wait_until
+from harness.whose import engine_in
 
 # The database is healthy once it serves what its environment says; web asks it by its alias.
 PROJECT = """
@@ -94,7 +95,7 @@ def compose(request, tmp_path):
         words = ["docker-compose"]
     else:
         words = [newer.compose()]
-    with running(Engine(tmp_path)) as engine:
+    with running(engine_in(tmp_path)) as engine:
         project = tmp_path / "project"
         project.mkdir()
         yield Compose(engine, words, project)

@@ -267,7 +267,7 @@ def test_owners_are_the_archives_or_the_users(engine, tmp_path):
         engine.cli("cp", "-a", tmp_path / "file", f"{box}:/tmp")
         assert owner(box) == with_a
     engine.cli("cp", "user:/tmp/file", tmp_path / "mine")
-    assert os.stat(tmp_path / "mine").st_uid == os.geteuid()
+    assert os.stat(tmp_path / "mine").st_uid == engine.uid
 
 
 def test_a_read_only_place_is_refused(engine, cp, tmp_path):

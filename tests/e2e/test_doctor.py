@@ -7,12 +7,13 @@ import re
 import subprocess
 
 from harness import leaks
-from harness.engine import BIN, Engine
+from harness.engine import BIN
+from harness.whose import engine_in
 
 
 def examine(engine, *arguments, **variables):
     settings = [f"{name}={value}" for name, value in variables.items()]
-    command = [*engine.host.prefix(), "env", *settings, str(BIN / "estiba"), "doctor", *arguments]
+    command = [*engine.prefix(), "env", *settings, str(BIN / "estiba"), "doctor", *arguments]
     return subprocess.run(command, env=engine.environment(), text=True, capture_output=True, check=False, timeout=60)
 
 
@@ -24,14 +25,14 @@ def findings(engine, **variables):
 
 
 def test_it_needs_no_engine_and_leaves_nothing(tmp_path):
-    engine = Engine(tmp_path)
+    engine = engine_in(tmp_path)
     try:
         before = leaks.Snapshot.take(engine)
-        rules = engine.host.run("nft", "list", "ruleset").stdout
+        rules = engine.network.run("nft", "list", "ruleset").stdout
         found = findings(engine)
         assert leaks.Snapshot.take(engine).differences(before) == []
-        assert engine.host.run("nft", "list", "ruleset").stdout == rules
-        assert engine.host.processes() == []
+        assert engine.network.run("nft", "list", "ruleset").stdout == rules
+        assert engine.processes() == []
         assert sorted(os.listdir(tmp_path)) == ["estibad.toml"]
         assert all(finding["State"] == "works" for finding in found.values() if finding["Needed"]), found
         assert found["socket"]["Detail"].endswith("none runs, the next command starts one")

@@ -380,7 +380,7 @@ def test_a_monitor_killed_while_it_probes_leaves_nothing(engine):
 
     def processes():
         found = set()
-        for procs in leaks.CGROUPS.glob(f"*/{engine.cgroup_parent}/{identity}/cgroup.procs"):
+        for procs in leaks.CGROUPS.glob(f"*/{engine.cgroup_path}/{identity}/cgroup.procs"):
             found |= {int(pid) for pid in procs.read_text().split()}
         return found
     probing = wait_until(lambda: len(found := processes()) >= 3 and found, "a probe runs")

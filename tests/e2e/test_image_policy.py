@@ -5,10 +5,11 @@ import os
 
 import pytest
 
-from harness.engine import BIN, Engine
+from harness.engine import BIN
 from harness.registry import Registry
 from harness.tar import image_archive
 from harness.wait import wait_until
+from harness.whose import engine_in
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
 
@@ -19,7 +20,7 @@ def start(tmp_path):
     made = []
 
     def make(settings):
-        one = Engine(tmp_path, extra_config=f"[images]\n{settings}\n")
+        one = engine_in(tmp_path, extra_config=f"[images]\n{settings}\n")
         made.append(one)
         one.start()
         return one
@@ -122,7 +123,7 @@ def test_blobs_that_nobody_else_has_stay(start, tmp_path):
     ('keep = "1g"', "images.keep"),
 ])
 def test_a_setting_that_is_none_is_refused(tmp_path, settings, complaint):
-    engine = Engine(tmp_path, extra_config=f"[images]\n{settings}\n")
+    engine = engine_in(tmp_path, extra_config=f"[images]\n{settings}\n")
     try:
         with pytest.raises(AssertionError, match=complaint):
             engine.start()

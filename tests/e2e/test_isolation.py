@@ -74,8 +74,8 @@ def test_no_new_privileges_on_request_only(engine):
 
 
 def test_privileged_has_every_capability_of_the_host(engine):
-    bounding = int(dict(line.split(":\t") for line in pathlib.Path("/proc/self/status").read_text().splitlines()
-                        if line.startswith("CapBnd"))["CapBnd"], 16)
+    lines = pathlib.Path(f"/proc/{engine.process.pid}/status").read_text().splitlines()
+    bounding = int(dict(line.split(":\t") for line in lines if line.startswith("CapBnd"))["CapBnd"], 16)
     seen = status(engine, "--privileged")
     assert int(seen["CapEff"], 16) == bounding
     assert seen["Seccomp"] == "0"

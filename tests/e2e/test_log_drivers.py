@@ -72,7 +72,7 @@ def journal(engine, tmp_path):
     folder.mkdir()
     receiver = Receiver(folder / "socket")
     engine.stop()
-    engine.start(wrapper=["unshare", "--mount", "sh", "-c", f'mount --bind {folder} {JOURNAL} && exec "$@"', "sh"])
+    engine.start(outer=["unshare", "--mount", "sh", "-c", f'mount --bind {folder} {JOURNAL} && exec "$@"', "sh"])
     yield receiver
     receiver.close()
     if made:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from harness.engine import Engine, running
+from harness.engine import running
+from harness.whose import engine_in
 
 POOLS = '[network]\naddress_pools = [{ base = "10.64.0.0/12", size = 24 }]\n'
 
@@ -14,7 +15,7 @@ POOLS = '[network]\naddress_pools = [{ base = "10.64.0.0/12", size = 24 }]\n'
 @pytest.fixture
 def pooled(tmp_path):
     """An engine with room for 4,096 networks."""
-    with running(Engine(tmp_path, POOLS)) as engine:
+    with running(engine_in(tmp_path, POOLS)) as engine:
         yield engine
 
 

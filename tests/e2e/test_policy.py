@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from harness.engine import BIN, Engine, running
+from harness.engine import BIN, running
 from harness.registry import Registry
+from harness.whose import engine_in
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
 SIGNATURE = "dev.cosignproject.cosign/signature"
@@ -88,7 +89,7 @@ class Store:
 def machine(tmp_path):
     folder = tmp_path / "containers"
     folder.mkdir()
-    engine = Engine(tmp_path, extra_config=f'[registries]\nfolders = ["{folder}"]\n')
+    engine = engine_in(tmp_path, extra_config=f'[registries]\nfolders = ["{folder}"]\n')
     with running(engine):
         yield engine
 

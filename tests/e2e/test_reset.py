@@ -28,7 +28,7 @@ def state(engine):
     links = {link["ifname"] for link in json.loads(engine.host.run("ip", "-j", "link").stdout)}
     rules = engine.host.run("nft", "list", "ruleset").stdout
     groups = {str(base / name) for base in [leaks.CGROUPS, *leaks.CGROUPS.iterdir()]
-              for name in [engine.cgroup_parent, "estiba-test-foreign"] if (base / name).is_dir()}
+              for name in [engine.cgroup_path, "estiba-test-foreign"] if (base / name).is_dir()}
     return links, rules, groups
 
 

@@ -115,7 +115,7 @@ def test_limits_the_host_does_not_delegate_are_refused_by_name(engine, option, w
 
 
 def test_pull_from_a_registry(engine, tmp_path):
-    registry = Registry(tmp_path, engine.host.as_root())
+    registry = Registry(tmp_path, engine.host)
     try:
         archive = tmp_path / "image.tar"
         with open("/bin/busybox", "rb") as file:

@@ -147,15 +147,18 @@ def test_slirp4netns_leads_nowhere_by_ipv6(user):
 
 class Resolving(RootlessEngine):
     """Its host has a resolv.conf of its own."""
+    conf = "/etc/resolv.conf"
 
     def __init__(self, user, way_out, *servers):
         super().__init__(user, f'[network]\nway_out = "{way_out}"\n')
         conf = self.folder / "resolv.conf"
         conf.write_text("".join(f"nameserver {server}\n" for server in servers))
         conf.chmod(0o644)
-        prefix = [*self.host.as_root().prefix(), "unshare", "--mount", "sh", "-c",
-                  f"mount --bind {conf} /etc/resolv.conf && exec \"$@\"", "sh", *user.become()]
-        self.host.prefix = lambda: prefix
+        self.conf = conf
+
+    def prefix(self, outer=()):
+        return super().prefix(["unshare", "--mount", "sh", "-c",
+                               f"mount --bind {self.conf} /etc/resolv.conf && exec \"$@\"", "sh", *outer])
 
 
 def resolves(engine, name):
@@ -189,7 +192,7 @@ def test_names_of_others_come_from_the_hosts_servers(user, way_out, tmp_path):
 def test_a_resolver_on_the_hosts_loopback_is_asked(user, way_out, tmp_path):
     need_program(way_out)
     with running(Resolving(user, way_out, "127.0.0.1")) as engine, outside(engine):
-        server = dns.Server(engine.host.as_root(), tmp_path)
+        server = dns.Server(engine.host, tmp_path)
         try:
             wait_until(server.serving, "the name server serves")
             engine.cli("network", "create", "blue")
@@ -215,7 +218,7 @@ def test_an_answer_arrives_whole_after_the_client_has_closed_its_side(engine):
         run(engine, "one")
         got = half_closed(Inside(engine, "one").prefix())
         if engine.helper == "pasta" and got != 5_000_000:  # Debian 12's stops in the middle or repeats a part
-            alone = [*engine.host.prefix(), "pasta", "--config-net", "--no-map-gw", "--quiet", "-t", "none", "-u",
+            alone = [*engine.prefix(), "pasta", "--config-net", "--no-map-gw", "--quiet", "-t", "none", "-u",
                      "none", "-T", "none", "-U", "none", "--"]
             assert half_closed(alone, 5) != 5_000_000, "pasta alone does it not"
         else:
@@ -230,7 +233,7 @@ class Poor(RootlessEngine):
     def start(self, *arguments):
         folder = self.folder / "bin"
         folder.mkdir(mode=0o755, exist_ok=True)
-        for name in ("nsenter", "setpriv", "newuidmap", "newgidmap", "curl", "ip"):
+        for name in ("nsenter", "setpriv", "newuidmap", "newgidmap", "curl", "ip", "unshare"):
             if not (folder / name).exists():
                 (folder / name).symlink_to(shutil.which(name))
         for name, text in self.scripts.items():

@@ -309,7 +309,7 @@ def test_another_file_takes_the_place_of_registries_conf(module_engine_factory, 
 def test_a_users_choice_is_in_his_cache(rootless, tmp_path):
     folder = rootless.folder / ".config/containers"
     folder.mkdir(parents=True)
-    registry = Registry(tmp_path, rootless.host.as_root())
+    registry = Registry(tmp_path, rootless.host)
     try:
         registry.push(BUSYBOX, "app:1")
         (folder / "registries.conf").write_text(f'unqualified-search-registries = ["127.0.0.1:1", "{registry.name}"]\n')

@@ -7,13 +7,14 @@ import subprocess
 
 import pytest
 
-from harness.engine import BIN, Engine, running
+from harness.engine import BIN, running
 from harness.gpg import Gpg
 from harness.layout import Layout
 from harness.need import need_program
 from harness.registry import Registry
 from harness.tar import layer
 from harness.wait import wait_until
+from harness.whose import engine_in
 
 BUSYBOX = BIN.parent / "share/estiba/images/busybox.tar"
 NOTHING = "A signature was required, but no signature exists for 127.0.0.1:5000/app:1"
@@ -22,7 +23,8 @@ NOTHING = "A signature was required, but no signature exists for 127.0.0.1:5000/
 @pytest.fixture
 def engine(tmp_path):
     (tmp_path / "containers/registries.d").mkdir(parents=True)
-    one = Engine(tmp_path, f'[registries]\nfolders = ["{tmp_path}/containers"]\nsignatures = "{tmp_path}/signatures"\n')
+    one = engine_in(tmp_path, f'[registries]\nfolders = ["{tmp_path}/containers"]\n'
+                              f'signatures = "{tmp_path}/signatures"\n')
     with running(one):
         yield one
 
@@ -267,7 +269,7 @@ def test_attachments_can_be_switched_off(engine, app, tmp_path):
 
 
 def test_a_users_own_files(rootless, gpg, tmp_path):
-    registry = Registry(tmp_path, rootless.host.as_root())
+    registry = Registry(tmp_path, rootless.host)
     try:
         app, key = App(registry), gpg.key("ours")
         containers = rootless.folder / ".config/containers"

@@ -11,11 +11,12 @@ import tarfile
 
 import pytest
 
-from harness.engine import BIN, Engine, process_name
+from harness.engine import BIN, process_name
 from harness.need import need, need_program
 from harness.registry import Registry
 from harness.tar import busybox_layer
 from harness.wait import wait_until
+from harness.whose import engine_in
 
 NAME = "localhost/layers:1"
 
@@ -125,7 +126,7 @@ def test_layers_have_the_drivers_form(store, driver, tmp_path):
 def test_pulled_layers_go_when_pruned(store, driver, tmp_path):
     write_image(tmp_path / "image.tar", [layer([entry("d/file", b"pulled")])])
     (tmp_path / "registry").mkdir()
-    registry = Registry(tmp_path / "registry", store.host.as_root() if driver == "rootless" else store.host)
+    registry = Registry(tmp_path / "registry", store.host)
     try:
         name = registry.push(tmp_path / "image.tar", "layers:1")
         store.cli("pull", name)
@@ -517,7 +518,7 @@ def check_config(engine, *arguments):
 
 def test_a_driver_that_nobody_has_is_refused(tmp_path):
     need(os.geteuid() == 0, "root")
-    engine = Engine(tmp_path, extra_config='storage_driver = "zfs"')
+    engine = engine_in(tmp_path, extra_config='storage_driver = "zfs"')
     checked = check_config(engine)
     engine.config.write_text(engine.config.read_text().replace('"zfs"', '"overlay"'))
     flag = check_config(engine, "--storage-driver", "btrfs")

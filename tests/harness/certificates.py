@@ -1,5 +1,6 @@
 """A certificate authority for one test, and what it vouches for."""
 
+import os
 import pathlib
 import subprocess
 
@@ -26,4 +27,5 @@ class Authority:
         self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         self.openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.folder / "ca.key", "-days", "2",
                      "-CAcreateserial", "-extfile", extensions, "-out", cert)
+        os.chown(key, os.stat(self.folder).st_uid, -1)
         return cert, key

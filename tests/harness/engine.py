@@ -50,6 +50,9 @@ def running(engine):
 
 
 class Engine:
+    """Of root, or of a user (harness.rootless.RootlessEngine). `host` is the machine's network, where a published port
+    is; `network` that of the bridges. Tests reach both as root."""
+
     any_driver = True  # ESTIBA_STORAGE_DRIVER holds for it
     arguments = ()  # more for estibad
 
@@ -59,7 +62,9 @@ class Engine:
         self.run_root = self.folder / "run"
         self.socket = self.run_root / "estiba.sock"
         self.config = self.folder / "estibad.toml"
+        self.uid = os.geteuid()
         self.cgroup_parent = "estiba-test-" + uuid.uuid4().hex[:8]
+        self.cgroup_path = self.cgroup_parent  # below each hierarchy's mount
         self.host = Host()
         self.process = None
         driver = os.environ.get("ESTIBA_STORAGE_DRIVER")  # every test with another one
@@ -71,13 +76,14 @@ class Engine:
 
     # -- the engine's life -------------------------------------------------------------------------------------
 
-    def start(self, wrapper=(), programs=BIN):
+    def start(self, wrapper=(), outer=(), programs=BIN):
         """Starts estibad in the foreground of this test and waits until it answers. `wrapper` is a command that
-        runs it and becomes it (strace -D); `programs` the folder of another build's."""
+        runs it and becomes it (strace -D), `outer` one that does so as root; `programs` the folder of another
+        build's."""
         if self.before is None:
             self.before = leaks.Snapshot.take(self)
         self.log = open(self.folder / "estibad.log", "ab")
-        command = [*self.host.prefix(), *wrapper, str(programs / "estibad"), "--config", str(self.config),
+        command = [*self.prefix(outer), *wrapper, str(programs / "estibad"), "--config", str(self.config),
                    "--record-answers", str(self.folder / "answers"), *self.arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         env=dict(os.environ, HOME=str(self.folder)))
@@ -93,14 +99,30 @@ class Engine:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    @property
+    def network(self):
+        return self.host
+
+    def prefix(self, outer=()):
+        """What makes a command one of who has this engine, on its host."""
+        return [*self.host.prefix(), *outer]
+
+    def among_its_mounts(self):
+        """The prefix of root's commands that mount what containers are to see."""
+        return []
+
+    def processes(self):
+        """Pids of our processes, and of those in containers that share the host's network."""
+        return self.host.processes()
+
     def engines(self):
         """Pids of every engine here, those that commands have spawned too."""
-        return [pid for pid in self.host.processes() if process_name(pid).split(" ")[0].split("/")[-1] == "estibad"]
+        return [pid for pid in self.processes() if process_name(pid).split(" ")[0].split("/")[-1] == "estibad"]
 
     def monitors(self, identity=""):
         """Pids of the monitors here, or of that container's alone. A child of one is called so, too, until it starts
         its program; it is not listed."""
-        found = [pid for pid in self.host.processes()
+        found = [pid for pid in self.processes()
                  if process_name(pid).startswith(f"estiba-monitor {identity[:12]}")]
         return [pid for pid in found if parent_of(pid) not in found]
 
@@ -137,7 +159,7 @@ class Engine:
                 "ESTIBA_CONFIG": str(self.config), "LANG": "C.UTF-8", "TERM": "xterm"}
 
     def command(self, *arguments):
-        return self.host.prefix() + [str(BIN / "estiba"), *map(str, arguments)]
+        return self.prefix() + [str(BIN / "estiba"), *map(str, arguments)]
 
     def cli(self, *arguments, check=True, timeout=120, **options):
         """Runs `estiba ARGUMENTS…`; a failure names the command and shows both its streams."""
@@ -178,7 +200,7 @@ class Engine:
 
     def docker(self, *arguments, program="docker", check=True, timeout=120, **options):
         """The real docker CLI against this engine."""
-        return subprocess.run(self.host.prefix() + [program, "-H", f"unix://{self.socket}", *map(str, arguments)],
+        return subprocess.run(self.prefix() + [program, "-H", f"unix://{self.socket}", *map(str, arguments)],
                               env=self.environment(), check=check, capture_output=True, text=True, timeout=timeout,
                               **options)
 
@@ -200,7 +222,7 @@ class Engine:
     def leaks(self):
         found = leaks.Snapshot.take(self).differences(self.before)
         own = {self.process.pid} if self.process and self.process.poll() is None else set()
-        for pid in set(self.host.processes()) - own:
+        for pid in set(self.processes()) - own:
             if not process_name(pid).startswith("strace "):  # fault injection's tracer, which ends with the last tracee
                 found.append(f"process {pid}: {process_name(pid)}")
         return found
@@ -230,13 +252,13 @@ class Engine:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for pid in self.host.processes():
+        for pid in self.processes():
             kill_quietly(pid)
-        for path in sorted(leaks.cgroups(self.cgroup_parent), key=len, reverse=True):
+        for path in sorted(leaks.cgroups(self.cgroup_path), key=len, reverse=True):
             end_cgroup(path)
         for base in [leaks.CGROUPS, *leaks.CGROUPS.iterdir()]:
-            if (base / self.cgroup_parent).is_dir():
-                end_cgroup(base / self.cgroup_parent)
+            if (base / self.cgroup_path).is_dir():
+                end_cgroup(base / self.cgroup_path)
         self.host.destroy()
 
 

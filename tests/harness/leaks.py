@@ -73,9 +73,9 @@ class Snapshot:
     def take(engine):
         return Snapshot(
             mounts=mounts(),
-            cgroups=cgroups(engine.cgroup_parent),
-            links=links(engine.host),
-            nft=nft_elements(engine.host),
+            cgroups=cgroups(engine.cgroup_path),
+            links=links(engine.network),
+            nft=nft_elements(engine.network),
             files=files(engine.data_root, "containers", "snapshots/containers", "snapshots/tmp", "content/ingest")
             | files(engine.run_root, "c") | endpoints(engine.run_root))
 

@@ -9,9 +9,9 @@ import signal
 import stat
 import subprocess
 import tempfile
+import uuid
 
-from harness.engine import BIN, Engine
-from harness.host import Host
+from harness.engine import BIN, Engine, end_cgroup, is_alive
 from harness.need import need, need_program
 from harness.wait import wait_until
 
@@ -114,53 +114,96 @@ class OpenTun:
             os.close(self.lock)
 
 
-class UserHost(Host):
-    """A test host on which programs under test run as the user; what the test itself does there, as root."""
+class Session:
+    """Cgroups that are a user's own, one in each hierarchy (what root may set there stays root's)."""
+
+    FILES = ("", "cgroup.procs", "tasks", "cgroup.threads", "cgroup.subtree_control")
+
+    def __init__(self, user):
+        self.name = "estiba-session-" + uuid.uuid4().hex[:8]
+        self.folders = [base / self.name for base in hierarchies()]
+        for folder in self.folders:
+            folder.mkdir()
+            for file in ("cpuset.cpus", "cpuset.mems"):
+                if (folder / file).exists():
+                    (folder / file).write_text((folder.parent / file).read_text())
+            for file in self.FILES:
+                if (folder / file).exists():
+                    os.chown(folder / file, user.uid, user.gid)
+
+    def prefix(self):
+        """The command prefix that has a program in it. A lone thread moves through "tasks" at once."""
+        own = [next(file for file in (folder / "tasks", folder / "cgroup.procs") if file.exists())
+               for folder in self.folders]
+        return ["sh", "-c", "".join(f"echo 0 > {file} && " for file in own) + 'exec "$@"', "sh"]
+
+    def end(self):
+        for folder in self.folders:
+            for below, _, _ in os.walk(folder, topdown=False):
+                end_cgroup(below)
+
+
+def hierarchies():
+    """Where each is mounted."""
+    lines = [line.split() for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+    return [pathlib.Path(line[1]) for line in lines if line[2] in ("cgroup", "cgroup2")]
+
+
+class UserNetwork:
+    """The network of a user's containers, as root sees it: an empty one while no container needs it."""
 
     def __init__(self, user):
         self.user = user
-        super().__init__()
 
     def prefix(self):
-        return super().prefix() + self.user.become()
-
-    def as_root(self):
-        """This host's network with root's privileges, for servers a test needs there."""
-        return RootView(super().prefix())
+        for pid in self.user.processes():
+            if program(pid) == "estiba-uplink" and is_alive(pid):
+                return ["nsenter", f"--net=/proc/{pid}/ns/net"]
+        return ["unshare", "--net"]
 
     def run(self, *command, check=True, **options):
         options.setdefault("capture_output", True)
         options.setdefault("text", True)
         options.setdefault("timeout", 60)
-        return subprocess.run(super().prefix() + list(command), check=check, **options)
-
-
-class RootView:
-    def __init__(self, prefix):
-        self.prefix = lambda: prefix
+        return subprocess.run(self.prefix() + list(command), check=check, **options)
 
 
 class RootlessEngine(Engine):
+    """In a folder of its own, or in one that the user can write and others can enter. With `delegated` the user has
+    cgroups, as a session has them from systemd or pam_cgfs."""
+
     any_driver = False  # no EROFS in a user namespace
 
-    def __init__(self, user, extra_config=""):
+    def __init__(self, user, extra_config="", folder=None, delegated=False):
         self.user = user
+        self.made = folder is None
         # pytest's own folders are closed to other users.
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="estiba-rootless-"))
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="estiba-rootless-")) if self.made else pathlib.Path(folder)
         super().__init__(folder, extra_config)
-        self.host.destroy()
-        self.host = UserHost(user)
         os.chown(folder, user.uid, user.gid)
         os.chown(self.config, user.uid, user.gid)
-        probe = self.host.prefix() + ["test", "-x", str(BIN / "estibad")]
+        self.uid = user.uid
+        self.session = Session(user) if delegated else None
+        if self.session:
+            self.cgroup_path = f"{self.session.name}/{self.cgroup_parent}"
+        probe = self.prefix() + ["test", "-x", str(BIN / "estibad")]
         need(subprocess.run(probe, check=False).returncode == 0, f"a {BIN} that other users can read")
+
+    @property
+    def network(self):
+        return UserNetwork(self.user)
+
+    def prefix(self, outer=()):
+        return [*super().prefix(outer), *(self.session.prefix() if self.session else []), *self.user.become()]
+
+    def among_its_mounts(self):
+        return ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt"]
+
+    def processes(self):
+        return self.user.processes()
 
     def environment(self):
         return super().environment() | {"XDG_RUNTIME_DIR": str(self.folder), "USER": self.user.name}
-
-    def monitors(self):
-        """Pids of this user's monitors."""
-        return self.programs("estiba-monitor")
 
     def programs(self, name):
         return [pid for pid in self.user.processes() if program(pid) == name]
@@ -173,12 +216,10 @@ class RootlessEngine(Engine):
 
     def destroy(self):
         super().destroy()
-        for pid in self.user.processes():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.session:
+            self.session.end()
+        if self.made:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def program(pid):
