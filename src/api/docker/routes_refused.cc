@@ -18,6 +18,11 @@ Status NoPlugins(Call& call) {
 }
 Status NoManagedPlugins(Call&) { return Error(Code::kNotImplemented, "managed plugins are not supported"); }
 Status NoCheckpoints(Call&) { return Error(Code::kNotImplemented, "checkpoints are not supported"); }
+// `docker system prune` asks for it, too.
+Status NoBuildCache(Call& call) {
+  RespondJson(call, 200, codec::Json::MakeObject({{"CachesDeleted", codec::Json::MakeArray()}, {"SpaceReclaimed", 0}}));
+  return Ok();
+}
 Status NoBuild(Call&) { return Error(Code::kNotImplemented, "building images is not supported"); }
 
 void RefuseAll(Router* router, std::initializer_list<const char*> patterns, Route route) {
@@ -37,9 +42,10 @@ void AddRefusedRoutes(Router* router) {
   router->Add("GET", "/plugins", NoPlugins);
   RefuseAll(router, {"/plugins/{x*}"}, NoManagedPlugins);
   RefuseAll(router, {"/containers/{id}/checkpoints", "/containers/{id}/checkpoints/{x}"}, NoCheckpoints);
-  for (const char* path : {"/build", "/build/prune", "/build/cancel", "/session", "/grpc"}) {
+  for (const char* path : {"/build", "/build/cancel", "/session", "/grpc"}) {
     router->Add("POST", path, NoBuild);
   }
+  router->Add("POST", "/build/prune", NoBuildCache);
 }
 
 }  // namespace estiba::api::docker
