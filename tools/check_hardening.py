@@ -7,8 +7,8 @@ import pathlib
 import subprocess
 import sys
 
-PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-netd", "estiba-uplink", "estiba-cni", "estiba-transfer",
-            "estiba-init", "estiba-oci"]
+PROGRAMS = ["estiba", "estibad", "estiba-monitor", "estiba-netd", "estiba-uplink", "estiba-cni", "estiba-tls",
+            "estiba-transfer", "estiba-init", "estiba-oci"]
 STATIC = {"estiba-monitor", "estiba-netd", "estiba-uplink", "estiba-cni", "estiba-init", "estiba-oci"}
 
 

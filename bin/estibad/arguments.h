@@ -12,6 +12,12 @@ namespace estiba::estibad {
 struct Arguments {
   std::optional<std::string> config;
   std::optional<engine::StorageDriver> storage_driver;
+  std::vector<std::string> hosts;
+  std::optional<bool> tls;
+  std::optional<bool> tlsverify;
+  std::optional<std::string> tlscacert;
+  std::optional<std::string> tlscert;
+  std::optional<std::string> tlskey;
   bool check_config = false;
   bool spawned = false;  // by a command of ours, which goes on when it reads a byte from `ready_fd`
   int ready_fd = -1;
@@ -22,6 +28,9 @@ struct Arguments {
   bool doctor = false;         // examine the host, print what was found as JSON, and end
   bool doctor_inside = false;  // its other process
   bool reset = false;          // remove all that is ours, and end
+
+  // They are read again on SIGHUP, from another folder.
+  Status MakePathsAbsolute();
 };
 
 extern const char kUsage[];

@@ -1,8 +1,6 @@
 // estibad: the engine. Only wires; what it does is in src/engine and src/api/docker.
 
-#include <climits>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -28,14 +26,7 @@ int Fail(const Error& error) {
 
 Status Start(Arguments arguments) {
   const bool rootless = ::geteuid() != 0;
-  if (arguments.config.has_value()) {
-    // It is read again on SIGHUP, from another folder.
-    char path[PATH_MAX];
-    if (::realpath(arguments.config->c_str(), path) == nullptr) {
-      return Error::Errno(errno, "open '" + *arguments.config + "'");
-    }
-    arguments.config = path;
-  }
+  TRY(arguments.MakePathsAbsolute());
   std::vector<os::UniqueFd> passed = TRY(TakePassedSockets());
   Departure departure;
   if (arguments.spawned && passed.empty()) {

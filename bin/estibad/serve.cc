@@ -5,21 +5,18 @@
 #include <csignal>
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "api/docker/api.h"
 #include "http/loop.h"
 #include "http/server.h"
+#include "listen.h"
 #include "os/event.h"
 #include "os/file.h"
-#include "os/socket.h"
 #include "record_answers.h"
 #include "surroundings.h"
+#include "tls_gate.h"
 
 namespace estiba::estibad {
 namespace {
@@ -29,39 +26,6 @@ using namespace std::chrono_literals;
 constexpr auto kIdleLimit = 60s;
 constexpr auto kIdleStep = 5s;
 
-Status GiveToGroup(const engine::Config& config) {
-  if (config.rootless || config.socket_group.empty()) return Ok();
-  char buffer[16384];
-  struct group entry{};
-  struct group* found = nullptr;
-  if (::getgrnam_r(config.socket_group.c_str(), &entry, buffer, sizeof buffer, &found) != 0 ||
-      found == nullptr) {
-    return Ok();  // without such a group it is root's alone
-  }
-  if (::chown(config.socket.c_str(), 0, found->gr_gid) != 0) {
-    return Error::Errno(errno, "give '" + config.socket + "' to group '" + config.socket_group + "'");
-  }
-  return Ok();
-}
-
-// systemd would need to know whether there is such a group.
-bool IsAtOurPath(const os::UniqueFd& socket, const engine::Config& config) {
-  sockaddr_un address{};
-  socklen_t size = sizeof address;
-  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
-  return address.sun_family == AF_UNIX && config.socket == address.sun_path;
-}
-
-// The lock on the data root is held, so a socket that is there is a dead engine's.
-Result<os::UniqueFd> OpenSocket(const engine::Config& config) {
-  TRY(os::EnsureDirectory(config.socket.substr(0, config.socket.rfind('/')), 0711));
-  if (::unlink(config.socket.c_str()) != 0 && errno != ENOENT)
-    return Error::Errno(errno, "remove '" + config.socket + "'");
-  os::UniqueFd listener = TRY(os::ListenUnix(config.socket, SOCK_STREAM, 0660));
-  TRY(GiveToGroup(config));
-  return listener;
-}
-
 // One run of the engine, from its start to its end.
 class Run {
  public:
@@ -69,6 +33,7 @@ class Run {
       : arguments_(arguments), config_(std::move(config)) {}
 
   Status Prepare(std::vector<os::UniqueFd> passed, std::function<void()> before_spawn) {
+    before_spawn_ = before_spawn;
     TRY(OpenLog());
     // Before any thread is made, so that all have them blocked.
     signals_ = TRY(os::SignalFd::Create({SIGTERM, SIGINT, SIGHUP}));
@@ -84,15 +49,10 @@ class Run {
     http::Handler handler = TRY(Recording(Handler()));
     server_ =
         TRY(http::Server::Create(loop_.get(), api::docker::ServerOptions(ESTIBA_VERSION), std::move(handler)));
-    ends_when_idle_ = arguments_.spawned || !passed.empty();
-    if (passed.empty()) {
-      passed.push_back(TRY(OpenSocket(config_)));
-      own_socket_ = true;
-    }
-    for (os::UniqueFd& socket : passed) {
-      if (!own_socket_ && IsAtOurPath(socket, config_)) TRY(GiveToGroup(config_));
-      TRY(server_->Listen(std::move(socket)));
-    }
+    const bool activated = !passed.empty();
+    TRY(Listen(std::move(passed)));
+    // Clients from elsewhere start no engine.
+    ends_when_idle_ = (arguments_.spawned || activated) && !own_ports_;
     TRY(loop_->AddFd(signals_->fd(), EPOLLIN, [this](std::uint32_t) { OnSignal(); }));
     Tick();
     return TellReady();
@@ -102,8 +62,9 @@ class Run {
     log::Info("serving", {{"socket", config_.socket}, {"version", ESTIBA_VERSION}});
     Status status = loop_->Run();
     // A client that comes now finds no socket and starts another engine, which waits for our lock.
-    if (own_socket_) ::unlink(config_.socket.c_str());
+    for (const std::string& path : own_paths_) ::unlink(path.c_str());
     server_->StopListening();
+    gate_.reset();
     engine_->Stop();
     server_.reset();
     engine_.reset();
@@ -119,6 +80,23 @@ class Run {
     if (file.empty() || file == "-") return Ok();
     log_.emplace(file, config_.log_max_size, config_.log_max_files);
     return log_->Open(config_.log_level);
+  }
+
+  Status Listen(std::vector<os::UniqueFd> passed) {
+    Listeners listeners = TRY(OpenListeners(config_, std::move(passed)));
+    own_socket_ = listeners.own_socket;
+    own_paths_ = std::move(listeners.own_paths);
+    own_ports_ = listeners.own_ports;
+    for (os::UniqueFd& socket : listeners.plain) TRY(server_->Listen(std::move(socket)));
+    if (listeners.tls.empty()) return Ok();
+    const auto take = [this](os::UniqueFd connection) {
+      const Status taken = server_->Adopt(std::move(connection));
+      if (!taken.ok()) log::Error("take a connection over", {{"error", taken.error().Message()}});
+    };
+    before_spawn_();
+    const int log_fd = log_.has_value() ? log_->fd() : STDERR_FILENO;
+    gate_ = TRY(TlsGate::Start(loop_.get(), config_, log_fd, std::move(listeners.tls), take));
+    return Ok();
   }
 
   http::Handler Handler() {
@@ -169,6 +147,7 @@ class Run {
     } else {
       log::Configure(STDERR_FILENO, fresh.value().log_level);
     }
+    if (gate_) gate_->Renew(fresh.value());
     log::Info("configuration read again");
   }
 
@@ -191,7 +170,11 @@ class Run {
   std::unique_ptr<http::Loop> loop_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<TlsGate> gate_;
+  std::function<void()> before_spawn_;
+  std::vector<std::string> own_paths_;
   bool own_socket_ = false;
+  bool own_ports_ = false;
   bool ends_when_idle_ = false;
   std::atomic<bool> foreign_ = false;
   std::chrono::steady_clock::time_point busy_until_ = std::chrono::steady_clock::now();

@@ -26,7 +26,7 @@ void Write(int fd, std::string_view text) {
 
 Result<Api*> App::Engine() {
   if (!api_) {
-    auto endpoint = TRY(FindEndpoint(Surroundings::OfThisProcess(host_)));
+    auto endpoint = TRY(FindEndpoint(Surroundings::OfThisProcess(flags_)));
     api_ = std::make_unique<Api>(std::move(endpoint));
   }
   return api_.get();

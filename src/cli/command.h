@@ -18,13 +18,13 @@ namespace estiba::cli {
 // One run of the program.
 class App {
  public:
-  explicit App(std::optional<std::string> host) : host_(std::move(host)) {}
+  explicit App(HostFlags flags) : flags_(std::move(flags)) {}
 
   // The engine, found when first needed. Connecting comes with the first request.
   Result<Api*> Engine();
 
  private:
-  std::optional<std::string> host_;
+  HostFlags flags_;
   std::unique_ptr<Api> api_;
 };
 

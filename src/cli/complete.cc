@@ -100,7 +100,7 @@ void AddOptions(const Command& command, Candidates* found) {
 // Names out of a list: member `list` of the answer (or the answer itself), member `name` of each.
 void AddNames(const Place& place, std::string_view path, std::string_view list, std::string_view name,
               Candidates* found) {
-  auto endpoint = FindEndpoint(Surroundings::OfThisProcess(place.host));
+  auto endpoint = FindEndpoint(Surroundings::OfThisProcess({.host = place.host}));
   if (!endpoint.ok()) return;
   endpoint->ours = false;  // pressing a key starts nothing
   Api api(std::move(*endpoint));

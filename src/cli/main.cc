@@ -97,6 +97,14 @@ int Help(Words words) {
   return 0;
 }
 
+HostFlags FlagsOfHost(const Options& global) {
+  const auto text = [&](const char* name) {
+    return global.Has(name) ? std::optional(global.Text(name)) : std::nullopt;
+  };
+  const auto on = [&](const char* name) { return global.Has(name) ? std::optional(global.On(name)) : std::nullopt; };
+  return {text("host"), on("tls"), on("tlsverify"), text("tlscacert"), text("tlscert"), text("tlskey")};
+}
+
 int Dispatch(Words words) {
   const auto global = ParseFlags(GlobalFlags(), words, /*stop_at_positional=*/true);
   if (!global.ok()) return BadUsage(global.error().Message(), "", "", kBadFlag);
@@ -110,7 +118,7 @@ int Dispatch(Words words) {
   }
   const Words rest = words.subspan(words.size() - global->args().size());
   const std::string_view name = rest[0];
-  App app(global->Has("host") ? std::optional(global->Text("host")) : std::nullopt);
+  App app(FlagsOfHost(*global));
   if (name == "help") return Help(rest.subspan(1));
   if (name == "__complete") {  // called by the shells' completion scripts
     for (const std::string& candidate : Completions(rest.subspan(1))) PrintLine(candidate);

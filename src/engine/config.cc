@@ -174,6 +174,15 @@ void ReadStorageDriver(TomlTable& top, Config& config) {
   config.storage_driver = *driver;
 }
 
+void ReadHosts(TomlTable& top, Config& config) {
+  top.Read("hosts", &config.hosts);
+  top.ReadBool("tls", &config.tls);
+  top.ReadBool("tlsverify", &config.tlsverify);
+  top.ReadPath("tlscacert", &config.tlscacert);
+  top.ReadPath("tlscert", &config.tlscert);
+  top.ReadPath("tlskey", &config.tlskey);
+}
+
 void ReadTop(TomlTable top, Config& config) {
   const std::string old_run_root = config.run_root;
   top.ReadPath("data_root", &config.data_root);
@@ -181,6 +190,7 @@ void ReadTop(TomlTable top, Config& config) {
   if (config.run_root != old_run_root) config.socket = config.run_root + "/estiba.sock";
   top.ReadPath("socket", &config.socket);
   top.Read("socket_group", &config.socket_group);
+  ReadHosts(top, config);
   top.Read("cgroup_parent", &config.cgroup_parent);
   if (config.cgroup_parent.empty() || config.cgroup_parent.find("..") != std::string::npos) {
     top.Fail("cgroup_parent", "must be a relative or absolute cgroup path without '..'");
@@ -229,6 +239,10 @@ Config DefaultConfig(bool rootless, unsigned uid) {
     config.run_root = runtime_dir.empty() ? "/tmp/estiba-" + std::to_string(uid) : runtime_dir + "/estiba";
   }
   config.socket = config.run_root + "/estiba.sock";
+  const std::string certs = FromEnvironment("DOCKER_CERT_PATH", Home() + "/.docker");
+  config.tlscacert = certs + "/ca.pem";
+  config.tlscert = certs + "/cert.pem";
+  config.tlskey = certs + "/key.pem";
   config.address_pools = {{"172.17.0.0/16", 16}, {"172.18.0.0/16", 16}, {"172.19.0.0/16", 16}, {"172.20.0.0/14", 16},
                           {"172.24.0.0/14", 16}, {"172.28.0.0/14", 16}, {"192.168.0.0/16", 20}};
   return config;

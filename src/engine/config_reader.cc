@@ -79,6 +79,11 @@ void TomlTable::ReadBool(const char* key, bool* out) {
   if (value != nullptr) *out = value->boolean;
 }
 
+void TomlTable::ReadBool(const char* key, std::optional<bool>* out) {
+  const codec::TomlValue* value = Take(key, Kind::kBoolean);
+  if (value != nullptr) *out = value->boolean;
+}
+
 void TomlTable::ReadPath(const char* key, std::string* out) {
   std::string path;
   Read(key, &path);

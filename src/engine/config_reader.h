@@ -27,6 +27,7 @@ class TomlTable {
   void ReadSize(const char* key, std::int64_t* out, std::int64_t min, std::int64_t max);
   void ReadDuration(const char* key, std::chrono::nanoseconds* out);  // "720h", not below 0
   void ReadBool(const char* key, bool* out);
+  void ReadBool(const char* key, std::optional<bool>* out);  // unset where nothing is said
   void ReadPath(const char* key, std::string* out);  // absolute, no final '/'
   void Table(const char* key, const std::function<void(TomlTable)>& read);
   void EachTable(const char* key, const std::function<void(TomlTable)>& read);

@@ -253,6 +253,8 @@ std::vector<std::string> EngineImpl::Reload(const Config& fresh) {
   fixed(old->run_root == fresh.run_root, "run_root");
   fixed(old->socket == fresh.socket, "socket");
   fixed(old->socket_group == fresh.socket_group, "socket_group");
+  fixed(old->hosts == fresh.hosts && old->tls == fresh.tls && old->tlsverify == fresh.tlsverify,
+        "hosts, tls, tlsverify");
   fixed(old->bridge == fresh.bridge && old->mtu == fresh.mtu, "network.bridge, network.mtu");
   fixed(old->bridge_ipv6 == fresh.bridge_ipv6 && old->bridge_subnet6 == fresh.bridge_subnet6,
         "network.bridge_ipv6, network.bridge_subnet6");

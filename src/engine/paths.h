@@ -5,11 +5,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/programs.h"
 
 namespace estiba::engine {
 
-// `<folder of the program>/../libexec/estiba/NAME`, then beside it (a build tree has them all in bin).
-Result<std::string> FindProgram(const std::string& program_directory, const std::string& name);
 // `<folder of the program>/../share/estiba/NAME`, then `<folder>/../share/NAME`; kNotFound.
 Result<std::string> FindShared(const std::string& program_directory, const std::string& name);
 

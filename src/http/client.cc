@@ -173,7 +173,7 @@ Result<std::unique_ptr<StreamImpl>> ReadHead(std::unique_ptr<Wire> wire, bool to
 }  // namespace
 
 struct Client::Impl {
-  std::string path;
+  std::function<Result<os::UniqueFd>()> connect;
   std::unique_ptr<Wire> idle;  // a connection for the next request
   // Streams give their connection back here; they must not outlive the client.
 
@@ -198,19 +198,19 @@ struct Client::Impl {
       idle.reset();
     }
     auto wire = std::make_unique<Wire>();
-    wire->fd = TRY(os::ConnectUnix(path, SOCK_STREAM));
+    wire->fd = TRY(connect());
     return Try(std::move(wire), request);
   }
 };
 
-Client::Client(std::string socket_path) : impl_(std::make_unique<Impl>()) {
-  impl_->path = std::move(socket_path);
+Client::Client(std::string socket_path)
+    : Client([path = std::move(socket_path)] { return os::ConnectUnix(path, SOCK_STREAM); }) {}
+Client::Client(std::function<Result<os::UniqueFd>()> connect) : impl_(std::make_unique<Impl>()) {
+  impl_->connect = std::move(connect);
 }
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
-
-const std::string& Client::socket_path() const { return impl_->path; }
 
 Result<std::unique_ptr<ResponseStream>> Client::Open(const Request& request) {
   return std::unique_ptr<ResponseStream>(TRY(impl_->Begin(request)));

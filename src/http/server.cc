@@ -54,6 +54,12 @@ class ServerImpl final : public Server {
     return Ok();
   }
 
+  Status Adopt(os::UniqueFd connection) override {
+    TRY(os::SetNonBlocking(connection.get(), true));
+    Take(std::move(connection));
+    return Ok();
+  }
+
   void StopListening() override {
     for (const os::UniqueFd& listener : listeners_) loop_->RemoveFd(listener.get());
     listeners_.clear();

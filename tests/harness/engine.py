@@ -222,6 +222,8 @@ class Engine:
     def leaks(self):
         found = leaks.Snapshot.take(self).differences(self.before)
         own = {self.process.pid} if self.process and self.process.poll() is None else set()
+        own |= {pid for pid in self.processes()
+                if process_name(pid).startswith("estiba-tls serve") and parent_of(pid) in own}
         for pid in set(self.processes()) - own:
             if not process_name(pid).startswith("strace "):  # fault injection's tracer, which ends with the last tracee
                 found.append(f"process {pid}: {process_name(pid)}")

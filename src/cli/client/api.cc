@@ -82,9 +82,23 @@ std::string ContainerPath(std::string_view id, std::string_view action) {
   return path;
 }
 
-Api::Api(Endpoint endpoint) : endpoint_(std::move(endpoint)), client_(endpoint_.socket) {}
+Api::Api(Endpoint endpoint)
+    : endpoint_(std::move(endpoint)),
+      connector_(std::make_shared<Connector>(endpoint_)),
+      client_([connector = connector_] { return connector->Connect(); }) {}
+
+Error Api::ExplainElsewhere(Error error) const {
+  if (!Dropped(error)) return error;
+  const std::string words = connector_->LastWords();
+  Error explained(Code::kUnavailable, "error during connect: the engine at " + endpoint_.name +
+                                          " has ended the connection" + (words.empty() ? "" : ": " + words));
+  if (endpoint_.kind != Endpoint::Kind::kSsh) return explained;
+  return std::move(explained).Hint("make sure that 'ssh " + endpoint_.host +
+                                   "' works, that estiba or docker is installed there and that an engine runs");
+}
 
 Error Api::Explain(Error error) const {
+  if (!endpoint_.here()) return ExplainElsewhere(std::move(error));
   if (error.errnum() == EACCES)
     return Error(Code::kPermissionDenied,
                  "permission denied while trying to connect to the engine at " + endpoint_.Display())
@@ -100,6 +114,7 @@ Error Api::Explain(Error error) const {
 }
 
 Status Api::EnsureEngine() {
+  if (!endpoint_.here()) return Ok();  // the first request tells
   auto probe = os::ConnectUnix(endpoint_.socket, SOCK_STREAM);
   if (probe.ok()) return Ok();
   if (!endpoint_.ours || !NobodyListens(probe.error())) return Explain(std::move(probe).error());

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "client/connector.h"
 #include "client/endpoint.h"
 #include "codec/json.h"
 #include "http/client.h"
@@ -33,6 +34,8 @@ class Api {
   const Endpoint& endpoint() const { return endpoint_; }
   // Connects if needed, starting the engine if it is ours.
   Status EnsureEngine();
+  // A connection of its own, for who speaks without us. The engine runs.
+  Result<os::UniqueFd> Connect() { return connector_->Connect(); }
 
  private:
   // Runs `attempt`; when nobody listens and the engine is ours, starts it and runs it again. An attempt that changes
@@ -43,7 +46,11 @@ class Api {
   // The socket's silence explained, or the error as it is.
   Error Explain(Error error) const;
 
+  // Of an engine elsewhere, what it or who leads there has to say.
+  Error ExplainElsewhere(Error error) const;
+
   Endpoint endpoint_;
+  std::shared_ptr<Connector> connector_;  // the client's, too
   http::Client client_;
 };
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "client/engine_host.h"
 #include "codec/toml.h"
 #include "os/file.h"
 
@@ -34,12 +35,10 @@ Result<std::string> RealPath(const std::string& path) {
   return std::string(real.data());
 }
 
-Result<std::string> HostPath(const std::string& host) {
-  constexpr std::string_view kUnix = "unix://";
-  if (host.starts_with(kUnix) && host.size() > kUnix.size()) return host.substr(kUnix.size());
-  if (host.starts_with('/')) return host;
-  return Error(Code::kInvalidArgument, "unable to parse engine host '" + host + "'")
-      .Hint("only sockets on this machine are spoken to: -H unix:///path/to/socket");
+// The file that was named, or the one that docker's command line looks for, where it is there.
+std::string FileOf(const std::optional<std::string>& named, const std::string& otherwise) {
+  if (named) return *named;
+  return ::access(otherwise.c_str(), F_OK) == 0 ? otherwise : "";
 }
 
 Endpoint Defaults(const Surroundings& around) {
@@ -75,9 +74,9 @@ Status Apply(const std::string& text, const std::string& file, Endpoint* endpoin
 
 }  // namespace
 
-Surroundings Surroundings::OfThisProcess(std::optional<std::string> host) {
+Surroundings Surroundings::OfThisProcess(HostFlags flags) {
   Surroundings around;
-  around.host = std::move(host);
+  around.flags = std::move(flags);
   around.estiba_host = Variable("ESTIBA_HOST");
   around.docker_host = Variable("DOCKER_HOST");
   around.config = Variable("ESTIBA_CONFIG");
@@ -85,18 +84,31 @@ Surroundings Surroundings::OfThisProcess(std::optional<std::string> host) {
   around.runtime_dir = Folder("XDG_RUNTIME_DIR", "");
   around.data_home = Folder("XDG_DATA_HOME", around.home + "/.local/share");
   around.config_home = Folder("XDG_CONFIG_HOME", around.home + "/.config");
+  around.docker_tls = Variable("DOCKER_TLS").has_value();
+  around.docker_tls_verify = Variable("DOCKER_TLS_VERIFY").has_value();
+  const std::string docker = Variable("DOCKER_CONFIG").value_or(around.home + "/.docker");
+  around.cert_path = Variable("DOCKER_CERT_PATH").value_or(docker);
   around.uid = ::geteuid();
   return around;
 }
 
+TlsChoice ChooseTls(const Surroundings& around) {
+  TlsChoice tls;
+  const HostFlags& flags = around.flags;
+  tls.verify = flags.tlsverify.value_or(around.docker_tls_verify);
+  // Either flag asks for TLS, --tlsverify=false without a look at the engine's certificate.
+  tls.on = flags.tls.value_or(around.docker_tls) || flags.tlsverify.has_value() || tls.verify;
+  if (!tls.on) return tls;
+  tls.ca = FileOf(flags.tlscacert, around.cert_path + "/ca.pem");
+  tls.cert = FileOf(flags.tlscert, around.cert_path + "/cert.pem");
+  tls.key = FileOf(flags.tlskey, around.cert_path + "/key.pem");
+  return tls;
+}
+
 Result<Endpoint> FindEndpoint(const Surroundings& around) {
   const auto& host =
-      around.host ? around.host : (around.estiba_host ? around.estiba_host : around.docker_host);
-  if (host) {
-    Endpoint foreign;
-    foreign.socket = TRY(HostPath(*host));
-    return foreign;
-  }
+      around.flags.host ? around.flags.host : (around.estiba_host ? around.estiba_host : around.docker_host);
+  if (host) return ParseEngineHost(*host, ChooseTls(around));
   Endpoint endpoint = Defaults(around);
   if (around.config) {
     endpoint.config = TRY(RealPath(*around.config));

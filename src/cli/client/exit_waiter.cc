@@ -1,6 +1,8 @@
 #include "client/exit_waiter.h"
 
 #include <cerrno>
+#include <chrono>
+#include <ctime>
 
 #include "command.h"
 
@@ -10,6 +12,9 @@ namespace {
 // An engine that dies again and again is not worth a loop without end.
 constexpr int kMaxAttempts = 20;
 constexpr int kEngineError = 125;
+// An engine that we do not start ourselves comes back when somebody else has started it.
+constexpr std::chrono::seconds kPatience{30};
+constexpr timespec kPause{0, 100'000'000};
 
 }  // namespace
 
@@ -31,8 +36,14 @@ Status ExitWaiter::Ask(std::string_view condition) {
 
 // The container has been started by now: "next-exit" would miss an exit that happened while no engine ran.
 Status ExitWaiter::AskAgain() {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (++attempts_ <= kMaxAttempts) {
     Status asked = Ask(removed_ ? "removed" : "not-running");
+    while (!asked.ok() && asked.error().code() == Code::kUnavailable && !api_->endpoint().ours &&
+           std::chrono::steady_clock::now() < deadline) {
+      ::nanosleep(&kPause, nullptr);
+      asked = Ask(removed_ ? "removed" : "not-running");
+    }
     // An engine that is being killed still takes connections, for a moment, and drops them.
     if (asked.ok() || asked.error().errnum() != ECONNRESET) return asked;
   }

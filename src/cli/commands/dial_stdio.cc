@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "commands/commands.h"
-#include "os/socket.h"
 
 namespace estiba::cli {
 namespace {
@@ -83,7 +82,7 @@ Status Connect(int socket) {
 Result<int> RunDialStdio(App& app, const Options&) {
   Api* engine = TRY(app.Engine());
   TRY(engine->EnsureEngine());
-  const os::UniqueFd socket = TRY(os::ConnectUnix(engine->endpoint().socket, SOCK_STREAM));
+  const os::UniqueFd socket = TRY(engine->Connect());
   TRY(Connect(socket.get()));
   return 0;
 }

@@ -8,7 +8,12 @@ namespace {
 
 constexpr Flag kGlobalFlags[] = {
     {'H', "host", Kind::kString, "string",
-     "Engine socket to connect to (unix:///path); overrides ESTIBA_HOST and DOCKER_HOST"},
+     "Engine to speak to (unix:///path, tcp://host:port, ssh://user@host); overrides ESTIBA_HOST and DOCKER_HOST"},
+    {'\0', "tls", Kind::kBool, "", "Use TLS; implied by --tlsverify"},
+    {'\0', "tlscacert", Kind::kString, "string", "Trust certs signed only by this CA (default \"~/.docker/ca.pem\")"},
+    {'\0', "tlscert", Kind::kString, "string", "Path to TLS certificate file (default \"~/.docker/cert.pem\")"},
+    {'\0', "tlskey", Kind::kString, "string", "Path to TLS key file (default \"~/.docker/key.pem\")"},
+    {'\0', "tlsverify", Kind::kBool, "", "Use TLS and verify the remote"},
     {'\0', "help", Kind::kBool, "", "Print usage"},
     {'v', "version", Kind::kBool, "", "Print version information and quit"},
 };

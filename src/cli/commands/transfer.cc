@@ -49,6 +49,9 @@ Result<int> RunLoad(App& app, const Options& options) {
   query.Add("quiet", options.On("quiet") ? "1" : "0");
   if (options.Has("platform")) query.Add("platform", options.Text("platform"));
   request.target = "/images/load?" + query.Encode();
+  if (IsDirectory(file.get()) && !engine->endpoint().here())
+    return Error(Code::kNotImplemented, "load image: an engine elsewhere cannot read a folder of this machine")
+        .Hint("load an archive of it");
   if (IsDirectory(file.get())) {
     request.headers.Set("Estiba-Archive-From", "descriptor");
     request.pass_fd = file.get();

@@ -120,7 +120,7 @@ Result<int> SaveAnswer(App& app, const Options& options, const std::string& targ
   http::Request request;
   request.target = target;
   const int out = file ? file->fd() : STDOUT_FILENO;
-  if (IsRegular(out)) {
+  if (IsRegular(out) && engine->endpoint().here()) {
     request.headers.Set(kAnswerTo, kDescriptor);
     request.pass_fd = out;
   }
@@ -142,8 +142,11 @@ Result<int> SaveAnswer(App& app, const Options& options, const std::string& targ
 Result<int> SaveTree(App& app, const Options& options, const std::string& target, const std::string& what) {
   if (!options.Has("output"))
     return Error(Code::kInvalidArgument, what + ": this format is a directory").Hint("name it by -o");
-  WholeDirectory directory = TRY(WholeDirectory::Create(options.Text("output")));
   Api* engine = TRY(app.Engine());
+  if (!engine->endpoint().here())
+    return Error(Code::kNotImplemented, what + ": an engine elsewhere cannot write into a folder of this machine")
+        .Hint("save an archive and unpack it");
+  WholeDirectory directory = TRY(WholeDirectory::Create(options.Text("output")));
   http::Request request;
   request.target = target;
   request.headers.Set(kAnswerTo, kDescriptor);

@@ -24,17 +24,78 @@ TEST(Endpoint, TheOptionComesBeforeTheEnvironment) {
   EXPECT_EQ(FindEndpoint(around)->socket, "/docker.sock");
   around.estiba_host = "unix:///estiba.sock";
   EXPECT_EQ(FindEndpoint(around)->socket, "/estiba.sock");
-  around.host = "/plain.sock";
+  around.flags.host = "/plain.sock";
   EXPECT_EQ(FindEndpoint(around)->socket, "/plain.sock");
   EXPECT_FALSE(FindEndpoint(around)->ours);  // never started by us
 }
 
-TEST(Endpoint, HostsElsewhereAreRefusedByName) {
+Result<Endpoint> At(const std::string& host) {
   Surroundings around = User();
-  around.host = "tcp://10.0.0.1:2375";
-  const auto endpoint = FindEndpoint(around);
-  ASSERT_FALSE(endpoint.ok());
-  EXPECT_EQ(endpoint.error().Message(), "unable to parse engine host 'tcp://10.0.0.1:2375'");
+  around.flags.host = host;
+  return FindEndpoint(around);
+}
+
+TEST(Endpoint, TcpHasTheUsualPorts) {
+  ASSERT_OK_AND_ASSIGN(const Endpoint plain, At("tcp://10.0.0.1"));
+  EXPECT_EQ(plain.kind, Endpoint::Kind::kTcp);
+  EXPECT_EQ(plain.host + " " + plain.port, "10.0.0.1 2375");
+  EXPECT_FALSE(plain.here());
+  Surroundings around = User();
+  around.flags = {.host = "tcp://[fd00::1]", .tlsverify = true};
+  ASSERT_OK_AND_ASSIGN(const Endpoint verified, FindEndpoint(around));
+  EXPECT_EQ(verified.host + " " + verified.port, "fd00::1 2376");
+  EXPECT_EQ(verified.Display(), "tcp://[fd00::1]");
+}
+
+TEST(Endpoint, TlsIsAskedForByFlagsAndByDockersVariables) {
+  Surroundings around = User();
+  EXPECT_FALSE(ChooseTls(around).on);
+  around.docker_tls = true;
+  EXPECT_TRUE(ChooseTls(around).on);
+  EXPECT_FALSE(ChooseTls(around).verify);
+  around.docker_tls_verify = true;
+  EXPECT_TRUE(ChooseTls(around).verify);
+  around.flags.tlsverify = false;
+  EXPECT_TRUE(ChooseTls(around).on);
+  EXPECT_FALSE(ChooseTls(around).verify);
+}
+
+TEST(Endpoint, FilesThatNobodyNamedCountWhereTheyAre) {
+  const testing::TempDir dir;
+  Surroundings around = User();
+  around.flags.tlsverify = true;
+  around.cert_path = dir.path();
+  std::ofstream(dir / "ca.pem") << "";
+  EXPECT_EQ(ChooseTls(around).ca, dir / "ca.pem");
+  EXPECT_EQ(ChooseTls(around).cert, "");
+  around.flags.tlscert = "mine";  // there or not
+  EXPECT_EQ(ChooseTls(around).cert, "mine");
+}
+
+TEST(Endpoint, SshIsReadAsDockerReadsIt) {
+  ASSERT_OK_AND_ASSIGN(const Endpoint whole, At("ssh://me@there:99/run/other.sock"));
+  EXPECT_EQ(whole.kind, Endpoint::Kind::kSsh);
+  EXPECT_EQ(whole.user + " " + whole.host + " " + whole.port + " " + whole.socket, "me there 99 /run/other.sock");
+  ASSERT_OK_AND_ASSIGN(const Endpoint bare, At("ssh://there"));
+  EXPECT_EQ(bare.user + bare.port + bare.socket, "");
+}
+
+TEST(Endpoint, HostsThatAreNoneAreRefusedByName) {
+  const std::pair<const char*, const char*> hosts[] = {
+      {"tcp://10.0.0.1:0", "'0' is no port"},
+      {"tcp://10.0.0.1:1/x", "a path cannot be reached by TCP"},
+      {"tcp://-oProxyCommand=x:1", "'-oProxyCommand=x' is no host"},
+      {"ssh://-oProxyCommand=x", "'-oProxyCommand=x' is no host"},
+      {"ssh://-l@there", "'-l' is no user"},
+      {"ssh://me:secret@there", "plain-text password is not supported"},
+      {"ssh://me@", "no host is named"},
+      {"ssh://there/run/x';reboot;'", "'/run/x';reboot;'' has characters that a shell would take for others"},
+      {"there", "no kind of host is known that begins so"}};
+  for (const auto& [host, why] : hosts) {
+    const auto endpoint = At(host);
+    ASSERT_FALSE(endpoint.ok()) << host;
+    EXPECT_EQ(endpoint.error().Message(), "unable to parse engine host '" + std::string(host) + "': " + why);
+  }
 }
 
 TEST(Endpoint, UsersHaveTheirOwnEngine) {

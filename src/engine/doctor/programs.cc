@@ -56,7 +56,8 @@ void ExamineOwn(const DoctorOptions& options, Findings& findings) {
                           {"estiba-init", false, "--init"},
                           {"estiba-netd", true, "names of containers"},
                           {"estiba-uplink", false, "networks of users, relayed ports"},
-                          {"estiba-cni", false, "networks of CNI plugins"}};
+                          {"estiba-cni", false, "networks of CNI plugins"},
+                          {"estiba-tls", false, "engines elsewhere by TLS, and TLS for clients from there"}};
   for (const Own& own : kOwn) {
     auto found = FindProgram(options.program_directory, own.name);
     const Status there = !found.ok() ? Status(found.error().Clone())

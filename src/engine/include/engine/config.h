@@ -62,6 +62,13 @@ struct Config {
   std::string run_root;
   std::string socket;  // path of the API socket
   std::string socket_group = "estiba";
+  // Where it listens besides (engine/hosts.h), and TLS there; dockerd's names.
+  std::vector<std::string> hosts;
+  std::optional<bool> tls;
+  std::optional<bool> tlsverify;
+  std::string tlscacert;
+  std::string tlscert;
+  std::string tlskey;
 
   StorageDriver storage_driver = StorageDriver::kAuto;
   bool LayersAreImages() const { return storage_driver == StorageDriver::kErofs; }

@@ -1,5 +1,5 @@
 #pragma once
-// A blocking client over a UNIX socket, for the command line.
+// A blocking client over a UNIX socket or what else is connected, for the command line.
 
 #include <chrono>
 #include <functional>
@@ -57,11 +57,12 @@ class Client {
  public:
   // Nothing is connected until the first request. Connections are kept for the next request where possible.
   explicit Client(std::string socket_path);
+  // Where else the server may be: `connect` answers a stream socket, blocking.
+  explicit Client(std::function<Result<os::UniqueFd>()> connect);
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
   ~Client();
 
-  const std::string& socket_path() const;
   // kUnavailable (ECONNREFUSED) or kNotFound (ENOENT) when nobody listens.
   Result<Response> Send(const Request& request);
   Result<std::unique_ptr<ResponseStream>> Open(const Request& request);

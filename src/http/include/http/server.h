@@ -45,6 +45,8 @@ class Server {
   virtual ~Server() = default;
   // A listening stream socket, UNIX or TCP.
   virtual Status Listen(os::UniqueFd listener) = 0;
+  // A connection that was accepted elsewhere. On the loop's thread.
+  virtual Status Adopt(os::UniqueFd connection) = 0;
   // Closes listeners and idle connections; requests under way are answered.
   virtual void StopListening() = 0;
   // WebSockets, too; other connections that were taken over are not the server's any more.
