@@ -8,6 +8,7 @@
 #include "commands/commands.h"
 #include "commands/list.h"
 #include "commands/pull.h"
+#include "options/proxies.h"
 #include "os/file.h"
 
 namespace estiba::cli {
@@ -53,7 +54,9 @@ Result<Json> PostCreate(Api* api, const CreateRequest& request, const std::strin
   http::Query query;
   if (!request.name.empty()) query.Add("name", request.name);
   if (!request.platform.empty()) query.Add("platform", request.platform);
-  Json body = request.create.ToJson();
+  apitypes::ContainerCreate create = request.create;
+  AddOwnProxies(api->endpoint().Display(), &create.config.env);
+  Json body = create.ToJson();
   body.Set("Image", image);
   return api->Post("/containers/create", query, body);
 }
