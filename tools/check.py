@@ -26,7 +26,7 @@ ASAN = ROOT / "build" / "asan"
 # Layers whose unit tests also run under ASan and UBSan: they parse bytes that strangers send.
 UNTRUSTED = ["codec", "codec_stream", "oci", "http", "apitypes", "security", "net", "store", "plan", "registry", "monitorapi",
              "image", "cni",
-             "image_work", "erofs"]
+             "image_work", "erofs", "tls_work"]
 
 
 LOG_LOCK = threading.Lock()

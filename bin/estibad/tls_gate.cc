@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -38,7 +39,8 @@ TlsGate::TlsGate(http::Loop* loop, int log_fd, std::vector<os::UniqueFd> listene
     : loop_(loop), log_fd_(log_fd), listeners_(std::move(listeners)), take_(std::move(take)) {}
 
 TlsGate::~TlsGate() {
-  LetGo();
+  LetGo(control_);
+  LetGo(previous_.control);
   loop_->CancelTimer(again_);
   for (auto& [pid, process] : processes_) {
     loop_->RemoveFd(process.pidfd());
@@ -80,22 +82,34 @@ Status TlsGate::Spawn() {
 
 Status TlsGate::Watch() {
   TRY(os::SetNonBlocking(control_.get(), true));
-  return loop_->AddFd(control_.get(), EPOLLIN, [this](std::uint32_t) { OnMessage(); });
+  const int control = control_.get();
+  return loop_->AddFd(control, EPOLLIN, [this, control](std::uint32_t) { OnMessage(control); });
 }
 
-void TlsGate::OnMessage() {
-  auto told = tls::Hear(control_.get());
+void TlsGate::OnMessage(int control) {
+  auto told = tls::Hear(control);
   if (!told.ok() && told.error().errnum() == EAGAIN) return;
-  if (!told.ok()) return LetGo();  // it is ending: OnEnd() comes
+  // It is ending: OnEnd() comes.
+  if (!told.ok()) return control == control_.get() ? LetGo(control_) : LetGo(previous_.control);
   switch (told->kind) {
-    case tls::Told::Kind::kMade: return;
-    case tls::Told::Kind::kFailed: return log::Error("set up TLS", {{"error", told->reason}});
+    case tls::Told::Kind::kMade: return LetGo(previous_.control);
+    case tls::Told::Kind::kFailed: return OnRefusal(told->reason);
     case tls::Told::Kind::kVisitor: break;
   }
   log::Info("a client came in by TLS", {{"address", told->visitor.address},
                                         {"certificate", told->visitor.certificate},
                                         {"tls", told->visitor.version}});
   take_(std::move(told->connection));
+}
+
+// Certificates that are wrong: the earlier ones stay, where there are such.
+void TlsGate::OnRefusal(const std::string& reason) {
+  log::Error("set up TLS", {{"error", reason}});
+  if (!previous_.control.valid()) return;
+  LetGo(control_);
+  control_ = std::move(previous_.control);
+  current_ = previous_.pid;
+  arguments_ = std::move(previous_.arguments);
 }
 
 void TlsGate::OnEnd(pid_t pid) {
@@ -107,7 +121,7 @@ void TlsGate::OnEnd(pid_t pid) {
   if (pid != current_) return;
   log::Error("estiba-tls has died, and its connections with it: starting it again");
   current_ = -1;
-  LetGo();
+  LetGo(control_);
   StartAgain();
 }
 
@@ -121,19 +135,20 @@ void TlsGate::StartAgain() {
   });
 }
 
-void TlsGate::LetGo() {
-  if (!control_.valid()) return;
-  loop_->RemoveFd(control_.get());
-  control_.Reset();
+void TlsGate::LetGo(os::UniqueFd& control) {
+  if (!control.valid()) return;
+  loop_->RemoveFd(control.get());
+  control.Reset();
 }
 
 void TlsGate::Renew(const engine::Config& config) {
-  arguments_ = ArgumentsFor(config, listeners_.size());
+  std::vector<std::string> before = std::exchange(arguments_, ArgumentsFor(config, listeners_.size()));
   if (current_ < 0) return;  // it is about to be started
-  LetGo();
+  LetGo(previous_.control);
+  previous_ = {std::move(control_), current_, std::move(before)};
   Status started = Spawn();
   if (started.ok()) started = Watch();
-  if (!started.ok()) log::Error("start estiba-tls with new certificates", {{"error", started.error().Message()}});
+  if (!started.ok()) OnRefusal(started.error().Message());
 }
 
 }  // namespace estiba::estibad

@@ -30,17 +30,19 @@ class TlsGate {
   // Connections that are there go on by themselves.
   ~TlsGate();
 
-  // Certificates are read again, for connections to come.
+  // Certificates are read again, for connections to come; where they are wrong, the log says so and the earlier ones
+  // stay.
   void Renew(const engine::Config& config);
 
  private:
   TlsGate(http::Loop* loop, int log_fd, std::vector<os::UniqueFd> listeners, Take take);
   Status Spawn();
   Status Watch();
-  void OnMessage();
+  void OnMessage(int control);
+  void OnRefusal(const std::string& reason);
   void OnEnd(pid_t pid);
   void StartAgain();
-  void LetGo();
+  void LetGo(os::UniqueFd& control);
 
   http::Loop* loop_;
   const int log_fd_;
@@ -49,6 +51,13 @@ class TlsGate {
   std::vector<std::string> arguments_;
   os::UniqueFd control_;
   pid_t current_ = -1;
+  // Serves until another, with new certificates, says that it does.
+  struct Previous {
+    os::UniqueFd control;
+    pid_t pid = -1;
+    std::vector<std::string> arguments;
+  };
+  Previous previous_;
   std::map<pid_t, os::Process> processes_;  // earlier ones end with their last connection
   http::Loop::TimerId again_ = 0;
 };

@@ -9,6 +9,7 @@ import pytest
 from harness.certificates import Authority
 from harness.engine import BIN, Engine, running
 from harness.need import need_program
+from harness.rootless import RootlessEngine
 from harness.terminal import Terminal
 from harness.wait import wait_until
 
@@ -229,6 +230,19 @@ def test_a_gate_that_is_killed_comes_back(client):
     assert client("ps").returncode == 0
 
 
+def test_a_users_own_engine(user, authority):
+    engine = RootlessEngine(user)
+    for name in ("ca.crt", "server.cert", "server.key"):
+        (engine.folder / name).write_bytes((authority.folder / name).read_bytes())
+        os.chown(engine.folder / name, user.uid, user.gid)
+    engine.arguments = ("-H", f"tcp://127.0.0.1:{PORT}", "--tlsverify", "--tlscacert", str(engine.folder / "ca.crt"),
+                        "--tlscert", str(engine.folder / "server.cert"), "--tlskey", str(engine.folder / "server.key"))
+    with running(engine):
+        said = Client(engine, str(BIN / "estiba"), ["-H", f"tcp://127.0.0.1:{PORT}", *flags(authority)])(
+            "run", "-i", "--rm", "--network", "none", IMAGE, "cat", input="by TLS")
+        assert (said.returncode, said.stdout) == (0, "by TLS"), said.stderr
+
+
 def test_new_certificates_are_taken_over(served, authority, tmp_path):
     client = Client(served, str(BIN / "estiba"), ["-H", f"tcp://127.0.0.1:{PORT}", *flags(authority)])
     following = client.popen("events", stdout=subprocess.PIPE)
@@ -246,6 +260,21 @@ def test_new_certificates_are_taken_over(served, authority, tmp_path):
         wait_until(lambda: len(gates(served)) == 1 and gates(served) != old, "then it ends")
     finally:
         authority.issue("server", "IP:127.0.0.1", "DNS:engine.test")
+
+
+def test_certificates_that_are_wrong_are_not_taken_over(served, authority):
+    client = Client(served, str(BIN / "estiba"), ["-H", f"tcp://127.0.0.1:{PORT}", *flags(authority)])
+    old = gates(served)
+    server = authority.folder / "server.cert"
+    kept = server.read_bytes()
+    try:
+        server.write_text("no certificate")
+        served.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "read certificate" in served.log_text(), "the log tells why")
+    finally:
+        server.write_bytes(kept)
+    wait_until(lambda: gates(served) == old, "the earlier one stays alone")
+    assert client("ps").returncode == 0
 
 
 def test_who_stalls_amid_the_handshake_is_shut_out(served):
