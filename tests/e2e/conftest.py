@@ -1,6 +1,7 @@
 """What several of these tests stand on."""
 
 import os
+import pathlib
 
 import pytest
 
@@ -8,6 +9,27 @@ from harness.engine import running
 from harness.need import need
 from harness.registry import Registry
 from harness.rootless import RootlessEngine, User
+from harness.whose import ROOTLESS
+from not_rootless import KERNEL, MOST, OF_ROOT
+
+FOLDER = pathlib.Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config, items):
+    if not ROOTLESS:
+        return
+    out = [item for item in items if item.path.parent == FOLDER and names(item) & (KERNEL.keys() | OF_ROOT.keys())]
+    files = {item.path.name for item in items}
+    stale = {name for name in KERNEL if name.split("::")[0] in files} - {name for item in out for name in names(item)}
+    if stale or len(KERNEL) > MOST:
+        raise pytest.UsageError(f"not_rootless.py has {len(KERNEL)} exceptions; tests that are not there: {stale}")
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
+
+
+def names(item):
+    function = item.name.split("[")[0]
+    return {item.path.name, f"{item.path.name}::{function}"}
 
 
 @pytest.fixture

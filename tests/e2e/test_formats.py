@@ -236,7 +236,7 @@ def test_a_commit_that_is_killed_leaves_nothing_and_the_container_goes_on(engine
         engine.kill()
         engine.start()
     else:
-        for pid in engine.host.processes():
+        for pid in engine.processes():
             if "estiba-transfer" in open(f"/proc/{pid}/cmdline", encoding="utf-8").read():
                 os.kill(pid, 9)
     assert commit.wait(60) != 0

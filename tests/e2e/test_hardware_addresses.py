@@ -27,7 +27,7 @@ def arp_notify(engine):
 def test_the_bridge_knows_a_container_that_has_sent_nothing(engine):
     engine.cli("run", "-d", "--name", "quiet", "estiba/busybox", "sleep", "1000")
     mac = engine.inspect("quiet")["NetworkSettings"]["Networks"]["bridge"]["MacAddress"]
-    ports = [entry["ifname"] for entry in json.loads(engine.host.run("bridge", "-j", "fdb", "show").stdout)
+    ports = [entry["ifname"] for entry in json.loads(engine.network.run("bridge", "-j", "fdb", "show").stdout)
              if entry.get("mac") == mac]
     assert len(ports) == 1 and ports[0].startswith("ve")
     # Nor has it been announced.

@@ -77,7 +77,7 @@ def test_a_prune_beside_a_load_is_refused_and_takes_nothing_from_it(engine, tmp_
     load = engine.popen("load", stdin=subprocess.PIPE)
     load.stdin.buffer.write(archive[:len(archive) // 2])
     load.stdin.flush()
-    wait_until(lambda: any("estiba-transfer" in process_name(pid) for pid in engine.host.processes()), "it has begun")
+    wait_until(lambda: any("estiba-transfer" in process_name(pid) for pid in engine.processes()), "it has begun")
     status, answer = engine.api("POST", "/images/prune")
     assert status == 409 and "while images are pulled, loaded or saved" in answer["message"]
     load.stdin.buffer.write(archive[len(archive) // 2:])

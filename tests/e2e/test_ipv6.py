@@ -145,7 +145,7 @@ def test_where_containers_are_apart(engine, made, outside):
     name = serve(engine, "--network", "apart", "--name", "server")
     engine.cli("run", "-d", "--network", "apart", "--name", "client", "estiba/busybox", "sleep", "1000")
     server = place(engine, name, "apart")
-    wait_until(lambda: fetch(engine.host, server["IPAddress"], 80) == "served", "an answer to the host")
+    wait_until(lambda: fetch(engine.network, server["IPAddress"], 80) == "served", "an answer to the host")
     for address in (server["IPAddress"], server["GlobalIPv6Address"]):
         assert get(engine, "client", address, 80) == ""
     assert engine.cli("exec", "client", "ping", "-c", "1", "-W", "3", server["Gateway"]).returncode == 0
@@ -274,10 +274,10 @@ def test_a_bridge_without_an_ipv4_address_connects_its_containers_all_the_same(e
     engine.cli("run", "-d", "--network", "bare", "--name", "client", "estiba/busybox", "sleep", "1000")
     server = place(engine, "server", "bare")["IPAddress"]
     wait_until(lambda: get(engine, "client", server, 80) == "served", "an answer")
-    addresses = json.loads(engine.host.run("ip", "-j", "-4", "addr", "show",
-                                           view["Interface"]).stdout)
+    addresses = json.loads(engine.network.run("ip", "-j", "-4", "addr", "show",
+                                              view["Interface"]).stdout)
     assert not [one for link in addresses for one in link.get("addr_info", [])]
-    assert fetch(engine.host, server, 80) == ""
+    assert fetch(engine.network, server, 80) == ""
 
 
 def test_the_default_bridge_has_ipv6_where_the_configuration_says_so(module_engine_factory):

@@ -30,8 +30,8 @@ def subnets(engine):
 
 
 def bridges(engine):
-    return {link["ifname"] for link in json.loads(engine.host.run("ip", "-j", "link", "show", "type", "bridge").stdout)
-            if link}
+    shown = engine.network.run("ip", "-j", "link", "show", "type", "bridge").stdout
+    return {link["ifname"] for link in json.loads(shown) if link}
 
 
 def test_networks_by_the_hundred(pooled, full):

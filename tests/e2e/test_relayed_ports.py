@@ -25,7 +25,7 @@ def both(engine):
 
 
 def relays(engine):
-    return [pid for pid in engine.host.processes() if process_name(pid).startswith("estiba-uplink")]
+    return [pid for pid in engine.processes() if process_name(pid).startswith("estiba-uplink")]
 
 
 def ask(host, address, port):

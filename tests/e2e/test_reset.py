@@ -63,7 +63,7 @@ def test_all_of_ours_goes_and_nothing_else(engine, foreign):
     said = answer.stdout.split("\n")
     for line in ["container web", "container paused", "container stopped", "network own", str(engine.data_root)]:
         assert line in said, answer.stdout
-    wait_until(lambda: not engine.host.processes(), "all of its processes are gone")
+    wait_until(lambda: not engine.processes(), "all of its processes are gone")
     wait_until(lambda: state(engine) == before, "the host is as it was")
     assert os.listdir(engine.data_root) == os.listdir(engine.run_root) == ["theirs"]
     assert (engine.folder / "beside" / "file").read_text() == "kept"
@@ -105,7 +105,7 @@ def test_killed_amid_it_the_next_one_finishes(engine, foreign, rng, moment):
     process.stdout.close()
     engine.process.wait(10)
     engine.cli("system", "reset", "-f")
-    wait_until(lambda: not engine.host.processes(), "all of its processes are gone")
+    wait_until(lambda: not engine.processes(), "all of its processes are gone")
     wait_until(lambda: state(engine) == before, "the host is as it was")
     assert os.listdir(engine.data_root) == os.listdir(engine.run_root) == ["theirs"]
 

@@ -28,7 +28,7 @@ def served(engine, outside):
     wait_until(lambda: all_answer(engine, outside), "ports answer")
     wait_until(lambda: netds(engine), "estiba-netd runs")
     engine.kill()
-    return rules(engine.host, OURS)
+    return rules(engine.network, OURS)
 
 
 def all_answer(engine, outside):
@@ -42,8 +42,8 @@ def all_answer(engine, outside):
 def test_what_others_take_is_put_back_without_an_engine(engine, outside, taking):
     before = served(engine, outside)
     for _ in range(3):
-        engine.host.run("nft", taking)
-        wait_until(lambda: rules(engine.host, OURS) == before, "the rules are there again")
+        engine.network.run("nft", taking)
+        wait_until(lambda: rules(engine.network, OURS) == before, "the rules are there again")
     assert all_answer(engine, outside)
     assert fetch(outside, "192.0.2.1", 8081) == ""
     engine.start()
@@ -51,11 +51,11 @@ def test_what_others_take_is_put_back_without_an_engine(engine, outside, taking)
 
 def test_rules_of_others_stay_as_they_are(engine, outside):
     before = served(engine, outside)
-    engine.host.run("nft", "flush ruleset; add table ip other; add chain ip other input "
+    engine.network.run("nft", "flush ruleset; add table ip other; add chain ip other input "
                            "{ type filter hook input priority 0; }; add rule ip other input tcp dport 9 drop")
-    others = rules(engine.host, "ip other")
-    wait_until(lambda: rules(engine.host, OURS) == before, "the rules are there again")
-    assert rules(engine.host, "ip other") == others and len(others) == 3
+    others = rules(engine.network, "ip other")
+    wait_until(lambda: rules(engine.network, OURS) == before, "the rules are there again")
+    assert rules(engine.network, "ip other") == others and len(others) == 3
     engine.start()
 
 
@@ -64,8 +64,8 @@ def test_rules_taken_while_no_netd_runs(engine, outside):
     for _ in range(5):
         pid, = wait_until(lambda: netds(engine), "one runs")
         os.kill(pid, signal.SIGKILL)
-        engine.host.run("nft", "flush ruleset")
-        wait_until(lambda: rules(engine.host, OURS) == before, "the rules are there again")
+        engine.network.run("nft", "flush ruleset")
+        wait_until(lambda: rules(engine.network, OURS) == before, "the rules are there again")
     engine.start()
 
 
@@ -73,9 +73,9 @@ def test_rules_taken_while_netd_is_stopped_are_put_back_when_it_goes_on(engine, 
     before = served(engine, outside)
     pid, = netds(engine)
     os.kill(pid, signal.SIGSTOP)
-    engine.host.run("nft", "flush ruleset")
+    engine.network.run("nft", "flush ruleset")
     os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: rules(engine.host, OURS) == before, "the rules are there again")
+    wait_until(lambda: rules(engine.network, OURS) == before, "the rules are there again")
     engine.start()
 
 
@@ -88,11 +88,11 @@ def test_a_stopped_monitor_keeps_nobody_from_it(engine, outside):
         monitor = int(file.read().rsplit(")", 1)[1].split()[1])
     os.kill(monitor, signal.SIGSTOP)
     try:
-        engine.host.run("nft", "flush ruleset")
+        engine.network.run("nft", "flush ruleset")
         wait_until(lambda: fetch(outside, "192.0.2.1", 8082) == "served", "another's port answers")
     finally:
         os.kill(monitor, signal.SIGCONT)
-    wait_until(lambda: rules(engine.host, OURS) == before, "all rules are there again")
+    wait_until(lambda: rules(engine.network, OURS) == before, "all rules are there again")
 
 
 def cpu(pid):
@@ -109,9 +109,9 @@ def test_who_flushes_in_a_loop_does_not_keep_us_busy(engine, outside):
         file.write("flush ruleset\n")
     flushes, until = 0, time.monotonic() + 4
     while time.monotonic() < until:
-        engine.host.run("nft", "-f", str(engine.folder / "flush"))
+        engine.network.run("nft", "-f", str(engine.folder / "flush"))
         flushes += 1
-    wait_until(lambda: rules(engine.host, OURS) == before, "the rules are there again", 30)
+    wait_until(lambda: rules(engine.network, OURS) == before, "the rules are there again", 30)
     rounds = engine.log_text().count("putting them right")
     # Rounds come at 5, 10, 20 … ms: ten and some in four seconds, however often it happened.
     assert flushes > 50 and 2 <= rounds <= 20, (flushes, rounds)

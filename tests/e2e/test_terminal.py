@@ -3,6 +3,7 @@
 import hashlib
 import os
 import select
+import shlex
 import signal
 import subprocess
 
@@ -231,7 +232,7 @@ def test_a_reader_that_stands_still_holds_up_no_signal(engine):
 
 
 def test_a_reader_that_goes_away_ends_the_client_silently(engine):
-    command = " ".join(engine.command("run", "--name", "endless", "estiba/busybox", "yes")) + " | head -1"
+    command = shlex.join(engine.command("run", "--name", "endless", "estiba/busybox", "yes")) + " | head -1"
     result = subprocess.run(["bash", "-c", f"{command}; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True,
                             env=engine.environment(), check=False)
     assert (result.stdout, result.stderr) == ("y\n141\n", "")

@@ -107,6 +107,10 @@ class Engine:
         """What makes a command one of who has this engine, on its host."""
         return [*self.host.prefix(), *outer]
 
+    def host_id(self, identity):
+        """What the host calls a user of its containers, or a group of the same number."""
+        return identity
+
     def among_its_mounts(self):
         """The prefix of root's commands that mount what containers are to see."""
         return []

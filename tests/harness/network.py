@@ -52,7 +52,8 @@ def fetch(host, address, port=80):
 
 @contextlib.contextmanager
 def beyond(host):
-    """A machine beyond the host: 192.0.2.2 behind the host's link up0 (192.0.2.1), with no route to containers."""
+    """A machine beyond the host: 192.0.2.2 behind the host's link up0 (192.0.2.1), with no route to containers. The
+    host's default route leads there: without any, pasta finds no way out."""
     other = Host()
     try:
         host.run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "eth0", "netns", other.name)
@@ -60,6 +61,7 @@ def beyond(host):
         host.run("ip", "link", "set", "up0", "up")
         other.run("ip", "addr", "add", "192.0.2.2/24", "dev", "eth0")
         other.run("ip", "link", "set", "eth0", "up")
+        host.run("ip", "route", "add", "default", "via", "192.0.2.2")
         yield other
     finally:
         host.run("ip", "link", "del", "up0", check=False)
@@ -76,6 +78,7 @@ def beyond_by_both(host):
         other.run("ip", "addr", "add", "2001:db8::2/64", "dev", "eth0", "nodad")
         other.run("ip", "route", "add", "default", "via", "192.0.2.1")
         other.run("ip", "route", "add", "default", "via", "2001:db8::1")
+        host.run("ip", "route", "add", "default", "via", "2001:db8::2")
         yield other
 
 

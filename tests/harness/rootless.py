@@ -196,6 +196,9 @@ class RootlessEngine(Engine):
     def prefix(self, outer=()):
         return [*super().prefix(outer), *(self.session.prefix() if self.session else []), *self.user.become()]
 
+    def host_id(self, identity):
+        return self.user.subuid[0] + identity - 1 if identity else self.user.uid
+
     def among_its_mounts(self):
         return ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt"]
 
