@@ -144,7 +144,7 @@ def test_version_info_and_events(engine, web):
     (["help", "imges"], 1, "Did you mean this?\n  images\n"),
     (["volume", "sail"], 1, "unknown command: estiba volume sail"),
     (["-H", "unix:///nowhere/sock", "ps"], 1, "Cannot connect to the engine at unix:///nowhere/sock"),
-    (["-H", "tcp://10.0.0.1:1", "ps"], 1, "unable to parse engine host 'tcp://10.0.0.1:1'"),
+    (["-H", "fish://10.0.0.1:1", "ps"], 1, "unable to parse engine host 'fish://10.0.0.1:1'"),
     (["stop", "nobody"], 1, "Error response from daemon: No such container: nobody"),
 ])
 def test_errors(engine, arguments, code, text):
