@@ -1,10 +1,8 @@
 #include "sandbox.h"
 
-#include <algorithm>
-#include <cerrno>
+#include <cstdint>
 #include <vector>
 
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "base/log.h"
@@ -14,26 +12,13 @@ namespace estiba::netd {
 namespace {
 
 // Two sockets and a connection for each container, and those of questions under way.
-Status RaiseDescriptors() {
-  constexpr rlim_t kWanted = 65536;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return Error::Errno(errno, "read the limit nofile");
-  limit.rlim_cur = std::min(limit.rlim_max, kWanted);
-  if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) return Error::Errno(errno, "set the limit nofile");
-  return Ok();
-}
-
-Status ForbidCores() {
-  const rlimit none{0, 0};
-  if (::setrlimit(RLIMIT_CORE, &none) < 0) return Error::Errno(errno, "set the limit core");
-  return Ok();
-}
+constexpr std::uint64_t kMostDescriptors = 65536;
 
 }  // namespace
 
 Status EnterSandbox(int folder) {
-  TRY(RaiseDescriptors());
-  TRY(ForbidCores());
+  TRY(os::RaiseDescriptorLimit(kMostDescriptors));
+  TRY(os::ForbidCores());
   TRY(os::SetNoNewPrivileges());
   TRY(os::KeepCapabilities(0));
   os::FileAccess access;

@@ -1,9 +1,6 @@
 #include "sandbox.h"
 
-#include <cerrno>
 #include <vector>
-
-#include <sys/resource.h>
 
 #include "base/log.h"
 #include "os/sandbox.h"
@@ -13,19 +10,10 @@ namespace {
 
 constexpr unsigned kNetAdmin = 12;  // CAP_NET_ADMIN: IP_TRANSPARENT, and SO_MARK before Linux 5.17
 
-// Two for each connection that is passed on, and two pipes now and then.
-Status RaiseDescriptors() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return Error::Errno(errno, "read the limit nofile");
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) return Error::Errno(errno, "set the limit nofile");
-  return Ok();
-}
-
 }  // namespace
 
 Status EnterSandbox(int folder, bool on_host) {
-  TRY(RaiseDescriptors());
+  TRY(os::RaiseDescriptorLimit());  // two for each connection that is passed on, and two pipes now and then
   TRY(os::SetNoNewPrivileges());
   TRY(os::KeepCapabilities(on_host ? 0 : 1ULL << kNetAdmin));
   os::FileAccess access;

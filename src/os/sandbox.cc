@@ -1,5 +1,6 @@
 #include "os/sandbox.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -103,6 +105,20 @@ std::vector<sock_filter> Program(const std::vector<long>& calls) {
 }
 
 }  // namespace
+
+Status RaiseDescriptorLimit(std::uint64_t most) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return Error::Errno(errno, "read the limit nofile");
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, most);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) return Error::Errno(errno, "set the limit nofile");
+  return Ok();
+}
+
+Status ForbidCores() {
+  const rlimit none{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &none) < 0) return Error::Errno(errno, "set the limit core");
+  return Ok();
+}
 
 Status SetNoNewPrivileges() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return Error::Errno(errno, "set no_new_privs");

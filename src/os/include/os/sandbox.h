@@ -30,6 +30,11 @@ Status DenyCalls(const std::vector<long>& calls);
 // What no leaf program needs: other programs and processes, namespaces, mounts, identities, settings of the kernel.
 std::vector<long> CallsOfNoLeaf();
 
+// Raises the soft limit of open descriptors to the hard one, to `most` at most (setrlimit(2), RLIMIT_NOFILE).
+Status RaiseDescriptorLimit(std::uint64_t most = UINT64_MAX);
+// No core files are written (RLIMIT_CORE): for who has what is secret in memory.
+Status ForbidCores();
+
 // Keeps these capabilities (bits by number) where they are now permitted; gives up the others.
 Status KeepCapabilities(std::uint64_t keep);
 
