@@ -1,6 +1,7 @@
 #include "monitor/monitor.h"
 
 #include <csignal>
+#include <optional>
 
 #include <poll.h>
 #include <sys/prctl.h>
@@ -110,16 +111,22 @@ Status RunMonitor(os::UniqueFd engine) {
   runtime::CarryOutNetworks();
   TRY(os::SetNonBlocking(engine.get(), true));
   TRY(os::SetCloseOnExec(engine.get(), true));
-  os::UniqueFd copy = TRY(os::Duplicate(engine.get()));
-  monitorapi::Channel channel(std::move(engine));
-  Frame frame = TRY(FirstFrame(channel));
-  Answer answer(TRY(os::Duplicate(copy.get())), frame.id);
-  if (frame.type == Type::kRecover) return answer.Send(Recover(frame));
-  if (frame.type != Type::kLaunch)
-    return answer.Send(Error(Code::kFailedPrecondition, "the monitor waits for a container"));
-  auto ready = Take(frame);
-  if (!ready.ok()) return answer.Send(std::move(ready).error());
-  return Supervise(std::move(*ready), std::move(copy), std::move(frame));
+  Frame frame;
+  std::optional<Ready> ready;
+  {
+    // Closed before the container runs: the engine waits for the end of its connection, and a copy of this process may
+    // stay for clients that read slowly.
+    monitorapi::Channel channel(TRY(os::Duplicate(engine.get())));
+    frame = TRY(FirstFrame(channel));
+    Answer answer(TRY(os::Duplicate(engine.get())), frame.id);
+    if (frame.type == Type::kRecover) return answer.Send(Recover(frame));
+    if (frame.type != Type::kLaunch)
+      return answer.Send(Error(Code::kFailedPrecondition, "the monitor waits for a container"));
+    auto taken = Take(frame);
+    if (!taken.ok()) return answer.Send(std::move(taken).error());
+    ready.emplace(std::move(taken).value());
+  }
+  return Supervise(std::move(*ready), std::move(engine), std::move(frame));
 }
 
 }  // namespace estiba::monitor

@@ -1,6 +1,8 @@
 """What a monitor does while its container runs: logs rotated by default, and the out-of-memory killer's work told."""
 
 import json
+import socket
+import subprocess
 
 from harness.wait import wait_until
 
@@ -57,3 +59,31 @@ def test_killing_with_the_stop_signal_ends_the_restart_policy_and_another_signal
     engine.cli("kill", "-s", "TERM", "stays")
     assert engine.out("wait", "stays") == "3"
     assert engine.state("stays")["Status"] == "exited"
+
+
+def test_a_removal_waits_for_no_client_that_never_reads(engine):
+    engine.cli("run", "-d", "--name", "talker", "--network", "none", "estiba/busybox", "yes", "x" * 99)
+    folder = engine.data_root / "containers" / engine.inspect("talker")["Id"]
+    deaf = []
+    try:
+        for method, path in [("GET", "logs?follow=1&stdout=1"), ("POST", "attach?stream=1&stdout=1")]:
+            deaf.append(socket.socket(socket.AF_UNIX))
+            deaf[-1].connect(str(engine.socket))
+            deaf[-1].sendall(f"{method} /containers/talker/{path} HTTP/1.1\r\nHost: engine\r\n\r\n".encode())
+        wait_until((folder / "log.1").exists, "more was written than anybody holds for a client")
+        engine.cli("rm", "-f", "talker", timeout=30)
+        assert engine.out("ps", "-aq") == ""
+    finally:
+        for client in deaf:
+            client.close()
+
+
+def test_what_a_removal_cannot_delete_yet_is_deleted_later(engine):
+    engine.cli("create", "--name", "kept", "--network", "none", "estiba/busybox", "true")
+    place = engine.data_root / "snapshots/containers" / engine.inspect("kept")["Id"] / "fs/busy"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
+    engine.cli("rm", "kept")
+    left, = (engine.data_root / "snapshots/tmp").glob("deleted-*")
+    subprocess.run(["umount", left / "fs/busy"], check=True)
+    wait_until(lambda: not left.exists(), "it is deleted")

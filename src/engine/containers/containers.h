@@ -236,7 +236,7 @@ class Containers {
     std::map<std::string, ContainerPtr> being_made;
   };
 
-  explicit Containers(Wiring wiring) : w_(std::move(wiring)), trash_(w_.snapshots, w_.workers) {}
+  explicit Containers(Wiring wiring) : w_(std::move(wiring)), trash_(w_.snapshots, w_.workers, w_.loop) {}
   Status Load();
 
   // ---- registry (containers.cc)

@@ -1,32 +1,49 @@
 #include "trash.h"
 
+#include <chrono>
 #include <utility>
 
 #include "../warn.h"
 
 namespace estiba::engine {
+namespace {
 
-void Trash::Add(std::string taken) {
+using namespace std::chrono_literals;
+
+constexpr int kTries = 10;
+constexpr auto kPause = 1s;
+
+}  // namespace
+
+void Trash::Add(std::string taken) { AddItem({std::move(taken)}); }
+
+void Trash::AddItem(Item item) {
   {
     auto heap = heap_.Lock();
-    heap->names.push_back(std::move(taken));
+    heap->items.push_back(std::move(item));
     if (std::exchange(heap->told, true)) return;
   }
   if (!workers_->Submit([this] { Empty(); })) Empty();
 }
 
+void Trash::AddLater(Item item) {
+  loop_->Post([this, item = std::move(item)] { loop_->AddTimer(kPause, [this, item] { AddItem(item); }); });
+}
+
 bool Trash::DeleteOne() {
-  std::string name;
+  Item item;
   {
     auto heap = heap_.Lock();
-    if (heap->names.empty()) {
+    if (heap->items.empty()) {
       heap->told = false;
       return false;
     }
-    name = std::move(heap->names.back());
-    heap->names.pop_back();
+    item = std::move(heap->items.back());
+    heap->items.pop_back();
   }
-  WarnIf(snapshots_->DeleteTakenAway(name), "delete what a container left", name);
+  const Status deleted = snapshots_->DeleteTakenAway(item.name);
+  if (!deleted.ok() && ++item.tries < kTries) AddLater(std::move(item));
+  else WarnIf(deleted, "delete what a container left", item.name);
   return true;
 }
 
@@ -36,7 +53,7 @@ void Trash::Empty() {
 }
 
 bool Trash::empty() {
-  if (!heap_.Lock()->names.empty()) return false;
+  if (!heap_.Lock()->items.empty()) return false;
   const std::unique_lock alone(emptying_, std::try_to_lock);
   return alone.owns_lock();
 }
