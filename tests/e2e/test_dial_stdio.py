@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness import passed_on
 from harness.engine import BIN
 from harness.need import need_program
 from harness.wait import wait_until
@@ -75,13 +76,9 @@ def test_it_ends_when_nobody_reads(engine):
 
 def test_dockers_command_by_ssh(by_ssh):
     assert by_ssh("ps", "-q").returncode == 0
-    said = by_ssh("run", "-i", "--rm", "--network", "none", IMAGE, "cat", input="through ssh")
-    assert (said.returncode, said.stdout) == (0, "through ssh")
-    assert by_ssh("run", "--rm", "--network", "none", IMAGE, "sh", "-c", "exit 7").returncode == 7
+    passed_on.assert_input_and_exit_codes(by_ssh)
     assert "docker system dial-stdio" in by_ssh.ran.read_text()
 
 
 def test_much_goes_both_ways_at_once(by_ssh):
-    text = "".join(f"{number:07d}\n" for number in range(500_000))  # 4 MB
-    said = by_ssh("run", "-i", "--rm", "--network", "none", IMAGE, "cat", input=text)
-    assert said.returncode == 0 and said.stdout == text
+    passed_on.assert_much_goes_both_ways_at_once(by_ssh)

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from harness import passed_on
 from harness.certificates import Authority
 from harness.engine import BIN, Engine, running
 from harness.need import need_program
@@ -100,16 +101,12 @@ def gates(engine):
 
 
 def test_commands_work_and_are_told_apart_in_the_log(client):
-    said = client("run", "-i", "--rm", "--network", "none", IMAGE, "cat", input="by TLS")
-    assert (said.returncode, said.stdout) == (0, "by TLS"), said.stderr
-    assert client("run", "--rm", "--network", "none", IMAGE, "sh", "-c", "exit 7").returncode == 7
+    passed_on.assert_input_and_exit_codes(client)
     assert "certificate=CN=client" in client.engine.log_text()
 
 
 def test_much_goes_both_ways_at_once(client):
-    text = "".join(f"{number:07d}\n" for number in range(500_000))  # 4 MB
-    said = client("run", "-i", "--rm", "--network", "none", IMAGE, "cat", input=text)
-    assert said.returncode == 0 and said.stdout == text
+    passed_on.assert_much_goes_both_ways_at_once(client)
 
 
 def test_a_terminal(client):
@@ -355,9 +352,7 @@ def by_ssh(engine, tmp_path):
 @pytest.mark.parametrize("name", ["estiba", "docker"])
 def test_by_ssh_whatever_the_engine_is_called_there(by_ssh, name):
     (by_ssh.there / name).symlink_to(BIN / "estiba")
-    said = by_ssh("run", "-i", "--rm", "--network", "none", IMAGE, "cat", input="through ssh")
-    assert (said.returncode, said.stdout) == (0, "through ssh"), said.stderr
-    assert by_ssh("run", "--rm", "--network", "none", IMAGE, "sh", "-c", "exit 7").returncode == 7
+    passed_on.assert_input_and_exit_codes(by_ssh)
     assert by_ssh.ran.read_text().startswith("-o ConnectTimeout=30 -T -l user -p 99 -- there sh -c '")
 
 
